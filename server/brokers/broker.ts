@@ -1,0 +1,23 @@
+/**
+ * The Broker port: live traffic between the hubs of all nodes. Every implementation MUST pass
+ * tests/contracts/broker_contract.ts.
+ *
+ * @module
+ */
+
+import type { Publication } from "../message.ts";
+
+/** Carries publications to every hub, this one included. */
+export interface Broker {
+  /**
+   * Starts delivery.
+   *
+   * @param deliver takes one publication; MUST be called in the order of publishing per publisher,
+   *   MUST NOT be called after `close()`, and MAY be called during `publish()`
+   */
+  start(deliver: (publication: Publication) => void): Promise<void>;
+  /** Hands a publication to every hub. MUST NOT wait and MUST NOT throw. */
+  publish(publication: Publication): void;
+  /** Ends delivery and lets go of everything. Idempotent. */
+  close(): Promise<void>;
+}

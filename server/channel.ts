@@ -1,0 +1,143 @@
+/**
+ * A bounded first-in-first-out channel between one or more senders and one receiver, in the manner
+ * of Go. Owns only the order and the bound; knows nothing of what it carries.
+ *
+ * @module
+ */
+
+/** What became of a value that was offered. */
+export type Sent = "sent" | "full" | "closed";
+
+/** See the module. */
+export class Channel<T> {
+  readonly #capacity: number;
+  #items: T[] = [];
+  #head = 0;
+  #closed = false;
+  #receiver: ((value: T | undefined) => void) | undefined;
+  #waitingForRoom: (() => void)[] | undefined;
+
+  /** Starts empty. @param capacity how many values wait at most before `trySend` says full; at least 1 */
+  constructor(capacity: number) {
+    if (!(capacity >= 1)) {
+      throw new RangeError(`Cannot make a channel: capacity must be >= 1, got ${capacity}`);
+    }
+    this.#capacity = capacity;
+  }
+
+  /** How many values wait. */
+  get length(): number {
+    return this.#items.length - this.#head;
+  }
+
+  /** Whether no further value gets in. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Takes the value unless the channel is full or closed. */
+  trySend(value: T): Sent {
+    if (!this.#closed && this.length >= this.#capacity) return "full";
+    return this.force(value);
+  }
+
+  /**
+   * Takes the value even beyond the capacity, for what must not be lost; says full when the sender
+   * should now wait for `room()`.
+   */
+  force(value: T): Sent {
+    if (this.#closed) return "closed";
+    const receiver = this.#receiver;
+    if (receiver !== undefined) {
+      this.#receiver = undefined;
+      receiver(value);
+      return "sent";
+    }
+    this.#items.push(value);
+    return this.length > this.#capacity ? "full" : "sent";
+  }
+
+  /** Takes the next value if one waits. */
+  tryReceive(): T | undefined {
+    if (this.#head === this.#items.length) return undefined;
+    const value = this.#items[this.#head];
+    this.#items[this.#head] = undefined as T; // so that a taken value is not held
+    this.#head++;
+    if (this.#head === this.#items.length) this.#reset([]);
+    else if (this.#head >= 1_024 && this.#head * 2 >= this.#items.length) {
+      this.#reset(this.#items.slice(this.#head));
+    }
+    if (this.#waitingForRoom !== undefined && this.length * 2 <= this.#capacity) this.#admit();
+    return value;
+  }
+
+  /**
+   * Waits for the next value; undefined once the channel is closed and empty.
+   *
+   * @throws {TypeError} when another receive is still waiting: a channel has one receiver
+   */
+  receive(): Promise<T | undefined> {
+    if (this.length > 0) return Promise.resolve(this.tryReceive());
+    if (this.#closed) return Promise.resolve(undefined);
+    if (this.#receiver !== undefined) {
+      throw new TypeError("Cannot receive: another receive of this channel is still waiting");
+    }
+    return new Promise((resolve) => this.#receiver = resolve);
+  }
+
+  /**
+   * Takes values from the front, in order.
+   *
+   * @param most stop when the next one would bring the total weight above this; the first one is
+   *   taken whatever it weighs
+   * @param weigh weight of a value
+   */
+  take(most: number, weigh: (value: T) => number): T[] {
+    let end = this.#head;
+    let total = 0;
+    while (end < this.#items.length) {
+      total += weigh(this.#items[end]);
+      if (total > most && end > this.#head) break;
+      end++;
+    }
+    if (end === this.#items.length) return this.takeAll();
+    const taken = this.#items.slice(this.#head, end);
+    this.#reset(this.#items.slice(end));
+    return taken;
+  }
+
+  /** Takes all that waits, in order. */
+  takeAll(): T[] {
+    const taken = this.#head === 0 ? this.#items : this.#items.slice(this.#head);
+    this.#reset([]);
+    if (this.#waitingForRoom !== undefined) this.#admit();
+    return taken;
+  }
+
+  /** Resolves when at most half of the capacity is in use, or the channel is closed. */
+  room(): Promise<void> {
+    if (this.#closed || this.length * 2 <= this.#capacity) return Promise.resolve();
+    return new Promise((resolve) => (this.#waitingForRoom ??= []).push(resolve));
+  }
+
+  /** Lets no further value in; what waits can still be received. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const receiver = this.#receiver;
+    this.#receiver = undefined;
+    receiver?.(undefined); // a receiver waits only on an empty channel
+    if (this.#waitingForRoom !== undefined) this.#admit();
+  }
+
+  #reset(items: T[]): void {
+    this.#items = items;
+    this.#head = 0;
+  }
+
+  #admit(): void {
+    const waiting = this.#waitingForRoom!;
+    this.#waitingForRoom = undefined;
+    for (const admit of waiting) admit();
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * The one table of how and why a connection ends: every other room names a row of it, none invents
+ * a code. Owns the reasons, what the peer is told and what the operator sees.
+ *
+ * @module
+ */
+
+/** How we let go of a connection. */
+export type Ending =
+  /** Send what is queued, then the close frame, then wait for the peer's own. */
+  | "polite"
+  /** Drop what is queued, send the close frame, end TCP without waiting or reading on. */
+  | "abrupt"
+  /** No frame at all: the peer sees 1006. */
+  | "terminate"
+  /** Nothing to do: the peer or the network ended it. */
+  | "none";
+
+/** The name of a row: the label operators and metrics use. */
+export type CloseReason =
+  | "client_close"
+  | "network_error"
+  | "stale"
+  | "missed_heartbeats"
+  | "write_timeout"
+  | "slow_consumer"
+  | "message_too_big"
+  | "bad_frame"
+  | "rate_limited"
+  | "key_suspended"
+  | "unauthorized"
+  | "token_expired"
+  | "overload"
+  | "drain"
+  | "admin";
+
+/** A row of the table. */
+export interface CloseRow {
+  /** The close code the peer sees (RFC 6455 section 7.4); 1006 where no close frame is sent. */
+  readonly code: number;
+  /** What the peer reads beside the code. With the retry hint at most 123 bytes (RFC 6455 5.5). */
+  readonly text: string;
+  /** How we let go. */
+  readonly ending: Ending;
+  /** May the client come back by itself? */
+  readonly mayRetry: boolean;
+  /** The earliest time for that, ms. */
+  readonly afterMs: number;
+  /** What was behind it, for operators. */
+  readonly cause: string;
+}
+
+/** Every reason a connection can end for. */
+export const CLOSE_REASONS: Readonly<Record<CloseReason, CloseRow>> = {
+  client_close: row(1000, "none", "closed by the client", "client bye"),
+  network_error: row(1006, "none", "connection lost", "network"),
+  stale: row(1006, "terminate", "no sign of life within pongWait", "network"),
+  missed_heartbeats: row(1006, "terminate", "too many heartbeats missed", "network"),
+  write_timeout: row(1006, "terminate", "a write was not drained in time", "slow consumer"),
+  slow_consumer: row(1013, "abrupt", "reading too slowly, send queue full", "slow consumer", 1_000),
+  message_too_big: never(1009, "abrupt", "message larger than the limit", "client fault"),
+  bad_frame: never(1002, "abrupt", "not a valid WebSocket frame", "client fault"),
+  rate_limited: row(1008, "abrupt", "too many messages a second", "rate", 60_000),
+  key_suspended: row(1008, "polite", "key suspended", "rate", 60_000),
+  unauthorized: never(1008, "polite", "not authorized", "auth"),
+  token_expired: never(1008, "polite", "token expired", "auth"),
+  overload: row(1013, "abrupt", "server overloaded", "slow consumer", 5_000),
+  drain: row(1012, "polite", "server restarting", "drain", 1_000),
+  admin: never(1000, "polite", "closed by an operator", "admin"),
+};
+
+/** Every reason's name, in the order of the table. */
+export const REASON_NAMES = Object.keys(CLOSE_REASONS) as readonly CloseReason[];
+
+/**
+ * The text of a close frame: what happened and whether to come back, readable by people and, after
+ * the last semicolon, by a client (`afterMs=1000` or `no retry`).
+ *
+ * @param reason the row
+ * @param afterMs overrides the row's wait, ms: a drain spreads its clients
+ */
+export function closeText(reason: CloseReason, afterMs?: number): string {
+  const { text, mayRetry, afterMs: rowAfterMs } = CLOSE_REASONS[reason];
+  return `${reason}: ${text}; ${mayRetry ? `afterMs=${afterMs ?? rowAfterMs}` : "no retry"}`;
+}
+
+function row(code: number, ending: Ending, text: string, cause: string, afterMs = 0): CloseRow {
+  return { code, text, ending, mayRetry: true, afterMs, cause };
+}
+
+function never(code: number, ending: Ending, text: string, cause: string): CloseRow {
+  return { code, text, ending, mayRetry: false, afterMs: 0, cause };
+}

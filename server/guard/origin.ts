@@ -1,0 +1,45 @@
+/**
+ * Which pages may open a connection, and which Host an open loopback server answers to. Pure.
+ *
+ * Browsers let any page open a WebSocket anywhere and only tell the server where the page came from
+ * (RFC 6455 section 10.2); and a page whose name an attacker points at 127.0.0.1 reaches loopback
+ * under a foreign Host (DNS rebinding).
+ *
+ * @module
+ */
+
+/**
+ * Whether a page may connect.
+ *
+ * @param origin the Origin header; none means that the client is no browser
+ * @param host the Host header
+ * @param allowed origins of the allow-list; when empty: the host itself and loopback
+ */
+export function originAllowed(
+  origin: string | undefined,
+  host: string | undefined,
+  allowed: readonly string[],
+): boolean {
+  if (origin === undefined) return true;
+  const url = parseUrl(origin);
+  if (url === undefined) return false; // among them `null`, the origin of sandboxed pages
+  if (allowed.length > 0) return allowed.includes(url.origin);
+  return isLoopback(url.hostname) || url.host === parseUrl(`${url.protocol}//${host}`)?.host;
+}
+
+/** Whether a Host header names this very machine. */
+export function hostIsLoopback(host: string | undefined): boolean {
+  const url = parseUrl(`http://${host}`);
+  return url !== undefined && isLoopback(url.hostname);
+}
+
+/** Whether only this machine reaches an address or name. */
+export function isLoopback(host: string): boolean {
+  const name = host.replace(/^\[|\]$/g, "").replace(/^::ffff:(?=\d+\.)/i, "").toLowerCase();
+  return name === "::1" || name === "localhost" || name.endsWith(".localhost") ||
+    /^127\.\d+\.\d+\.\d+$/.test(name);
+}
+
+function parseUrl(text: string): URL | undefined {
+  return URL.canParse(text) ? new URL(text) : undefined;
+}

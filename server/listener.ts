@@ -1,0 +1,92 @@
+/**
+ * The listening socket: makes the HTTP(S) server, binds it, and says who can reach it. Owns what
+ * comes of DENO_SERVE_ADDRESS, under which Deno itself replaces the address of every listen.
+ *
+ * @module
+ */
+
+import { createServer, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import { connect } from "node:net";
+import type { Listen } from "./values.ts";
+import { StartError } from "./errors.ts";
+import { isLoopback } from "./guard/origin.ts";
+
+/** A PEM certificate chain and its key. */
+export interface TlsPair {
+  /** The chain, PEM. */
+  readonly cert: string;
+  /** The private key, PEM. */
+  readonly key: string;
+}
+
+/** Makes the server, with TLS when there is a pair. */
+export function makeHttpServer(tls: TlsPair | undefined): Server {
+  if (tls === undefined) return createServer();
+  try {
+    return createTlsServer(tls) as unknown as Server;
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new StartError(`Cannot start: TLS_CERT_FILE and TLS_KEY_FILE do not work: ${why}`, {
+      cause,
+    });
+  }
+}
+
+/**
+ * Binds the server.
+ *
+ * @returns the address really bound
+ * @throws {StartError} when it cannot be had
+ */
+export async function listen(server: Server, address: Listen): Promise<Listen> {
+  if (address.kind === "unix") await removeStaleSocket(address.path);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (cause) => {
+      const message = `Cannot start: cannot listen on ${formatAddress(address)}: ${cause.message}`;
+      reject(new StartError(message, { cause }));
+    });
+    const { promise, resolve: bound } = Promise.withResolvers<void>();
+    promise.then(resolve);
+    if (address.kind === "unix") server.listen(address.path, bound);
+    else server.listen(address.port, address.host, bound);
+  });
+  const bound = server.address();
+  if (bound === null || typeof bound === "string") return address; // a unix socket
+  return { kind: "tcp", host: bound.address, port: bound.port };
+}
+
+/** Whether anybody beyond this machine can come in. @param onDeploy there everybody can */
+export function reachableByOthers(address: Listen, onDeploy: boolean): boolean {
+  return onDeploy || (address.kind === "tcp" && !isLoopback(address.host));
+}
+
+/** For people: what to connect to. */
+export function formatAddress(address: Listen, scheme = "tcp"): string {
+  if (address.kind === "unix") return `unix:${address.path}`;
+  const host = address.host.includes(":") ? `[${address.host}]` : address.host;
+  return `${scheme}://${host}:${address.port}`;
+}
+
+/** Removes the socket file of a server that is gone; one that answers is left alone. */
+async function removeStaleSocket(path: string): Promise<void> {
+  try {
+    if (!(await Deno.lstat(path)).isSocket) return; // listening will say what is wrong
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw error;
+  }
+  if (await answers(path)) return;
+  await Deno.remove(path);
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect({ path });
+    probe.once("connect", () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once("error", () => resolve(false));
+  });
+}

@@ -1,0 +1,189 @@
+/**
+ * The timing wheel: one timer for all connections. Each has a place on the wheel at the time it
+ * wants to be looked at; moving its deadline moves no timer. Owns the server's sense of time and of
+ * its own lateness: time on the wheel leaves out the server's stalls, so a deadline set before a
+ * stall is as far away after it as it was before.
+ *
+ * @module
+ */
+
+import type { Cancel, Clock } from "../clock.ts";
+
+/** From tick to tick, ms: half of the 100 ms that the published detection bound allows. */
+export const TICK_MS = 50;
+
+/** A tick so much overdue is a stall, ms. Below it, lateness is noise of the machine. */
+export const STALL_MS = 100;
+
+/**
+ * On-time ticks after a stall before a verdict may fall: 250 ms, since after a stall one turn reads
+ * only about a thousand waiting sockets (measured on two cores).
+ */
+const GRACE_TICKS = 5;
+
+/** Slots on the wheel: 51 s a revolution. Who is due later is passed over until then. */
+const SLOTS = 1_024;
+
+/** What stands on the wheel. */
+export interface Beating {
+  /**
+   * Called when due. MUST NOT throw.
+   *
+   * @param nowMs time on the wheel
+   * @param mayConvict false after a stall: no verdict may fall
+   * @returns when to be called next, time on the wheel; Infinity to stay away
+   */
+  beat(nowMs: number, mayConvict: boolean): number;
+}
+
+/** What the wheel observes of the server itself. */
+export interface WheelWatcher {
+  /** Each tick: how late it came, ms. */
+  tick(lateMs: number): void;
+  /** A stall has ended. */
+  stall(lateMs: number): void;
+}
+
+/** One member's place; its neighbours make each slot a ring, so that leaving costs nothing. */
+export class Place {
+  /** The tick it is due at. */
+  dueTick = 0;
+  /** Neighbours in the ring; itself when alone. */
+  previous: Place = this;
+  /** See `previous`. */
+  next: Place = this;
+
+  /** Alone at first. @param member undefined for the head of a slot */
+  constructor(readonly member: Beating | undefined) {}
+}
+
+/** See the module. */
+export class Wheel {
+  readonly #clock: Clock;
+  readonly #watcher: WheelWatcher;
+  readonly #slots: Place[] = Array.from({ length: SLOTS }, () => new Place(undefined));
+  readonly #due = new Place(undefined);
+  #stalledMs = 0;
+  #lastTickMs: number;
+  #expectedMs = 0;
+  #handTick = 0;
+  #graceTicks = 0;
+  #ticks = 0;
+  #cancel: Cancel | undefined;
+
+  /** Stands still until `start()`. */
+  constructor(clock: Clock, watcher: WheelWatcher) {
+    this.#clock = clock;
+    this.#watcher = watcher;
+    this.#lastTickMs = clock.now();
+    this.#handTick = Math.floor(this.#lastTickMs / TICK_MS);
+  }
+
+  /**
+   * Time on the wheel, ms: monotonic, less all stalls. A stall that goes on right now is left out
+   * too, so what is read before the wheel notices is not stamped with the future.
+   */
+  now(): number {
+    return Math.min(this.#clock.now() - this.#stalledMs, this.#lastTickMs + TICK_MS + STALL_MS);
+  }
+
+  /** Time on the wheel at the next tick: now, rounded up, for the frame path to read without a clock. */
+  get nextTickMs(): number {
+    return this.#lastTickMs + TICK_MS;
+  }
+
+  /** Ticks so far: two ticks later, every socket that was ready has had its turn. */
+  get ticks(): number {
+    return this.#ticks;
+  }
+
+  /** Starts to turn. */
+  start(): void {
+    this.#lastTickMs = this.#clock.now() - this.#stalledMs;
+    this.#arm();
+  }
+
+  /** Stops turning. */
+  stop(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+
+  /** Puts a member on the wheel. @param dueMs time on the wheel */
+  enter(member: Beating, dueMs: number): Place {
+    const place = new Place(member);
+    this.#settle(place, dueMs);
+    return place;
+  }
+
+  /** Takes it off again. Idempotent. */
+  leave(place: Place): void {
+    place.previous.next = place.next;
+    place.next.previous = place.previous;
+    place.previous = place.next = place;
+    place.dueTick = Infinity;
+  }
+
+  #arm(): void {
+    this.#expectedMs = this.#clock.now() + TICK_MS;
+    this.#cancel = this.#clock.after(TICK_MS, this.#tick);
+  }
+
+  readonly #tick = (): void => {
+    const lateMs = Math.max(0, this.#clock.now() - this.#expectedMs);
+    if (lateMs > STALL_MS) {
+      this.#stalledMs += lateMs;
+      this.#graceTicks = GRACE_TICKS;
+      this.#watcher.stall(lateMs);
+    } else if (this.#graceTicks > 0) {
+      this.#graceTicks--;
+    }
+    this.#watcher.tick(lateMs);
+    this.#ticks++;
+    this.#lastTickMs = this.#clock.now() - this.#stalledMs;
+    this.#arm();
+    this.#turnTo(this.#lastTickMs, this.#graceTicks === 0);
+  };
+
+  #turnTo(nowMs: number, mayConvict: boolean): void {
+    const last = Math.floor(nowMs / TICK_MS);
+    while (this.#handTick < last) {
+      this.#handTick++;
+      this.#gather(this.#slots[this.#handTick % SLOTS]);
+      for (let place = this.#due.next; place !== this.#due; place = this.#due.next) {
+        const later = place.dueTick > this.#handTick;
+        const dueTick = place.dueTick;
+        this.leave(place);
+        if (later) this.#insert(place, dueTick);
+        else this.#settleAgain(place, place.member!.beat(nowMs, mayConvict));
+      }
+    }
+  }
+
+  /** Moves a slot's ring aside, so that who settles there anew waits for the next revolution. */
+  #gather(slot: Place): void {
+    if (slot.next === slot) return;
+    this.#due.next = slot.next;
+    this.#due.previous = slot.previous;
+    this.#due.next.previous = this.#due;
+    this.#due.previous.next = this.#due;
+    slot.next = slot.previous = slot;
+  }
+
+  #settleAgain(place: Place, dueMs: number): void {
+    if (dueMs !== Infinity) this.#settle(place, dueMs);
+  }
+
+  #settle(place: Place, dueMs: number): void {
+    this.#insert(place, Math.max(this.#handTick + 1, Math.ceil(dueMs / TICK_MS)));
+  }
+
+  #insert(place: Place, dueTick: number): void {
+    const slot = this.#slots[dueTick % SLOTS];
+    place.dueTick = dueTick;
+    place.previous = slot.previous;
+    place.next = slot;
+    slot.previous.next = place;
+    slot.previous = place;
+  }
+}

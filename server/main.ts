@@ -1,0 +1,85 @@
+/**
+ * The process edge: environment in, signals in, exit code out.
+ *
+ * @module
+ */
+
+import process from "node:process";
+import { type Config, parseConfig } from "./config.ts";
+import { StartError } from "./errors.ts";
+import { formatAddress, reachableByOthers, type TlsPair } from "./listener.ts";
+import { configureLogging, type Logger } from "./logging.ts";
+import { type RunningServer, startServer } from "./server.ts";
+
+/** A terminal's Ctrl-C arrives twice, 1-4 ms apart: by itself and forwarded by `deno task`. */
+const SAME_SIGNAL_MS = 1_000;
+
+/** Exit codes by the custom of shells: 128 and the signal's number. */
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+
+if (import.meta.main) {
+  try {
+    await run();
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    console.error(error.message);
+    Deno.exit(1);
+  }
+}
+
+async function run(): Promise<void> {
+  const config = parseConfig(process.env);
+  const log = configureLogging({ format: config.logFormat, level: config.logLevel });
+  const server = await startServer({ config, log, tls: await readTls(config) });
+  announce(server, config, log);
+  drainOnSignal(server, log);
+}
+
+function announce({ address }: RunningServer, config: Config, log: Logger): void {
+  const profile = config.defaultProfile;
+  log.info("listening", {
+    address: formatAddress(address, config.tls === undefined ? "ws" : "wss"),
+    profile,
+    ...config.timing[profile],
+    detectionBoundMs: config.timing[profile].pongWaitMs + 100,
+  });
+  if (reachableByOthers(address, config.onDeploy)) {
+    log.warning("open to everybody: no keys are configured, any client may connect");
+  } else {
+    log.info("open to this machine: no keys are configured, any local client may connect");
+  }
+}
+
+/** Signals within a second of the first are the same signal; a later one exits at once. */
+function drainOnSignal(server: RunningServer, log: Logger): void {
+  let firstMs: number | undefined;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, async () => {
+      if (firstMs !== undefined) {
+        if (performance.now() - firstMs >= SAME_SIGNAL_MS) Deno.exit(EXIT_CODES[signal]);
+        return;
+      }
+      firstMs = performance.now();
+      log.info("signal received", { signal });
+      await server.drain();
+      Deno.exit(0);
+    });
+  }
+}
+
+async function readTls({ tls }: Config): Promise<TlsPair | undefined> {
+  if (tls === undefined) return undefined;
+  return {
+    cert: await readPem("TLS_CERT_FILE", tls.certFile),
+    key: await readPem("TLS_KEY_FILE", tls.keyFile),
+  };
+}
+
+async function readPem(option: string, path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new StartError(`Cannot start: cannot read ${option}: ${why}`, { cause });
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * Who is connected and who follows which channel. Pure state: only the hub changes it, and both
+ * directions (member to channels, channel to members) always agree.
+ *
+ * @module
+ */
+
+import type { CloseReason } from "./close_codes.ts";
+import type { Profile } from "./profiles/profile.ts";
+
+/** A connection as the hub sees it. */
+export interface Member {
+  /** Unique among all nodes. */
+  readonly id: string;
+  /** The system it speaks. */
+  readonly profile: Profile;
+  /** Bytes that wait for it. */
+  readonly pendingBytes: number;
+  /** Queues a frame. MUST NOT wait and MUST NOT throw: a member that cannot take it ends itself. */
+  enqueue(frame: Uint8Array): void;
+  /**
+   * Lets it go. MUST NOT wait and MUST NOT throw.
+   *
+   * @param afterMs when the client may come back, if not as the table says
+   */
+  close(reason: CloseReason, afterMs?: number): void;
+  /** Ends it at once, even in the middle of a polite close. */
+  terminate(): void;
+}
+
+const NOBODY: ReadonlySet<Member> = new Set();
+const NOTHING: ReadonlySet<string> = new Set();
+
+/** See the module. */
+export class Roster {
+  readonly #channelsOf = new Map<Member, Set<string> | undefined>();
+  readonly #followersOf = new Map<string, Set<Member>>();
+
+  /** Everybody. */
+  get members(): Iterable<Member> {
+    return this.#channelsOf.keys();
+  }
+
+  /** How many. */
+  get size(): number {
+    return this.#channelsOf.size;
+  }
+
+  /** The channels that somebody follows. */
+  get channelCount(): number {
+    return this.#followersOf.size;
+  }
+
+  /** Idempotent. */
+  join(member: Member): void {
+    if (!this.#channelsOf.has(member)) this.#channelsOf.set(member, undefined);
+  }
+
+  /** Forgets a member and all it followed. Idempotent. */
+  leave(member: Member): void {
+    for (const channel of this.channelsOf(member)) this.#unlink(member, channel);
+    this.#channelsOf.delete(member);
+  }
+
+  /** Idempotent; of no effect for who has not joined or has left. */
+  follow(member: Member, channel: string): void {
+    if (!this.#channelsOf.has(member)) return;
+    let channels = this.#channelsOf.get(member);
+    if (channels === undefined) this.#channelsOf.set(member, channels = new Set());
+    channels.add(channel);
+    const followers = this.#followersOf.get(channel);
+    if (followers === undefined) this.#followersOf.set(channel, new Set([member]));
+    else followers.add(member);
+  }
+
+  /** Idempotent. */
+  unfollow(member: Member, channel: string): void {
+    if (this.#channelsOf.get(member)?.delete(channel)) this.#unlink(member, channel);
+  }
+
+  /** Who follows a channel. */
+  followersOf(channel: string): ReadonlySet<Member> {
+    return this.#followersOf.get(channel) ?? NOBODY;
+  }
+
+  /** What a member follows. */
+  channelsOf(member: Member): ReadonlySet<string> {
+    return this.#channelsOf.get(member) ?? NOTHING;
+  }
+
+  #unlink(member: Member, channel: string): void {
+    const followers = this.#followersOf.get(channel);
+    followers?.delete(member);
+    if (followers?.size === 0) this.#followersOf.delete(channel);
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * The Socket port: what a pump needs of a connection, so that a test's fake can stand in for a real
+ * one. Every implementation MUST pass tests/contracts/socket_contract.ts.
+ *
+ * @module
+ */
+
+/** What a connection tells its owner. The calls of one socket never overlap. */
+export interface SocketEvents {
+  /** A whole message. `data` is only valid during the call. */
+  message(data: Uint8Array, isBinary: boolean): void;
+  /** A control ping. It has not been answered yet. */
+  ping(payload: Uint8Array): void;
+  /** A control pong, asked for or not. */
+  pong(payload: Uint8Array): void;
+  /** Bytes that are no valid frame; the socket has already told the peer and will close. */
+  fault(kind: SocketFault): void;
+  /** The connection is gone, its descriptor released. Exactly once, the last call. */
+  closed(end: SocketEnd): void;
+}
+
+/** What is wrong with a frame. */
+export type SocketFault = "message_too_big" | "bad_frame";
+
+/** How a connection ended, as the socket saw it. */
+export interface SocketEnd {
+  /** The peer's close code; 1005 without one, 1006 without a close frame. */
+  readonly code: number;
+  /** Whether the peer sent a close frame. */
+  readonly byPeer: boolean;
+}
+
+/** One connection. All calls are harmless after it has ended. */
+export interface Socket {
+  /** Starts the events. Called once, before anything has been read. */
+  attach(events: SocketEvents): void;
+  /**
+   * Writes whole frames, in order with the other calls. MUST NOT wait and MUST call `drained` later,
+   * once, when the bytes have left for the kernel or never will.
+   */
+  write(frames: Uint8Array, drained: () => void): void;
+  /** Writes a control ping at once. @param payload at most 125 bytes */
+  ping(payload: Uint8Array): void;
+  /** Writes a control pong at once. @param payload at most 125 bytes */
+  pong(payload: Uint8Array): void;
+  /** Bytes written that the kernel has not taken. */
+  readonly bufferedBytes: number;
+  /** Stops reading; what has been read is still delivered. */
+  pause(): void;
+  /** Reads on. */
+  resume(): void;
+  /** Starts the closing handshake; MUST end within closeWait whatever the peer does. */
+  close(code: number, text: string): void;
+  /** Reads no more, sends the close frame and ends TCP as soon as it has left, within closeWait. */
+  abort(code: number, text: string): void;
+  /** Ends at once, without a frame. Nothing can block it. */
+  terminate(): void;
+}
+
+/** Makes the one text frame that all receivers of a text share. */
+export type FrameText = (text: string) => Uint8Array;

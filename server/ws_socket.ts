@@ -1,0 +1,143 @@
+/**
+ * The Socket port over npm:ws on node:http, and the only room that imports it. Owns the handshake,
+ * the frames and the translation of ws's events; decides nothing about life or death.
+ *
+ * @module
+ */
+
+// @ts-types="@types/ws"
+import { Sender, type WebSocket, WebSocketServer } from "ws";
+import { Buffer } from "node:buffer";
+import type { IncomingMessage } from "node:http";
+import type { Socket as NetSocket } from "node:net";
+import type { Socket, SocketEvents, SocketFault } from "./socket.ts";
+
+declare module "ws" {
+  /** Frame writer; not in the published types. Shape: ws 8, lib/sender.js. */
+  export class Sender {
+    /** The frame as header and payload. */
+    static frame(
+      payload: Uint8Array,
+      options: { fin: boolean; rsv1: boolean; opcode: number; mask: boolean; readOnly: boolean },
+    ): Buffer[];
+  }
+}
+
+const TEXT_FRAME = { fin: true, rsv1: false, opcode: 0x1, mask: false, readOnly: true };
+
+/** Frames a text for any number of receivers (server frames carry no mask, RFC 6455 5.1). */
+export function frameText(text: string): Uint8Array {
+  return Buffer.concat(Sender.frame(Buffer.from(text), TEXT_FRAME));
+}
+
+/** What bounds a connection. */
+export interface WsSocketOptions {
+  /** A longer message is refused at its frame header. */
+  readonly maxMessageBytes: number;
+  /** How long a closing handshake may take, ms. */
+  readonly closeWaitMs: number;
+}
+
+/** Turns upgrade requests into sockets. */
+export class WsAcceptor {
+  readonly #server: WebSocketServer;
+
+  /** One for all connections. */
+  constructor({ maxMessageBytes, closeWaitMs }: WsSocketOptions) {
+    const options = {
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      autoPong: false,
+      maxPayload: maxMessageBytes,
+      closeTimeout: closeWaitMs,
+    };
+    this.#server = new WebSocketServer(options);
+  }
+
+  /**
+   * Answers the handshake. A request that is not a valid one gets its 4xx here and is never
+   * accepted.
+   *
+   * @param accepted called at once with the open socket
+   */
+  accept(
+    request: IncomingMessage,
+    raw: NetSocket,
+    head: Uint8Array,
+    accepted: (socket: Socket) => void,
+  ): void {
+    this.#server.handleUpgrade(
+      request,
+      raw,
+      Buffer.from(head),
+      (ws) => accepted(new WsSocket(ws, raw)),
+    );
+  }
+}
+
+class WsSocket implements Socket {
+  readonly #ws: WebSocket;
+  readonly #raw: NetSocket;
+  constructor(ws: WebSocket, raw: NetSocket) {
+    this.#ws = ws;
+    this.#raw = raw;
+  }
+
+  get bufferedBytes(): number {
+    return this.#raw.writableLength;
+  }
+
+  attach(events: SocketEvents): void {
+    const ws = this.#ws;
+    ws.on("message", (data, isBinary) => events.message(data as Buffer, isBinary));
+    ws.on("ping", (payload) => events.ping(payload));
+    ws.on("pong", (payload) => events.pong(payload));
+    ws.on("error", (error) => {
+      const fault = faultOf(error);
+      if (fault === undefined) return; // of the network: `close` follows and says 1006
+      events.fault(fault);
+    });
+    ws.on("close", (code) => events.closed({ code, byPeer: code !== 1006 }));
+  }
+
+  write(frames: Uint8Array, drained: () => void): void {
+    this.#raw.write(frames, drained);
+  }
+
+  ping(payload: Uint8Array): void {
+    this.#ws.ping(payload);
+  }
+
+  pong(payload: Uint8Array): void {
+    this.#ws.pong(payload);
+  }
+
+  pause(): void {
+    this.#ws.pause();
+  }
+
+  resume(): void {
+    this.#ws.resume();
+  }
+
+  close(code: number, text: string): void {
+    this.#ws.close(code, text);
+  }
+
+  abort(code: number, text: string): void {
+    this.#ws.pause();
+    this.#ws.close(code, text);
+    this.#raw.end();
+  }
+
+  terminate(): void {
+    this.#ws.terminate();
+  }
+}
+
+/** ws marks what it refuses with a code; other errors are the network's. */
+function faultOf(error: Error & { code?: string }): SocketFault | undefined {
+  if (!error.code?.startsWith("WS_ERR_")) return undefined;
+  return error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH" ? "message_too_big" : "bad_frame";
+}

@@ -1,0 +1,87 @@
+import { assert, assertEquals } from "@std/assert";
+
+/** The house from the ground up: a room imports from lower storeys only, or from its own. */
+const STOREYS: readonly (readonly string[])[] = [
+  ["errors.ts", "close_codes.ts", "clock.ts", "channel.ts", "message.ts", "timing.ts", "values.ts"],
+  ["limits.ts", "options.ts", "config.ts", "socket.ts", "liveness/heartbeat.ts"],
+  ["liveness/wheel.ts", "profiles/profile.ts", "brokers/broker.ts"],
+  ["roster.ts", "guard/origin.ts", "guard/rate_limit.ts", "guard/admission.ts"],
+  ["brokers/memory.ts", "profiles/json.ts", "metrics.ts", "line_writer.ts", "logging.ts"],
+  ["ws_socket.ts", "flusher.ts", "queue_budget.ts", "routes.ts", "listener.ts"],
+  ["read_pump.ts", "write_pump.ts"],
+  ["hub.ts"],
+  ["client.ts"],
+  ["upgrade.ts", "http_routes.ts"],
+  ["server.ts"],
+  ["main.ts"],
+];
+
+/** Packages that only one room may know. */
+const SINGLE_IMPORTERS: Readonly<Record<string, string>> = {
+  "ws": "ws_socket.ts",
+  "hono": "http_routes.ts",
+  "@hono/node-server": "server.ts",
+  "prom-client": "metrics.ts",
+  "@logtape/logtape": "logging.ts",
+  "valibot": "values.ts",
+};
+
+const ROOT = new URL("../server/", import.meta.url);
+
+interface Room {
+  readonly name: string;
+  readonly text: string;
+  readonly imports: readonly string[];
+}
+
+function roomsIn(folder: string): Room[] {
+  return [...Deno.readDirSync(new URL(folder, ROOT))].flatMap(({ name, isDirectory }) => {
+    if (isDirectory) return roomsIn(`${folder}${name}/`);
+    if (!name.endsWith(".ts") || name.endsWith(".d.ts")) return [];
+    const text = Deno.readTextFileSync(new URL(folder + name, ROOT));
+    const imports = [...text.matchAll(/^(?:import|export)\b[^;]*?\bfrom "([^"]+)"/gm)];
+    return [{ name: folder + name, text, imports: imports.map(([, from]) => from) }];
+  });
+}
+
+const rooms = roomsIn("");
+const storeyOf = (name: string) => STOREYS.findIndex((storey) => storey.includes(name));
+
+Deno.test("Every room stands on a storey, and every place in the plan is a room", () => {
+  assertEquals(rooms.map(({ name }) => name).sort(), STOREYS.flat().sort());
+});
+
+Deno.test("A room imports only from its own storey or below", () => {
+  const upward = rooms.flatMap(({ name, imports }) =>
+    imports.filter((from) => from.startsWith(".")).map((from) =>
+      new URL(from, new URL(name, ROOT)).href.slice(ROOT.href.length)
+    ).filter((target) => storeyOf(target) > storeyOf(name)).map((target) => `${name} -> ${target}`)
+  );
+  assertEquals(upward, []);
+});
+
+Deno.test("A package that one room wraps is imported by no other", () => {
+  for (const { name, imports } of rooms) {
+    for (const from of imports) {
+      const only = SINGLE_IMPORTERS[from];
+      assert(only === undefined || only === name, `${name} imports ${from}, which is ${only}'s`);
+    }
+  }
+});
+
+Deno.test("A room is at most 250 lines long and says what it is for", () => {
+  for (const { name, text } of rooms) {
+    const lines = text.split("\n").length - 1;
+    assert(lines <= 250, `${name} has ${lines} lines`);
+    assert(/^\/\*\*[^]*?@module[^]*?\*\//.test(text), `${name} has no @module`);
+  }
+});
+
+Deno.test("Pumps, hub and liveness know no profile by name", () => {
+  const neutral = /^(hub|client|read_pump|write_pump|roster|upgrade)\.ts$|^liveness\//;
+  for (const { name, text } of rooms) {
+    if (!neutral.test(name)) continue;
+    const code = text.replace(/\/\*[^]*?\*\/|\/\/.*/g, "");
+    assert(!/["'`](json|events-hub|infoway|tank|talo)["'`]/.test(code), name);
+  }
+});

@@ -1,0 +1,220 @@
+import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { RULES, withWorld } from "./support/world.ts";
+
+const FAST = { ...RULES, pingPeriodMs: 1_800, pongWaitMs: 2_000, heartbeatTimeoutMs: 100 };
+
+Deno.test("Client is welcomed first, with the timing it is held to", () =>
+  withWorld({}, async (world) => {
+    const { client, socket } = world.connect();
+    await world.clock.turnOver();
+    assertEquals(socket.messages, [
+      { type: "welcome", clientId: client.id, pingPeriodMs: 54_000, pongWaitMs: 60_000 },
+    ]);
+  }));
+
+Deno.test("Client that answers gets a control ping and an app ping each period and lives", () =>
+  withWorld({ rules: FAST }, async (world) => {
+    const { socket } = world.connect();
+    // 1.8 s, 3.6 s, … 18 s: ping; answered at once
+    for (let i = 0; i < 10; i++) {
+      await world.clock.pass(1_800);
+      socket.answer();
+    }
+    await world.clock.pass(50);
+    assertEquals(socket.pings.length, 10);
+    const pings = socket.messages.filter(({ type }) => type === "ping");
+    assertEquals(pings.length, 10);
+    assertEquals(new Set(pings.map(({ id }) => id)).size, 10);
+    assertEquals(socket.letGo, undefined);
+  }));
+
+Deno.test("Client that says nothing is terminated at pongWait, within the bound", () =>
+  withWorld({ rules: FAST }, async (world) => {
+    const { socket } = world.connect();
+    await world.clock.pass(500);
+    socket.say({ type: "ping" });
+    await world.clock.pass(1_999);
+    assertEquals(socket.letGo, undefined); // 2.499 s
+    await world.clock.pass(101);
+    assertEquals(socket.letGo, { how: "terminate" }); // by 2.6 s: 0.5 + 2.0 + 0.1
+    assertEquals(world.closed("stale"), 1);
+  }));
+
+for (
+  const [what, speak] of [
+    ["any text", "hello"],
+    ["an app pong alone", { type: "pong" }],
+    ["not even JSON", "{"],
+  ] as const
+) {
+  Deno.test(`Client that never pongs but says ${what} each second lives`, () =>
+    withWorld({ rules: FAST }, async (world) => {
+      const { socket } = world.connect();
+      for (let i = 0; i < 30; i++) {
+        await world.clock.pass(1_000);
+        socket.say(speak);
+      }
+      assertEquals(socket.letGo, undefined);
+    }));
+}
+
+Deno.test("Client is terminated for missed heartbeats before a distant deadline", () =>
+  withWorld({ rules: { ...RULES, pingPeriodMs: 10_000 } }, async (world) => {
+    const { socket } = world.connect();
+    await world.clock.pass(18_900);
+    assertEquals(socket.letGo, undefined);
+    await world.clock.pass(200); // 10 s: ping; 13 s, 16 s, 19 s: missed
+    assertEquals(socket.letGo, { how: "terminate" });
+    assertEquals([socket.pings.length, world.closed("missed_heartbeats")], [3, 1]);
+  }));
+
+Deno.test("A stall of the server convicts nobody who answers afterwards", () =>
+  withWorld({ rules: FAST }, async (world) => {
+    const healthy = Array.from({ length: 100 }, () => world.connect());
+    const silent = world.connect();
+    await world.clock.pass(1_000);
+    world.clock.block(6_000);
+    await world.clock.pass(100); // the wheel notices
+    const newcomer = world.connect();
+    await world.clock.pass(850); // 1.8 s of their time: pings
+    for (const { socket } of healthy) socket.answer();
+    await world.clock.pass(500);
+    assert(healthy.every(({ socket }) => socket.letGo === undefined));
+    assertEquals(silent.socket.letGo, { how: "terminate" });
+    assertEquals(newcomer.socket.letGo, undefined); // its own clock: 1.35 s of 2 s
+    await world.clock.pass(750);
+    assertEquals(newcomer.socket.letGo, { how: "terminate" });
+  }));
+
+Deno.test("Clients that come together are not pinged together", () => {
+  let seed = 1;
+  const random = () => (seed = seed * 16_807 % 2_147_483_647) / 2_147_483_647;
+  return withWorld({ random }, async (world) => {
+    const visitors = Array.from({ length: 1_000 }, () => world.connect());
+    const pinged = () => visitors.filter(({ socket }) => socket.pings.length > 0).length;
+    let before = 0, most = 0;
+    for (let at = 0; at < 54_100; at += 100) {
+      await world.clock.pass(100);
+      most = Math.max(most, pinged() - before);
+      before = pinged();
+    }
+    assertEquals(before, 1_000);
+    assert(most < 20, `${most} clients were pinged in the same 100 ms`);
+  });
+});
+
+Deno.test("Client whose batch is not drained within writeWait is terminated", () =>
+  withWorld({ writeWaitMs: 10_000 }, async (world) => {
+    const { socket } = world.connect();
+    await world.clock.pass(7_000);
+    socket.stuck = true;
+    socket.say({ type: "ping" }); // 7 s: the answer is written and stays
+    for (let i = 0; i < 9; i++) {
+      await world.clock.pass(1_000);
+      socket.peerPong(); // alive by all other signs
+    }
+    assertEquals(socket.letGo, undefined); // 16 s
+    await world.clock.pass(1_100);
+    assertEquals(socket.letGo, { how: "terminate" }); // 17.1 s
+    assertEquals(world.closed("write_timeout"), 1);
+  }));
+
+Deno.test("Client that floods is closed for rate_limited, with the code and a time to come back", () =>
+  withWorld({ maxMessagesPerSecond: 10 }, async (world) => {
+    const { socket } = world.connect();
+    for (let i = 0; i < 10; i++) socket.say("x");
+    for (let i = 0; i < 10; i++) socket.peerPing(); // control frames are counted, too
+    assertEquals(socket.letGo, undefined);
+    for (let i = 0; i < 100; i++) socket.say("x");
+    assertEquals(socket.letGo?.how, "abort");
+    assertEquals(socket.letGo?.code, 1008);
+    assertMatch(socket.letGo?.text ?? "", /^rate_limited: .*; afterMs=60000$/);
+    await world.clock.turnOver();
+    assertEquals(world.closed("rate_limited"), 1);
+    assertEquals(world.metrics.of("json").messagesIn, 10);
+  }));
+
+Deno.test("Client within the flood limit in the long run is left alone", () =>
+  withWorld({ maxMessagesPerSecond: 10 }, async (world) => {
+    const { socket } = world.connect();
+    for (let second = 0; second < 100; second++) {
+      for (let i = 0; i < 10; i++) socket.say("x");
+      await world.clock.pass(1_000);
+    }
+    assertEquals(socket.letGo, undefined);
+  }));
+
+Deno.test("pong() answers control pings with their payload, until the peer reads none of them", () =>
+  withWorld({ queueBytes: 1_000 }, async (world) => {
+    const { socket } = world.connect();
+    socket.peerPing(new Uint8Array([1, 2, 3]));
+    assertEquals(socket.pongs, [new Uint8Array([1, 2, 3])]);
+    socket.bufferedBytes = 1_001;
+    socket.peerPing(new Uint8Array([4]));
+    assertEquals(socket.pongs.length, 1);
+    await world.clock.turnOver();
+    assertEquals(world.closed("slow_consumer"), 1);
+  }));
+
+Deno.test("App ping that finds the queue full is skipped and counted, and evicts nobody", () =>
+  withWorld({ rules: FAST, queueMessages: 1, writeWaitMs: 60_000 }, async (world) => {
+    const { socket } = world.connect();
+    await world.clock.turnOver();
+    socket.stuck = true;
+    socket.say({ type: "ping" }); // in flight
+    await world.clock.pass(1_000);
+    socket.say({ type: "ping" }); // fills the queue of one
+    for (let i = 0; i < 4; i++) {
+      await world.clock.pass(1_000);
+      socket.peerPong();
+    }
+    assertEquals(socket.letGo, undefined);
+    assertEquals(world.metrics.of("json").appPingsSkipped, socket.pings.length);
+    assertNotEquals(socket.pings.length, 0);
+  }));
+
+Deno.test("Client ends for one reason only, whatever comes later", () =>
+  withWorld({}, async (world) => {
+    const { client, socket } = world.connect();
+    client.close("admin");
+    client.close("stale");
+    socket.leave();
+    await world.clock.pass(200_000);
+    assertEquals([world.closed("admin"), world.closed("stale"), world.closed("client_close")], [
+      1,
+      0,
+      0,
+    ]);
+    const closed = world.log.filter(({ message }) => message === "connection closed");
+    assertEquals(closed.length, 1);
+    assertEquals([closed[0].properties.reason, closed[0].properties.cause], ["admin", "admin"]);
+  }));
+
+for (const [byPeer, reason] of [[true, "client_close"], [false, "network_error"]] as const) {
+  Deno.test(`Client that goes ${byPeer ? "with" : "without"} a close frame ended by ${reason}`, () =>
+    withWorld({}, async (world) => {
+      world.connect().socket.leave({ byPeer });
+      await world.clock.turnOver();
+      assertEquals(world.closed(reason), 1);
+    }));
+}
+
+Deno.test("close(drain) sends what is queued and the advice to come back, then the close frame", () =>
+  withWorld({}, async (world) => {
+    const { client, socket } = world.connect();
+    socket.say({ type: "ping", timestamp: 1 });
+    await Promise.resolve(); // the hub has answered, the turn has not ended
+    client.close("drain", 2_500);
+    assertEquals(socket.messages.map(({ type }) => type), ["welcome", "pong", "reconnect"]);
+    assertEquals(socket.messages[2], { type: "reconnect", afterMs: 2_500, reason: "drain" });
+    assertEquals([socket.letGo?.how, socket.letGo?.code], ["close", 1012]);
+    assertMatch(socket.letGo?.text ?? "", /afterMs=2500$/);
+  }));
+
+Deno.test("fault() closes with the fault's own reason", () =>
+  withWorld({}, async (world) => {
+    world.connect().socket.fault("message_too_big");
+    world.connect().socket.fault("bad_frame");
+    await world.clock.turnOver();
+    assertEquals([world.closed("message_too_big"), world.closed("bad_frame")], [1, 1]);
+  }));

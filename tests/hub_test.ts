@@ -1,0 +1,210 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { MAILBOX_COMMANDS } from "../server/hub.ts";
+import { type Visitor, withWorld, type World } from "./support/world.ts";
+
+const publications = ({ socket }: Visitor) =>
+  socket.messages.filter(({ type }) => type === "message").map(({ channel, data }) => [
+    channel,
+    data,
+  ]);
+
+Deno.test("Hub delivers a publication to every follower, the publisher too, and to nobody else", () =>
+  withWorld({}, async (world) => {
+    const [a, b, c] = [world.connect(), world.connect(), world.connect()];
+    a.socket.say({ type: "subscribe", channel: "news" });
+    b.socket.say({ type: "subscribe", channel: "news" });
+    c.socket.say({ type: "subscribe", channel: "other" });
+    a.socket.say({ type: "publish", channel: "news", data: { n: 1 }, id: "p1" });
+    await world.clock.turnOver();
+    assertEquals([a, b, c].map(publications), [[["news", { n: 1 }]], [["news", { n: 1 }]], []]);
+    assertEquals(a.socket.messages.at(-1), { type: "published", channel: "news", id: "p1" });
+    b.socket.say({ type: "unsubscribe", channel: "news" });
+    b.socket.say({ type: "unsubscribe", channel: "news" });
+    a.socket.say({ type: "publish", channel: "news", data: 2 });
+    await world.clock.turnOver();
+    assertEquals(publications(b).length, 1);
+    assertEquals(publications(a).length, 2);
+  }));
+
+Deno.test("Hub frames a publication once: followers share the very same bytes", () =>
+  withWorld({}, async (world) => {
+    const visitors = Array.from({ length: 10 }, () => world.connect());
+    for (const { socket } of visitors) socket.say({ type: "subscribe", channel: "c" });
+    await world.clock.turnOver();
+    for (const data of [1, 2, 3]) {
+      visitors[0].socket.say({ type: "publish", channel: "c", data });
+    }
+    await world.clock.turnOver();
+    const batches = visitors.map(({ socket }) => socket.batches.at(-1));
+    assert(batches.every((batch) => batch === batches[0]), "three frames were joined per client");
+    assertEquals(publications(visitors[9]), [["c", 1], ["c", 2], ["c", 3]]);
+  }));
+
+Deno.test("Hub never waits for a client: one that never drains costs the others nothing", () =>
+  withWorld({ queueMessages: 16, writeWaitMs: 3_600_000 }, async (world) => {
+    const stuck = world.connect();
+    const others = Array.from({ length: 5 }, () => world.connect());
+    for (const { socket } of [stuck, ...others]) socket.say({ type: "subscribe", channel: "c" });
+    await world.clock.turnOver();
+    stuck.socket.stuck = true;
+    for (let i = 0; i < 100; i++) {
+      others[0].socket.say({ type: "publish", channel: "c", data: i });
+      await world.clock.pass(10);
+    }
+    for (const other of others) assertEquals(publications(other).length, 100);
+    assertEquals(stuck.socket.letGo?.code, 1013);
+    assertEquals(world.closed("slow_consumer"), 1);
+  }));
+
+Deno.test("A burst of 300 publications in one turn evicts no healthy subscriber", () =>
+  withWorld({}, async (world) => {
+    const [publisher, subscriber] = [world.connect(), world.connect()];
+    subscriber.socket.say({ type: "subscribe", channel: "c" });
+    for (let i = 0; i < 300; i++) publisher.socket.say({ type: "publish", channel: "c", data: i });
+    await world.clock.turnOver();
+    assertEquals(publications(subscriber).length, 300);
+    assertEquals(subscriber.socket.letGo, undefined);
+  }));
+
+Deno.test("A subscriber slower by bytes is closed, its queue dropped and counted", () =>
+  withWorld({ queueBytes: 10_000 }, async (world) => {
+    const [publisher, subscriber] = [world.connect(), world.connect()];
+    subscriber.socket.say({ type: "subscribe", channel: "c" });
+    await world.clock.turnOver();
+    subscriber.socket.stuck = true;
+    for (let i = 0; i < 30; i++) {
+      publisher.socket.say({ type: "publish", channel: "c", data: "x".repeat(1_000) });
+      await world.clock.turnOver();
+    }
+    assertEquals(world.closed("slow_consumer"), 1);
+    assert(world.metrics.of("json").messagesDropped >= 9);
+  }));
+
+Deno.test("Above the budget of all queues the worst offender goes first, for overload", () =>
+  withWorld({ budgetBytes: 20_000, writeWaitMs: 3_600_000 }, async (world) => {
+    const [publisher, bad, worse] = [world.connect(), world.connect(), world.connect()];
+    bad.socket.say({ type: "subscribe", channel: "both" });
+    worse.socket.say({ type: "subscribe", channel: "both" });
+    worse.socket.say({ type: "subscribe", channel: "one" });
+    await world.clock.turnOver();
+    bad.socket.stuck = worse.socket.stuck = true;
+    for (let i = 0; i < 8; i++) {
+      publisher.socket.say({ type: "publish", channel: "one", data: "x".repeat(1_000) });
+      publisher.socket.say({ type: "publish", channel: "both", data: "x".repeat(1_000) });
+      await world.clock.turnOver();
+    }
+    assertEquals([worse.socket.letGo?.code, bad.socket.letGo], [1013, undefined]);
+    assertEquals(world.closed("overload"), 1);
+  }));
+
+Deno.test("Subscriptions of one connection are limited, with an error that says so", () =>
+  withWorld({ maxSubscriptions: 2 }, async (world) => {
+    const { socket } = world.connect();
+    for (const channel of ["a", "b", "c", "a"]) socket.say({ type: "subscribe", channel });
+    await world.clock.turnOver();
+    const [, ...answers] = socket.messages;
+    assertEquals(answers.map(({ type, code }) => code ?? type), [
+      "subscribed",
+      "subscribed",
+      "too_many_subscriptions",
+      "subscribed",
+    ]);
+  }));
+
+Deno.test("A full mailbox pauses the readers, loses nothing, and judges nobody meanwhile", () =>
+  withWorld({}, async (world) => {
+    const [publisher, subscriber] = [world.connect(), world.connect()];
+    subscriber.socket.say({ type: "subscribe", channel: "c" });
+    await world.clock.turnOver();
+    const count = MAILBOX_COMMANDS + 100; // told in one read, before the hub gets its turn
+    for (let i = 0; i < count; i++) {
+      publisher.socket.say({ type: "publish", channel: "c", data: i });
+    }
+    assert(publisher.socket.paused);
+    await world.clock.pass(50);
+    assert(!publisher.socket.paused);
+    assertEquals(publications(subscriber).map(([, data]) => data), Array.from(Array(count).keys()));
+  }));
+
+Deno.test("Hub lets other work in between long runs of its own", () =>
+  withWorld({}, async (world) => {
+    const followers = Array.from({ length: 200 }, () => world.connect());
+    for (const { socket } of followers) socket.say({ type: "subscribe", channel: "c" });
+    await world.clock.turnOver();
+    let turnsBefore: number | undefined;
+    world.clock.turn(() => turnsBefore = publications(followers[0]).length);
+    for (let i = 0; i < 400; i++) {
+      followers[0].socket.say({ type: "publish", channel: "c", data: i });
+    }
+    await world.clock.pass(10);
+    assert(turnsBefore !== undefined && turnsBefore < 400, `${turnsBefore} before anything else`);
+    assertEquals(publications(followers[0]).length, 400);
+  }));
+
+Deno.test("tell() after stop() says closed, ask() answers undefined: nobody hangs", async () => {
+  await withWorld({}, async (world) => {
+    world.hub.stop();
+    assertEquals(world.hub.tell({ kind: "relieve" }), "closed");
+    assertEquals(await world.hub.ask(({ size }) => size), undefined);
+    await world.hub.room();
+  }).catch((error) => {
+    // the fixture cannot ask a stopped hub what is left
+    if (!String(error).includes("someone is still on the roster")) throw error;
+  });
+});
+
+Deno.test("Any interleaving of join, leave, subscribe, publish and kick keeps the roster consistent", async () => {
+  const step = fc.record({
+    who: fc.nat(4),
+    channel: fc.constantFrom("a", "b", "__proto__"),
+    what: fc.constantFrom("join", "leave", "kick", "subscribe", "unsubscribe", "publish", "turn"),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 60 }), (steps) =>
+      withWorld({}, async (world) => {
+        const present: (Visitor | undefined)[] = [];
+        const follows: Set<string>[] = [];
+        for (const { who, channel, what } of steps) {
+          const visitor = present[who];
+          if (what === "turn") await world.clock.turnOver();
+          else if (visitor === undefined) {
+            present[who] = world.connect();
+            follows[who] = new Set();
+          } else if (what === "leave" || what === "kick") {
+            if (what === "leave") visitor.socket.leave();
+            else visitor.client.close("stale");
+            present[who] = undefined;
+          } else if (what !== "join") {
+            visitor.socket.say({ type: what, channel, data: 1 });
+            if (what === "subscribe") follows[who].add(channel);
+            if (what === "unsubscribe") follows[who].delete(channel);
+          }
+        }
+        await world.clock.turnOver();
+        await assertRoster(world, { present, follows });
+      })),
+    { numRuns: 200 },
+  );
+});
+
+async function assertRoster(
+  world: World,
+  { present, follows }: { present: (Visitor | undefined)[]; follows: Set<string>[] },
+): Promise<void> {
+  const expected = present.flatMap((visitor, who) =>
+    visitor === undefined ? [] : [[visitor.client.id, [...follows[who]].sort()]]
+  );
+  const asked = world.hub.ask((roster) =>
+    [...roster.members].map((member) => {
+      const channels = [...roster.channelsOf(member)].sort();
+      for (const channel of channels) assert(roster.followersOf(channel).has(member));
+      return [member.id, channels];
+    })
+  );
+  await world.clock.turnOver();
+  assertEquals(
+    new Map(await asked as [string, string[]][]),
+    new Map(expected as [string, string[]][]),
+  );
+}

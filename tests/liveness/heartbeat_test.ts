@@ -1,0 +1,124 @@
+import { assert, assertEquals } from "@std/assert";
+import { type Finding, Heartbeat, type HeartbeatRules } from "../../server/liveness/heartbeat.ts";
+
+const RULES: HeartbeatRules = {
+  pingPeriodMs: 54_000,
+  pongWaitMs: 60_000,
+  heartbeatTimeoutMs: 3_000,
+  missedHeartbeats: 3,
+};
+
+/** Looks whenever it is due, as the wheel does, and writes down what it finds. */
+function timeline(
+  heartbeat: Heartbeat,
+  { until, signs = [], graceUntil = 0 }: { until: number; signs?: number[]; graceUntil?: number },
+): [number, Finding][] {
+  const found: [number, Finding][] = [];
+  const waiting = [...signs];
+  for (let now = 0; now <= until; now += 50) {
+    while (waiting.length > 0 && waiting[0] <= now) heartbeat.sign(waiting.shift()!);
+    if (now < heartbeat.dueMs) continue;
+    const finding = heartbeat.look(now, now >= graceUntil);
+    if (finding !== "well") found.push([now, finding]);
+    if (finding === "stale" || finding === "missed_heartbeats") break;
+  }
+  return found;
+}
+
+Deno.test("Heartbeat of a silent peer: a ping, a miss with a ping at once, then the deadline", () => {
+  // 54 s: ping; 57 s: nothing came within 3 s; 60 s: silent for pongWait
+  assertEquals(timeline(new Heartbeat(RULES, 0, 1), { until: 120_000 }), [
+    [54_000, "ping"],
+    [57_000, "missed"],
+    [60_000, "stale"],
+  ]);
+});
+
+Deno.test("Heartbeat convicts after so many misses when the deadline is far", () => {
+  const rules = { ...RULES, pingPeriodMs: 10_000, missedHeartbeats: 3 };
+  assertEquals(timeline(new Heartbeat(rules, 0, 1), { until: 120_000 }), [
+    [10_000, "ping"],
+    [13_000, "missed"],
+    [16_000, "missed"],
+    [19_000, "missed_heartbeats"],
+  ]);
+});
+
+Deno.test("Heartbeat: a ping right after a frame shortens nobody's time", () => {
+  // heard at 50 s, pinged at 54 s: three misses by 63 s are only 13 s of silence
+  const signs = [50_000, 80_000];
+  assertEquals(timeline(new Heartbeat(RULES, 0, 1), { until: 200_000, signs }), [
+    [54_000, "ping"],
+    [57_000, "missed"],
+    [60_000, "missed"],
+    [63_000, "missed"],
+    [108_000, "ping"],
+    [111_000, "missed"],
+    [114_000, "missed"],
+    [117_000, "missed"],
+    [140_000, "stale"],
+  ]);
+});
+
+Deno.test("Heartbeat: an early first ping shortens nobody's time", () => {
+  const rules = { pingPeriodMs: 1_800, pongWaitMs: 2_000, heartbeatTimeoutMs: 100 };
+  for (const random of [0, 0.3, 0.6, 0.999]) {
+    const heartbeat = new Heartbeat({ ...rules, missedHeartbeats: 3 }, 0, random);
+    assertEquals(timeline(heartbeat, { until: 5_000 }).at(-1), [2_000, "stale"]);
+  }
+});
+
+Deno.test("Heartbeat: a sign of life forgives misses and moves the deadline", () => {
+  const rules = { ...RULES, pingPeriodMs: 10_000 };
+  assertEquals(timeline(new Heartbeat(rules, 0, 1), { until: 99_000, signs: [17_000] }), [
+    [10_000, "ping"],
+    [13_000, "missed"],
+    [16_000, "missed"],
+    [20_000, "ping"], // the ticker keeps its phase
+    [23_000, "missed"],
+    [26_000, "missed"],
+    [29_000, "missed"],
+    [30_000, "ping"],
+    [36_000, "missed_heartbeats"], // 17 s + a period + 3 timeouts
+  ]);
+});
+
+Deno.test("Heartbeat of a peer that speaks often is pinged each period and never missed", () => {
+  const signs = Array.from({ length: 200 }, (_, i) => (i + 1) * 1_000);
+  assertEquals(timeline(new Heartbeat(RULES, 0, 1), { until: 200_000, signs }), [
+    [54_000, "ping"],
+    [108_000, "ping"],
+    [162_000, "ping"],
+  ]);
+});
+
+Deno.test("Heartbeat spreads the first ping over the second half of a period", () => {
+  for (const [random, first] of [[0, 27_000], [0.5, 40_500], [0.999, 53_973]]) {
+    const heartbeat = new Heartbeat(RULES, 0, random);
+    assert(Math.abs(heartbeat.dueMs - first) < 1, `${heartbeat.dueMs} is not ${first}`);
+  }
+});
+
+Deno.test("look() convicts nobody while it may not, pings on, and judges right after", () => {
+  const heartbeat = new Heartbeat(RULES, 0, 1);
+  assertEquals(timeline(heartbeat, { until: 120_000, graceUntil: 70_000 }), [
+    [54_000, "ping"],
+    [70_000, "stale"],
+  ]);
+});
+
+Deno.test("suspend() stops all judgement, resume() starts the peer's time afresh", () => {
+  const heartbeat = new Heartbeat(RULES, 0, 1);
+  heartbeat.suspend();
+  assertEquals(heartbeat.look(500_000, true), "well");
+  heartbeat.resume(500_000);
+  assertEquals(heartbeat.look(559_900, true), "ping");
+  assertEquals(heartbeat.look(560_000, true), "stale");
+});
+
+Deno.test("lastLifeMs is the last sign, not the last ping", () => {
+  const heartbeat = new Heartbeat(RULES, 0, 1);
+  heartbeat.sign(1_234);
+  heartbeat.look(54_000, true);
+  assertEquals(heartbeat.lastLifeMs, 1_234);
+});

@@ -1,0 +1,152 @@
+import { assert, assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
+import { type Beating, Wheel } from "../../server/liveness/wheel.ts";
+import { VirtualClock } from "../support/virtual_clock.ts";
+
+interface Beat {
+  readonly nowMs: number;
+  readonly mayConvict: boolean;
+}
+
+class Recorder implements Beating {
+  readonly beats: Beat[] = [];
+  constructor(readonly next: (nowMs: number) => number = () => Infinity) {}
+  beat(nowMs: number, mayConvict: boolean): number {
+    this.beats.push({ nowMs, mayConvict });
+    return this.next(nowMs);
+  }
+}
+
+function newWheel() {
+  const clock = new VirtualClock();
+  const lateness: number[] = [];
+  const stalls: number[] = [];
+  const wheel = new Wheel(clock, {
+    tick: (lateMs) => void lateness.push(lateMs),
+    stall: (lateMs) => void stalls.push(lateMs),
+  });
+  wheel.start();
+  return { clock, wheel, lateness, stalls };
+}
+
+Deno.test("Wheel calls a member when it is due, never before, at most a tick after", async () => {
+  const { clock, wheel } = newWheel();
+  const members = [10, 50, 51, 999, 1_000, 60_000, 200_000].map((due) => {
+    const member = new Recorder();
+    wheel.enter(member, due);
+    return { due, member };
+  });
+  await clock.pass(201_000);
+  for (const { due, member } of members) {
+    assertEquals(member.beats.length, 1, `due at ${due}`);
+    assertGreaterOrEqual(member.beats[0].nowMs, due);
+    assertLess(member.beats[0].nowMs, due + 51);
+  }
+  wheel.stop();
+});
+
+Deno.test("Wheel calls again when the member asks for it", async () => {
+  const { clock, wheel } = newWheel();
+  const member = new Recorder((nowMs) => nowMs + 1_000);
+  wheel.enter(member, 1_000);
+  await clock.pass(10_000);
+  assertEquals(member.beats.map(({ nowMs }) => nowMs), [
+    1_000,
+    2_000,
+    3_000,
+    4_000,
+    5_000,
+    6_000,
+    7_000,
+    8_000,
+    9_000,
+    10_000,
+  ]);
+  wheel.stop();
+});
+
+Deno.test("leave() takes a member off, also from within another member's beat", async () => {
+  const { clock, wheel } = newWheel();
+  const gone = new Recorder();
+  const place = wheel.enter(gone, 3_000);
+  wheel.leave(place);
+  wheel.leave(place);
+  const neighbour = new Recorder();
+  const first = new Recorder(() => {
+    wheel.leave(second);
+    return Infinity;
+  });
+  wheel.enter(first, 3_000);
+  const second = wheel.enter(neighbour, 3_000);
+  await clock.pass(10_000);
+  assertEquals([gone.beats.length, first.beats.length, neighbour.beats.length], [0, 1, 0]);
+  wheel.stop();
+});
+
+Deno.test("A stall is left out of the wheel's time: deadlines are as far away as before", async () => {
+  const { clock, wheel, stalls } = newWheel();
+  const member = new Recorder();
+  wheel.enter(member, 5_000);
+  await clock.pass(1_000);
+  clock.block(60_000);
+  await clock.pass(3_900);
+  assertEquals(member.beats.length, 0);
+  assertEquals(Math.round(stalls[0]), 60_000);
+  await clock.pass(200);
+  assertEquals(member.beats.length, 1);
+  wheel.stop();
+});
+
+Deno.test("now() does not run ahead during a stall that is still going on", async () => {
+  const { clock, wheel } = newWheel();
+  await clock.pass(1_000);
+  clock.block(60_000);
+  assertLess(wheel.now(), 1_151);
+  await clock.pass(100);
+  assertLess(wheel.now(), 1_151);
+  await clock.pass(1_000);
+  assertLess(wheel.now(), 2_151);
+  wheel.stop();
+});
+
+Deno.test("After a stall no verdict falls until 250 ms of on-time ticks have passed", async () => {
+  const { clock, wheel } = newWheel();
+  const member = new Recorder((nowMs) => nowMs + 1);
+  wheel.enter(member, 0);
+  await clock.pass(100);
+  clock.block(500);
+  await clock.pass(400);
+  // 50, 100: on time; the tick after the stall and 4 more: no verdicts; then judged again
+  assertEquals(member.beats.map(({ mayConvict }) => mayConvict), [
+    true,
+    true,
+    false,
+    false,
+    false,
+    false,
+    false,
+    true,
+    true,
+    true,
+  ]);
+  wheel.stop();
+});
+
+Deno.test("A tick up to 100 ms late is no stall", async () => {
+  const { clock, wheel, lateness, stalls } = newWheel();
+  await clock.pass(50);
+  clock.block(99);
+  await clock.pass(50);
+  assertEquals(stalls, []);
+  assert(lateness.some((late) => Math.round(late) === 99), `${lateness}`);
+  wheel.stop();
+});
+
+Deno.test("Wheel holds 10 000 members at the same time and calls each once a period", async () => {
+  const { clock, wheel } = newWheel();
+  let beats = 0;
+  const member: Beating = { beat: (nowMs) => (beats++, nowMs + 1_000) };
+  for (let i = 0; i < 10_000; i++) wheel.enter(member, 500);
+  await clock.pass(3_600);
+  assertEquals(beats, 40_000);
+  wheel.stop();
+});

@@ -1,0 +1,21 @@
+import { assert, assertEquals } from "@std/assert";
+import { OPTIONS, PLATFORM } from "../server/options.ts";
+
+const { tasks } = JSON.parse(
+  await Deno.readTextFile(new URL("../deno.json", import.meta.url)),
+) as { tasks: Record<string, string> };
+
+/** What ws looks at when it loads. */
+const WS_VARIABLES = ["WS_NO_BUFFER_UTIL", "WS_NO_UTF_8_VALIDATE"];
+
+for (const task of ["start", "dev"]) {
+  Deno.test(`deno task ${task} may read every option from the environment, and nothing else`, () => {
+    const allowed = /--allow-env=(\S+)/.exec(tasks[task])?.[1].split(",") ?? [];
+    const needed = [...Object.keys(OPTIONS), ...Object.keys(PLATFORM), ...WS_VARIABLES];
+    assertEquals(allowed.toSorted(), needed.toSorted());
+  });
+
+  Deno.test(`deno task ${task} may listen and read files, but not write, run or load`, () => {
+    assert(!/(^|\s)(-A|--allow-all|--allow-(write|run|ffi|sys))/.test(tasks[task]));
+  });
+}
