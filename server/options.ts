@@ -110,7 +110,7 @@ export const OPTIONS = {
   }),
   MISSED_HEARTBEATS: option(count({ min: 1 }), {
     fallback: 3,
-    meaning: "so many pings missed in a row are death",
+    meaning: "so many pings missed in a row are death; see Liveness",
   }),
   PROXY_PRESET: option<ProxyPreset>(choice(PROXY_PRESETS), {
     fallback: "none",
