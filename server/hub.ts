@@ -104,17 +104,25 @@ export class Hub {
       const letter = this.#mailbox.tryReceive() ?? await this.#mailbox.receive();
       if (letter === undefined) return;
       try {
-        this.#work++;
+        this.#spend(1);
         this.#open(letter);
       } catch (error) {
         this.#options.onError(error);
       }
-      if (this.#work >= WORK_PER_TURN) await this.#yield();
+      if (this.#work >= WORK_PER_TURN) await this.#nextTurn();
     }
   }
 
-  #yield(): Promise<void> {
+  #spend(work: number): void {
+    if (this.#work === 0) this.#options.clock.turn(this.#startTurn);
+    this.#work += work;
+  }
+
+  readonly #startTurn = (): void => {
     this.#work = 0;
+  };
+
+  #nextTurn(): Promise<void> {
     return new Promise((resolve) => this.#options.clock.turn(resolve));
   }
 
@@ -176,7 +184,7 @@ export class Hub {
   /** One frame per publication and profile, shared by all its followers. */
   #deliver(publication: Publication): void {
     const followers = this.#roster.followersOf(publication.channel);
-    this.#work += followers.size;
+    this.#spend(followers.size);
     let profile: Profile | undefined;
     let frame: Uint8Array | undefined;
     let frames: Map<Profile, Uint8Array | undefined> | undefined;

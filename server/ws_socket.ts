@@ -136,8 +136,11 @@ class WsSocket implements Socket {
   }
 }
 
+/** Above maxPayload, and above what a number counts (2^53 - 1). */
+const TOO_BIG = ["WS_ERR_UNSUPPORTED_MESSAGE_LENGTH", "WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH"];
+
 /** ws marks what it refuses with a code; other errors are the network's. */
 function faultOf(error: Error & { code?: string }): SocketFault | undefined {
   if (!error.code?.startsWith("WS_ERR_")) return undefined;
-  return error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH" ? "message_too_big" : "bad_frame";
+  return TOO_BIG.includes(error.code) ? "message_too_big" : "bad_frame";
 }

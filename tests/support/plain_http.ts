@@ -36,7 +36,9 @@ export const UPGRADE_HEADERS: Readonly<Record<string, string>> = {
 };
 
 /** The bytes of a request without a body. */
-export function requestBytes({ method = "GET", path = "/", headers = {} }: HttpRequest): Uint8Array {
+export function requestBytes(
+  { method = "GET", path = "/", headers = {} }: HttpRequest,
+): Uint8Array {
   const lines = [`${method} ${path} HTTP/1.1`];
   for (const [name, value] of Object.entries({ Host: "127.0.0.1", ...headers })) {
     lines.push(`${name}: ${value}`);

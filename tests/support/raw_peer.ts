@@ -6,7 +6,15 @@
  */
 
 import { connect } from "node:net";
-import { closeOf, clientFrame, type Frame, FrameSplitter, OPCODE, textFrame, textOf } from "./frames.ts";
+import {
+  clientFrame,
+  closeOf,
+  type Frame,
+  FrameSplitter,
+  OPCODE,
+  textFrame,
+  textOf,
+} from "./frames.ts";
 import { type Dial, parseHead, requestBytes, UPGRADE_HEADERS, writeAll } from "./plain_http.ts";
 import { within } from "./until.ts";
 
@@ -161,7 +169,9 @@ export class RawPeer implements Disposable {
       this.tcp = "fin";
     } catch (error) {
       if (error instanceof Deno.errors.ConnectionReset) this.tcp = "reset";
-      else if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {
+      else if (
+        error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted
+      ) {
         this.tcp ??= "fin"; // we have closed it ourselves
       } else throw error;
     }
