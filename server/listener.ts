@@ -5,6 +5,7 @@
  * @module
  */
 
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { connect } from "node:net";
@@ -24,6 +25,10 @@ export interface TlsPair {
 export function makeHttpServer(tls: TlsPair | undefined): Server {
   if (tls === undefined) return createServer();
   try {
+    // Deno's https takes any text as a pair and fails at each handshake instead (2.9.6).
+    if (!new X509Certificate(tls.cert).checkPrivateKey(createPrivateKey(tls.key))) {
+      throw new Error("the key is not the certificate's");
+    }
     return createTlsServer(tls) as unknown as Server;
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);

@@ -35,7 +35,7 @@ export class Routes {
 
 /** Splits the request target of HTTP; undefined when it is no path. */
 export function parseTarget(url: string | undefined): UpgradeTarget | undefined {
-  if (!url?.startsWith("/")) return undefined;
-  const { pathname, searchParams } = new URL(`http://host.invalid/${url.replace(/^\/+/, "")}`);
+  if (!url?.startsWith("/") || !URL.canParse(`http://host.invalid${url}`)) return undefined;
+  const { pathname, searchParams } = new URL(`http://host.invalid${url}`);
   return { path: pathname, query: searchParams };
 }

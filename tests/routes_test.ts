@@ -16,7 +16,9 @@ Deno.test("Routes serve the default profile on /, /ws and /socket, and each by i
 });
 
 Deno.test("Routes know no other path", () => {
-  for (const url of ["/nope", "/ws/", "/ws/nope", "/ws/json/x", "/WS", "*", "", "http://x/ws"]) {
+  for (
+    const url of ["/nope", "//ws", "/ws/", "/ws/nope", "/ws/json/x", "/WS", "*", "", "http://x/ws"]
+  ) {
     assertEquals(route(url), undefined, url);
   }
 });

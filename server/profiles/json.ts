@@ -48,7 +48,10 @@ function decode(text: string, context: { wallMs: number; echo: boolean }): Inbou
   if (text === TALO_HEARTBEAT) return { kind: "reply", text };
   const value = parseJson(text);
   if (value === undefined) {
-    return error("bad_json", "not JSON: every message is one JSON object with a type");
+    return error(
+      "bad_json",
+      "not JSON, or nested too deep: every message is one JSON object with a type",
+    );
   }
   const known = isObject(value) ? decodeObject(value, context.wallMs) : undefined;
   if (known !== undefined) return known;
@@ -69,13 +72,44 @@ function decode(text: string, context: { wallMs: number; echo: boolean }): Inbou
 
 /** @returns undefined for what is not JSON */
 function parseJson(text: string): unknown {
-  if (!mayBeJson(text.trim())) return undefined;
+  if (!mayBeJson(text.trim()) || isTooDeep(text)) return undefined;
   try {
     return JSON.parse(text);
   } catch {
     return undefined;
   }
 }
+
+/** Levels of arrays and objects in one another. Nobody means more. */
+const MAX_DEPTH = 500;
+
+/**
+ * JSON.parse takes any depth, JSON.stringify overflows the stack at a few thousand levels (as soon
+ * as an object with integer keys is inside): what we could not say again we do not take.
+ */
+function isTooDeep(text: string): boolean {
+  if (text.length < 2 * MAX_DEPTH) return false;
+  let depth = 0;
+  let quoted = false;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (quoted) {
+      if (code === BACKSLASH) i++;
+      else if (code === QUOTE) quoted = false;
+    } else if (code === QUOTE) {
+      quoted = true;
+    } else if (code === OPEN_ARRAY || code === OPEN_OBJECT) {
+      if (++depth > MAX_DEPTH) return true;
+    } else if (code === CLOSE_ARRAY || code === CLOSE_OBJECT) {
+      depth--;
+    }
+  }
+  return false;
+}
+
+const [QUOTE, BACKSLASH, OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [...'"\\[]{}'].map((
+  mark,
+) => mark.charCodeAt(0));
 
 /**
  * Whether the ends of a text allow it to be JSON. JSON.parse takes 6 µs to throw, and 64 flooders

@@ -81,13 +81,29 @@ Deno.test("decode() names what is wrong with a message", () => {
     [`{"type":"publish","channel":"${"c".repeat(257)}"}`, "bad_channel", "got 257 characters"],
     ['{"type":"publish","channel":"c"}', "bad_message", "needs data"],
     ['{"type":"publish","channel":"c","data":1,"id":2}', "bad_message", "is a string"],
-    ["[".repeat(10_000) + "]".repeat(10_000), "bad_message", "an array"],
+    ["[".repeat(10_000) + "]".repeat(10_000), "bad_json", "not JSON"],
+    ["[".repeat(500) + "]".repeat(500), "bad_message", "an array"],
   ];
   for (const [text, code, hint] of cases) {
     const error = errorOf(text);
     assertEquals(error.code, code, text.slice(0, 80));
     assert(error.message.includes(hint), `${error.message} does not say ${hint}`);
   }
+});
+
+Deno.test("decode() takes nothing that could not be said again: deep values crashed the server", () => {
+  const deep = (levels: number) => "[".repeat(levels) + '{"0":1}' + "]".repeat(levels);
+  for (const levels of [501, 4_000, 20_000, 32_000]) {
+    for (const type of ["ping", "echo", "publish"]) {
+      const text = `{"type":"${type}","channel":"c","timestamp":${deep(levels)},"data":[]}`;
+      for (const subject of [profile, echoing]) {
+        assertEquals(subject.decode(bytes(text), 1).kind, "malformed", `${type} ${levels}`);
+      }
+    }
+  }
+  const brackets = JSON.stringify("[".repeat(5_000) + '\\"{'.repeat(5_000));
+  assertEquals(decode(`{"type":"ping","timestamp":${brackets}}`).kind, "reply");
+  assertEquals(decode(`{"type":"publish","channel":"c","data":${deep(490)}}`).kind, "publish");
 });
 
 Deno.test("decode() gives the id of a bad message back", () => {

@@ -20,6 +20,8 @@ export interface LetGo {
 export class FakeSocket implements Socket {
   /** Batches written, in order. */
   readonly batches: Uint8Array[] = [];
+  /** All that was written, in order: texts, `ping <n>` and `pong <n>` with the payload's length. */
+  readonly journal: string[] = [];
   /** Control frames written. */
   readonly pings: Uint8Array[] = [];
   readonly pongs: Uint8Array[] = [];
@@ -38,6 +40,7 @@ export class FakeSocket implements Socket {
 
   write(frames: Uint8Array, drained: () => void): void {
     this.batches.push(frames);
+    this.journal.push(...textsOf(frames));
     if (this.stuck) this.#waiting.push(drained);
     else queueMicrotask(drained);
   }
@@ -49,10 +52,12 @@ export class FakeSocket implements Socket {
 
   ping(payload: Uint8Array): void {
     this.pings.push(payload);
+    this.journal.push(`ping ${payload.length}`);
   }
 
   pong(payload: Uint8Array): void {
     this.pongs.push(payload);
+    this.journal.push(`pong ${payload.length}`);
   }
 
   pause(): void {

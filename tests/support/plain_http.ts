@@ -5,7 +5,7 @@
  * @module
  */
 
-import { join } from "./frames.ts";
+import { within } from "./until.ts";
 
 /** Makes a connection to the server under test. */
 export type Dial = () => Promise<Deno.Conn>;
@@ -26,6 +26,7 @@ export interface HttpAnswer {
 }
 
 const HEAD_END = "\r\n\r\n";
+const ANSWER_MS = 5_000;
 
 /** Headers that ask for a WebSocket. The key is the example of RFC 6455 section 1.2. */
 export const UPGRADE_HEADERS: Readonly<Record<string, string>> = {
@@ -46,25 +47,39 @@ export function requestBytes(
   return new TextEncoder().encode(lines.join("\r\n") + HEAD_END);
 }
 
-/** Asks once and reads until the server ends the connection. */
+/**
+ * Asks once.
+ *
+ * @throws {TooLate} when the answer is not whole in time: it may be none that ends, as after a 101
+ */
 export async function ask(dial: Dial, request: HttpRequest): Promise<HttpAnswer> {
   using conn = await dial();
   const headers = { Connection: "close", ...request.headers };
   await writeAll(conn, requestBytes({ ...request, headers }));
-  const pieces: Uint8Array[] = [];
+  return await within("a whole HTTP answer", ANSWER_MS, readAnswer(conn));
+}
+
+async function readAnswer(conn: Deno.Conn): Promise<HttpAnswer> {
+  const decoder = new TextDecoder();
   const buffer = new Uint8Array(65_536);
+  let text = "";
   for (;;) {
     const count = await conn.read(buffer);
-    if (count === null) break;
-    pieces.push(buffer.slice(0, count));
+    if (count !== null) text += decoder.decode(buffer.subarray(0, count), { stream: true });
+    const end = text.indexOf(HEAD_END);
+    if (end >= 0) {
+      const head = parseHead(text.slice(0, end));
+      const body = wholeBody(head.headers, text.slice(end + HEAD_END.length));
+      if (body !== undefined) return { ...head, body };
+    }
+    if (count === null) throw new Error(`no whole answer but ${JSON.stringify(text)}`);
   }
-  const text = new TextDecoder().decode(join(pieces));
-  const end = text.indexOf(HEAD_END);
-  if (end < 0) throw new Error(`no HTTP answer but ${JSON.stringify(text.slice(0, 200))}`);
-  const { status, headers: answered } = parseHead(text.slice(0, end));
-  const rest = text.slice(end + HEAD_END.length);
-  const chunked = answered.get("transfer-encoding") === "chunked";
-  return { status, headers: answered, body: chunked ? joinChunks(rest) : rest };
+}
+
+/** Undefined while something is missing. Lengths count characters: our bodies are ASCII. */
+function wholeBody(headers: Headers, text: string): string | undefined {
+  if (headers.get("transfer-encoding") === "chunked") return joinChunks(text);
+  return text.length >= Number(headers.get("content-length")) ? text : undefined;
 }
 
 /** Status and headers of an answer, without the empty line that ends them. */
@@ -83,13 +98,14 @@ export async function writeAll(conn: Deno.Conn, bytes: Uint8Array): Promise<void
   for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
 }
 
-function joinChunks(text: string): string {
+function joinChunks(text: string): string | undefined {
   let whole = "";
-  for (let at = 0;;) {
+  for (let at = 0; at < text.length;) {
     const lineEnd = text.indexOf("\r\n", at);
     const length = parseInt(text.slice(at, lineEnd), 16);
-    if (!(length > 0)) return whole;
-    whole += text.slice(lineEnd + 2, lineEnd + 2 + length); // chars = bytes: our bodies are ASCII
+    if (length === 0) return whole;
+    whole += text.slice(lineEnd + 2, lineEnd + 2 + length);
     at = lineEnd + 2 + length + 2;
   }
+  return undefined;
 }

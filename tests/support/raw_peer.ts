@@ -168,15 +168,20 @@ export class RawPeer implements Disposable {
       if (count !== null) return this.#buffer.subarray(0, count);
       this.tcp = "fin";
     } catch (error) {
-      if (error instanceof Deno.errors.ConnectionReset) this.tcp = "reset";
-      else if (
-        error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted
-      ) {
-        this.tcp ??= "fin"; // we have closed it ourselves
-      } else throw error;
+      this.tcp ??= endOf(error);
+      if (this.tcp === undefined) throw error;
     }
     return undefined;
   }
+}
+
+/** What a failed read says of TCP; undefined when it says nothing of it. */
+function endOf(error: unknown): "fin" | "reset" | undefined {
+  const { ConnectionReset, UnexpectedEof, BadResource, Interrupted } = Deno.errors;
+  if (error instanceof ConnectionReset) return "reset";
+  if (error instanceof UnexpectedEof) return "fin"; // inside TLS, without its close_notify
+  if (error instanceof BadResource || error instanceof Interrupted) return "fin"; // our own close
+  return undefined;
 }
 
 /** Connects, writes and resets (RST, no FIN): what a phone does that drives into a tunnel. */

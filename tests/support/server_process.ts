@@ -176,8 +176,9 @@ export function startCommand(...moreFlags: string[]): string[] {
 /** Runs a server that is not expected to start. */
 export async function runToEnd(
   env: Readonly<Record<string, string>>,
+  command: readonly string[] = startCommand(),
 ): Promise<{ code: number; stdout: string; stderr: string }> {
-  const [program, ...args] = startCommand();
+  const [program, ...args] = command;
   const child = new Deno.Command(program, {
     args,
     cwd: PROJECT,

@@ -1,0 +1,97 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { clientFrame, OPCODE, textOf } from "../support/frames.ts";
+import { integrationTest } from "../support/integration_test_case.ts";
+import { RawPeer } from "../support/raw_peer.ts";
+import { runToEnd, ServerProcess, startCommand } from "../support/server_process.ts";
+
+/** Upgrades and pings work both ways. */
+async function serves(server: ServerProcess): Promise<void> {
+  assertEquals((await server.ask({ path: "/healthz" })).body, "alive\n");
+  using peer = await RawPeer.connect(server.dial);
+  await peer.message("welcome");
+  await peer.write(clientFrame(OPCODE.ping, "are you there?"));
+  const pong = await peer.read();
+  assertEquals([pong!.opcode, textOf(pong!)], [OPCODE.pong, "are you there?"]);
+  const ping = await peer.read();
+  assertEquals(ping!.opcode, OPCODE.ping);
+  await peer.pong(ping!.payload);
+  await peer.message("ping");
+}
+
+async function drains(server: ServerProcess): Promise<void> {
+  Deno.kill(server.pid, "SIGTERM");
+  assertEquals((await server.status).code, 0);
+}
+
+/** A port that was free a moment ago. */
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+/** A server under `DENO_SERVE_ADDRESS=unix:`; the socket file needs both permissions. */
+function startOn(path: string): Promise<ServerProcess> {
+  return ServerProcess.start({
+    command: startCommand(`--allow-read=${path}`, `--allow-write=${path}`),
+    env: { DENO_SERVE_ADDRESS: `unix:${path}`, PING_PERIOD_MS: "200" },
+    dial: () => Deno.connect({ transport: "unix", path }),
+  });
+}
+
+integrationTest(
+  "DENO_SERVE_ADDRESS=tcp:… is where it listens, whatever HOST and PORT say",
+  async () => {
+    const port = freePort();
+    const env = {
+      DENO_SERVE_ADDRESS: `tcp:127.0.0.1:${port}`,
+      HOST: "127.0.0.2",
+      PORT: "1",
+      PING_PERIOD_MS: "200",
+    };
+    await using server = await ServerProcess.start({ env });
+    assertEquals(server.url.host, `127.0.0.1:${port}`);
+    await serves(server);
+    await drains(server);
+  },
+);
+
+integrationTest("DENO_SERVE_ADDRESS=unix:… works, over a stale socket file, too", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = `${folder}/hub.sock`;
+    {
+      await using _killed = await startOn(path); // leaves its file behind
+    }
+    assertEquals((await Deno.lstat(path)).isSocket, true);
+    await using server = await startOn(path);
+    assertEquals((await server.line("listening")).address, `unix:${path}`);
+    await serves(server);
+
+    // A second one does not take the socket of one that answers.
+    const second = await runToEnd(
+      { DENO_SERVE_ADDRESS: `unix:${path}` },
+      startCommand(`--allow-read=${path}`, `--allow-write=${path}`),
+    );
+    assertEquals(second.code, 1, second.stderr);
+    assertStringIncludes(second.stderr, path);
+    await serves(server);
+    await drains(server);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+integrationTest("DENO_SERVE_ADDRESS=unix:… leaves a file alone that is no socket", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = `${folder}/hub.sock`;
+    await Deno.writeTextFile(path, "precious");
+    const command = startCommand(`--allow-read=${path}`, `--allow-write=${path}`);
+    const { code, stderr } = await runToEnd({ DENO_SERVE_ADDRESS: `unix:${path}` }, command);
+    assertEquals(code, 1, stderr);
+    assertStringIncludes(stderr, "Cannot start");
+    assertEquals(await Deno.readTextFile(path), "precious");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,114 @@
+import { assertEquals, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
+import { Crowd, type CrowdMember } from "../support/crowd.ts";
+import { integrationTest } from "../support/integration_test_case.ts";
+import { ServerProcess } from "../support/server_process.ts";
+import { at, LoopWatch, until, within } from "../support/until.ts";
+
+const PONG_WAIT_MS = 2_000;
+const PERIOD_MS = 1_800;
+const PAUSE_MS = 3 * PONG_WAIT_MS;
+/** What the published bound grants after a stall of the server. */
+const GRACE_MS = 250;
+/**
+ * Beyond the bound, for the machine: the server and its crowd share two cores, and what the server
+ * does is seen only when this process gets its turn (its own lateness comes on top).
+ */
+const GENEROUS_MS = 150;
+
+/** How often and how long the server has stood still so far, as it measured itself. */
+async function stalls(server: ServerProcess): Promise<{ count: number; ms: number }> {
+  const metrics = await server.metrics();
+  return {
+    count: metrics.value("systole_stalls_total"),
+    ms: metrics.value("systole_stalled_seconds_total") * 1_000,
+  };
+}
+
+/** Waits for its end. @returns the silence it was granted, ms */
+async function silenceOf(member: CrowdMember): Promise<number> {
+  await within("the end of a silent client", 3 * PAUSE_MS, member.life);
+  return member.endedMs! - member.lastSentMs;
+}
+
+/** A client that never says anything. */
+async function silentClient(crowd: Crowd): Promise<CrowdMember> {
+  await crowd.join(1);
+  const member = crowd.members.at(-1)!;
+  member.answers = false;
+  return member;
+}
+
+/**
+ * Time in seconds: 0: SIGSTOP, five clients die; 6: SIGCONT, a silent one comes; soon after: the
+ * wheel has noticed, another silent one comes; 6.2 to 8.4: the silent ones are found one after the
+ * other; until 10: nobody else is.
+ */
+async function pauseServer(count: number): Promise<void> {
+  await using server = await ServerProcess.start({ env: { PONG_WAIT_MS: String(PONG_WAIT_MS) } });
+  using watch = new LoopWatch();
+  await using crowd = new Crowd(server.dial);
+  await using late = new Crowd(server.dial);
+  await crowd.join(count);
+  const lastBornMs = crowd.members.at(-1)!.bornMs.to;
+  await until("everybody was pinged", () => crowd.members.every((it) => it.firstPingMs), {
+    withinMs: lastBornMs + 2 * PERIOD_MS - performance.now(),
+  });
+  assertEquals(crowd.ended.length, 0, "some were lost before the pause");
+
+  const before = await stalls(server);
+  const stoppedMs = performance.now();
+  Deno.kill(server.pid, "SIGSTOP");
+  const dying = crowd.members.filter((_, i) => i % Math.floor(count / 5) === 0).slice(0, 5);
+  for (const member of dying) member.answers = false;
+  await at(stoppedMs + PAUSE_MS);
+  const resumedMs = performance.now();
+  Deno.kill(server.pid, "SIGCONT");
+
+  const atOnce = await silentClient(late);
+  await server.line("the server itself stood still; nobody is judged for it");
+  const noticed = await stalls(server);
+  const afterwards = await silentClient(late);
+  await at(resumedMs + 2 * PONG_WAIT_MS);
+  const silences = await Promise.all(dying.map(silenceOf));
+  const newcomers = [atOnce, afterwards];
+  const ownTimes = await Promise.all(newcomers.map(silenceOf));
+
+  const alive = crowd.members.filter((member) => member.answers);
+  const lost = alive.filter(({ endedMs }) => endedMs !== undefined);
+  assertEquals(lost.length, 0, `${lost.length} of ${alive.length} that answer were lost`);
+  const metrics = await server.metrics();
+  assertEquals(metrics.value("systole_connections"), alive.length);
+  assertEquals(metrics.closed("stale"), dying.length + 2);
+
+  const after = await stalls(server);
+  const stalledMs = after.ms - before.ms;
+  assertGreaterOrEqual(stalledMs, resumedMs - stoppedMs - 100, "the server did not notice");
+  const graceMs = GRACE_MS * (after.count - before.count);
+  const excuseMs = GENEROUS_MS + watch.worstMs(stoppedMs);
+  const boundMs = PONG_WAIT_MS + 100 + stalledMs + graceMs + excuseMs;
+  for (const silentMs of silences) assertLessOrEqual(silentMs, boundMs, "found too late");
+  // What the pause took from everybody else is none of their business who came after it.
+  const sinceMs = after.ms - noticed.ms + GRACE_MS * (after.count - noticed.count);
+  for (const { bornMs, endedMs } of newcomers) {
+    assertGreaterOrEqual(endedMs! - bornMs.from, PONG_WAIT_MS - 10, "not given its own time");
+  }
+  const ownBoundMs = PONG_WAIT_MS + 100 + sinceMs + excuseMs;
+  assertLessOrEqual(ownTimes[0], ownBoundMs + GRACE_MS); // born before the wheel had noticed
+  assertLessOrEqual(ownTimes[1], ownBoundMs);
+  console.log(
+    `${count} clients: stalls of ${stalledMs.toFixed(0)} ms in all (${
+      after.count - before.count
+    }); ` +
+      `the dead were found ${Math.max(...silences.map((ms) => ms - stalledMs)).toFixed(0)} ms of ` +
+      `server time after their last frame, newcomers after ${
+        ownTimes.map(Math.round).join(" and ")
+      } ` +
+      `ms; this loop was at most ${watch.worstMs(stoppedMs).toFixed(0)} ms late`,
+  );
+}
+
+for (const count of [100, 4_000]) {
+  integrationTest(`A pause of the server convicts none of ${count} clients that answer`, () => {
+    return pauseServer(count);
+  });
+}
