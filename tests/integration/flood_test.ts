@@ -8,6 +8,8 @@ import { at, LoopWatch, until } from "../support/until.ts";
 import { WsClient } from "../support/ws_client.ts";
 
 const FLOODERS = 64;
+/** Of a machine so busy nothing can be said. */
+const MOST_STARVED_MS = 2_000;
 /** How long the wheel is watched after the floods. */
 const WATCHED_MS = 3_000;
 
@@ -42,6 +44,8 @@ integrationTest(
     }, 10);
     stack.defer(() => clearInterval(publishing));
 
+    const startMs = performance.now();
+    const cpuMs = server.cpuMs;
     const flooders = await Promise.all(range(FLOODERS).map(() => Flooder.start(server.dial)));
     flooders.forEach((flooder) => stack.use(flooder));
     const ends = await Promise.all(flooders.map(({ end }) => end));
@@ -50,7 +54,9 @@ integrationTest(
       assertMatch(text, /^rate_limited: .*; afterMs=60000$/);
     }
     const slowestMs = Math.max(...ends.map(({ afterMs }) => afterMs));
-    assertLess(slowestMs, 1_000, "closed too late");
+    // Busy all the time, the server still needs a core to be busy on: what others took is not its.
+    const starvedMs = Math.max(0, performance.now() - startMs - (server.cpuMs - cpuMs));
+    assertLess(slowestMs - Math.min(starvedMs, MOST_STARVED_MS), 1_000, "closed too late");
 
     const before = await server.metrics();
     await at(performance.now() + WATCHED_MS);
@@ -65,13 +71,17 @@ integrationTest(
     assertEquals(after.closed("rate_limited"), FLOODERS);
 
     clearInterval(publishing);
+    const others = server.lines("connection closed").filter((it) => it.reason !== "rate_limited");
+    assertEquals(others, [], "somebody else was closed, too");
     for (const client of healthy) {
       await until("all publications", () => numbersOf(client).length === sent);
       assertEquals(numbersOf(client), range(sent));
     }
     const over100 = after.ticksLaterThan(0.1) - before.ticksLaterThan(0.1);
     console.log(
-      `closed after at most ${slowestMs.toFixed(0)} ms (this loop at most ` +
+      `closed after at most ${slowestMs.toFixed(0)} ms, ${
+        starvedMs.toFixed(0)
+      } of them without a core (this loop at most ` +
         `${watch.worstMs().toFixed(0)} ms late); ticks during the flood: ` +
         `${before.ticksLaterThan(0.05)} over 50 ms, ${before.ticksLaterThan(0.25)} over 250 ms; ` +
         `afterwards ${after.ticksLaterThan(0.05) - before.ticksLaterThan(0.05)} of ${ticks} over ` +
