@@ -8,16 +8,21 @@
 
 import { CLOSE_REASONS, type CloseReason, closeText } from "./close_codes.ts";
 import type { Clock } from "./clock.ts";
+import { type ClosedLog, endOf, lineOf } from "./closed_log.ts";
+import type { Grant } from "./guard/grant.ts";
 import { RateLimit } from "./guard/rate_limit.ts";
+import { perMinute, type SlidingWindow } from "./guard/sliding_window.ts";
 import type { Hub } from "./hub.ts";
+import { Ledger } from "./ledger.ts";
 import { Heartbeat } from "./liveness/heartbeat.ts";
-import type { Beating, Place, Wheel } from "./liveness/wheel.ts";
+import type { Wheel } from "./liveness/wheel.ts";
 import type { Logger } from "./logging.ts";
-import type { Outbound } from "./message.ts";
+import type { Command, Notice } from "./message.ts";
 import type { Metrics, ProfileCounts } from "./metrics.ts";
-import type { Profile } from "./profiles/profile.ts";
-import { type Command, type Reader, ReadPump } from "./read_pump.ts";
-import type { Member } from "./roster.ts";
+import type { Dialogue, Profile, Rights, UpgradeTarget } from "./profiles/profile.ts";
+import { Pulse, type Pulsed } from "./pulse.ts";
+import { type Reader, ReadPump } from "./read_pump.ts";
+import type { Figures, Member } from "./roster.ts";
 import type { FrameText, Socket, SocketEnd } from "./socket.ts";
 import { type Enqueued, WritePump, type WritePumpOptions } from "./write_pump.ts";
 
@@ -33,6 +38,8 @@ export interface ClientContext extends WritePumpOptions {
   readonly metrics: Metrics;
   /** Where it is told. */
   readonly log: Logger;
+  /** Where its end is remembered. */
+  readonly closedLog: ClosedLog;
   /** Makes frames. */
   readonly frameText: FrameText;
   /** A batch must drain within so long, ms. */
@@ -41,6 +48,8 @@ export interface ClientContext extends WritePumpOptions {
   readonly maxMessagesPerSecond: number;
   /** In [0, 1). */
   readonly random: () => number;
+  /** See `Visit`. */
+  readonly isKey: (credential: string) => boolean;
 }
 
 /** What one client is made of. */
@@ -49,52 +58,70 @@ export interface ClientOptions {
   readonly socket: Socket;
   /** What it speaks. */
   readonly profile: Profile;
+  /** What it asked for. */
+  readonly target: UpgradeTarget;
+  /** What it may do. */
+  readonly grant: Grant;
   /** The peer's address; empty on a unix socket. */
   readonly address: string;
   /** Called once when all is over. */
-  readonly onEnd: () => void;
+  readonly onEnd: (reason: CloseReason) => void;
 }
 
 /** See the module. */
-export class Client implements Member, Reader, Beating {
+export class Client implements Member, Reader, Pulsed {
   /** See `Member`. */
   readonly id: string = crypto.randomUUID();
-  /** See `Member` and `Reader`. */
+  /** See `Member`. */
   readonly profile: Profile;
+  /** See `Member`. */
+  readonly keyId: string | undefined;
+  /** See `Member`. */
+  readonly address: string;
+  /** See `Member`, `Reader` and `Pulsed`. */
+  readonly dialogue: Dialogue;
+  /** See `Reader`. */
+  readonly rights: Rights;
   /** See `Reader`. */
   readonly heartbeat: Heartbeat;
   /** See `Reader`. */
   readonly flood: RateLimit;
   /** See `Reader`. */
+  readonly quota: SlidingWindow | undefined;
+  /** See `Reader`. */
   readonly counts: ProfileCounts;
   readonly #context: ClientContext;
   readonly #socket: Socket;
-  readonly #address: string;
-  readonly #onEnd: () => void;
+  readonly #onEnd: (reason: CloseReason) => void;
   readonly #writePump: WritePump;
-  readonly #place: Place;
-  readonly #bornMs: number;
+  readonly #pulse: Pulse;
+  readonly #ledger: Ledger;
   #reason: CloseReason | undefined;
-  #pings = 0;
 
   /** Starts both pumps and welcomes the client. */
-  constructor({ socket, profile, address, onEnd }: ClientOptions, context: ClientContext) {
-    const { clock, wheel, hub, metrics, log, maxMessagesPerSecond, random } = context;
+  constructor(options: ClientOptions, context: ClientContext) {
+    const { socket, profile, target, grant, address, onEnd } = options;
+    const { clock, wheel, hub, metrics, log, maxMessagesPerSecond, random, isKey } = context;
+    const { keyId, rights, expiresAtMs = Infinity, maxMessagesPerMinute } = grant;
     this.profile = profile;
+    this.keyId = keyId;
+    this.address = address;
+    this.rights = rights;
     this.#context = context;
     this.#socket = socket;
-    this.#address = address;
     this.#onEnd = onEnd;
-    this.#bornMs = clock.now();
+    const wallMs = clock.wall();
+    this.dialogue = profile.open({ clientId: this.id, target, rights, isKey, wallMs });
     this.counts = metrics.of(profile.name);
-    this.heartbeat = new Heartbeat(profile.rules, wheel.now(), random());
+    this.#ledger = new Ledger(this.counts, clock);
+    this.heartbeat = new Heartbeat(this.dialogue.rules, wheel.now(), random());
     this.flood = new RateLimit(maxMessagesPerSecond, clock.now());
+    this.quota = perMinute(maxMessagesPerMinute);
     this.#writePump = new WritePump(socket, context);
-    this.counts.opened++;
-    log.info("connection opened", { id: this.id, profile: profile.name, address });
-    this.#say({ kind: "welcome", clientId: this.id });
-    hub.tell({ kind: "join", member: this });
-    this.#place = wheel.enter(this, this.#dueMs(wheel.now()));
+    log.info("connection opened", { id: this.id, profile: profile.name, key: keyId, address });
+    for (const text of this.dialogue.greeting) this.say(text);
+    hub.tell({ kind: "join", member: this, follows: this.dialogue.follows });
+    this.#pulse = new Pulse(this, expiresAtMs, context);
     socket.attach(new ReadPump(this, socket, context));
   }
 
@@ -103,19 +130,26 @@ export class Client implements Member, Reader, Beating {
     return this.#writePump.pendingBytes;
   }
 
-  /** See `Reader`. */
+  /** See `Member`. */
+  figures(): Figures {
+    const idleMs = this.#context.wheel.now() - this.heartbeat.lastLifeMs;
+    return this.#ledger.figures({ idleMs, queuedMessages: this.#writePump.queuedMessages });
+  }
+
+  /** See `Pulsed`. */
+  get writingSinceMs(): number {
+    return this.#writePump.writingSinceMs;
+  }
+
+  /** See `Reader` and `Pulsed`. */
   get closing(): boolean {
     return this.#reason !== undefined;
   }
 
   /** See `Member`. */
   enqueue(frame: Uint8Array): void {
-    const enqueued = this.#writePump.enqueue(frame);
-    if (enqueued === "queued") {
-      this.counts.messagesOut++;
-      return;
-    }
-    this.counts.messagesDropped++;
+    const enqueued = this.#queue(frame);
+    if (enqueued !== "queued") this.counts.messagesDropped++;
     if (enqueued === "full") this.close("slow_consumer");
   }
 
@@ -127,6 +161,16 @@ export class Client implements Member, Reader, Beating {
   /** See `Reader`. */
   room(): Promise<void> {
     return this.#context.hub.room();
+  }
+
+  /** See `Reader`. */
+  received(): void {
+    this.#ledger.received();
+  }
+
+  /** See `Pulsed`. */
+  ping(payload: Uint8Array): void {
+    this.#socket.ping(payload);
   }
 
   /** Answers a control ping within the bound of the send queue: who only pings must read, too. */
@@ -143,16 +187,24 @@ export class Client implements Member, Reader, Beating {
   close(reason: CloseReason, afterMs?: number): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
-    const { code, ending, mayRetry, afterMs: rowAfterMs } = CLOSE_REASONS[reason];
-    if (ending === "polite") {
-      if (mayRetry) this.#say({ kind: "reconnect", afterMs: afterMs ?? rowAfterMs, reason });
+    const row = CLOSE_REASONS[reason];
+    const farewell = this.dialogue.farewell?.(reason);
+    const goodbye = farewell ?? { code: row.code, reason: closeText(reason, afterMs) };
+    if (row.ending === "polite") {
+      if (row.mayRetry) {
+        this.#notify({ kind: "reconnect", afterMs: afterMs ?? row.afterMs, reason });
+      }
+      if (farewell?.text !== undefined) this.say(farewell.text);
       this.#writePump.finish();
-      this.#socket.close(code, closeText(reason, afterMs));
+      this.#socket.close(goodbye.code, goodbye.reason);
       return;
     }
-    this.counts.messagesDropped += this.#writePump.discard();
-    if (ending === "abrupt") this.#socket.abort(code, closeText(reason));
-    else this.#socket.terminate();
+    // Where the system says goodbye itself, what it was answered before comes before that.
+    if (farewell?.text !== undefined) this.say(farewell.text);
+    if (farewell !== undefined) this.#writePump.finish();
+    else this.counts.messagesDropped += this.#writePump.discard();
+    if (row.ending === "terminate" && farewell === undefined) return this.#socket.terminate();
+    this.#socket.abort(goodbye.code, goodbye.reason);
   }
 
   /** See `Member`. */
@@ -160,80 +212,34 @@ export class Client implements Member, Reader, Beating {
     this.#socket.terminate();
   }
 
-  /** What is due: a verdict, a ping, or nothing. See `Beating`. */
-  beat(nowMs: number, mayConvict: boolean): number {
-    if (this.closing) return Infinity; // the socket's own closeWait bounds the rest
-    if (mayConvict && nowMs >= this.#writePump.writingSinceMs + this.#context.writeWaitMs) {
-      this.close("write_timeout");
-      return Infinity;
-    }
-    const finding = this.heartbeat.look(nowMs, mayConvict);
-    switch (finding) {
-      case "missed":
-        this.counts.heartbeatsMissed++;
-        this.#ping();
-        break;
-      case "ping":
-        this.#ping();
-        break;
-      case "stale":
-      case "missed_heartbeats":
-        this.#context.metrics.detected(nowMs - this.heartbeat.lastLifeMs);
-        this.close(finding);
-        return Infinity;
-    }
-    return this.#dueMs(nowMs);
-  }
-
   /** See `Reader`. */
   ended({ byPeer }: SocketEnd): void {
-    const { hub, wheel, clock, log } = this.#context;
+    const { hub, clock, log, closedLog } = this.#context;
     this.#reason ??= byPeer ? "client_close" : "network_error";
+    const end = endOf(this, this.#reason, clock.wall());
     this.counts.messagesDropped += this.#writePump.discard();
-    wheel.leave(this.#place);
+    this.#pulse.stop();
     hub.tell({ kind: "leave", member: this });
     this.counts.closed[this.#reason]++;
-    log.info("connection closed", {
-      id: this.id,
-      profile: this.profile.name,
-      address: this.#address,
-      reason: this.#reason,
-      cause: CLOSE_REASONS[this.#reason].cause,
-      seconds: Math.round(clock.now() - this.#bornMs) / 1_000,
-      silentSeconds: Math.round(wheel.now() - this.heartbeat.lastLifeMs) / 1_000,
-    });
-    this.#onEnd();
+    closedLog.add(end);
+    log.info("connection closed", lineOf(end));
+    this.#onEnd(this.#reason);
   }
 
-  /** The write pump's ticker: the control ping goes around the queue, the app ping through it. */
-  #ping(): void {
-    this.#pings++;
-    this.#socket.ping(nonce());
-    this.counts.controlPings++;
-    const id = `${this.id.slice(0, 8)}-${this.#pings}`;
-    const said = this.#say({ kind: "ping", id, timestamp: this.#context.clock.wall() });
-    if (said === "queued") this.counts.appPings++;
-    else if (said !== undefined) this.counts.appPingsSkipped++;
+  /** @returns undefined where the system has no frame for it */
+  #notify(notice: Notice): Enqueued | undefined {
+    const text = this.dialogue.notify(notice);
+    return text === undefined ? undefined : this.say(text);
   }
 
-  /** @returns undefined where the profile has no frame for it */
-  #say(outbound: Outbound): Enqueued | undefined {
-    const text = this.profile.encode(outbound);
-    if (text === undefined) return undefined;
-    const enqueued = this.#writePump.enqueue(this.#context.frameText(text));
-    if (enqueued === "queued") this.counts.messagesOut++;
+  /** See `Pulsed`. */
+  say(text: string): Enqueued {
+    return this.#queue(this.#context.frameText(text));
+  }
+
+  #queue(frame: Uint8Array): Enqueued {
+    const enqueued = this.#writePump.enqueue(frame);
+    if (enqueued === "queued") this.#ledger.sent();
     return enqueued;
   }
-
-  /** A batch written right after this look is due after writeWait at the earliest: soon enough. */
-  #dueMs(nowMs: number): number {
-    const { writeWaitMs } = this.#context;
-    const writingSinceMs = Math.min(this.#writePump.writingSinceMs, nowMs);
-    return Math.min(this.heartbeat.dueMs, writingSinceMs + writeWaitMs);
-  }
-}
-
-/** A payload that no other ping has. */
-function nonce(): Uint8Array {
-  return crypto.getRandomValues(new Uint8Array(8));
 }

@@ -60,7 +60,7 @@ export const CLOSE_REASONS: Readonly<Record<CloseReason, CloseRow>> = {
   slow_consumer: row(1013, "abrupt", "reading too slowly, send queue full", "slow consumer", 1_000),
   message_too_big: never(1009, "abrupt", "message larger than the limit", "client fault"),
   bad_frame: never(1002, "abrupt", "not a valid WebSocket frame", "client fault"),
-  rate_limited: row(1008, "abrupt", "too many messages a second", "rate", 60_000),
+  rate_limited: row(1008, "abrupt", "too many messages", "rate", 60_000),
   key_suspended: row(1008, "polite", "key suspended", "rate", 60_000),
   unauthorized: never(1008, "polite", "not authorized", "auth"),
   token_expired: never(1008, "polite", "token expired", "auth"),

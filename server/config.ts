@@ -8,10 +8,31 @@
  */
 
 import { ConfigError } from "./errors.ts";
+import { type Key, readKeys } from "./guard/keys.ts";
+import type { SuspensionRules } from "./guard/suspensions.ts";
 import { chooseQueueSizes, type Limits, queueProblems, type QueueSizes } from "./limits.ts";
-import { type LogFormat, type LogLevel, OPTIONS, PLATFORM, type ProfileName } from "./options.ts";
-import { chooseTiming, type Timing, timingProblems } from "./timing.ts";
+import { type LogFormat, type LogLevel, OPTIONS, PLATFORM } from "./options.ts";
+import { chooseTiming, type ProxyPreset, type Timing, timingProblems } from "./timing.ts";
+import { PROFILE_NAMES, PROFILE_TIMING, type ProfileName } from "./timing_options.ts";
 import type { Listen, ValueKind } from "./values.ts";
+
+/** Who gets in. Holds secrets: never to be logged. */
+export interface GuardConfig {
+  /** The keys of `API_KEYS`. */
+  readonly keys: readonly Key[];
+  /** The path of a file that holds the keys instead; for `parseKeys()`. */
+  readonly keysFile?: string;
+  /** Signs JWTs by HS256. */
+  readonly jwtSecret?: string;
+  /** The path of a file with public keys that sign JWTs; for `parseJwks()`. */
+  readonly jwksFile?: string;
+  /** Proxies whose X-Forwarded-For is believed. */
+  readonly trustedProxies: readonly string[];
+  /** When a key is suspended, and for how long. */
+  readonly suspension: SuspensionRules;
+  /** How long a ticket is valid, and how many a key may fetch in any minute. */
+  readonly tickets: { readonly ttlMs: number; readonly perMinute: number };
+}
 
 /** All that the environment decides; relations between its values hold. */
 export interface Config {
@@ -25,6 +46,10 @@ export interface Config {
   readonly allowedOrigins: readonly string[];
   /** Whether to start open, without keys, on an address that others can reach. */
   readonly allowAnonymous: boolean;
+  /** Who gets in. */
+  readonly guard: GuardConfig;
+  /** The folder of what outlives the process; absent = memory only. */
+  readonly dataDir?: string;
   /** The profile of an upgrade whose request does not tell one. */
   readonly defaultProfile: ProfileName;
   /** Whether json messages of unknown type are echoed. */
@@ -50,6 +75,7 @@ type Read = typeof READ;
 /** The explicit values: those that are set and good. */
 type Given = { [K in keyof Read]?: Read[K] extends ValueKind<infer T> ? T : never };
 type Fallbacks = { [K in keyof Read]: Read[K]["fallback"] };
+type Values = ReturnType<typeof filledIn>;
 
 const FALLBACKS = Object.fromEntries(
   Object.entries(READ).map(([name, { fallback }]) => [name, fallback]),
@@ -71,44 +97,75 @@ export type Env = Readonly<Record<string, string | undefined>>;
  */
 export function parseConfig(env: Env): Config {
   const { given, problems } = readValues(env);
-  const timing = givenTiming(given);
   const sizes = givenSizes(given);
   const proxy = given.PROXY_PRESET ?? FALLBACKS.PROXY_PRESET;
-  problems.push(...tlsProblems(env), ...timingProblems(timing, { prefix: "", proxy }));
+  const { keys, problems: keyProblems } = given.API_KEYS === undefined
+    ? { keys: [], problems: [] }
+    : readKeys(given.API_KEYS, "API_KEYS");
+  problems.push(...keyProblems, ...pairProblems(env));
+  for (const profile of PROFILE_NAMES) {
+    const { prefix, silenceFrom } = PROFILE_TIMING[profile];
+    problems.push(...timingProblems(givenTiming(given, prefix), { prefix, silenceFrom, proxy }));
+  }
   problems.push(...queueProblems(sizes));
   if (problems.length > 0) throw new ConfigError(problems);
-  const values = { ...FALLBACKS, ...given };
-  const { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile } = values;
+  const values = filledIn(given);
+  const { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile, DATA_DIR: dataDir } = values;
   return {
     listen: values.DENO_SERVE_ADDRESS ?? { kind: "tcp", host: values.HOST, port: values.PORT },
     onDeploy: values.DENO_DEPLOYMENT_ID !== undefined,
     ...(certFile !== undefined && keyFile !== undefined && { tls: { certFile, keyFile } }),
     allowedOrigins: values.ALLOWED_ORIGINS,
     allowAnonymous: values.ALLOW_ANONYMOUS,
+    guard: guardConfig(values, keys),
+    ...(dataDir !== undefined && { dataDir }),
     defaultProfile: values.DEFAULT_PROFILE,
     echo: values.ECHO,
     logFormat: values.LOG_FORMAT,
     logLevel: values.LOG_LEVEL,
-    timing: {
-      json: chooseTiming(timing, {
-        pongWaitMs: values.PONG_WAIT_MS,
-        missedHeartbeats: values.MISSED_HEARTBEATS,
-        proxy,
-      }),
-    },
-    limits: {
-      ...chooseQueueSizes(sizes, DEFAULT_SIZES),
-      sendQueueMessages: values.SEND_QUEUE_MESSAGES,
-      maxConnections: values.MAX_CONNECTIONS,
-      maxConnectionsPerAddress: values.MAX_CONNECTIONS_PER_ADDRESS,
-      maxUpgradesPerSecond: values.MAX_UPGRADES_PER_SECOND,
-      maxMessagesPerSecond: values.MAX_MESSAGES_PER_SECOND,
-      maxSubscriptions: values.MAX_SUBSCRIPTIONS,
-    },
+    timing: allTiming(given, proxy),
+    limits: { ...chooseQueueSizes(sizes, DEFAULT_SIZES), ...limitsOf(values) },
     writeWaitMs: values.WRITE_WAIT_MS,
     closeWaitMs: values.CLOSE_WAIT_MS,
     shutdownMs: values.SHUTDOWN_MS,
   };
+}
+
+function guardConfig(values: Values, keys: readonly Key[]): GuardConfig {
+  const { API_KEYS_FILE: keysFile, JWT_SECRET: jwtSecret, JWKS_FILE: jwksFile } = values;
+  return {
+    keys,
+    ...(keysFile !== undefined && { keysFile }),
+    ...(jwtSecret !== undefined && { jwtSecret }),
+    ...(jwksFile !== undefined && { jwksFile }),
+    trustedProxies: values.TRUSTED_PROXIES,
+    suspension: {
+      afterViolations: values.SUSPEND_AFTER_VIOLATIONS,
+      windowMs: values.SUSPEND_WINDOW_MS,
+      durationMs: values.SUSPEND_MS,
+    },
+    tickets: { ttlMs: values.TICKET_TTL_MS, perMinute: values.TICKETS_PER_MINUTE },
+  };
+}
+
+function limitsOf(values: Values): Omit<Limits, keyof QueueSizes> {
+  return {
+    sendQueueMessages: values.SEND_QUEUE_MESSAGES,
+    maxConnections: values.MAX_CONNECTIONS,
+    maxConnectionsPerAddress: values.MAX_CONNECTIONS_PER_ADDRESS,
+    maxConnectionsPerKey: values.MAX_CONNECTIONS_PER_KEY,
+    maxUpgradesPerSecond: values.MAX_UPGRADES_PER_SECOND,
+    maxMessagesPerSecond: values.MAX_MESSAGES_PER_SECOND,
+    maxSubscriptions: values.MAX_SUBSCRIPTIONS,
+    infowayMessagesPerMinute: values.INFOWAY_MESSAGES_PER_MINUTE,
+    taloMessagesPerMinute: values.TALO_MESSAGES_PER_MINUTE,
+    taloMessagesPerMinuteIdentified: values.TALO_MESSAGES_PER_MINUTE_IDENTIFIED,
+  };
+}
+
+/** Every value: the explicit one, or what holds without it. */
+function filledIn(given: Given) {
+  return { ...FALLBACKS, ...given };
 }
 
 function textOf(env: Env, name: string): string {
@@ -129,12 +186,22 @@ function readValues(env: Env): { given: Given; problems: string[] } {
   return { given: given as Given, problems };
 }
 
-function givenTiming(given: Given): Partial<Timing> {
+function allTiming(given: Given, proxy: ProxyPreset): Record<ProfileName, Timing> {
+  const pairs = PROFILE_NAMES.map((profile) => {
+    const { prefix, ...defaults } = PROFILE_TIMING[profile];
+    return [profile, chooseTiming(givenTiming(given, prefix), { ...defaults, proxy })];
+  });
+  return Object.fromEntries(pairs);
+}
+
+/** What was given of one profile's timing; not every profile has all four options. */
+function givenTiming(given: Given, prefix: string): Partial<Timing> {
+  const values = given as Readonly<Record<string, number | undefined>>;
   return {
-    pingPeriodMs: given.PING_PERIOD_MS,
-    pongWaitMs: given.PONG_WAIT_MS,
-    heartbeatTimeoutMs: given.HEARTBEAT_TIMEOUT_MS,
-    missedHeartbeats: given.MISSED_HEARTBEATS,
+    pingPeriodMs: values[`${prefix}PING_PERIOD_MS`],
+    pongWaitMs: values[`${prefix}PONG_WAIT_MS`],
+    heartbeatTimeoutMs: values[`${prefix}HEARTBEAT_TIMEOUT_MS`],
+    missedHeartbeats: values[`${prefix}MISSED_HEARTBEATS`],
   };
 }
 
@@ -146,11 +213,18 @@ function givenSizes(given: Given): Partial<QueueSizes> {
   };
 }
 
-/** A certificate without its key, or the other way round; judged by the texts, good or bad. */
-function tlsProblems(env: Env): string[] {
-  const names = ["TLS_CERT_FILE", "TLS_KEY_FILE"];
-  const missing = names.filter((name) => textOf(env, name) === "");
-  if (missing.length !== 1) return [];
-  const [present] = names.filter((name) => !missing.includes(name));
-  return [`${missing[0]} must be set, since ${present} is, got nothing`];
+/** What must be set together, or not together; judged by the texts, good or bad. */
+function pairProblems(env: Env): string[] {
+  const isSet = (name: string) => textOf(env, name) !== "";
+  const problems: string[] = [];
+  if (isSet("API_KEYS") && isSet("API_KEYS_FILE")) {
+    problems.push("API_KEYS_FILE must not be set beside API_KEYS, got both");
+  }
+  const tls = ["TLS_CERT_FILE", "TLS_KEY_FILE"];
+  const missing = tls.filter((name) => !isSet(name));
+  if (missing.length === 1) {
+    const [present] = tls.filter(isSet);
+    problems.push(`${missing[0]} must be set, since ${present} is, got nothing`);
+  }
+  return problems;
 }

@@ -1,73 +1,136 @@
 /**
- * The plain HTTP routes: health, readiness, metrics, and a word to those who forgot to upgrade.
+ * The plain HTTP routes, joined: health, readiness, metrics, the API of http/, its description, and
+ * a word to those who forgot to upgrade.
  *
  * @module
  */
 
-import { STATUS_CODE, STATUS_TEXT } from "@std/http/status";
+import { STATUS_CODE } from "@std/http/status";
 import { Hono } from "hono";
 import { hostIsLoopback } from "./guard/origin.ts";
-import type { Metrics } from "./metrics.ts";
+import { adminKey, type ApiEnv, type App, sameSite } from "./http/caller.ts";
+import { connectionRoutes, type ConnectionsOptions } from "./http/connections.ts";
+import { addDocument, described, refusals, text } from "./http/description.ts";
+import { eventsHubRoutes, type EventsHubRoutesOptions } from "./http/events_hub.ts";
+import { type OverviewOptions, overviewRoutes } from "./http/overview.ts";
+import { problem } from "./http/problems.ts";
+import { type PublishOptions, publishRoutes } from "./http/publish.ts";
+import { suspensionRoutes, type SuspensionsRoutesOptions } from "./http/suspensions.ts";
+import { ticketRoutes, type TicketsRoutesOptions } from "./http/tickets.ts";
 import { parseTarget, type Routes } from "./routes.ts";
 
-/** What the routes tell of. */
-export interface HttpRoutesOptions {
-  /** What /metrics shows. */
-  readonly metrics: Metrics;
+/** What the routes work with: what each room needs, and what these here do. */
+export interface HttpRoutesOptions
+  extends
+    PublishOptions,
+    ConnectionsOptions,
+    OverviewOptions,
+    SuspensionsRoutesOptions,
+    TicketsRoutesOptions,
+    EventsHubRoutesOptions {
+  /** Checks credentials. */
+  readonly gate: EventsHubRoutesOptions["gate"];
   /** Which paths are WebSockets. */
   readonly routes: Routes;
   /** Whether new connections are accepted. */
   readonly ready: () => boolean;
   /** Whether the Host header must be loopback. */
   readonly loopbackHostOnly: boolean;
+  /** See `originAllowed`. */
+  readonly allowedOrigins: readonly string[];
 }
 
-/** Answers a request. */
-export type RespondHttp = (request: Request) => Response | Promise<Response>;
-
 /** Builds the routes. */
-export function httpRoutes(options: HttpRoutesOptions): RespondHttp {
-  const { metrics, routes, ready, loopbackHostOnly } = options;
-  const app = new Hono();
+export function httpRoutes(options: HttpRoutesOptions): App {
+  const { loopbackHostOnly, allowedOrigins, log } = options;
+  const app = new Hono<ApiEnv>();
   app.use(async (context, next) => {
     if (!loopbackHostOnly || hostIsLoopback(context.req.header("host"))) return await next();
     return problem(STATUS_CODE.Forbidden, "this open server answers only to a loopback Host");
   });
-  app.get("/healthz", (context) => context.text("alive\n"));
-  app.get("/readyz", (context) => {
+  app.use(sameSite(allowedOrigins));
+  for (const path of ["/api/*", "/v1/*"]) {
+    app.use(path, async ({ header }, next) => {
+      await next();
+      header("Cache-Control", "no-store"); // what is true now, or a secret
+    });
+  }
+  addProcessRoutes(app, options);
+  app.route("/", publishRoutes(options));
+  app.route("/", connectionRoutes(options));
+  app.route("/", overviewRoutes(options));
+  app.route("/", suspensionRoutes(options));
+  app.route("/", ticketRoutes(options));
+  app.route("/", eventsHubRoutes(options));
+  addDocument(app, options.gate);
+  refuseOtherMethods(app);
+  app.all("*", (context) => refuseElsewhere(context.req.raw, options.routes));
+  app.onError((error) => {
+    log.error("an HTTP request failed: please report this", { error });
+    return problem(500, "this is a fault of the server; its log says more");
+  });
+  return app;
+}
+
+function addProcessRoutes(app: App, { metrics, gate, ready }: HttpRoutesOptions): void {
+  const alive = described({
+    summary: "Is the process alive?",
+    tag: "process",
+    access: "open",
+    answers: { 200: text("It is") },
+  });
+  app.get("/healthz", alive, (context) => context.text("alive\n"));
+  const accepting = described({
+    summary: "Does it accept new connections?",
+    tag: "process",
+    access: "open",
+    answers: { 200: text("It does"), 503: text("It is draining") },
+  });
+  app.get("/readyz", accepting, (context) => {
     if (ready()) return context.text("ready\n");
     return context.text("draining\n", STATUS_CODE.ServiceUnavailable);
   });
-  app.get("/metrics", async (context) => {
+  const exposition = described({
+    summary: "Prometheus metrics",
+    tag: "process",
+    answers: { 200: text("The exposition"), ...refusals("no admin") },
+  });
+  app.get("/metrics", exposition, adminKey(gate), async (context) => {
     return context.body(await metrics.text(), 200, { "Content-Type": metrics.contentType });
   });
-  app.get("/", (context) => context.text("Systole: connect a WebSocket to /ws\n"));
-  for (const path of ["/", "/healthz", "/readyz", "/metrics"]) app.all(path, wrongMethod);
-  app.all("*", (context) => {
-    const { pathname, search } = new URL(context.req.url);
-    const target = parseTarget(pathname + search);
-    if (target === undefined || routes.profileOf(target) === undefined) {
-      return problem(STATUS_CODE.NotFound, `nothing is at ${pathname.slice(0, 256)}`);
-    }
-    if (context.req.method !== "GET") return wrongMethod();
-    const detail = "this is a WebSocket: send an upgrade request";
-    return problem(STATUS_CODE.UpgradeRequired, detail, {
-      Upgrade: "websocket",
-      Connection: "Upgrade",
-    });
+  const page = described({
+    summary: "Where to connect",
+    tag: "process",
+    access: "open",
+    answers: { 200: text("A word") },
   });
-  return (request) => app.fetch(request);
+  app.get("/", page, (context) => context.text("Systole: connect a WebSocket to /ws\n"));
 }
 
-function wrongMethod(): Response {
-  return problem(STATUS_CODE.MethodNotAllowed, "only GET works here", { Allow: "GET" });
+/** On each path that is there: 405 and the methods that work. */
+function refuseOtherMethods(app: App): void {
+  const ways = app.routes.filter(({ method }) => method !== "ALL");
+  for (const [path, routes] of Map.groupBy(ways, ({ path }) => path)) {
+    const methods = [...new Set(routes.map(({ method }) => method))].join(", ");
+    app.all(path, () => wrongMethod(methods));
+  }
 }
 
-/** Problem details, RFC 9457. */
-function problem(status: number, detail: string, headers?: Record<string, string>): Response {
-  const body = JSON.stringify({ title: STATUS_TEXT[status], status, detail });
-  return new Response(body, {
-    status,
-    headers: { "Content-Type": "application/problem+json", ...headers },
+function wrongMethod(methods: string): Response {
+  const detail = `only ${methods} works here`;
+  return problem(STATUS_CODE.MethodNotAllowed, detail, { Allow: methods });
+}
+
+/** A WebSocket's path without an upgrade, or no path at all. */
+function refuseElsewhere({ url, method }: Request, routes: Routes): Response {
+  const { pathname, search } = new URL(url);
+  const target = parseTarget(pathname + search);
+  if (target === undefined || routes.profileOf(target) === undefined) {
+    return problem(STATUS_CODE.NotFound, `nothing is at ${pathname.slice(0, 256)}`);
+  }
+  if (method !== "GET") return wrongMethod("GET");
+  return problem(STATUS_CODE.UpgradeRequired, "this is a WebSocket: send an upgrade request", {
+    Upgrade: "websocket",
+    Connection: "Upgrade",
   });
 }

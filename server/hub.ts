@@ -6,15 +6,12 @@
  * @module
  */
 
-import type { Broker } from "./brokers/broker.ts";
 import { Channel, type Sent } from "./channel.ts";
-import type { Clock } from "./clock.ts";
+import { Commands, type CommandsOptions } from "./commands.ts";
+import { deliver } from "./delivery.ts";
 import { assertNever } from "./errors.ts";
-import type { Outbound, Publication } from "./message.ts";
-import type { Profile } from "./profiles/profile.ts";
-import type { Command } from "./read_pump.ts";
+import type { Command } from "./message.ts";
 import { type Member, Roster } from "./roster.ts";
-import type { FrameText } from "./socket.ts";
 
 /** Commands that wait before read pumps are asked to stop reading. */
 export const MAILBOX_COMMANDS = 4_096;
@@ -24,24 +21,24 @@ const WORK_PER_TURN = 32_768;
 
 /** What the hub can be told. */
 export type Letter =
-  | { readonly kind: "join"; readonly member: Member }
+  | { readonly kind: "join"; readonly member: Member; readonly follows: readonly string[] }
   | { readonly kind: "leave"; readonly member: Member }
   | { readonly kind: "command"; readonly member: Member; readonly command: Command }
+  /** A publication that no member makes. */
+  | {
+    readonly kind: "publish";
+    readonly channel: string;
+    readonly data: unknown;
+    /** Told, before the delivery, how many follow the channel here. */
+    readonly taken: (followers: number) => void;
+  }
   /** All queues together are above their budget: the worst offender has to go. */
   | { readonly kind: "relieve" }
   /** Looks at the roster between two commands. */
   | { readonly kind: "ask"; readonly look: (roster: Roster) => void };
 
 /** What the hub works with. */
-export interface HubOptions {
-  /** Time for publications, and turns to yield. */
-  readonly clock: Clock;
-  /** Carries publications. */
-  readonly broker: Broker;
-  /** Makes frames. */
-  readonly frameText: FrameText;
-  /** Channels one connection may follow. */
-  readonly maxSubscriptions: number;
+export interface HubOptions extends Omit<CommandsOptions, "roster"> {
   /** Whether all queues together are above their budget. */
   readonly overBudget: () => boolean;
   /** A letter could not be carried out: a bug, told and survived. */
@@ -53,11 +50,13 @@ export class Hub {
   readonly #options: HubOptions;
   readonly #mailbox = new Channel<Letter>(MAILBOX_COMMANDS);
   readonly #roster = new Roster();
+  readonly #commands: Commands;
   #work = 0;
 
   /** Takes letters at once, opens them once `run()` is called. */
   constructor(options: HubOptions) {
     this.#options = options;
+    this.#commands = new Commands({ roster: this.#roster, ...options });
   }
 
   /** Letters that wait. */
@@ -92,6 +91,19 @@ export class Hub {
     });
   }
 
+  /**
+   * Publishes in nobody's name, in the order of all letters; waits first while the mailbox is full.
+   *
+   * @returns how many follow the channel here; undefined once the hub has stopped
+   */
+  async publish(channel: string, data: unknown): Promise<number | undefined> {
+    await this.room();
+    return await new Promise((taken) => {
+      const letter: Letter = { kind: "publish", channel, data, taken };
+      if (this.tell(letter) === "closed") taken(undefined);
+    });
+  }
+
   /** Carries out what is in the mailbox and ends. */
   stop(): void {
     this.#mailbox.close();
@@ -99,7 +111,8 @@ export class Hub {
 
   /** The actor's loop. Called once; resolves after `stop()`, when the mailbox is empty. */
   async run(): Promise<void> {
-    await this.#options.broker.start((publication) => this.#deliver(publication));
+    const { broker, frameText } = this.#options;
+    await broker.start((broadcast) => this.#spend(deliver(broadcast, this.#roster, frameText)));
     for (;;) {
       const letter = this.#mailbox.tryReceive() ?? await this.#mailbox.receive();
       if (letter === undefined) return;
@@ -129,11 +142,14 @@ export class Hub {
   #open(letter: Letter): void {
     switch (letter.kind) {
       case "join":
-        return this.#roster.join(letter.member);
+        return this.#join(letter.member, letter.follows);
       case "leave":
         return this.#roster.leave(letter.member);
       case "command":
-        return this.#carryOut(letter.member, letter.command);
+        return this.#spend(this.#commands.carryOut(letter.member, letter.command));
+      case "publish":
+        letter.taken(this.#roster.followersOf(letter.channel).size);
+        return this.#commands.broadcast(letter);
       case "relieve":
         return this.#relieve();
       case "ask":
@@ -143,70 +159,9 @@ export class Hub {
     }
   }
 
-  #carryOut(member: Member, command: Command): void {
-    switch (command.kind) {
-      case "reply":
-        return member.enqueue(this.#options.frameText(command.text));
-      case "subscribe":
-        return this.#subscribe(member, command.channel, command.ref);
-      case "unsubscribe":
-        this.#roster.unfollow(member, command.channel);
-        return this.#send(member, { ...command, kind: "unsubscribed" });
-      case "publish": {
-        const { channel, ref } = command;
-        const timestamp = this.#options.clock.wall();
-        this.#options.broker.publish({
-          kind: "publication",
-          channel,
-          data: command.data,
-          timestamp,
-        });
-        if (ref !== undefined) this.#send(member, { kind: "published", channel, ref });
-        return;
-      }
-      default:
-        assertNever(command);
-    }
-  }
-
-  #subscribe(member: Member, channel: string, ref: string | undefined): void {
-    const followed = this.#roster.channelsOf(member);
-    const { maxSubscriptions } = this.#options;
-    if (followed.size >= maxSubscriptions && !followed.has(channel)) {
-      const message = `cannot subscribe: ${maxSubscriptions} channels is the most a connection ` +
-        "may follow; unsubscribe from one first";
-      return this.#send(member, { kind: "refused", code: "too_many_subscriptions", message, ref });
-    }
-    this.#roster.follow(member, channel);
-    this.#send(member, { kind: "subscribed", channel, ref });
-  }
-
-  /** One frame per publication and profile, shared by all its followers. */
-  #deliver(publication: Publication): void {
-    const followers = this.#roster.followersOf(publication.channel);
-    this.#spend(followers.size);
-    let profile: Profile | undefined;
-    let frame: Uint8Array | undefined;
-    let frames: Map<Profile, Uint8Array | undefined> | undefined;
-    for (const member of followers) {
-      if (member.profile !== profile) {
-        profile = member.profile;
-        frames ??= new Map();
-        if (!frames.has(profile)) frames.set(profile, this.#frame(profile, publication));
-        frame = frames.get(profile);
-      }
-      if (frame !== undefined) member.enqueue(frame);
-    }
-  }
-
-  #send(member: Member, outbound: Outbound): void {
-    const frame = this.#frame(member.profile, outbound);
-    if (frame !== undefined) member.enqueue(frame);
-  }
-
-  #frame(profile: Profile, outbound: Outbound): Uint8Array | undefined {
-    const text = profile.encode(outbound);
-    return text === undefined ? undefined : this.#options.frameText(text);
+  #join(member: Member, follows: readonly string[]): void {
+    this.#roster.join(member);
+    for (const channel of follows) this.#roster.follow(member, channel);
   }
 
   #relieve(): void {

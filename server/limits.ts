@@ -26,12 +26,20 @@ export interface Limits extends QueueSizes {
   readonly maxConnections: number;
   /** Connections from one client address; 0 = off. */
   readonly maxConnectionsPerAddress: number;
+  /** Connections with one key, unless the key has a limit of its own; 0 = off. */
+  readonly maxConnectionsPerKey: number;
   /** Upgrades that are admitted per second; 0 = off. */
   readonly maxUpgradesPerSecond: number;
   /** Inbound frames of one connection per second, control frames too; the burst is twice that; 0 = off. */
   readonly maxMessagesPerSecond: number;
   /** Topics that one connection may follow. */
   readonly maxSubscriptions: number;
+  /** Messages of one infoway connection in any minute; 0 = off. */
+  readonly infowayMessagesPerMinute: number;
+  /** Messages of one talo connection in any minute before a player is identified; 0 = off. */
+  readonly taloMessagesPerMinute: number;
+  /** The same after that; 0 = off. */
+  readonly taloMessagesPerMinuteIdentified: number;
 }
 
 /**

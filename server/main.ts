@@ -7,7 +7,8 @@
 import process from "node:process";
 import { type Config, parseConfig } from "./config.ts";
 import { StartError } from "./errors.ts";
-import { formatAddress, reachableByOthers, type TlsPair } from "./listener.ts";
+import { readFiles } from "./files.ts";
+import { formatAddress, reachableByOthers } from "./listener.ts";
 import { configureLogging, type Logger } from "./logging.ts";
 import { type RunningServer, startServer } from "./server.ts";
 
@@ -30,20 +31,20 @@ if (import.meta.main) {
 async function run(): Promise<void> {
   const config = parseConfig(process.env);
   const log = configureLogging({ format: config.logFormat, level: config.logLevel });
-  const server = await startServer({ config, log, tls: await readTls(config) });
+  const server = await startServer({ config, log, files: await readFiles(config) });
   announce(server, config, log);
   drainOnSignal(server, log);
 }
 
-function announce({ address }: RunningServer, config: Config, log: Logger): void {
+function announce({ address, open }: RunningServer, config: Config, log: Logger): void {
   const profile = config.defaultProfile;
   log.info("listening", {
     address: formatAddress(address, config.tls === undefined ? "ws" : "wss"),
     profile,
     ...config.timing[profile],
-    detectionBoundMs: config.timing[profile].pongWaitMs + 100,
   });
-  if (reachableByOthers(address, config.onDeploy)) {
+  if (!open) log.info("closed: every client needs a credential");
+  else if (reachableByOthers(address, config.onDeploy)) {
     log.warning("open to everybody: no keys are configured, any client may connect");
   } else {
     log.info("open to this machine: no keys are configured, any local client may connect");
@@ -64,22 +65,5 @@ function drainOnSignal(server: RunningServer, log: Logger): void {
       await server.drain();
       Deno.exit(0);
     });
-  }
-}
-
-async function readTls({ tls }: Config): Promise<TlsPair | undefined> {
-  if (tls === undefined) return undefined;
-  return {
-    cert: await readPem("TLS_CERT_FILE", tls.certFile),
-    key: await readPem("TLS_KEY_FILE", tls.keyFile),
-  };
-}
-
-async function readPem(option: string, path: string): Promise<string> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new StartError(`Cannot start: cannot read ${option}: ${why}`, { cause });
   }
 }

@@ -1,54 +1,78 @@
 /**
- * What a connection says and is told, independent of any system's wire format. Profiles translate
- * between these and frames; hub and pumps know nothing else.
+ * What a connection asks for and what is published, independent of any system's wire format.
+ * Profiles translate between these and frames; hub and pumps know nothing else.
  *
  * @module
  */
 
-/** What a frame from a client asks for. */
-export type Inbound =
-  /** Follow a channel. `ref` comes back with the answer. */
-  | { readonly kind: "subscribe"; readonly channel: string; readonly ref?: string }
-  /** Follow it no more. */
-  | { readonly kind: "unsubscribe"; readonly channel: string; readonly ref?: string }
-  /** Deliver to everybody who follows the channel. */
+import type { CloseReason } from "./close_codes.ts";
+
+/** What the hub is asked to do. `ack` is the answer when it was done, ready to send. */
+export type Command =
+  /**
+   * Follow channels, all of them or none, and no more those `instead` of which they are. `ref` names
+   * the request when it has to be refused.
+   */
+  | {
+    readonly kind: "subscribe";
+    readonly channels: readonly string[];
+    readonly instead?: readonly string[];
+    readonly ack?: string;
+    readonly ref?: string;
+  }
+  /** Follow them no more, nor any that begins with one of the prefixes. */
+  | {
+    readonly kind: "unsubscribe";
+    readonly channels: readonly string[];
+    readonly prefixes?: readonly string[];
+    readonly ack?: string;
+  }
+  /** Deliver to everybody who follows the channel; with `follow` the publisher does from now on. */
   | {
     readonly kind: "publish";
     readonly channel: string;
     readonly data: unknown;
+    /** Who says it, in the publisher's own system. */
+    readonly by?: string;
+    readonly follow?: boolean;
+    readonly ack?: string;
     readonly ref?: string;
   }
-  /** Answered on the spot by the profile itself: heartbeats, echoes. */
-  | { readonly kind: "reply"; readonly text: string }
+  /** Hand a text to all others of the same system. */
+  | { readonly kind: "relay"; readonly text: string }
+  /**
+   * An answer of the profile itself; by the hub, so that answers keep the order of asking. With
+   * `ifFollows` only who follows that channel by then gets it.
+   */
+  | { readonly kind: "reply"; readonly text: string; readonly ifFollows?: string }
+  /** It broke a rule for which its system ends connections; what it asked before is answered. */
+  | { readonly kind: "offence"; readonly reason: CloseReason };
+
+/** What a frame from a client means. */
+export type Inbound =
+  | Command
+  /** A heartbeat of the client's own: life, in systems where only heartbeats are. */
+  | { readonly kind: "heartbeat"; readonly text?: string }
   /** The answer to one of our app pings. */
   | { readonly kind: "app_pong"; readonly id?: string; readonly timestamp?: number }
-  /** Makes no sense in this profile; the text, if any, tells the client what is wrong. */
-  | { readonly kind: "malformed"; readonly text?: string };
+  /** Makes no sense in this system; the text, if any, tells the client what is wrong. */
+  | { readonly kind: "malformed"; readonly text?: string }
+  /** Nothing to do. */
+  | { readonly kind: "nothing" };
 
-/** What a client is told. A profile that has no frame for one leaves it out. */
-export type Outbound =
-  /** The first frame. */
-  | { readonly kind: "welcome"; readonly clientId: string }
-  /** The app ping; `id` is of this connection alone. */
+/** Why a command is not carried out. */
+export type Denial = "forbidden" | "too_many_subscriptions";
+
+/** What a client is told by the server itself. A system that has no frame for one leaves it out. */
+export type Notice =
+  /** The app ping; `id` is of this connection alone, `timestamp` wall-clock ms. */
   | { readonly kind: "ping"; readonly id: string; readonly timestamp: number }
-  /** A publication on a channel that the client follows. */
-  | Publication
-  /** Answers to commands, with the command's `ref`. */
-  | { readonly kind: "subscribed"; readonly channel: string; readonly ref?: string }
-  | { readonly kind: "unsubscribed"; readonly channel: string; readonly ref?: string }
-  | { readonly kind: "published"; readonly channel: string; readonly ref?: string }
-  | {
-    readonly kind: "refused";
-    readonly code: "too_many_subscriptions";
-    readonly message: string;
-    readonly ref?: string;
-  }
   /** Advice to come back on a new connection. */
   | { readonly kind: "reconnect"; readonly afterMs: number; readonly reason: string };
 
 /** Something published on a channel. */
 export interface Publication {
-  /** Tells it from other outbound messages. */
+  /** Tells it from a relay. */
   readonly kind: "publication";
   /** Where. */
   readonly channel: string;
@@ -56,4 +80,21 @@ export interface Publication {
   readonly data: unknown;
   /** Wall-clock ms. */
   readonly timestamp: number;
+  /** Who says it, in the publisher's own system. */
+  readonly by?: string;
 }
+
+/** A text for all of one system but its sender. */
+export interface Relay {
+  /** Tells it from a publication. */
+  readonly kind: "relay";
+  /** The system's name. */
+  readonly profile: string;
+  /** The text, verbatim. */
+  readonly text: string;
+  /** The sender's client id. */
+  readonly sender: string;
+}
+
+/** What goes to every hub. */
+export type Broadcast = Publication | Relay;

@@ -22,6 +22,8 @@ export interface ProfileCounts {
   messagesDropped: number;
   /** Messages that made no sense. */
   malformed: number;
+  /** Commands that the key has no right for. */
+  denied: number;
   /** Control pings sent. */
   controlPings: number;
   /** App pings queued. */
@@ -57,6 +59,7 @@ const COUNTERS: readonly [Count, string, string, Record<string, string>?][] = [
   ["messagesOut", "systole_messages_sent_total", "Messages queued for clients"],
   ["messagesDropped", "systole_messages_dropped_total", "Messages a client did not get any more"],
   ["malformed", "systole_messages_malformed_total", "Messages that made no sense"],
+  ["denied", "systole_commands_denied_total", "Commands that the key has no right for"],
   ["controlPings", "systole_pings_sent_total", "Pings sent", { kind: "control" }],
   ["appPings", "systole_pings_sent_total", "Pings sent", { kind: "app" }],
   ["appPingsSkipped", "systole_pings_skipped_total", "App pings that found the queue full"],
@@ -211,6 +214,7 @@ function newCounts(): ProfileCounts {
     messagesOut: 0,
     messagesDropped: 0,
     malformed: 0,
+    denied: 0,
     controlPings: 0,
     appPings: 0,
     appPingsSkipped: 0,

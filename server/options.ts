@@ -1,13 +1,16 @@
 /**
  * Every option as data: name, unit, default, meaning, and how its text is read.
  *
- * Owns the names, defaults and meanings. Must not know how options depend on each other (config.ts,
- * limits.ts, timing.ts), nor the process.
+ * Owns the names, defaults and meanings, together with timing_options.ts and guard_options.ts. Must
+ * not know how options depend on each other (config.ts, limits.ts, timing.ts), nor the process.
  *
  * @module
  */
 
+import { CREDENTIAL_OPTIONS, KEY_LIMIT_OPTIONS } from "./guard_options.ts";
+import { derived, option } from "./option.ts";
 import { PROXY_PERIODS_MS, type ProxyPreset } from "./timing.ts";
+import { PROFILE_NAMES, type ProfileName, TIMING_OPTIONS } from "./timing_options.ts";
 import {
   boolean,
   bytes,
@@ -15,47 +18,17 @@ import {
   count,
   host,
   line,
-  MAX_INT,
   milliseconds,
   origins,
   path,
   port,
   serveAddress,
-  type ValueKind,
 } from "./values.ts";
 
-/** The profiles that `DEFAULT_PROFILE` may name. */
-export const PROFILE_NAMES = ["json"] as const;
-/** A profile by name. */
-export type ProfileName = (typeof PROFILE_NAMES)[number];
 /** A readable line per event, or a line of JSON. */
 export type LogFormat = "text" | "json";
 /** The least severe level that is logged. */
 export type LogLevel = "debug" | "info" | "warning" | "error" | "fatal";
-
-/** One row of README's table. `F` is `undefined` where the value is derived or absent by default. */
-export interface Option<T, F extends T | undefined = T> extends ValueKind<T> {
-  /** What holds when it is unset, as README shows it. */
-  readonly default: string;
-  /** The value when it is unset and no explicit option asks for another. */
-  readonly fallback: F;
-  /** What the value does, in a line. */
-  readonly meaning: string;
-}
-
-function option<T>(
-  kind: ValueKind<T>,
-  { fallback, meaning, shown = String(fallback) }: { fallback: T; meaning: string; shown?: string },
-): Option<T> {
-  return { ...kind, fallback, meaning, default: shown };
-}
-
-function derived<T>(
-  kind: ValueKind<T>,
-  { shown, meaning }: { shown: string; meaning: string },
-): Option<T, undefined> {
-  return { ...kind, fallback: undefined, meaning, default: shown };
-}
 
 /** A json pong with a UUID takes 106 bytes: with less room every heartbeat would be too big. */
 const MIN_MESSAGE_BYTES = 128;
@@ -68,11 +41,8 @@ const PROXY_PRESETS = Object.keys(PROXY_PERIODS_MS) as ProxyPreset[];
 export const OPTIONS = {
   HOST: option(host, { fallback: "127.0.0.1", meaning: "address to listen on" }),
   PORT: option(port, { fallback: 8080, meaning: "port to listen on; 0 = any free port" }),
-  TLS_CERT_FILE: derived(path, {
-    shown: "none",
-    meaning: "PEM certificate chain; makes it https/wss",
-  }),
-  TLS_KEY_FILE: derived(path, { shown: "none", meaning: "PEM private key of the certificate" }),
+  TLS_CERT_FILE: derived(path, { meaning: "PEM certificate chain; makes it https/wss" }),
+  TLS_KEY_FILE: derived(path, { meaning: "PEM private key of the certificate" }),
   ALLOWED_ORIGINS: option(origins, {
     fallback: [],
     shown: "the host itself and loopback",
@@ -82,6 +52,7 @@ export const OPTIONS = {
     fallback: false,
     meaning: "start without keys even where others can reach it",
   }),
+  ...CREDENTIAL_OPTIONS,
   DEFAULT_PROFILE: option<ProfileName>(choice(PROFILE_NAMES), {
     fallback: "json",
     meaning: "profile of upgrades that name none",
@@ -95,26 +66,10 @@ export const OPTIONS = {
     fallback: "info",
     meaning: "least severe level that is logged",
   }),
-  PONG_WAIT_MS: option(milliseconds({ min: 200 }), {
-    fallback: 60_000,
-    meaning: "a connection without a sign of life for this long is dead",
-  }),
-  // The upper ends leave room for a pong wait that gives way: 10/9 of the one, 1 more than the other.
-  PING_PERIOD_MS: derived(milliseconds({ max: Math.floor(MAX_INT * 9 / 10) }), {
-    shown: "9/10 of PONG_WAIT_MS, or PROXY_PRESET's if smaller",
-    meaning: "from one ping to the next; < PONG_WAIT_MS",
-  }),
-  HEARTBEAT_TIMEOUT_MS: derived(milliseconds({ max: MAX_INT - 1 }), {
-    shown: "half of PONG_WAIT_MS − PING_PERIOD_MS, from 100 to 10000",
-    meaning: "a ping without any sign of life for this long is missed; < PONG_WAIT_MS",
-  }),
-  MISSED_HEARTBEATS: option(count({ min: 1 }), {
-    fallback: 3,
-    meaning: "so many pings missed in a row are death; see Liveness",
-  }),
+  ...TIMING_OPTIONS,
   PROXY_PRESET: option<ProxyPreset>(choice(PROXY_PRESETS), {
     fallback: "none",
-    meaning: "proxy in front, whose idle timeout bounds PING_PERIOD_MS",
+    meaning: "proxy in front, whose idle timeout bounds every ping period",
   }),
   WRITE_WAIT_MS: option(milliseconds(), {
     fallback: 10_000,
@@ -161,10 +116,11 @@ export const OPTIONS = {
     fallback: 10_000,
     meaning: "channels that one connection may follow",
   }),
+  ...KEY_LIMIT_OPTIONS,
 };
 
 /** What the platform sets, read in the same way; no options of ours. */
 export const PLATFORM = {
   DENO_SERVE_ADDRESS: derived(serveAddress, { shown: "HOST and PORT", meaning: "where to listen" }),
-  DENO_DEPLOYMENT_ID: derived(line, { shown: "none", meaning: "set on Deno Deploy" }),
+  DENO_DEPLOYMENT_ID: derived(line, { meaning: "set on Deno Deploy" }),
 };

@@ -1,36 +1,44 @@
 /**
  * The readPump: from a client's socket to the hub. Every frame is first a sign of life, then counted
- * against the flood limit, then decoded by the profile, then told to the hub; when the hub's mailbox
- * is full it stops reading until there is room.
+ * against the flood limit, then decoded by the client's dialogue, then told to the hub; when the
+ * hub's mailbox is full it stops reading until there is room.
  *
  * @module
  */
 
 import type { CloseReason } from "./close_codes.ts";
 import type { Clock } from "./clock.ts";
+import { assertNever } from "./errors.ts";
 import type { RateLimit } from "./guard/rate_limit.ts";
+import type { SlidingWindow } from "./guard/sliding_window.ts";
 import type { Heartbeat } from "./liveness/heartbeat.ts";
 import type { Wheel } from "./liveness/wheel.ts";
-import type { Inbound } from "./message.ts";
+import type { Logger } from "./logging.ts";
+import type { Command, Inbound } from "./message.ts";
 import type { ProfileCounts } from "./metrics.ts";
-import type { Profile } from "./profiles/profile.ts";
+import type { Dialogue, Moment, Rights } from "./profiles/profile.ts";
 import type { Socket, SocketEnd, SocketEvents, SocketFault } from "./socket.ts";
-
-/** What the hub is asked to do for a client; replies too, so that answers keep the order of asking. */
-export type Command = Extract<Inbound, { kind: "subscribe" | "unsubscribe" | "publish" | "reply" }>;
 
 /** The client behind the pump. */
 export interface Reader {
+  /** Names it in the log. */
+  readonly id: string;
   /** Decodes its frames. */
-  readonly profile: Profile;
+  readonly dialogue: Dialogue;
+  /** What it may do. */
+  readonly rights: Rights;
   /** Hears its signs of life. */
   readonly heartbeat: Heartbeat;
   /** Bounds its frames. */
   readonly flood: RateLimit;
+  /** Bounds its messages in a minute, where its key says so. */
+  readonly quota: SlidingWindow | undefined;
   /** Counts them. */
   readonly counts: ProfileCounts;
   /** Whether it has been let go: nothing it says counts any more. */
   readonly closing: boolean;
+  /** Counts a message of its. */
+  received(): void;
   /** Answers a control ping. */
   pong(payload: Uint8Array): void;
   /** Lets the client go. */
@@ -43,49 +51,81 @@ export interface Reader {
   room(): Promise<void>;
 }
 
+/** What all read pumps share. */
+export interface ReadPumpOptions {
+  /** Time without stalls, for signs of life. */
+  readonly wheel: Wheel;
+  /** Time of the machine, for limits. */
+  readonly clock: Clock;
+  /** Where it is told what was denied. */
+  readonly log: Logger;
+}
+
 /** See the module. */
 export class ReadPump implements SocketEvents {
   readonly #reader: Reader;
   readonly #socket: Socket;
   readonly #wheel: Wheel;
   readonly #clock: Clock;
+  readonly #log: Logger;
   #paused = false;
+  #offended = false;
 
   /** Takes over the socket's events. */
-  constructor(reader: Reader, socket: Socket, { wheel, clock }: { wheel: Wheel; clock: Clock }) {
+  constructor(reader: Reader, socket: Socket, { wheel, clock, log }: ReadPumpOptions) {
     this.#reader = reader;
     this.#socket = socket;
     this.#wheel = wheel;
     this.#clock = clock;
+    this.#log = log;
   }
 
   /** See `SocketEvents`. */
   message(data: Uint8Array, _isBinary: boolean): void {
-    if (!this.#admit()) return;
-    const { profile, counts } = this.#reader;
-    counts.messagesIn++;
-    const inbound = profile.decode(data, this.#clock.wall());
+    const { heartbeat, quota, counts } = this.#reader;
+    if (!this.#admit(heartbeat.rules.framesAreLife)) return;
+    this.#reader.received();
+    MOMENT.nowMs = this.#clock.now();
+    MOMENT.wallMs = this.#clock.wall();
+    const inbound = this.#decode(data);
+    if (quota !== undefined && !quota.take(MOMENT.nowMs)) {
+      return this.#tell({ kind: "offence", reason: "rate_limited" });
+    }
     switch (inbound.kind) {
+      case "heartbeat":
+        heartbeat.sign(this.#wheel.now());
+        return this.#answer(inbound.text);
       case "app_pong":
         counts.appPongs++;
         return;
       case "malformed":
         counts.malformed++;
-        if (inbound.text !== undefined) this.#tell({ kind: "reply", text: inbound.text });
+        return this.#answer(inbound.text);
+      case "nothing":
         return;
+      case "subscribe":
+      case "unsubscribe":
+      case "publish":
+      case "relay":
+      case "reply":
+      case "offence":
+        return this.#permit(inbound);
       default:
-        this.#tell(inbound);
+        assertNever(inbound);
     }
   }
 
   /** See `SocketEvents`. */
   ping(payload: Uint8Array): void {
-    if (this.#admit()) this.#reader.pong(payload);
+    if (this.#admit(this.#reader.heartbeat.rules.pingsAreLife)) this.#reader.pong(payload);
   }
 
   /** See `SocketEvents`. */
   pong(_payload: Uint8Array): void {
-    if (this.#admit()) this.#reader.counts.controlPongs++;
+    const { dialogue, heartbeat, counts } = this.#reader;
+    if (!this.#admit(heartbeat.rules.pongsAreLife)) return;
+    counts.controlPongs++;
+    dialogue.pong?.();
   }
 
   /** See `SocketEvents`. */
@@ -98,16 +138,42 @@ export class ReadPump implements SocketEvents {
     this.#reader.ended(end);
   }
 
-  #admit(): boolean {
-    if (this.#reader.closing) return false;
-    this.#reader.heartbeat.sign(this.#wheel.now());
+  #admit(isLife: boolean): boolean {
+    if (this.#offended || this.#reader.closing) return false;
+    if (isLife) this.#reader.heartbeat.sign(this.#wheel.now());
     // The machine's time, not the wheel's: what piled up during a stall was not sent in one moment.
     if (this.#reader.flood.take(this.#clock.now())) return true;
     this.#reader.close("rate_limited");
     return false;
   }
 
+  /** A dialogue never throws; if one did, that must be its client's trouble alone. */
+  #decode(data: Uint8Array): Inbound {
+    const { id, dialogue } = this.#reader;
+    try {
+      return dialogue.decode(data, MOMENT);
+    } catch (error) {
+      this.#log.error("a frame could not be decoded: please report this", { id, error });
+      return { kind: "malformed" };
+    }
+  }
+
+  #permit(command: Command): void {
+    const channel = forbiddenIn(command, this.#reader.rights);
+    if (channel === undefined) return this.#tell(command);
+    this.#reader.counts.denied++;
+    const { id } = this.#reader;
+    this.#log.info("command denied", { id, command: command.kind, channel: channel.slice(0, 64) });
+    const ref = "ref" in command ? command.ref : undefined;
+    this.#answer(this.#reader.dialogue.deny("forbidden", { ref, channel }));
+  }
+
+  #answer(text: string | undefined): void {
+    if (text !== undefined) this.#tell({ kind: "reply", text });
+  }
+
   #tell(command: Command): void {
+    if (command.kind === "offence") this.#offended = true; // the hub is about to end it
     if (this.#reader.tell(command) === "full" && !this.#paused) void this.#pause();
   }
 
@@ -121,4 +187,21 @@ export class ReadPump implements SocketEvents {
     this.#reader.heartbeat.resume(this.#wheel.now());
     if (!this.#reader.closing) this.#socket.resume();
   }
+}
+
+/** One for all frames: see `Moment`. */
+const MOMENT: Moment = { nowMs: 0, wallMs: 0 };
+
+/** The first channel that the rights leave out. */
+function forbiddenIn(command: Command, rights: Rights): string | undefined {
+  switch (command.kind) {
+    case "subscribe":
+      return command.channels.find((channel) => !rights.maySubscribe(channel));
+    case "publish": {
+      const { channel, follow } = command;
+      if (!rights.mayPublish(channel)) return channel;
+      return follow && !rights.maySubscribe(channel) ? channel : undefined;
+    }
+  }
+  return undefined;
 }

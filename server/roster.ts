@@ -6,16 +6,40 @@
  */
 
 import type { CloseReason } from "./close_codes.ts";
-import type { Profile } from "./profiles/profile.ts";
+import type { Dialogue, Profile } from "./profiles/profile.ts";
+
+/** How a connection is doing: a snapshot, for people. */
+export interface Figures {
+  /** When it was accepted, wall-clock ms. */
+  readonly openedMs: number;
+  /** How long ago that was, ms. */
+  readonly ageMs: number;
+  /** How long ago its last sign of life was, ms, without the server's own stalls. */
+  readonly idleMs: number;
+  /** Messages that wait for it, without the batch in flight. */
+  readonly queuedMessages: number;
+  /** Messages that it sent. */
+  readonly messagesIn: number;
+  /** Messages that were queued for it. */
+  readonly messagesOut: number;
+}
 
 /** A connection as the hub sees it. */
 export interface Member {
   /** Unique among all nodes. */
   readonly id: string;
+  /** The key it came with; undefined on an open hub. */
+  readonly keyId: string | undefined;
+  /** The peer's address; empty on a unix socket. */
+  readonly address: string;
   /** The system it speaks. */
   readonly profile: Profile;
+  /** Its side of the talk. */
+  readonly dialogue: Dialogue;
   /** Bytes that wait for it. */
   readonly pendingBytes: number;
+  /** How it is doing now. */
+  figures(): Figures;
   /** Queues a frame. MUST NOT wait and MUST NOT throw: a member that cannot take it ends itself. */
   enqueue(frame: Uint8Array): void;
   /**
@@ -47,6 +71,11 @@ export class Roster {
   }
 
   /** The channels that somebody follows. */
+  get channels(): Iterable<string> {
+    return this.#followersOf.keys();
+  }
+
+  /** How many they are. */
   get channelCount(): number {
     return this.#followersOf.size;
   }

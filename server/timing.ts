@@ -10,13 +10,13 @@
 
 /** When a connection is pinged and when it counts as dead. */
 export interface Timing {
-  /** From one ping to the next, in ms; less than `pongWaitMs`. */
+  /** From one ping to the next, in ms; less than `pongWaitMs` where that counts from life. */
   readonly pingPeriodMs: number;
-  /** A connection without a sign of life for this long is dead, in ms. */
+  /** A connection without a sign of life for this long is dead, in ms; see `silenceFrom`. */
   readonly pongWaitMs: number;
   /** A ping is missed when this has passed without a sign of life since it was sent, in ms. */
   readonly heartbeatTimeoutMs: number;
-  /** So many consecutive missed pings are death, if `pongWaitMs` has not struck first. */
+  /** So many consecutive missed pings are death, if `pongWaitMs` has not struck first; 0 = never. */
   readonly missedHeartbeats: number;
 }
 
@@ -26,8 +26,10 @@ export interface TimingDefaults {
   readonly pongWaitMs: number;
   /** Longest default ping period, in ms; without it 9/10 of the pong wait. */
   readonly pingPeriodMs?: number;
-  /** Missed pings that are death. */
+  /** Missed pings that are death; 0 = none are. */
   readonly missedHeartbeats: number;
+  /** Whether the pong wait counts from life, and so must exceed the period, or from a ping. */
+  readonly silenceFrom: "life" | "ping";
 }
 
 /** A proxy in front of the server. */
@@ -54,7 +56,8 @@ const MAX_DEFAULT_HEARTBEAT_TIMEOUT_MS = 10_000;
  * Fills in what was not given.
  *
  * A default pong wait gives way to a longer ping period (the period stays 9/10 of it) and to a
- * longer heartbeat timeout; a default period follows the pong wait and the proxy.
+ * longer heartbeat timeout; a default period follows the pong wait and the proxy. Where the pong
+ * wait counts from a ping, it and the period leave each other alone.
  *
  * @param given explicit values, free of `timingProblems()`
  * @param defaults of this profile, with the proxy in front
@@ -63,14 +66,15 @@ export function chooseTiming(
   given: Partial<Timing>,
   defaults: TimingDefaults & { readonly proxy: ProxyPreset },
 ): Timing {
+  const nested = defaults.silenceFrom === "life";
   const pongWaitMs = given.pongWaitMs ?? Math.max(
     defaults.pongWaitMs,
-    Math.ceil((given.pingPeriodMs ?? 0) * 10 / 9),
+    nested ? Math.ceil((given.pingPeriodMs ?? 0) * 10 / 9) : 0,
     (given.heartbeatTimeoutMs ?? 0) + 1,
   );
   const pingPeriodMs = given.pingPeriodMs ?? Math.min(
     defaults.pingPeriodMs ?? Infinity,
-    Math.floor(pongWaitMs * 9 / 10),
+    nested ? Math.floor(pongWaitMs * 9 / 10) : Infinity,
     PROXY_PERIODS_MS[defaults.proxy],
   );
   const halfGapMs = Math.floor((pongWaitMs - pingPeriodMs) / 2);
@@ -87,16 +91,22 @@ export function chooseTiming(
  * What contradicts among explicit values, one line each.
  *
  * @param given explicit values
- * @param names the prefix of this profile's options (json's is empty) and the proxy in front
+ * @param names the prefix of this profile's options (json's is empty), what its pong wait counts
+ *   from, and the proxy in front
  */
 export function timingProblems(
   given: Partial<Timing>,
-  { prefix, proxy }: { readonly prefix: string; readonly proxy: ProxyPreset },
+  { prefix, proxy, silenceFrom }: {
+    readonly prefix: string;
+    readonly proxy: ProxyPreset;
+    readonly silenceFrom: TimingDefaults["silenceFrom"];
+  },
 ): string[] {
   const { pingPeriodMs: period, pongWaitMs: wait, heartbeatTimeoutMs: timeout } = given;
   const longest = PROXY_PERIODS_MS[proxy];
   const problems: string[] = [];
-  if (period !== undefined && wait !== undefined && period >= wait) {
+  const nested = silenceFrom === "life";
+  if (nested && period !== undefined && wait !== undefined && period >= wait) {
     problems.push(
       `${prefix}PING_PERIOD_MS must be < ${prefix}PONG_WAIT_MS, got ${period} and ${wait}`,
     );

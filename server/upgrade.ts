@@ -1,6 +1,6 @@
 /**
- * From an HTTP upgrade request to a Client: route, guard, handshake. Every refusal is an HTTP answer
- * that says what was wrong; a peer that goes away meanwhile harms nobody.
+ * From an HTTP upgrade request to a Client: route, guard, handshake. Every refusal says what was
+ * wrong in the form of the system that was asked for; a peer that goes away meanwhile harms nobody.
  *
  * @module
  */
@@ -9,8 +9,15 @@ import { STATUS_CODE, STATUS_TEXT } from "@std/http/status";
 import type { IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import { Client, type ClientContext } from "./client.ts";
-import type { Admission } from "./guard/admission.ts";
+import type { CloseReason } from "./close_codes.ts";
+import type { Admission, Entrant } from "./guard/admission.ts";
+import type { TrustedProxies } from "./guard/client_address.ts";
+import type { Gate } from "./guard/gate.ts";
+import type { Grant } from "./guard/grant.ts";
 import { hostIsLoopback, originAllowed } from "./guard/origin.ts";
+import type { Suspensions } from "./guard/suspensions.ts";
+import { problemForm } from "./problem.ts";
+import type { DoorRefusal, Profile, RefusalForm, UpgradeTarget } from "./profiles/profile.ts";
 import { parseTarget, type Routes } from "./routes.ts";
 import type { WsAcceptor } from "./ws_socket.ts";
 
@@ -20,6 +27,12 @@ export interface UpgraderOptions {
   readonly acceptor: WsAcceptor;
   /** Chooses the profile. */
   readonly routes: Routes;
+  /** Checks the credential. */
+  readonly gate: Gate;
+  /** Knows the client behind a proxy. */
+  readonly proxies: Pick<TrustedProxies, "clientAddress">;
+  /** Counts the keys' violations. */
+  readonly suspensions: Pick<Suspensions, "violation">;
   /** Counts who is in. */
   readonly admission: Admission;
   /** What the new clients share. */
@@ -30,11 +43,17 @@ export interface UpgraderOptions {
   readonly loopbackHostOnly: boolean;
 }
 
-interface Refused {
-  readonly status: number;
-  readonly detail: string;
-  readonly retryAfterSeconds?: number;
+/** One request on its way in. */
+interface Arrival {
+  readonly request: IncomingMessage;
+  readonly raw: NetSocket;
+  readonly head: Uint8Array;
+  readonly target: UpgradeTarget;
+  readonly profile: Profile;
+  readonly address: string;
 }
+
+type HttpForm = Extract<RefusalForm, { kind: "http" }>;
 
 /** See the module. */
 export class Upgrader {
@@ -52,59 +71,98 @@ export class Upgrader {
   }
 
   /** Answers one upgrade request. */
-  upgrade(request: IncomingMessage, raw: NetSocket, head: Uint8Array): void {
+  async upgrade(request: IncomingMessage, raw: NetSocket, head: Uint8Array): Promise<void> {
     raw.on("error", () => raw.destroy()); // a reset during the handshake must not end the process
-    const { acceptor, routes, admission, context } = this.#options;
+    const { routes, gate, proxies } = this.#options;
     const target = parseTarget(request.url);
     const profile = target && routes.profileOf(target);
-    if (profile === undefined) {
-      return refuse(raw, { status: STATUS_CODE.NotFound, detail: "no WebSocket here; use /ws" });
+    if (target === undefined || profile === undefined) {
+      return answer(raw, problemForm(STATUS_CODE.NotFound, "no WebSocket is here; use /ws"));
     }
-    const address = raw.remoteAddress ?? "";
-    const refused = this.#refusal(request) ?? this.#admit(address);
-    if (refused !== undefined) return refuse(raw, refused);
-    const onEnd = () => admission.leave(address);
+    const refused = this.#refusal(request);
+    if (refused !== undefined) return answer(raw, refused);
+    const source = credentialSource(request);
+    const forwarded = source.header("x-forwarded-for");
+    const address = proxies.clientAddress(raw.remoteAddress ?? "", forwarded);
+    const arrival = { request, raw, head, target, profile, address };
+    const presented = profile.credential({ ...target, ...source });
+    const verdict = await gate.check(presented);
+    if (raw.destroyed) return;
+    if (verdict.kind === "granted") return this.#admit(arrival, verdict.grant);
+    this.#refuse(arrival, { kind: "unauthorized", presented, detail: verdict.detail });
+  }
+
+  #refusal({ headers }: IncomingMessage): HttpForm | undefined {
+    const { allowedOrigins, loopbackHostOnly } = this.#options;
+    if (this.#draining) return unavailable("the server is restarting");
+    if (loopbackHostOnly && !hostIsLoopback(headers.host)) {
+      return problemForm(STATUS_CODE.Forbidden, "this open server answers to a loopback Host only");
+    }
+    if (!originAllowed(headers.origin, headers.host, allowedOrigins)) {
+      return problemForm(STATUS_CODE.Forbidden, "this Origin is not in ALLOWED_ORIGINS");
+    }
+  }
+
+  #admit(arrival: Arrival, grant: Grant): void {
+    const { acceptor, admission, context } = this.#options;
+    const { request, raw, head, target, profile, address } = arrival;
+    if (this.#draining) return answer(raw, unavailable("the server is restarting"));
+    const refusal = admission.enter({ address, grant, nowMs: context.clock.now() });
+    if (refusal === "too many for this key") {
+      return this.#refuse(arrival, { kind: "too_many_for_key", detail: refusal });
+    }
+    if (refusal !== undefined) return answer(raw, unavailable(refusal));
+    const onEnd = (reason?: CloseReason) => this.#left({ address, grant }, reason);
     let accepted = false;
     acceptor.accept(request, raw, head, (socket) => {
       accepted = true;
-      new Client({ socket, profile, address, onEnd }, context);
+      new Client({ socket, profile, target, grant, address, onEnd }, context);
     });
     if (!accepted) onEnd(); // the handshake was not a valid one, and ws has answered it
   }
 
-  #refusal({ headers }: IncomingMessage): Refused | undefined {
-    const { allowedOrigins, loopbackHostOnly } = this.#options;
-    if (this.#draining) {
-      const detail = "the server is restarting";
-      return { status: STATUS_CODE.ServiceUnavailable, detail, retryAfterSeconds: 1 };
-    }
-    if (loopbackHostOnly && !hostIsLoopback(headers.host)) {
-      const detail = "this open server answers only to a loopback Host";
-      return { status: STATUS_CODE.Forbidden, detail };
-    }
-    if (!originAllowed(headers.origin, headers.host, allowedOrigins)) {
-      return { status: STATUS_CODE.Forbidden, detail: "this Origin is not in ALLOWED_ORIGINS" };
-    }
+  #left(entrant: Entrant, reason: CloseReason | undefined): void {
+    const { admission, suspensions, context } = this.#options;
+    admission.leave(entrant);
+    const { keyId } = entrant.grant;
+    if (reason !== "rate_limited" || keyId === undefined) return;
+    suspensions.violation(keyId).catch((error) => {
+      context.log.error("a violation could not be counted", { key: keyId, error });
+    });
   }
 
-  #admit(address: string): Refused | undefined {
-    const { admission, context } = this.#options;
-    const detail = admission.enter(address, context.clock.now());
-    if (detail === undefined) return undefined;
-    return { status: STATUS_CODE.ServiceUnavailable, detail, retryAfterSeconds: 1 };
+  #refuse({ request, raw, head, profile }: Arrival, refusal: DoorRefusal): void {
+    const { acceptor, context } = this.#options;
+    const form = profile.refuse(refusal);
+    if (form.kind === "http") return answer(raw, form);
+    acceptor.accept(request, raw, head, (socket) => {
+      socket.attach({ message() {}, ping() {}, pong() {}, fault() {}, closed() {} });
+      for (const text of form.texts) socket.write(context.frameText(text), () => {});
+      socket.abort(form.code, form.reason);
+    });
   }
 }
 
-/** Answers with problem details (RFC 9457) and ends TCP. */
-function refuse(raw: NetSocket, { status, detail, retryAfterSeconds }: Refused): void {
-  const title = STATUS_TEXT[status];
-  const body = JSON.stringify({ title, status, detail });
+function credentialSource({ headers }: IncomingMessage) {
+  const header = (name: string) => {
+    const value = headers[name];
+    return Array.isArray(value) ? value[0] : value;
+  };
+  const offered = header("sec-websocket-protocol") ?? "";
+  return { header, subprotocols: offered.split(",").map((name) => name.trim()) };
+}
+
+function unavailable(detail: string): HttpForm {
+  return problemForm(STATUS_CODE.ServiceUnavailable, detail, { "Retry-After": "1" });
+}
+
+/** Answers instead of upgrading, and ends TCP. */
+function answer(raw: NetSocket, { status, headers, body }: HttpForm): void {
   const lines = [
-    `HTTP/1.1 ${status} ${title}`,
+    `HTTP/1.1 ${status} ${STATUS_TEXT[status]}`,
     "Connection: close",
-    "Content-Type: application/problem+json",
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
     `Content-Length: ${new TextEncoder().encode(body).length}`,
   ];
-  if (retryAfterSeconds !== undefined) lines.push(`Retry-After: ${retryAfterSeconds}`);
   raw.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
 }

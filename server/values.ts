@@ -7,6 +7,7 @@
  * @module
  */
 
+import { isIP } from "node:net";
 import * as v from "valibot";
 
 /** One option's text, read: its value, or what is wrong with it (`must be …, got "…"`). */
@@ -131,6 +132,21 @@ export const path: ValueKind<string> = valueKind({
   schema: v.pipe(v.string(), v.regex(/^\P{Cc}+$/u)),
 });
 
+/** What must not be seen, so neither is it when it is bad: a key, a list of keys. */
+export function secret(
+  { unit, minBytes = 1 }: { readonly unit: string; readonly minBytes?: number },
+): ValueKind<string> {
+  return {
+    unit,
+    read(text) {
+      const size = new TextEncoder().encode(text).length;
+      return size >= minBytes
+        ? { kind: "value", value: text }
+        : { kind: "bad", problem: `must be at least ${minBytes} bytes of text, got ${size}` };
+    },
+  };
+}
+
 function isHost(text: string): boolean {
   if (!text.includes(":")) return /^[a-z0-9][a-z0-9._-]*$/i.test(text) && canBeHost(text);
   // An IPv6 address may name its zone, as in fe80::1%eth0.
@@ -153,6 +169,10 @@ export const host: ValueKind<string> = valueKind({
   ),
 });
 
+function splitList(text: string): string[] {
+  return text.split(",").map((item) => item.trim()).filter((item) => item !== "");
+}
+
 /** As a browser spells it (RFC 6454, 6.1): lower case, no default port, no slash; never a wildcard. */
 function toOrigin(text: string): string | undefined {
   return /^https?:\/\/[^/\\?#@*\s]+$/i.test(text) ? URL.parse(text)?.origin : undefined;
@@ -164,9 +184,26 @@ export const origins: ValueKind<readonly string[]> = valueKind({
   must: "bare origins like https://app.example, separated by commas (never null or *)",
   schema: v.pipe(
     v.string(),
-    v.transform((text) => text.split(",").map((item) => item.trim()).filter((item) => item !== "")),
+    v.transform(splitList),
     v.array(v.pipe(v.string(), v.check((item) => toOrigin(item) !== undefined))),
     v.transform((items) => [...new Set(items.map((item) => toOrigin(item) as string))]),
+  ),
+});
+
+function isAddressBlock(text: string): boolean {
+  const [, address, bits = "0"] = /^([\da-f.:]+)(?:\/(\d{1,3}))?$/i.exec(text) ?? [];
+  const family = isIP(address ?? "");
+  return family > 0 && Number(bits) <= (family === 4 ? 32 : 128);
+}
+
+/** A comma-separated list of IP addresses and blocks of them. */
+export const addressBlocks: ValueKind<readonly string[]> = valueKind({
+  unit: "list of addresses",
+  must: "IP addresses or CIDR blocks like 10.0.0.0/8, separated by commas",
+  schema: v.pipe(
+    v.string(),
+    v.transform(splitList),
+    v.array(v.pipe(v.string(), v.check(isAddressBlock))),
   ),
 });
 

@@ -38,6 +38,11 @@ export interface WsSocketOptions {
   readonly closeWaitMs: number;
 }
 
+/** Ours, when it is offered beside a credential; otherwise the first, or browsers give up. */
+function chooseSubprotocol(offered: Set<string>): string | false {
+  return offered.has("systole") ? "systole" : offered.values().next().value ?? false;
+}
+
 /** Turns upgrade requests into sockets. */
 export class WsAcceptor {
   readonly #server: WebSocketServer;
@@ -51,6 +56,7 @@ export class WsAcceptor {
       autoPong: false,
       maxPayload: maxMessageBytes,
       closeTimeout: closeWaitMs,
+      handleProtocols: chooseSubprotocol,
     };
     this.#server = new WebSocketServer(options);
   }

@@ -1,4 +1,6 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { infowayProfile } from "../server/profiles/infoway.ts";
+import type { Profile } from "../server/profiles/profile.ts";
 import { RULES, withWorld } from "./support/world.ts";
 
 const FAST = { ...RULES, pingPeriodMs: 1_800, pongWaitMs: 2_000, heartbeatTimeoutMs: 100 };
@@ -217,4 +219,41 @@ Deno.test("fault() closes with the fault's own reason", () =>
     world.connect().socket.fault("bad_frame");
     await world.clock.turnOver();
     assertEquals([world.closed("message_too_big"), world.closed("bad_frame")], [1, 1]);
+  }));
+
+Deno.test("A dialogue that throws is its own client's trouble: logged, and the server goes on", () =>
+  withWorld({}, async (world) => {
+    const faulty: Profile = {
+      ...world.profile,
+      open: (visit) => ({
+        ...world.profile.open(visit),
+        decode() {
+          throw new RangeError("boom");
+        },
+      }),
+    };
+    const [bad, good] = [world.connect({ profile: faulty }), world.connect()];
+    bad.socket.say("anything");
+    good.socket.say({ type: "ping" });
+    await world.clock.turnOver();
+    assertEquals(good.socket.messages.at(-1).type, "pong");
+    assertEquals(bad.socket.letGo, undefined);
+    assert(world.log.some(({ level, message }) => level === "error" && /decoded/.test(message)));
+  }));
+
+Deno.test("Answers given before an offence reach the client before its system's goodbye", () =>
+  withWorld({}, async (world) => {
+    const profile = infowayProfile({ timing: RULES, maxMessagesPerMinute: 2 });
+    const { socket } = world.connect({ profile, url: "/ws?business=crypto" });
+    for (const trace of ["a", "b", "c", "d"]) {
+      socket.say({ code: 10000, trace, data: { codes: "X" } }); // in one read
+    }
+    await world.clock.turnOver();
+    assertEquals(socket.messages.map(({ code, trace, traceId }) => [code, trace ?? traceId]), [
+      [200, undefined],
+      [10001, "a"],
+      [10001, "b"],
+      [501, "c"],
+    ]);
+    assertEquals(socket.letGo?.code, 1008);
   }));

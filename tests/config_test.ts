@@ -5,6 +5,8 @@ import { ConfigError } from "../server/errors.ts";
 import { OPTIONS } from "../server/options.ts";
 import { PROXY_PERIODS_MS, type ProxyPreset } from "../server/timing.ts";
 
+const KEYS = JSON.stringify([{ id: "k1", secretSha256: "0".repeat(64), publish: ["*"] }]);
+
 function problemsOf(env: Env): readonly string[] {
   return (assertThrows(() => parseConfig(env), ConfigError) as ConfigError).problems;
 }
@@ -15,6 +17,12 @@ Deno.test("parseConfig() of an empty environment gives the documented defaults",
     onDeploy: false,
     allowedOrigins: [],
     allowAnonymous: false,
+    guard: {
+      keys: [],
+      trustedProxies: [],
+      suspension: { afterViolations: 3, windowMs: 600_000, durationMs: 900_000 },
+      tickets: { ttlMs: 300_000, perMinute: 20 },
+    },
     defaultProfile: "json",
     echo: false,
     logFormat: "text",
@@ -26,6 +34,30 @@ Deno.test("parseConfig() of an empty environment gives the documented defaults",
         heartbeatTimeoutMs: 3_000,
         missedHeartbeats: 3,
       },
+      "events-hub": {
+        pingPeriodMs: 30_000,
+        pongWaitMs: 45_000,
+        heartbeatTimeoutMs: 7_500,
+        missedHeartbeats: 3,
+      },
+      "infoway": {
+        pingPeriodMs: 30_000,
+        pongWaitMs: 60_000,
+        heartbeatTimeoutMs: 10_000,
+        missedHeartbeats: 0,
+      },
+      "tank": {
+        pingPeriodMs: 5_000,
+        pongWaitMs: 15_000,
+        heartbeatTimeoutMs: 5_000,
+        missedHeartbeats: 3,
+      },
+      "talo": {
+        pingPeriodMs: 30_000,
+        pongWaitMs: 30_000,
+        heartbeatTimeoutMs: 100,
+        missedHeartbeats: 0,
+      },
     },
     limits: {
       maxMessageBytes: 65_536,
@@ -34,9 +66,13 @@ Deno.test("parseConfig() of an empty environment gives the documented defaults",
       queueBudgetBytes: 268_435_456,
       maxConnections: 15_000,
       maxConnectionsPerAddress: 0,
+      maxConnectionsPerKey: 0,
       maxUpgradesPerSecond: 0,
       maxMessagesPerSecond: 1000,
       maxSubscriptions: 10_000,
+      infowayMessagesPerMinute: 60,
+      taloMessagesPerMinute: 300,
+      taloMessagesPerMinuteIdentified: 3600,
     },
     writeWaitMs: 10_000,
     closeWaitMs: 2000,
@@ -49,7 +85,16 @@ Deno.test("parseConfig() puts every option where it belongs", () => {
     [{ HOST: "::1", PORT: "0" }, (it) => it.listen, { kind: "tcp", host: "::1", port: 0 }],
     [{ ALLOWED_ORIGINS: "https://a.example" }, (it) => it.allowedOrigins, ["https://a.example"]],
     [{ ALLOW_ANONYMOUS: "TRUE" }, (it) => it.allowAnonymous, true],
-    [{ DEFAULT_PROFILE: "json" }, (it) => it.defaultProfile, "json"],
+    [{ API_KEYS: KEYS }, (it) => it.guard.keys.map(({ id }) => id), ["k1"]],
+    [{ API_KEYS_FILE: "keys.json" }, (it) => it.guard.keysFile, "keys.json"],
+    [{ JWT_SECRET: "x".repeat(32) }, (it) => it.guard.jwtSecret, "x".repeat(32)],
+    [{ JWKS_FILE: "jwks.json" }, (it) => it.guard.jwksFile, "jwks.json"],
+    [{ DATA_DIR: "data" }, (it) => it.dataDir, "data"],
+    [{ TRUSTED_PROXIES: "10.0.0.0/8, ::1" }, (it) => it.guard.trustedProxies, [
+      "10.0.0.0/8",
+      "::1",
+    ]],
+    [{ DEFAULT_PROFILE: "Events-Hub" }, (it) => it.defaultProfile, "events-hub"],
     [{ ECHO: "1" }, (it) => it.echo, true],
     [{ LOG_FORMAT: "json" }, (it) => it.logFormat, "json"],
     [{ LOG_LEVEL: "debug" }, (it) => it.logLevel, "debug"],
@@ -57,6 +102,22 @@ Deno.test("parseConfig() puts every option where it belongs", () => {
     [{ PING_PERIOD_MS: "1000" }, (it) => it.timing.json.pingPeriodMs, 1000],
     [{ HEARTBEAT_TIMEOUT_MS: "700" }, (it) => it.timing.json.heartbeatTimeoutMs, 700],
     [{ MISSED_HEARTBEATS: "5" }, (it) => it.timing.json.missedHeartbeats, 5],
+    [{ EVENTS_HUB_PONG_WAIT_MS: "2000" }, (it) => it.timing["events-hub"].pongWaitMs, 2000],
+    [{ EVENTS_HUB_PING_PERIOD_MS: "1000" }, (it) => it.timing["events-hub"].pingPeriodMs, 1000],
+    [
+      { EVENTS_HUB_HEARTBEAT_TIMEOUT_MS: "700" },
+      (it) => it.timing["events-hub"].heartbeatTimeoutMs,
+      700,
+    ],
+    [{ EVENTS_HUB_MISSED_HEARTBEATS: "5" }, (it) => it.timing["events-hub"].missedHeartbeats, 5],
+    [{ INFOWAY_PONG_WAIT_MS: "2000" }, (it) => it.timing.infoway.pongWaitMs, 2000],
+    [{ INFOWAY_PING_PERIOD_MS: "1000" }, (it) => it.timing.infoway.pingPeriodMs, 1000],
+    [{ TANK_PONG_WAIT_MS: "2000" }, (it) => it.timing.tank.pongWaitMs, 2000],
+    [{ TANK_PING_PERIOD_MS: "1000" }, (it) => it.timing.tank.pingPeriodMs, 1000],
+    [{ TANK_HEARTBEAT_TIMEOUT_MS: "700" }, (it) => it.timing.tank.heartbeatTimeoutMs, 700],
+    [{ TANK_MISSED_HEARTBEATS: "5" }, (it) => it.timing.tank.missedHeartbeats, 5],
+    [{ TALO_PONG_WAIT_MS: "2000" }, (it) => it.timing.talo.pongWaitMs, 2000],
+    [{ TALO_PING_PERIOD_MS: "1000" }, (it) => it.timing.talo.pingPeriodMs, 1000],
     [{ PROXY_PRESET: "default" }, (it) => it.timing.json.pingPeriodMs, 30_000],
     [{ WRITE_WAIT_MS: "300" }, (it) => it.writeWaitMs, 300],
     [{ CLOSE_WAIT_MS: "301" }, (it) => it.closeWaitMs, 301],
@@ -70,6 +131,19 @@ Deno.test("parseConfig() puts every option where it belongs", () => {
     [{ MAX_UPGRADES_PER_SECOND: "6" }, (it) => it.limits.maxUpgradesPerSecond, 6],
     [{ MAX_MESSAGES_PER_SECOND: "0" }, (it) => it.limits.maxMessagesPerSecond, 0],
     [{ MAX_SUBSCRIPTIONS: "4" }, (it) => it.limits.maxSubscriptions, 4],
+    [{ MAX_CONNECTIONS_PER_KEY: "3" }, (it) => it.limits.maxConnectionsPerKey, 3],
+    [{ TICKETS_PER_MINUTE: "2" }, (it) => it.guard.tickets.perMinute, 2],
+    [{ TICKET_TTL_MS: "500" }, (it) => it.guard.tickets.ttlMs, 500],
+    [{ INFOWAY_MESSAGES_PER_MINUTE: "5" }, (it) => it.limits.infowayMessagesPerMinute, 5],
+    [{ TALO_MESSAGES_PER_MINUTE: "0" }, (it) => it.limits.taloMessagesPerMinute, 0],
+    [
+      { TALO_MESSAGES_PER_MINUTE_IDENTIFIED: "7" },
+      (it) => it.limits.taloMessagesPerMinuteIdentified,
+      7,
+    ],
+    [{ SUSPEND_AFTER_VIOLATIONS: "0" }, (it) => it.guard.suspension.afterViolations, 0],
+    [{ SUSPEND_WINDOW_MS: "1000" }, (it) => it.guard.suspension.windowMs, 1000],
+    [{ SUSPEND_MS: "2000" }, (it) => it.guard.suspension.durationMs, 2000],
     [{ TLS_CERT_FILE: "c.pem", TLS_KEY_FILE: "k.pem" }, (it) => it.tls, {
       certFile: "c.pem",
       keyFile: "k.pem",
@@ -112,15 +186,48 @@ Deno.test("parseConfig() reports every problem at once: values, presets, relatio
     MAX_MESSAGE_BYTES: "4000000",
     SEND_QUEUE_BYTES: "1000000",
     TLS_KEY_FILE: "k.pem",
+    API_KEYS: '[{"id":"k1"}]',
+    TANK_PING_PERIOD_MS: "900",
+    TANK_PONG_WAIT_MS: "800",
   });
   assertEquals(problems, [
     'PORT must be a port number, digits only, from 0 to 65535, got "80a"',
     "PROXY_PRESET must be one of none, aws-alb, nginx, azure-app-gateway, cloudflare, default, " +
     'got "akamai"',
+    "API_KEYS: key k1: secretSha256 must be the 64 hex digits of the secret's SHA-256",
     "TLS_CERT_FILE must be set, since TLS_KEY_FILE is, got nothing",
     "PING_PERIOD_MS must be < PONG_WAIT_MS, got 60000 and 50000",
+    "TANK_PING_PERIOD_MS must be < TANK_PONG_WAIT_MS, got 900 and 800",
     "SEND_QUEUE_BYTES must be >= MAX_MESSAGE_BYTES, got 1000000 and 4000000",
   ]);
+});
+
+Deno.test("parseConfig() refuses keys from two places, and never repeats a secret", () => {
+  assertEquals(problemsOf({ API_KEYS: KEYS, API_KEYS_FILE: "keys.json" }), [
+    "API_KEYS_FILE must not be set beside API_KEYS, got both",
+  ]);
+  assertEquals(problemsOf({ JWT_SECRET: "hunter2" }), [
+    "JWT_SECRET must be at least 32 bytes of text, got 7",
+  ]);
+  for (const API_KEYS of ["k1.hunter2", '[{"id":"hunter2!"}]', '[{"secret":"hunter2"}]', "[]"]) {
+    assert(!problemsOf({ API_KEYS }).join().includes("hunter2"), API_KEYS);
+  }
+});
+
+Deno.test("parseConfig() holds every profile to the proxy's period", () => {
+  const { timing } = parseConfig({ PROXY_PRESET: "default" });
+  const periods = Object.values(timing).map(({ pingPeriodMs }) => pingPeriodMs);
+  assertEquals(periods, [30_000, 30_000, 30_000, 5_000, 30_000]);
+  assertEquals(problemsOf({ PROXY_PRESET: "default", TALO_PING_PERIOD_MS: "30001" }), [
+    "TALO_PING_PERIOD_MS must be <= 30000 for PROXY_PRESET default, got 30001",
+  ]);
+});
+
+Deno.test("parseConfig() lets talo wait shorter or longer than its period", () => {
+  const { talo } = parseConfig({ TALO_PING_PERIOD_MS: "40000", TALO_PONG_WAIT_MS: "500" }).timing;
+  assertEquals([talo.pingPeriodMs, talo.pongWaitMs], [40_000, 500]);
+  const scaled = parseConfig({ TALO_PING_PERIOD_MS: "300" }).timing.talo;
+  assertEquals([scaled.pingPeriodMs, scaled.pongWaitMs], [300, 30_000]);
 });
 
 Deno.test("parseConfig() refuses a period above the proxy's, and takes its own", () => {
@@ -151,11 +258,13 @@ Deno.test("OPTIONS says unit, default and meaning of each in one line, and reads
 });
 
 /** What holds in every Config. */
-function assertRelations({ timing: { json }, limits }: Config, proxy: ProxyPreset): void {
-  assertLess(json.pingPeriodMs, json.pongWaitMs);
-  assertLess(json.heartbeatTimeoutMs, json.pongWaitMs);
-  assertLessOrEqual(json.pingPeriodMs, PROXY_PERIODS_MS[proxy]);
-  assertLessOrEqual(json.pongWaitMs, 2 ** 31 - 1);
+function assertRelations({ timing, limits }: Config, proxy: ProxyPreset): void {
+  for (const [profile, times] of Object.entries(timing)) {
+    if (profile !== "talo") assertLess(times.pingPeriodMs, times.pongWaitMs);
+    assertLess(times.heartbeatTimeoutMs, times.pongWaitMs);
+    assertLessOrEqual(times.pingPeriodMs, PROXY_PERIODS_MS[proxy]);
+    assertLessOrEqual(times.pongWaitMs, 2 ** 31 - 1);
+  }
   assertLessOrEqual(limits.maxMessageBytes, limits.sendQueueBytes);
   assertLessOrEqual(limits.sendQueueBytes, limits.queueBudgetBytes);
 }
@@ -165,7 +274,16 @@ const NUMBERS = fc.oneof(
   fc.integer({ min: 0, max: 300_000 }),
   fc.integer({ min: 0, max: 2 ** 31 }),
 ).map(String);
-const WORDS = fc.constantFrom("true", "json", "none", "nginx", "tcp:[::1]:1", "https://a.example");
+const WORDS = fc.constantFrom(
+  "true",
+  "json",
+  "none",
+  "nginx",
+  "tcp:[::1]:1",
+  "https://a.example",
+  KEYS,
+  "10.0.0.0/8",
+);
 
 Deno.test("parseConfig() of any environment gives a Config whose relations hold, or a ConfigError", () => {
   const text = fc.oneof(NUMBERS, WORDS, fc.string({ unit: "binary" }));
@@ -189,7 +307,9 @@ Deno.test("parseConfig() of any environment gives a Config whose relations hold,
 });
 
 Deno.test("parseConfig() of any single good value starts: defaults give way", () => {
-  const name = fc.constantFrom(...Object.keys(OPTIONS).filter((name) => !name.startsWith("TLS_")));
+  const name = fc.constantFrom(
+    ...Object.keys(OPTIONS).filter((name) => !/^(TLS_.*|API_KEYS)$/.test(name)),
+  );
   fc.assert(
     fc.property(name, fc.oneof(NUMBERS, WORDS), (name, text) => {
       const option = OPTIONS[name as keyof typeof OPTIONS];

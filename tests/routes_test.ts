@@ -3,7 +3,7 @@ import { jsonProfile } from "../server/profiles/json.ts";
 import { parseTarget, Routes } from "../server/routes.ts";
 import { RULES } from "./support/world.ts";
 
-const routes = new Routes([jsonProfile({ rules: RULES, echo: false })], "json");
+const routes = new Routes([jsonProfile({ timing: RULES, echo: false })], "json");
 const route = (url: string) => {
   const target = parseTarget(url);
   return target && routes.profileOf(target)?.name;

@@ -8,7 +8,13 @@ import {
   timingProblems,
 } from "../server/timing.ts";
 
-const JSON_DEFAULTS = { pongWaitMs: 60_000, missedHeartbeats: 3, proxy: "none" } as const;
+const JSON_DEFAULTS = {
+  pongWaitMs: 60_000,
+  missedHeartbeats: 3,
+  silenceFrom: "life",
+  proxy: "none",
+} as const;
+const NESTED = { prefix: "", proxy: "none", silenceFrom: "life" } as const;
 const PROXIES = Object.keys(PROXY_PERIODS_MS) as ProxyPreset[];
 
 function choose(given: Partial<Timing>, proxy: ProxyPreset = "none"): number[] {
@@ -64,35 +70,55 @@ Deno.test("chooseTiming() keeps another profile's own default period while it fi
     pongWaitMs: 15_000,
     pingPeriodMs: 5_000,
     missedHeartbeats: 3,
+    silenceFrom: "life",
     proxy: "none",
   } as const;
   assertEquals(chooseTiming({}, tank).pingPeriodMs, 5_000);
   assertEquals(chooseTiming({ pongWaitMs: 5_000 }, tank).pingPeriodMs, 4_500);
 });
 
+Deno.test("chooseTiming() leaves period and wait alone where the wait counts from a ping", () => {
+  const talo = {
+    pongWaitMs: 30_000,
+    pingPeriodMs: 30_000,
+    missedHeartbeats: 0,
+    silenceFrom: "ping",
+    proxy: "none",
+  } as const;
+  const choose = (given: Partial<Timing>) => {
+    const { pingPeriodMs, pongWaitMs } = chooseTiming(given, talo);
+    return [pingPeriodMs, pongWaitMs];
+  };
+  assertEquals(choose({}), [30_000, 30_000]);
+  assertEquals(choose({ pingPeriodMs: 90_000 }), [90_000, 30_000]);
+  assertEquals(choose({ pongWaitMs: 500 }), [30_000, 500]);
+  const given = { pingPeriodMs: 900, pongWaitMs: 500 };
+  assertEquals(timingProblems(given, { ...NESTED, silenceFrom: "ping" }), []);
+});
+
 Deno.test("timingProblems() names both options with the profile's prefix, and both values", () => {
   const given = { pingPeriodMs: 60_000, pongWaitMs: 50_000, heartbeatTimeoutMs: 50_000 };
-  assertEquals(timingProblems(given, { prefix: "", proxy: "none" }), [
+  assertEquals(timingProblems(given, NESTED), [
     "PING_PERIOD_MS must be < PONG_WAIT_MS, got 60000 and 50000",
     "HEARTBEAT_TIMEOUT_MS must be < PONG_WAIT_MS, got 50000 and 50000",
   ]);
   assertEquals(
-    timingProblems({ pingPeriodMs: 500, pongWaitMs: 500 }, { prefix: "", proxy: "none" }),
+    timingProblems({ pingPeriodMs: 500, pongWaitMs: 500 }, NESTED),
     [
       "PING_PERIOD_MS must be < PONG_WAIT_MS, got 500 and 500",
     ],
   );
-  assertEquals(timingProblems({ pingPeriodMs: 60_000 }, { prefix: "TANK_", proxy: "nginx" }), [
+  const tank = { prefix: "TANK_", proxy: "nginx", silenceFrom: "life" } as const;
+  assertEquals(timingProblems({ pingPeriodMs: 60_000 }, tank), [
     "TANK_PING_PERIOD_MS must be <= 55000 for PROXY_PRESET nginx, got 60000",
   ]);
 });
 
 Deno.test("timingProblems() is empty at the edges and for any single value", () => {
-  const names = { prefix: "", proxy: "none" } as const;
-  assertEquals(timingProblems({ pingPeriodMs: 59_999, pongWaitMs: 60_000 }, names), []);
-  assertEquals(timingProblems({ pingPeriodMs: 900_000 }, names), []);
-  assertEquals(timingProblems({ heartbeatTimeoutMs: 900_000 }, names), []);
-  assertEquals(timingProblems({ pingPeriodMs: 55_000 }, { prefix: "", proxy: "aws-alb" }), []);
+  assertEquals(timingProblems({ pingPeriodMs: 59_999, pongWaitMs: 60_000 }, NESTED), []);
+  assertEquals(timingProblems({ pingPeriodMs: 900_000 }, NESTED), []);
+  assertEquals(timingProblems({ heartbeatTimeoutMs: 900_000 }, NESTED), []);
+  assertEquals(timingProblems({ pingPeriodMs: 55_000 }, { ...NESTED, proxy: "aws-alb" }), []);
 });
 
 Deno.test("chooseTiming() keeps all that is given, and every relation, wherever there is no problem", () => {
@@ -111,7 +137,7 @@ Deno.test("chooseTiming() keeps all that is given, and every relation, wherever 
   });
   fc.assert(
     fc.property(givens, fc.constantFrom(...PROXIES), (given, proxy) => {
-      if (timingProblems(given, { prefix: "", proxy }).length > 0) return;
+      if (timingProblems(given, { ...NESTED, proxy }).length > 0) return;
       const timing = chooseTiming(given, { ...JSON_DEFAULTS, proxy });
       assertLess(timing.pingPeriodMs, timing.pongWaitMs);
       assertLess(timing.heartbeatTimeoutMs, timing.pongWaitMs);

@@ -1,6 +1,7 @@
 import { assertEquals, assertLess, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import {
+  addressBlocks,
   boolean,
   bytes,
   choice,
@@ -11,6 +12,7 @@ import {
   origins,
   path,
   port,
+  secret,
   serveAddress,
   type ValueKind,
 } from "../server/values.ts";
@@ -156,6 +158,40 @@ Deno.test("origins shows each bad one and no good one", () => {
   );
 });
 
+Deno.test("addressBlocks takes IP addresses and CIDR blocks, and shows each bad one", () => {
+  accepts(addressBlocks, [
+    ["10.0.0.0/8, 192.0.2.7,::1,", ["10.0.0.0/8", "192.0.2.7", "::1"]],
+    ["2001:DB8::/32", ["2001:DB8::/32"]],
+    ["0.0.0.0/0", ["0.0.0.0/0"]],
+    ["::ffff:10.0.0.0/104", ["::ffff:10.0.0.0/104"]],
+    [",", []],
+  ]);
+  refuses(addressBlocks, [
+    "localhost",
+    "10.0.0.0/33",
+    "::/129",
+    "10.0.0.0/",
+    "10.0.0/8",
+    "10.0.0.1:80",
+    "[::1]",
+    "fe80::1%eth0",
+    "10.0.0.0/8/8",
+    "10.0.0.0/-1",
+    "010.0.0.1",
+    "*",
+    "/8",
+  ]);
+  assertStringIncludes(String(read(addressBlocks, "a,::1,b")), ', got "a", "b"');
+});
+
+Deno.test("secret() counts bytes and never shows the text", () => {
+  accepts(secret({ unit: "text", minBytes: 4 }), [["aßb", "aßb"], ["[{}]", "[{}]"]]);
+  assertEquals(
+    read(secret({ unit: "text", minBytes: 32 }), "hunter2"),
+    "must be at least 32 bytes of text, got 7",
+  );
+});
+
 Deno.test("serveAddress takes the tcp and unix forms of DENO_SERVE_ADDRESS", () => {
   accepts(serveAddress, [
     ["tcp:127.0.0.1:9000", { kind: "tcp", host: "127.0.0.1", port: 9000 }],
@@ -202,6 +238,8 @@ Deno.test("every kind of value reads any text without throwing, in one line", ()
     path,
     host,
     origins,
+    addressBlocks,
+    secret({ unit: "text", minBytes: 32 }),
     serveAddress,
   ];
   const texts = fc.oneof(

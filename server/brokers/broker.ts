@@ -5,19 +5,19 @@
  * @module
  */
 
-import type { Publication } from "../message.ts";
+import type { Broadcast } from "../message.ts";
 
-/** Carries publications to every hub, this one included. */
+/** Carries broadcasts to every hub, this one included. */
 export interface Broker {
   /**
    * Starts delivery.
    *
-   * @param deliver takes one publication; MUST be called in the order of publishing per publisher,
+   * @param deliver takes one broadcast; MUST be called in the order of publishing per publisher,
    *   MUST NOT be called after `close()`, and MAY be called during `publish()`
    */
-  start(deliver: (publication: Publication) => void): Promise<void>;
-  /** Hands a publication to every hub. MUST NOT wait and MUST NOT throw. */
-  publish(publication: Publication): void;
+  start(deliver: (broadcast: Broadcast) => void): Promise<void>;
+  /** Hands a broadcast to every hub. MUST NOT wait and MUST NOT throw. */
+  publish(broadcast: Broadcast): void;
   /** Ends delivery and lets go of everything. Idempotent. */
   close(): Promise<void>;
 }

@@ -4,22 +4,22 @@
  * @module
  */
 
-import type { Publication } from "../message.ts";
+import type { Broadcast } from "../message.ts";
 import type { Broker } from "./broker.ts";
 
 /** See the module. */
 export class MemoryBroker implements Broker {
-  #deliver: ((publication: Publication) => void) | undefined;
+  #deliver: ((broadcast: Broadcast) => void) | undefined;
 
   /** See `Broker`. */
-  start(deliver: (publication: Publication) => void): Promise<void> {
+  start(deliver: (broadcast: Broadcast) => void): Promise<void> {
     this.#deliver = deliver;
     return Promise.resolve();
   }
 
   /** See `Broker`. */
-  publish(publication: Publication): void {
-    this.#deliver?.(publication);
+  publish(broadcast: Broadcast): void {
+    this.#deliver?.(broadcast);
   }
 
   /** See `Broker`. */

@@ -1,10 +1,11 @@
 /**
- * How many may be in, and how many may come in at once: connections overall and per address, and
- * upgrades a second. Pure; time is an argument.
+ * How many may be in, and how many may come in at once: connections overall, per address and per
+ * key, and upgrades a second. Pure; time is an argument.
  *
  * @module
  */
 
+import type { Grant } from "./grant.ts";
 import { RateLimit } from "./rate_limit.ts";
 
 /** All limits: 0 = off. */
@@ -13,18 +14,33 @@ export interface AdmissionLimits {
   readonly maxConnections: number;
   /** Open at the same time from one address. */
   readonly maxConnectionsPerAddress: number;
+  /** Open at the same time with one key, unless the key has a limit of its own. */
+  readonly maxConnectionsPerKey: number;
   /** Let in a second, in the long run; the burst is twice that. */
   readonly maxUpgradesPerSecond: number;
 }
 
+/** Who wants in, or has gone. */
+export interface Entrant {
+  /** Empty where there is none (a unix socket): exempt from the limit per address. */
+  readonly address: string;
+  /** What it came with. */
+  readonly grant: Grant;
+}
+
 /** Why a request does not get in. */
-export type Refusal = "too many connections" | "too many from this address" | "too many at once";
+export type Refusal =
+  | "too many connections"
+  | "too many from this address"
+  | "too many for this key"
+  | "too many at once";
 
 /** See the module. */
 export class Admission {
   readonly #limits: AdmissionLimits;
   readonly #rate: RateLimit;
-  readonly #perAddress = new Map<string, number>();
+  readonly #byAddress = new Tally();
+  readonly #byKey = new Tally();
   #open = 0;
 
   /** Starts with nobody in. @param nowMs monotonic time */
@@ -38,29 +54,48 @@ export class Admission {
     return this.#open;
   }
 
-  /**
-   * Lets one in, or says why not. Each that got in must `leave()` once.
-   *
-   * @param address empty where there is none (a unix socket): exempt from the limit per address
-   */
-  enter(address: string, nowMs: number): Refusal | undefined {
-    const { maxConnections, maxConnectionsPerAddress } = this.#limits;
-    if (maxConnections > 0 && this.#open >= maxConnections) return "too many connections";
-    const fromHere = this.#perAddress.get(address) ?? 0;
-    if (maxConnectionsPerAddress > 0 && address !== "" && fromHere >= maxConnectionsPerAddress) {
+  /** Lets one in, or says why not. Each that got in must `leave()` once. */
+  enter({ address, grant, nowMs }: Entrant & { readonly nowMs: number }): Refusal | undefined {
+    const { maxConnections, maxConnectionsPerAddress, maxConnectionsPerKey } = this.#limits;
+    const { keyId = "", maxConnections: maxOfKey = maxConnectionsPerKey } = grant;
+    if (reached(this.#open, maxConnections)) return "too many connections";
+    if (reached(this.#byAddress.count(address), maxConnectionsPerAddress)) {
       return "too many from this address";
     }
+    if (reached(this.#byKey.count(keyId), maxOfKey)) return "too many for this key";
     if (!this.#rate.take(nowMs)) return "too many at once";
     this.#open++;
-    this.#perAddress.set(address, fromHere + 1);
-    return undefined;
+    this.#byAddress.add(address);
+    this.#byKey.add(keyId);
   }
 
   /** One has gone. */
-  leave(address: string): void {
+  leave({ address, grant }: Entrant): void {
     this.#open--;
-    const fromHere = (this.#perAddress.get(address) ?? 0) - 1;
-    if (fromHere > 0) this.#perAddress.set(address, fromHere);
-    else this.#perAddress.delete(address);
+    this.#byAddress.remove(address);
+    this.#byKey.remove(grant.keyId ?? "");
+  }
+}
+
+function reached(count: number, limit: number): boolean {
+  return limit > 0 && count >= limit;
+}
+
+/** Counts by name; the empty name is not counted. */
+class Tally {
+  readonly #counts = new Map<string, number>();
+
+  count(name: string): number {
+    return this.#counts.get(name) ?? 0;
+  }
+
+  add(name: string): void {
+    if (name !== "") this.#counts.set(name, this.count(name) + 1);
+  }
+
+  remove(name: string): void {
+    const left = this.count(name) - 1;
+    if (left > 0) this.#counts.set(name, left);
+    else this.#counts.delete(name);
   }
 }

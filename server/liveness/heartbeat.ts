@@ -6,20 +6,28 @@
  * @module
  */
 
-/** When a profile pings and when it loses patience; all in ms. */
+/** When a profile pings and when it loses patience; all times in ms. */
 export interface HeartbeatRules {
   /** From ping to ping. */
   readonly pingPeriodMs: number;
   /** Silence that ends a connection. */
   readonly pongWaitMs: number;
+  /** Whether silence is counted from the last sign of life or from the first unanswered ping. */
+  readonly silenceFrom: "life" | "ping";
   /** A ping is missed when nothing that counts as life came so long after it. */
   readonly heartbeatTimeoutMs: number;
   /**
    * So many misses in a row end a connection, if the deadline has not struck first, but not before
    * a silent peer pinged on the regular beat would have missed as many: neither an early first ping
-   * nor a ping that fell right after a frame shortens anybody's time.
+   * nor a ping that fell right after a frame shortens anybody's time. 0: pings convict nobody.
    */
   readonly missedHeartbeats: number;
+  /** Whether any frame of the peer is a sign of life, or its heartbeats alone. */
+  readonly framesAreLife: boolean;
+  /** Whether control pongs are. */
+  readonly pongsAreLife: boolean;
+  /** Whether the peer's own control pings are. */
+  readonly pingsAreLife: boolean;
 }
 
 /** What a look at the heartbeat finds to be done. */
@@ -36,24 +44,26 @@ export type Finding =
 
 /** See the module. */
 export class Heartbeat {
-  readonly #rules: HeartbeatRules;
+  /** What it goes by. */
+  readonly rules: HeartbeatRules;
   /** Silence below which misses convict nobody. */
   readonly #patienceMs: number;
   #lastLifeMs: number;
   #nextPingMs: number;
-  #unansweredSinceMs = Infinity;
+  /** The ping that waits for its answer. */
+  #pingedMs = Infinity;
   #missed = 0;
   #suspended = false;
 
   /**
    * Starts at the first sign of life.
    *
-   * @param nowMs the connection's birth, its first sign of life
+   * @param nowMs the connection's birth
    * @param random a number in [0, 1): spreads the first pings of clients that came together over
    *   the second half of a period
    */
   constructor(rules: HeartbeatRules, nowMs: number, random: number) {
-    this.#rules = rules;
+    this.rules = rules;
     this.#patienceMs = rules.pingPeriodMs + rules.missedHeartbeats * rules.heartbeatTimeoutMs;
     this.#lastLifeMs = nowMs;
     this.#nextPingMs = nowMs + rules.pingPeriodMs * (0.5 + random / 2);
@@ -66,19 +76,13 @@ export class Heartbeat {
 
   /** When to look again. */
   get dueMs(): number {
-    return Math.min(
-      this.#nextPingMs,
-      this.#lastLifeMs + this.#rules.pongWaitMs,
-      this.#missedAll
-        ? this.#lastLifeMs + this.#patienceMs
-        : this.#unansweredSinceMs + this.#rules.heartbeatTimeoutMs,
-    );
+    return Math.min(this.#nextPingMs, this.#deadlineMs, this.#missDueMs);
   }
 
   /** Something arrived that counts as life. On the frame path: moves numbers, nothing else. */
   sign(nowMs: number): void {
     this.#lastLifeMs = nowMs;
-    this.#unansweredSinceMs = Infinity;
+    this.#pingedMs = Infinity;
     this.#missed = 0;
   }
 
@@ -102,30 +106,40 @@ export class Heartbeat {
   look(nowMs: number, mayConvict: boolean): Finding {
     if (this.#suspended) return "well";
     if (mayConvict) {
-      const silentMs = nowMs - this.#lastLifeMs;
-      if (silentMs >= this.#rules.pongWaitMs) return "stale";
-      const justMissed = !this.#missedAll &&
-        nowMs >= this.#unansweredSinceMs + this.#rules.heartbeatTimeoutMs;
-      if (justMissed) this.#missed++;
-      if (this.#missedAll && silentMs >= this.#patienceMs) return "missed_heartbeats";
-      if (justMissed) {
-        this.#unansweredSinceMs = nowMs;
+      if (nowMs >= this.#deadlineMs) return "stale";
+      const missed = !this.#missedAll && nowMs >= this.#missDueMs;
+      if (missed) this.#missed++;
+      if (this.#missedAll && nowMs >= this.#missDueMs) return "missed_heartbeats";
+      if (missed) {
+        this.#pingedMs = nowMs;
         this.#advance(nowMs);
         return "missed";
       }
     }
     if (nowMs < this.#nextPingMs) return "well";
-    if (this.#unansweredSinceMs === Infinity) this.#unansweredSinceMs = nowMs;
+    if (this.#pingedMs === Infinity) this.#pingedMs = nowMs;
     this.#advance(nowMs);
     return "ping";
   }
 
+  get #deadlineMs(): number {
+    const { silenceFrom, pongWaitMs } = this.rules;
+    return (silenceFrom === "life" ? this.#lastLifeMs : this.#pingedMs) + pongWaitMs;
+  }
+
+  /** When the next miss counts, or, after the last one, when it convicts. */
+  get #missDueMs(): number {
+    if (this.rules.missedHeartbeats === 0) return Infinity;
+    if (this.#missedAll) return this.#lastLifeMs + this.#patienceMs;
+    return this.#pingedMs + this.rules.heartbeatTimeoutMs;
+  }
+
   get #missedAll(): boolean {
-    return this.#missed >= this.#rules.missedHeartbeats;
+    return this.rules.missedHeartbeats > 0 && this.#missed >= this.rules.missedHeartbeats;
   }
 
   /** Keeps the ticker's phase; a ping that falls due meanwhile is the same ping. */
   #advance(nowMs: number): void {
-    while (this.#nextPingMs <= nowMs) this.#nextPingMs += this.#rules.pingPeriodMs;
+    while (this.#nextPingMs <= nowMs) this.#nextPingMs += this.rules.pingPeriodMs;
   }
 }

@@ -5,9 +5,19 @@
  * @module
  */
 
-import type { HeartbeatRules } from "../liveness/heartbeat.ts";
-import type { Inbound, Outbound } from "../message.ts";
-import type { Profile } from "./profile.ts";
+import { STATUS_CODE } from "@std/http/status";
+import type { Denial, Inbound, Notice, Publication } from "../message.ts";
+import { type Fields, isObject, parseJson } from "../json_text.ts";
+import { problemForm } from "../problem.ts";
+import type { Timing } from "../timing.ts";
+import {
+  ANY_LIFE,
+  type CredentialSource,
+  type Dialogue,
+  type Presented,
+  type Profile,
+  type RefusalForm,
+} from "./profile.ts";
 
 /** Longest channel name, UTF-16 units. */
 export const MAX_CHANNEL_LENGTH = 256;
@@ -17,35 +27,64 @@ const TALO_HEARTBEAT = "v1.heartbeat";
 
 const TEXT = new TextDecoder();
 
-type Fields = Record<string, unknown>;
-type ErrorCode =
-  | "bad_json"
-  | "bad_message"
-  | "unknown_type"
-  | "bad_channel"
-  | "too_many_subscriptions";
+type ErrorCode = "bad_json" | "bad_message" | "unknown_type" | "bad_channel" | Denial;
 
 /** What the profile is made of. */
 export interface JsonOptions {
   /** Its timing. */
-  readonly rules: HeartbeatRules;
+  readonly timing: Timing;
   /** Answer other JSON with an `echo`. */
   readonly echo: boolean;
 }
 
 /** Makes the profile. */
-export function jsonProfile({ rules, echo }: JsonOptions): Profile {
+export function jsonProfile({ timing, echo }: JsonOptions): Profile {
+  const { pingPeriodMs, pongWaitMs } = timing;
+  const talk = {
+    rules: { ...timing, ...ANY_LIFE },
+    follows: [],
+    decode: (frame: Uint8Array, { wallMs }: { wallMs: number }) =>
+      decode(TEXT.decode(frame), { wallMs, echo }),
+    notify,
+    deny: (denial: Denial, { ref, channel }: { ref?: string; channel: string }) =>
+      errorText(denial, DENIALS[denial](channel), ref),
+  } satisfies Omit<Dialogue, "greeting">;
   return {
     name: "json",
-    rules,
     matches: () => false, // by its name, or as the default
-    decode: (frame, wallMs) => decode(TEXT.decode(frame), { wallMs, echo }),
-    encode: (outbound) => encode(outbound, rules),
+    credential,
+    refuse: ({ kind, detail }): RefusalForm =>
+      kind === "unauthorized"
+        ? problemForm(STATUS_CODE.Unauthorized, detail, { "WWW-Authenticate": "Bearer" })
+        : problemForm(STATUS_CODE.TooManyRequests, detail),
+    open: ({ clientId }) => ({
+      ...talk,
+      greeting: [JSON.stringify({ type: "welcome", clientId, pingPeriodMs, pongWaitMs })],
+    }),
+    publication: ({ channel, data, timestamp }: Publication) =>
+      JSON.stringify({ type: "message", channel, data, timestamp }),
   };
 }
 
+const DENIALS: Record<Denial, (channel: string) => string> = {
+  forbidden: (channel) => `this key has no right for that on ${JSON.stringify(channel)}`,
+  too_many_subscriptions: (channel) =>
+    `cannot subscribe to ${JSON.stringify(channel)}: unsubscribe from another channel first`,
+};
+
+/** Browsers set no headers: they offer the credential as a subprotocol. */
+const SUBPROTOCOL = "systole.bearer.";
+
+function credential({ header, query, subprotocols }: CredentialSource): Presented {
+  const bearer = /^Bearer +(.+)$/i.exec(header("authorization") ?? "")?.[1];
+  const offered = subprotocols.find((name) => name.startsWith(SUBPROTOCOL));
+  const token = bearer ?? header("x-api-key") ?? query.get("access_token") ??
+    offered?.slice(SUBPROTOCOL.length);
+  return token ? { kind: "token", token } : { kind: "none" };
+}
+
 function decode(text: string, context: { wallMs: number; echo: boolean }): Inbound {
-  if (text === TALO_HEARTBEAT) return { kind: "reply", text };
+  if (text === TALO_HEARTBEAT) return { kind: "heartbeat", text };
   const value = parseJson(text);
   if (value === undefined) {
     return error(
@@ -70,70 +109,6 @@ function decode(text: string, context: { wallMs: number; echo: boolean }): Inbou
   return error("unknown_type", message, value.id);
 }
 
-/** @returns undefined for what is not JSON */
-function parseJson(text: string): unknown {
-  if (!mayBeJson(text.trim()) || isTooDeep(text)) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Levels of arrays and objects in one another. Nobody means more. */
-const MAX_DEPTH = 500;
-
-/**
- * JSON.parse takes any depth, JSON.stringify overflows the stack at a few thousand levels (as soon
- * as an object with integer keys is inside): what we could not say again we do not take.
- */
-function isTooDeep(text: string): boolean {
-  if (text.length < 2 * MAX_DEPTH) return false;
-  let depth = 0;
-  let quoted = false;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (quoted) {
-      if (code === BACKSLASH) i++;
-      else if (code === QUOTE) quoted = false;
-    } else if (code === QUOTE) {
-      quoted = true;
-    } else if (code === OPEN_ARRAY || code === OPEN_OBJECT) {
-      if (++depth > MAX_DEPTH) return true;
-    } else if (code === CLOSE_ARRAY || code === CLOSE_OBJECT) {
-      depth--;
-    }
-  }
-  return false;
-}
-
-const [QUOTE, BACKSLASH, OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [...'"\\[]{}'].map((
-  mark,
-) => mark.charCodeAt(0));
-
-/**
- * Whether the ends of a text allow it to be JSON. JSON.parse takes 6 µs to throw, and 64 flooders
- * have 128 000 frames before their limit strikes: with it alone, closing them all took 2 s, with
- * this 0.9 s (tests/integration/flood_test.ts).
- */
-function mayBeJson(trimmed: string): boolean {
-  const last = trimmed.at(-1);
-  switch (trimmed[0]) {
-    case "{":
-      return last === "}";
-    case "[":
-      return last === "]";
-    case '"':
-      return last === '"' && trimmed.length > 1;
-    case "t":
-    case "f":
-    case "n":
-      return trimmed === "true" || trimmed === "false" || trimmed === "null";
-    default:
-      return last !== undefined && last >= "0" && last <= "9";
-  }
-}
-
 function decodeObject(message: Fields, wallMs: number): Inbound | undefined {
   switch (message.type) {
     case "ping":
@@ -146,10 +121,17 @@ function decodeObject(message: Fields, wallMs: number): Inbound | undefined {
     case "pong":
       return { kind: "app_pong", id: text(message.id), timestamp: number(message.timestamp) };
     case "subscribe":
+      return onChannel(message, (channel) => ({
+        kind: "subscribe",
+        channels: [channel],
+        ack: JSON.stringify({ type: "subscribed", channel }),
+        ref: text(message.id),
+      }));
     case "unsubscribe":
       return onChannel(message, (channel) => ({
-        kind: message.type as "subscribe" | "unsubscribe",
-        channel,
+        kind: "unsubscribe",
+        channels: [channel],
+        ack: JSON.stringify({ type: "unsubscribed", channel }),
       }));
     case "publish":
       return onChannel(message, (channel) => decodePublish(message, channel));
@@ -163,7 +145,9 @@ function decodePublish({ data, id }: Fields, channel: string): Inbound {
   if (id !== undefined && typeof id !== "string") {
     return error("bad_message", `the id of a publish is a string, not ${nameOf(id)}`);
   }
-  return { kind: "publish", channel, data, ref: id };
+  if (id === undefined) return { kind: "publish", channel, data };
+  const ack = JSON.stringify({ type: "published", channel, id });
+  return { kind: "publish", channel, data, ack, ref: id };
 }
 
 function onChannel(message: Fields, decode: (channel: string) => Inbound): Inbound {
@@ -176,33 +160,9 @@ function onChannel(message: Fields, decode: (channel: string) => Inbound): Inbou
   return decode(channel);
 }
 
-function encode(outbound: Outbound, rules: HeartbeatRules): string | undefined {
-  switch (outbound.kind) {
-    case "welcome": {
-      const { pingPeriodMs, pongWaitMs } = rules;
-      const { clientId } = outbound;
-      return JSON.stringify({ type: "welcome", clientId, pingPeriodMs, pongWaitMs });
-    }
-    case "ping":
-      return JSON.stringify({ type: "ping", id: outbound.id, timestamp: outbound.timestamp });
-    case "publication": {
-      const { channel, data, timestamp } = outbound;
-      return JSON.stringify({ type: "message", channel, data, timestamp });
-    }
-    case "subscribed":
-    case "unsubscribed":
-      return JSON.stringify({ type: outbound.kind, channel: outbound.channel });
-    case "published":
-      return JSON.stringify({ type: "published", channel: outbound.channel, id: outbound.ref });
-    case "refused":
-      return errorText(outbound.code, outbound.message, outbound.ref);
-    case "reconnect":
-      return JSON.stringify({
-        type: "reconnect",
-        afterMs: outbound.afterMs,
-        reason: outbound.reason,
-      });
-  }
+function notify(notice: Notice): string {
+  const { kind, ...fields } = notice;
+  return JSON.stringify({ type: kind, ...fields });
 }
 
 function reply(message: Fields): Inbound {
@@ -215,10 +175,6 @@ function error(code: ErrorCode, message: string, id?: unknown): Inbound {
 
 function errorText(code: ErrorCode, message: string, id: unknown): string {
   return JSON.stringify({ type: "error", code, message, id });
-}
-
-function isObject(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function nameOf(value: unknown): string {

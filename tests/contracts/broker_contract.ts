@@ -6,7 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import type { Broker } from "../../server/brokers/broker.ts";
-import type { Publication } from "../../server/message.ts";
+import type { Broadcast, Publication } from "../../server/message.ts";
 
 /** Makes a broker and waits until what has been published so far has been delivered. */
 export interface BrokerSubject {
@@ -22,7 +22,7 @@ export function testBroker(name: string, { make, settle }: BrokerSubject): void 
 
   Deno.test(`${name} delivers what is published, in order, to its own hub too`, async () => {
     const broker = make();
-    const delivered: Publication[] = [];
+    const delivered: Broadcast[] = [];
     await broker.start((each) => void delivered.push(each));
     const sent = [1, null, "two", { three: [3] }].map(publication);
     for (const each of sent) broker.publish(each);
@@ -33,7 +33,7 @@ export function testBroker(name: string, { make, settle }: BrokerSubject): void 
 
   Deno.test(`${name} delivers nothing before start() and after close(), and throws neither`, async () => {
     const broker = make();
-    const delivered: Publication[] = [];
+    const delivered: Broadcast[] = [];
     broker.publish(publication("early"));
     await broker.start((each) => void delivered.push(each));
     await broker.close();

@@ -6,6 +6,10 @@ const RULES: HeartbeatRules = {
   pongWaitMs: 60_000,
   heartbeatTimeoutMs: 3_000,
   missedHeartbeats: 3,
+  silenceFrom: "life",
+  framesAreLife: true,
+  pongsAreLife: true,
+  pingsAreLife: true,
 };
 
 /** Looks whenever it is due, as the wheel does, and writes down what it finds. */
@@ -61,9 +65,9 @@ Deno.test("Heartbeat: a ping right after a frame shortens nobody's time", () => 
 });
 
 Deno.test("Heartbeat: an early first ping shortens nobody's time", () => {
-  const rules = { pingPeriodMs: 1_800, pongWaitMs: 2_000, heartbeatTimeoutMs: 100 };
+  const rules = { ...RULES, pingPeriodMs: 1_800, pongWaitMs: 2_000, heartbeatTimeoutMs: 100 };
   for (const random of [0, 0.3, 0.6, 0.999]) {
-    const heartbeat = new Heartbeat({ ...rules, missedHeartbeats: 3 }, 0, random);
+    const heartbeat = new Heartbeat(rules, 0, random);
     assertEquals(timeline(heartbeat, { until: 5_000 }).at(-1), [2_000, "stale"]);
   }
 });
@@ -121,4 +125,35 @@ Deno.test("lastLifeMs is the last sign, not the last ping", () => {
   heartbeat.sign(1_234);
   heartbeat.look(54_000, true);
   assertEquals(heartbeat.lastLifeMs, 1_234);
+});
+
+Deno.test("Heartbeat counting silence from the ping waits for no life before it", () => {
+  const rules = {
+    ...RULES,
+    pingPeriodMs: 30_000,
+    pongWaitMs: 30_000,
+    silenceFrom: "ping",
+    missedHeartbeats: 0,
+  } as const;
+  // 30 s: ping; 60 s: unanswered for 30 s
+  const silent = [[30_000, "ping"], [60_000, "stale"]] as [number, Finding][];
+  assertEquals(timeline(new Heartbeat(rules, 0, 1), { until: 200_000 }), silent);
+  // answered at 59 s: pinged again at 60 s, unanswered for 30 s at 90 s
+  assertEquals(timeline(new Heartbeat(rules, 0, 1), { until: 200_000, signs: [59_000] }), [
+    [30_000, "ping"],
+    [60_000, "ping"],
+    [90_000, "stale"],
+  ]);
+});
+
+Deno.test("Heartbeat without a number of misses convicts nobody for them", () => {
+  const rules = { ...RULES, pingPeriodMs: 10_000, missedHeartbeats: 0 };
+  assertEquals(timeline(new Heartbeat(rules, 0, 1), { until: 120_000 }), [
+    [10_000, "ping"],
+    [20_000, "ping"],
+    [30_000, "ping"],
+    [40_000, "ping"],
+    [50_000, "ping"],
+    [60_000, "stale"],
+  ]);
 });

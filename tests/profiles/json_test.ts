@@ -1,13 +1,27 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { ALL_RIGHTS } from "../../server/guard/rights.ts";
 import type { Inbound } from "../../server/message.ts";
 import { jsonProfile } from "../../server/profiles/json.ts";
+import type { Profile } from "../../server/profiles/profile.ts";
+import { parseTarget } from "../../server/routes.ts";
 import { RULES } from "../support/world.ts";
 
-const profile = jsonProfile({ rules: RULES, echo: false });
-const echoing = jsonProfile({ rules: RULES, echo: true });
+const profile = jsonProfile({ timing: RULES, echo: false });
+const echoing = jsonProfile({ timing: RULES, echo: true });
+const talk = (subject: Profile) =>
+  subject.open({
+    clientId: "c1",
+    target: { path: "/ws", query: new URLSearchParams() },
+    rights: ALL_RIGHTS,
+    isKey: () => true,
+    wallMs: 1,
+  });
+const dialogue = talk(profile);
+const echo = talk(echoing);
 const bytes = (text: string) => new TextEncoder().encode(text);
-const decode = (text: string): Inbound => profile.decode(bytes(text), 5_000);
+const decode = (text: string): Inbound => dialogue.decode(bytes(text), MOMENT);
+const MOMENT = { wallMs: 5_000, nowMs: 0 };
 
 /** The code and the message of the error that a text is answered with. */
 function errorOf(text: string): { code: string; message: string; id?: unknown } {
@@ -50,16 +64,20 @@ Deno.test("decode() understands pongs with and without id and timestamp", () => 
 Deno.test("decode() understands subscribe, unsubscribe and publish", () => {
   assertEquals(decode('{"type":"subscribe","channel":"updates"}'), {
     kind: "subscribe",
-    channel: "updates",
+    channels: ["updates"],
+    ack: '{"type":"subscribed","channel":"updates"}',
+    ref: undefined,
   });
   assertEquals(decode('{"type":"unsubscribe","channel":"__proto__"}'), {
     kind: "unsubscribe",
-    channel: "__proto__",
+    channels: ["__proto__"],
+    ack: '{"type":"unsubscribed","channel":"__proto__"}',
   });
   assertEquals(decode('{"type":"publish","channel":"c","data":null,"id":"p"}'), {
     kind: "publish",
     channel: "c",
     data: null,
+    ack: '{"type":"published","channel":"c","id":"p"}',
     ref: "p",
   });
 });
@@ -96,8 +114,8 @@ Deno.test("decode() takes nothing that could not be said again: deep values cras
   for (const levels of [501, 4_000, 20_000, 32_000]) {
     for (const type of ["ping", "echo", "publish"]) {
       const text = `{"type":"${type}","channel":"c","timestamp":${deep(levels)},"data":[]}`;
-      for (const subject of [profile, echoing]) {
-        assertEquals(subject.decode(bytes(text), 1).kind, "malformed", `${type} ${levels}`);
+      for (const subject of [dialogue, echo]) {
+        assertEquals(subject.decode(bytes(text), MOMENT).kind, "malformed", `${type} ${levels}`);
       }
     }
   }
@@ -111,21 +129,21 @@ Deno.test("decode() gives the id of a bad message back", () => {
 });
 
 Deno.test("decode() treats binary that is not UTF-8 as bad JSON", () => {
-  const inbound = profile.decode(new Uint8Array([0xff, 0xfe, 0x00]), 1);
+  const inbound = dialogue.decode(new Uint8Array([0xff, 0xfe, 0x00]), MOMENT);
   assertEquals(inbound.kind, "malformed");
 });
 
 Deno.test("decode() echoes talo's heartbeat verbatim", () => {
-  assertEquals(decode("v1.heartbeat"), { kind: "reply", text: "v1.heartbeat" });
+  assertEquals(decode("v1.heartbeat"), { kind: "heartbeat", text: "v1.heartbeat" });
 });
 
 Deno.test("decode() echoes other JSON in echo mode, and nothing that has a meaning", () => {
   for (const text of ['{"type":"nope","x":1}', "null", "[1]", '"hi"', '{"a":{"b":2}}']) {
-    const expected = JSON.stringify({ type: "echo", data: JSON.parse(text), timestamp: 9 });
-    assertEquals(echoing.decode(bytes(text), 9), { kind: "reply", text: expected });
+    const expected = JSON.stringify({ type: "echo", data: JSON.parse(text), timestamp: 5_000 });
+    assertEquals(echo.decode(bytes(text), MOMENT), { kind: "reply", text: expected });
   }
-  assertEquals(echoing.decode(bytes('{"type":"subscribe","channel":"c"}'), 9).kind, "subscribe");
-  assertEquals(echoing.decode(bytes("{"), 9).kind, "malformed");
+  assertEquals(echo.decode(bytes('{"type":"subscribe","channel":"c"}'), MOMENT).kind, "subscribe");
+  assertEquals(echo.decode(bytes("{"), MOMENT).kind, "malformed");
 });
 
 Deno.test("decode() of arbitrary bytes and arbitrary JSON never throws", () => {
@@ -136,46 +154,64 @@ Deno.test("decode() of arbitrary bytes and arbitrary JSON never throws", () => {
     data: fc.jsonValue(),
     id: fc.option(fc.jsonValue(), { nil: undefined }),
   });
-  for (const subject of [profile, echoing]) {
+  for (const subject of [dialogue, echo]) {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 200 }), (frame) => void subject.decode(frame, 0)),
+      fc.property(fc.uint8Array({ maxLength: 200 }), (frame) => void subject.decode(frame, MOMENT)),
       { numRuns: 2_500 },
     );
     fc.assert(
       fc.property(
         fc.oneof(fc.jsonValue(), messages),
-        (value) => void subject.decode(bytes(JSON.stringify(value)), 0),
+        (value) => void subject.decode(bytes(JSON.stringify(value)), MOMENT),
       ),
       { numRuns: 2_500 },
     );
   }
 });
 
-Deno.test("encode() writes every frame as the protocol has it", () => {
-  const cases: [Parameters<typeof profile.encode>[0], string][] = [
+Deno.test("The profile writes every frame as the protocol has it", () => {
+  const cases: [string | undefined, string][] = [
     [
-      { kind: "welcome", clientId: "c1" },
+      dialogue.greeting[0],
       '{"type":"welcome","clientId":"c1","pingPeriodMs":54000,"pongWaitMs":60000}',
     ],
-    [{ kind: "ping", id: "i", timestamp: 3 }, '{"type":"ping","id":"i","timestamp":3}'],
     [
-      { kind: "publication", channel: "c", data: { a: 1 }, timestamp: 3 },
-      '{"type":"message","channel":"c","data":{"a":1},"timestamp":3}',
-    ],
-    [{ kind: "subscribed", channel: "c" }, '{"type":"subscribed","channel":"c"}'],
-    [{ kind: "unsubscribed", channel: "c" }, '{"type":"unsubscribed","channel":"c"}'],
-    [
-      { kind: "published", channel: "c", ref: "p" },
-      '{"type":"published","channel":"c","id":"p"}',
+      dialogue.notify({ kind: "ping", id: "i", timestamp: 3 }),
+      '{"type":"ping","id":"i","timestamp":3}',
     ],
     [
-      { kind: "refused", code: "too_many_subscriptions", message: "m" },
-      '{"type":"error","code":"too_many_subscriptions","message":"m"}',
-    ],
-    [
-      { kind: "reconnect", afterMs: 5, reason: "drain" },
+      dialogue.notify({ kind: "reconnect", afterMs: 5, reason: "drain" }),
       '{"type":"reconnect","afterMs":5,"reason":"drain"}',
     ],
+    [
+      profile.publication({ kind: "publication", channel: "c", data: { a: 1 }, timestamp: 3 }),
+      '{"type":"message","channel":"c","data":{"a":1},"timestamp":3}',
+    ],
   ];
-  for (const [outbound, text] of cases) assertEquals(profile.encode(outbound), text);
+  for (const [text, expected] of cases) assertEquals(text, expected);
+  const denied = dialogue.deny("forbidden", { channel: "c", ref: "r" });
+  assertEquals(JSON.parse(denied ?? "").code, "forbidden");
+  assertEquals(JSON.parse(denied ?? "").id, "r");
+});
+
+Deno.test("credential() is found in headers, query and subprotocol", () => {
+  const from = (
+    { headers = {}, url = "/ws", subprotocols = [] }: {
+      headers?: Record<string, string>;
+      url?: string;
+      subprotocols?: string[];
+    },
+  ) =>
+    profile.credential({
+      ...parseTarget(url)!,
+      header: (name) => headers[name],
+      subprotocols,
+    });
+  const token = { kind: "token", token: "k.s" } as const;
+  assertEquals(from({ headers: { authorization: "Bearer k.s" } }), token);
+  assertEquals(from({ headers: { "x-api-key": "k.s" } }), token);
+  assertEquals(from({ url: "/ws?access_token=k.s" }), token);
+  assertEquals(from({ subprotocols: ["systole", "systole.bearer.k.s"] }), token);
+  assertEquals(from({ headers: { authorization: "Basic k.s" } }), { kind: "none" });
+  assertEquals(from({ subprotocols: ["systole"] }), { kind: "none" });
 });

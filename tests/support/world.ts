@@ -8,14 +8,18 @@
 import { assertEquals } from "@std/assert";
 import { MemoryBroker } from "../../server/brokers/memory.ts";
 import { Client, type ClientContext } from "../../server/client.ts";
+import { ClosedLog } from "../../server/closed_log.ts";
 import { Flusher } from "../../server/flusher.ts";
+import { type Grant, OPEN_GRANT } from "../../server/guard/grant.ts";
 import { Hub } from "../../server/hub.ts";
 import type { HeartbeatRules } from "../../server/liveness/heartbeat.ts";
 import { Wheel } from "../../server/liveness/wheel.ts";
 import type { Logger } from "../../server/logging.ts";
 import { Metrics } from "../../server/metrics.ts";
 import { jsonProfile } from "../../server/profiles/json.ts";
+import type { Profile } from "../../server/profiles/profile.ts";
 import { QueueBudget } from "../../server/queue_budget.ts";
+import { parseTarget } from "../../server/routes.ts";
 import { frameText } from "../../server/ws_socket.ts";
 import { FakeSocket } from "./fake_socket.ts";
 import { VirtualClock } from "./virtual_clock.ts";
@@ -26,6 +30,10 @@ export const RULES: HeartbeatRules = {
   pongWaitMs: 60_000,
   heartbeatTimeoutMs: 3_000,
   missedHeartbeats: 3,
+  silenceFrom: "life",
+  framesAreLife: true,
+  pongsAreLife: true,
+  pingsAreLife: true,
 };
 
 /** What a test may set. */
@@ -40,6 +48,13 @@ export interface WorldOptions {
   readonly echo?: boolean;
   /** Where in its spread each first ping falls. */
   readonly random?: () => number;
+}
+
+/** How a client connects: with everything by default. */
+export interface VisitOptions {
+  readonly profile?: Profile;
+  readonly url?: string;
+  readonly grant?: Partial<Grant>;
 }
 
 /** One line of the log. */
@@ -60,18 +75,19 @@ export class World {
   readonly clock = new VirtualClock();
   readonly metrics = new Metrics();
   readonly log: LogLine[] = [];
+  readonly closedLog = new ClosedLog();
   readonly errors: unknown[] = [];
   readonly budget: QueueBudget;
   readonly wheel: Wheel;
   readonly hub: Hub;
   readonly context: ClientContext;
   readonly visitors: Visitor[] = [];
-  readonly profile;
+  readonly profile: Profile;
   readonly #run: Promise<void>;
 
   constructor(options: WorldOptions) {
     const { clock, metrics } = this;
-    this.profile = jsonProfile({ rules: options.rules ?? RULES, echo: options.echo ?? false });
+    this.profile = jsonProfile({ timing: options.rules ?? RULES, echo: options.echo ?? false });
     this.budget = new QueueBudget(options.budgetBytes ?? 1 << 28);
     this.wheel = new Wheel(clock, metrics);
     this.hub = new Hub({
@@ -89,6 +105,7 @@ export class World {
       hub: this.hub,
       metrics,
       log: recordingLogger(this.log),
+      closedLog: this.closedLog,
       frameText,
       budget: this.budget,
       flusher: new Flusher(clock),
@@ -97,16 +114,24 @@ export class World {
       writeWaitMs: options.writeWaitMs ?? 10_000,
       maxMessagesPerSecond: options.maxMessagesPerSecond ?? 0,
       random: options.random ?? (() => 0.999_999),
+      isKey: () => true,
     };
     this.wheel.start();
     this.#run = this.hub.run();
   }
 
   /** A client connects. */
-  connect(): Visitor {
+  connect({ profile = this.profile, url = "/ws", grant = {} }: VisitOptions = {}): Visitor {
     const socket = new FakeSocket();
     const client = new Client(
-      { socket, profile: this.profile, address: "192.0.2.1", onEnd: () => {} },
+      {
+        socket,
+        profile,
+        target: parseTarget(url)!,
+        grant: { ...OPEN_GRANT, ...grant },
+        address: "192.0.2.1",
+        onEnd: () => {},
+      },
       this.context,
     );
     const visitor = { client, socket };

@@ -1,0 +1,96 @@
+/**
+ * The last connections that ended, and why: what an operator asks first. Bounded: the oldest record
+ * makes room for the newest.
+ *
+ * @module
+ */
+
+import { CLOSE_REASONS, type CloseReason } from "./close_codes.ts";
+import type { Properties } from "./logging.ts";
+import type { Member } from "./roster.ts";
+
+/** So many ends are remembered. */
+export const CLOSED_LOG_SIZE = 10_000;
+
+/** How one connection ended. */
+export interface ClosedConnection {
+  /** Its id. */
+  readonly id: string;
+  /** The name of its system. */
+  readonly profile: string;
+  /** The key it came with; undefined on an open hub. */
+  readonly key: string | undefined;
+  /** The peer's address; empty on a unix socket. */
+  readonly address: string;
+  /** The row of the table of close reasons. */
+  readonly reason: CloseReason;
+  /** What was behind it. */
+  readonly cause: string;
+  /** When it was accepted, wall-clock ms. */
+  readonly openedMs: number;
+  /** When it ended, wall-clock ms. */
+  readonly closedMs: number;
+  /** How long it was open. */
+  readonly seconds: number;
+  /** How long before the end its last sign of life was. */
+  readonly silentSeconds: number;
+  /** Messages that it sent. */
+  readonly messagesIn: number;
+  /** Messages that were queued for it. */
+  readonly messagesOut: number;
+}
+
+/** The record of a member that ends now. @param closedMs wall-clock ms */
+export function endOf(member: Member, reason: CloseReason, closedMs: number): ClosedConnection {
+  const { id, profile, keyId, address } = member;
+  const { openedMs, ageMs, idleMs, messagesIn, messagesOut } = member.figures();
+  return {
+    id,
+    profile: profile.name,
+    key: keyId,
+    address,
+    reason,
+    cause: CLOSE_REASONS[reason].cause,
+    openedMs,
+    closedMs,
+    seconds: Math.round(ageMs) / 1_000,
+    silentSeconds: Math.round(idleMs) / 1_000,
+    messagesIn,
+    messagesOut,
+  };
+}
+
+/** What of it a line of the log says, which has its own time. */
+export function lineOf({ openedMs: _, closedMs: __, ...line }: ClosedConnection): Properties {
+  return line;
+}
+
+/** See the module. */
+export class ClosedLog {
+  readonly #size: number;
+  readonly #ring: ClosedConnection[] = [];
+  /** Where the next record goes: on the oldest one, once the ring is full. */
+  #next = 0;
+
+  /** Starts empty. @param size records that are kept */
+  constructor(size: number = CLOSED_LOG_SIZE) {
+    this.#size = size;
+  }
+
+  /** Remembers one end. */
+  add(closed: ClosedConnection): void {
+    this.#ring[this.#next] = closed;
+    this.#next = (this.#next + 1) % this.#size;
+  }
+
+  /** The newest first. @param most at most so many */
+  latest(most: number, reason?: CloseReason): ClosedConnection[] {
+    const found: ClosedConnection[] = [];
+    const { length } = this.#ring;
+    for (let back = 1; back <= length && found.length < most; back++) {
+      const closed = this.#ring[(this.#next - back + length) % length];
+      if (reason === undefined || closed.reason === reason) found.push(closed);
+    }
+    return found;
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * Taking the house down: everybody is asked to leave, all within SHUTDOWN_MS, in an order in which
+ * nothing is lost.
+ *
+ * @module
+ */
+
+import type { Server } from "node:http";
+import type { Broker } from "./brokers/broker.ts";
+import { type Clock, sleep } from "./clock.ts";
+import type { Config } from "./config.ts";
+import type { Admission } from "./guard/admission.ts";
+import type { Guard } from "./guard/guard.ts";
+import type { Hub } from "./hub.ts";
+import { TICK_MS, type Wheel } from "./liveness/wheel.ts";
+import type { Logger } from "./logging.ts";
+import type { Member } from "./roster.ts";
+import type { Upgrader } from "./upgrade.ts";
+
+/** Part of the shutdown time over which clients are asked to leave. */
+const LEAVE_SPREAD = 0.4;
+
+/** Clients that left together come back spread over so long, ms. */
+const RETURN_SPREAD_MS = 4_000;
+
+/** What is left of the shutdown time for what comes after the clients, ms. */
+const LAST_STEPS_MS = 300;
+
+/** The rooms that a drain has to close. */
+export interface House {
+  /** How long it may take. */
+  readonly config: Config;
+  /** Tells the time. */
+  readonly clock: Clock;
+  /** Where it is told. */
+  readonly log: Logger;
+  /** Listens until the end, for /readyz. */
+  readonly http: Server;
+  /** Turns until the end. */
+  readonly wheel: Wheel;
+  /** Knows the clients. */
+  readonly hub: Hub;
+  /** Its loop. */
+  readonly hubRun: Promise<void>;
+  /** Carries broadcasts. */
+  readonly broker: Broker;
+  /** Lets nobody in any more. */
+  readonly upgrader: Upgrader;
+  /** Counts who is still there. */
+  readonly admission: Admission;
+  /** Keeps what outlives the process. */
+  readonly guard: Guard;
+}
+
+/** Clients first, then the hub, then what carried them. */
+export async function takeDown(house: House): Promise<void> {
+  const { config, clock, log, http, wheel, hub, hubRun, broker, upgrader, admission, guard } =
+    house;
+  const deadlineMs = clock.now() + Math.max(0, config.shutdownMs - LAST_STEPS_MS);
+  upgrader.drain();
+  const members = await hub.ask((roster) => [...roster.members]) ?? [];
+  log.info("draining", { connections: members.length });
+  await askToLeave(members, house);
+  while (admission.open > 0 && clock.now() < deadlineMs) await sleep(clock, TICK_MS);
+  for (const member of members) member.terminate();
+  hub.stop();
+  await hubRun;
+  wheel.stop();
+  await broker.close();
+  await guard.close();
+  http.close();
+  http.closeAllConnections();
+  log.info("drained", { terminated: admission.open });
+}
+
+/** Spread at random, so that the next server does not meet them all at once. */
+async function askToLeave(members: Member[], { config, clock }: House): Promise<void> {
+  const waves = Math.floor(config.shutdownMs * LEAVE_SPREAD / TICK_MS);
+  shuffle(members);
+  const perWave = Math.max(20, Math.ceil(members.length / Math.max(1, waves)));
+  for (let i = 0; i < members.length; i++) {
+    if (i > 0 && i % perWave === 0) await sleep(clock, TICK_MS);
+    members[i].close("drain", Math.round(1_000 + Math.random() * RETURN_SPREAD_MS));
+  }
+}
+
+function shuffle<T>(items: T[]): void {
+  for (let i = items.length - 1; i > 0; i--) {
+    const j = Math.floor(Math.random() * (i + 1));
+    [items[i], items[j]] = [items[j], items[i]];
+  }
+}

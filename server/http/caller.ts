@@ -1,0 +1,124 @@
+/**
+ * Who calls the HTTP API and whether it may: authentication by the gate, the right `admin`, and
+ * pages of foreign origins kept from changing anything. Types that are marked internal are Hono's,
+ * and documented there.
+ *
+ * @module
+ */
+
+import { STATUS_CODE } from "@std/http/status";
+import type { Context, Hono, MiddlewareHandler } from "hono";
+import type { Gate } from "../guard/gate.ts";
+import type { Grant } from "../guard/grant.ts";
+import { originAllowed } from "../guard/origin.ts";
+import { problemForm } from "../problem.ts";
+import type { Presented, Profile } from "../profiles/profile.ts";
+import { problem } from "./problems.ts";
+
+/** What middleware and handlers find in their context. */
+export interface ApiEnv {
+  /** What `@hono/node-server` hands over. */
+  Bindings: Bindings;
+  /** What earlier middleware has found out. */
+  Variables: Variables;
+}
+
+/** See `ApiEnv`. */
+export interface Bindings {
+  /** The request of node:http; absent where there is no socket. */
+  readonly incoming?: { readonly socket: { readonly remoteAddress?: string } };
+}
+
+/** See `ApiEnv`. */
+export interface Variables {
+  /** What the caller may do: set by `anyKey()` and `adminKey()`. */
+  grant: Grant;
+}
+
+/**
+ * Routes.
+ *
+ * @internal
+ */
+export type App = Hono<ApiEnv>;
+
+/**
+ * What stands before a handler.
+ *
+ * @internal
+ */
+export type Middleware = MiddlewareHandler<ApiEnv>;
+
+/** Checks credentials. */
+export type Checks = Pick<Gate, "check">;
+
+/** Where a system's clients put their credential, and how it refuses one. */
+export type Door = Pick<Profile, "credential" | "refuse">;
+
+/** The API's own: `Authorization: Bearer` or `X-Api-Key`, both `<id>.<secret>`; a JWT goes, too. */
+export const API_DOOR: Door = {
+  credential: ({ header }) => tokenOf(bearer(header("authorization")) ?? header("x-api-key")),
+  refuse: ({ detail }) =>
+    problemForm(STATUS_CODE.Unauthorized, detail, { "WWW-Authenticate": "Bearer" }),
+};
+
+/** `Authorization: Bearer` and nothing else. */
+export const BEARER_DOOR: Door = {
+  ...API_DOOR,
+  credential: ({ header }) => tokenOf(bearer(header("authorization"))),
+};
+
+/** Lets whoever has a valid credential pass; on an open hub everybody has. */
+export function anyKey(gate: Checks, door: Door = API_DOOR): Middleware {
+  return async (context, next) => await identify(context, { gate, door }) ?? await next();
+}
+
+/** Lets whoever has the right `admin` pass. */
+export function adminKey(gate: Checks): Middleware {
+  return async (context, next) => {
+    const refusal = await identify(context, { gate, door: API_DOOR });
+    if (refusal !== undefined) return refusal;
+    if (context.var.grant.admin) return await next();
+    return problem(STATUS_CODE.Forbidden, "this needs a key with the right admin");
+  };
+}
+
+/**
+ * Keeps pages of foreign origins from changing anything: on an open hub a page needs no credential
+ * to do harm. Reading is kept from them by their browser, as no answer carries CORS headers.
+ */
+export function sameSite(allowedOrigins: readonly string[]): Middleware {
+  return async ({ req }, next) => {
+    const harmless = req.method === "GET" || req.method === "HEAD";
+    if (harmless || originAllowed(req.header("origin"), req.header("host"), allowedOrigins)) {
+      return await next();
+    }
+    return problem(STATUS_CODE.Forbidden, "this Origin is not in ALLOWED_ORIGINS");
+  };
+}
+
+/** Finds out what the caller may do. @returns the refusal, if its credential is none */
+async function identify(
+  context: Context<ApiEnv>,
+  { gate, door }: { gate: Checks; door: Door },
+): Promise<Response | undefined> {
+  const { pathname: path, searchParams: query } = new URL(context.req.url);
+  const header = (name: string) => context.req.header(name);
+  const presented = door.credential({ path, query, header, subprotocols: [] });
+  const verdict = await gate.check(presented);
+  if (verdict.kind === "granted") {
+    context.set("grant", verdict.grant);
+    return undefined;
+  }
+  const form = door.refuse({ kind: "unauthorized", presented, detail: verdict.detail });
+  if (form.kind === "http") return new Response(form.body, form);
+  return problem(STATUS_CODE.Unauthorized, verdict.detail);
+}
+
+function bearer(authorization: string | undefined): string | undefined {
+  return /^Bearer +(.+)$/i.exec(authorization ?? "")?.[1];
+}
+
+function tokenOf(token: string | undefined): Presented {
+  return token ? { kind: "token", token } : { kind: "none" };
+}

@@ -1,0 +1,222 @@
+/**
+ * Looking at connections: those that are open, those that have ended; and ending one.
+ *
+ * @module
+ */
+
+import { STATUS_CODE } from "@std/http/status";
+import { Hono } from "hono";
+import * as v from "valibot";
+import { REASON_NAMES } from "../close_codes.ts";
+import { CLOSED_LOG_SIZE, type ClosedLog } from "../closed_log.ts";
+import type { Hub } from "../hub.ts";
+import type { Logger } from "../logging.ts";
+import type { Member, Roster } from "../roster.ts";
+import { adminKey, type ApiEnv, type App, type Checks } from "./caller.ts";
+import { BAD_QUERY, described, empty, json, problems, refusals } from "./description.ts";
+import { problem, restarting } from "./problems.ts";
+import { DEFAULT_LIMIT, limitUpTo, query } from "./reading.ts";
+
+const PATH = "/api/v1/connections";
+const MAX_LISTED = 1_000;
+
+/** What comes first. */
+const ORDERS = {
+  age: (member: Member) => member.figures().ageMs,
+  idle: (member: Member) => member.figures().idleMs,
+  queue: (member: Member) => member.pendingBytes,
+};
+
+const Common = {
+  id: v.string(),
+  profile: v.string(),
+  key: v.pipe(v.nullable(v.string()), v.description("the key's id; null on an open hub")),
+  address: v.string(),
+  openedMs: v.pipe(v.number(), v.description("wall-clock ms")),
+  seconds: v.pipe(v.number(), v.description("how long it is or was open")),
+  messagesIn: v.number(),
+  messagesOut: v.number(),
+};
+
+const Connection = v.pipe(
+  v.object({
+    ...Common,
+    idleMs: v.pipe(v.number(), v.description("since its last sign of life")),
+    queuedMessages: v.number(),
+    queuedBytes: v.number(),
+    channelCount: v.number(),
+  }),
+  v.metadata({ ref: "Connection" }),
+);
+
+const Connections = v.pipe(
+  v.object({
+    connections: v.array(Connection),
+    total: v.pipe(v.number(), v.description("all that match, listed or not")),
+  }),
+  v.metadata({ ref: "Connections" }),
+);
+
+const Inspected = v.pipe(
+  v.object({ ...Connection.entries, channels: v.array(v.string()) }),
+  v.metadata({ ref: "InspectedConnection" }),
+);
+
+const Closed = v.pipe(
+  v.object({
+    closed: v.array(v.object({
+      ...Common,
+      reason: v.picklist(REASON_NAMES),
+      cause: v.string(),
+      closedMs: v.pipe(v.number(), v.description("wall-clock ms")),
+      silentSeconds: v.pipe(v.number(), v.description("from its last sign of life to its end")),
+    })),
+  }),
+  v.metadata({ ref: "Closed" }),
+);
+
+const Which = v.objectWithRest({
+  limit: limitUpTo(MAX_LISTED),
+  sort: v.optional(v.picklist(Object.keys(ORDERS) as (keyof typeof ORDERS)[]), "age"),
+  profile: v.optional(v.string()),
+  key: v.optional(v.string()),
+}, v.never());
+
+const WhichClosed = v.objectWithRest({
+  limit: limitUpTo(CLOSED_LOG_SIZE),
+  reason: v.optional(v.picklist(REASON_NAMES)),
+}, v.never());
+
+/** What the room works with. */
+export interface ConnectionsOptions {
+  /** Checks credentials. */
+  readonly gate: Checks;
+  /** Knows who is connected. */
+  readonly hub: Hub;
+  /** Knows who was. */
+  readonly closedLog: ClosedLog;
+  /** Told who ended a connection. */
+  readonly log: Logger;
+}
+
+/** Builds the routes. */
+export function connectionRoutes(options: ConnectionsOptions): App {
+  const app = new Hono<ApiEnv>();
+  addList(app, options);
+  addInspect(app, options);
+  addDisconnect(app, options);
+  addClosed(app, options);
+  return app;
+}
+
+function addList(app: App, { gate, hub }: ConnectionsOptions): void {
+  const description = described({
+    summary: "The open connections of this node",
+    tag: "operation",
+    answers: {
+      200: json("Sorted; the greatest first", Connections),
+      ...BAD_QUERY,
+      ...refusals("no admin"),
+    },
+  });
+  app.get(PATH, description, adminKey(gate), query(Which), async (context) => {
+    const { limit = DEFAULT_LIMIT, sort, profile, key } = context.req.valid("query");
+    const answer = await hub.ask((roster): v.InferOutput<typeof Connections> => {
+      const matching = [...roster.members].filter((member) =>
+        (profile === undefined || member.profile.name === profile) &&
+        (key === undefined || member.keyId === key)
+      );
+      const connections = greatest(matching, ORDERS[sort]).slice(0, limit)
+        .map((member) => shown(member, roster));
+      return { connections, total: matching.length };
+    });
+    return answer === undefined ? restarting() : context.json(answer);
+  });
+}
+
+function addInspect(app: App, { gate, hub }: ConnectionsOptions): void {
+  const description = described({
+    summary: "One connection and the channels it follows",
+    tag: "operation",
+    answers: {
+      200: json("As it is now", Inspected),
+      ...problems({ 404: "not connected" }),
+      ...refusals("no admin"),
+    },
+  });
+  app.get(`${PATH}/:id`, description, adminKey(gate), async (context) => {
+    const id = context.req.param("id");
+    const answer = await hub.ask((roster): v.InferOutput<typeof Inspected> | Response => {
+      const member = memberOf(roster, id);
+      if (member === undefined) return unknown(id);
+      return { ...shown(member, roster), channels: [...roster.channelsOf(member)] };
+    });
+    if (answer === undefined) return restarting();
+    return answer instanceof Response ? answer : context.json(answer);
+  });
+}
+
+function addDisconnect(app: App, { gate, hub, log }: ConnectionsOptions): void {
+  const description = described({
+    summary: "End a connection, for the reason admin",
+    tag: "operation",
+    answers: {
+      204: empty("It is told to go, and ended if it does not"),
+      ...problems({ 404: "not connected" }),
+      ...refusals("no admin, or a foreign Origin"),
+    },
+  });
+  app.delete(`${PATH}/:id`, description, adminKey(gate), async (context) => {
+    const id = context.req.param("id");
+    const found = await hub.ask((roster) => {
+      const member = memberOf(roster, id);
+      member?.close("admin");
+      return member !== undefined;
+    });
+    if (found === undefined) return restarting();
+    if (!found) return unknown(id);
+    log.info("connection ended by an operator", { id, by: context.var.grant.keyId });
+    return context.body(null, 204);
+  });
+}
+
+function addClosed(app: App, { gate, closedLog }: ConnectionsOptions): void {
+  const description = described({
+    summary: `The last ${CLOSED_LOG_SIZE} connections that ended on this node, and why`,
+    tag: "operation",
+    answers: { 200: json("The newest first", Closed), ...BAD_QUERY, ...refusals("no admin") },
+  });
+  app.get("/api/v1/closed", description, adminKey(gate), query(WhichClosed), (context) => {
+    const { limit = DEFAULT_LIMIT, reason } = context.req.valid("query");
+    const closed = closedLog.latest(limit, reason).map((end) => ({ ...end, key: end.key ?? null }));
+    return context.json({ closed } satisfies v.InferOutput<typeof Closed>);
+  });
+}
+
+function greatest(members: readonly Member[], measure: (member: Member) => number): Member[] {
+  const measured = members.map((member) => ({ member, measure: measure(member) }));
+  return measured.sort((a, b) => b.measure - a.measure).map(({ member }) => member);
+}
+
+function shown(member: Member, roster: Roster): v.InferOutput<typeof Connection> {
+  const { ageMs, idleMs, ...figures } = member.figures();
+  return {
+    id: member.id,
+    profile: member.profile.name,
+    key: member.keyId ?? null,
+    address: member.address,
+    ...figures,
+    seconds: Math.round(ageMs) / 1_000,
+    idleMs: Math.round(idleMs),
+    queuedBytes: member.pendingBytes,
+    channelCount: roster.channelsOf(member).size,
+  };
+}
+
+function memberOf(roster: Roster, id: string): Member | undefined {
+  for (const member of roster.members) if (member.id === id) return member;
+}
+
+function unknown(id: string): Response {
+  return problem(STATUS_CODE.NotFound, `no connection ${JSON.stringify(id)} is open on this node`);
+}

@@ -1,0 +1,236 @@
+/**
+ * The HTTP side of the events-hub system, in its own forms: its clients unsubscribe here, and see
+ * who is connected with the same key.
+ *
+ * @module
+ */
+
+import { STATUS_CODE } from "@std/http/status";
+import { type Context, Hono } from "hono";
+import * as v from "valibot";
+import type { Clock } from "../clock.ts";
+import type { Gate } from "../guard/gate.ts";
+import type { Hub } from "../hub.ts";
+import { GLOBAL_TYPE, knownEventTypes } from "../profiles/events_hub.ts";
+import type { Profile } from "../profiles/profile.ts";
+import type { Member, Roster } from "../roster.ts";
+import { anyKey, type ApiEnv, type App } from "./caller.ts";
+import { described, empty, json } from "./description.ts";
+import type { Refuse } from "./problems.ts";
+import { jsonBody } from "./reading.ts";
+
+const UNPROCESSABLE = 422;
+
+const Unauthorized = v.pipe(
+  v.object({ error: v.string(), error_description: v.string() }),
+  v.metadata({ ref: "EventsHubUnauthorized" }),
+);
+
+const Refused = v.pipe(
+  v.object({ message: v.string(), code: v.number() }),
+  v.metadata({ ref: "EventsHubRefused" }),
+);
+
+const Unsubscribe = v.pipe(
+  v.object({ client_id: v.string(), event_types: v.array(v.string()) }),
+  v.metadata({ ref: "EventsHubUnsubscribe" }),
+);
+
+const ClientInfo = v.pipe(
+  v.object({
+    id: v.string(),
+    user_id: v.pipe(v.string(), v.description("the key's id; empty on an open hub")),
+    username: v.string(),
+    connected_at: v.string(),
+    last_pong_at: v.pipe(v.string(), v.description("the last sign of life")),
+    event_subscriptions: v.array(v.string()),
+    is_alive: v.boolean(),
+    queue_depth: v.number(),
+  }),
+  v.metadata({ ref: "EventsHubClient" }),
+);
+
+type ClientInfo = v.InferOutput<typeof ClientInfo>;
+
+const Stats = v.pipe(
+  v.object({
+    total_clients: v.number(),
+    total_subscriptions: v.number(),
+    type_stats: v.pipe(v.record(v.string(), v.number()), v.description("clients by event type")),
+    clients: v.array(ClientInfo),
+    messages_sent: v.pipe(v.number(), v.description("to these clients")),
+    start_time: v.string(),
+    uptime: v.string(),
+  }),
+  v.metadata({ ref: "EventsHubStats" }),
+);
+
+const REFUSALS = { 401: json("no valid credential, where keys are configured", Unauthorized) };
+
+/** The system's own form. All that is wrong with a body is 400 there. */
+const refuse: Refuse = (status, message) => {
+  const code = status === UNPROCESSABLE ? STATUS_CODE.BadRequest : status;
+  return Response.json({ message, code }, { status: code });
+};
+
+/** What the room works with. */
+export interface EventsHubRoutesOptions {
+  /** Checks credentials. */
+  readonly gate: Pick<Gate, "check" | "open">;
+  /** Knows who is connected. */
+  readonly hub: Hub;
+  /** The system's profile: reads credentials, refuses, and tells its clients from others. */
+  readonly eventsHub: Profile;
+  /** Longest body: that of a message. */
+  readonly maxMessageBytes: number;
+  /** Tells since when. */
+  readonly clock: Clock;
+}
+
+/** Builds the routes. */
+export function eventsHubRoutes(options: EventsHubRoutesOptions): App {
+  const app = new Hono<ApiEnv>();
+  addUnsubscribe(app, options);
+  addLists(app, options);
+  return app;
+}
+
+function addUnsubscribe(app: App, options: EventsHubRoutesOptions): void {
+  const { gate, hub, eventsHub, maxMessageBytes } = options;
+  const description = described({
+    summary: "Follow event types no more",
+    tag: "events-hub",
+    answers: {
+      200: empty("Done"),
+      400: json("unknown client, not subscribed, only `global` named, or no valid type", Refused),
+      403: json("the client came with another key", Refused),
+      413: json("larger than MAX_MESSAGE_BYTES", Refused),
+      ...REFUSALS,
+    },
+  });
+  const body = jsonBody(Unsubscribe, { maxBytes: maxMessageBytes, refuse });
+  app.post(
+    "/api/v1/ws/unsubscribe",
+    description,
+    anyKey(gate, eventsHub),
+    body,
+    async (context) => {
+      const { client_id: id, event_types } = context.req.valid("json");
+      const named = knownEventTypes(event_types);
+      if (named.length === 0) return refuse(STATUS_CODE.BadRequest, "no valid event types");
+      const channels = named.filter((type) => type !== GLOBAL_TYPE);
+      if (channels.length === 0) {
+        return refuse(STATUS_CODE.BadRequest, `cannot unsubscribe from ${GLOBAL_TYPE}`);
+      }
+      const answer = await hub.ask((roster) => {
+        const member = clientsIn(roster, eventsHub).find((member) => member.id === id);
+        if (member === undefined) return refuse(STATUS_CODE.BadRequest, "no such client");
+        if (!owns(context, options.gate, member)) {
+          return refuse(STATUS_CODE.Forbidden, "the client belongs to another key");
+        }
+        const followed = roster.channelsOf(member);
+        if (!channels.some((type) => followed.has(type))) {
+          return refuse(STATUS_CODE.BadRequest, `not subscribed to ${channels.join(", ")}`);
+        }
+        hub.tell({ kind: "command", member, command: { kind: "unsubscribe", channels } });
+        return context.body(null);
+      });
+      return answer ?? stopped();
+    },
+  );
+}
+
+function addLists(app: App, options: EventsHubRoutesOptions): void {
+  const { gate, hub, eventsHub, clock } = options;
+  const startedMs = clock.wall();
+  const own = (context: Context<ApiEnv>) =>
+    hub.ask((roster) => {
+      const members = clientsIn(roster, eventsHub).filter((member) => owns(context, gate, member));
+      const nowMs = clock.wall();
+      return {
+        clients: members.map((member) => infoOf(member, { roster, nowMs })),
+        messagesSent: members.reduce((sum, member) => sum + member.figures().messagesOut, 0),
+      };
+    });
+  const clients = described({
+    summary: "The clients that came with this key",
+    tag: "events-hub",
+    answers: { 200: json("Those of this node", v.array(ClientInfo)), ...REFUSALS },
+  });
+  app.get("/api/v1/ws/clients", clients, anyKey(gate, eventsHub), async (context) => {
+    const found = await own(context);
+    return found === undefined ? stopped() : context.json(found.clients);
+  });
+  const stats = described({
+    summary: "How many they are and what they follow",
+    tag: "events-hub",
+    answers: { 200: json("Those of this node", Stats), ...REFUSALS },
+  });
+  app.get("/api/v1/ws/stats", stats, anyKey(gate, eventsHub), async (context) => {
+    const found = await own(context);
+    if (found === undefined) return stopped();
+    return context.json(statsOf(found, { startedMs, nowMs: clock.wall() }));
+  });
+}
+
+function clientsIn(roster: Roster, eventsHub: Profile): Member[] {
+  return [...roster.members].filter(({ profile }) => profile === eventsHub);
+}
+
+/** On an open hub everybody owns everything; elsewhere who has no name owns nothing. */
+function owns(context: Context<ApiEnv>, gate: Pick<Gate, "open">, member: Member): boolean {
+  const { keyId } = context.var.grant;
+  return gate.open || (keyId !== undefined && keyId === member.keyId);
+}
+
+function infoOf(
+  member: Member,
+  { roster, nowMs }: { roster: Roster; nowMs: number },
+): ClientInfo {
+  const { openedMs, idleMs, queuedMessages } = member.figures();
+  return {
+    id: member.id,
+    user_id: member.keyId ?? "",
+    username: member.keyId ?? "",
+    connected_at: rfc3339(openedMs),
+    last_pong_at: rfc3339(nowMs - idleMs),
+    event_subscriptions: [...roster.channelsOf(member)],
+    is_alive: true,
+    queue_depth: queuedMessages,
+  };
+}
+
+function statsOf(
+  { clients, messagesSent }: { clients: ClientInfo[]; messagesSent: number },
+  { startedMs, nowMs }: { startedMs: number; nowMs: number },
+): v.InferOutput<typeof Stats> {
+  const types = clients.flatMap((client) => client.event_subscriptions);
+  const byType = Map.groupBy(types, (type) => type);
+  return {
+    total_clients: clients.length,
+    total_subscriptions: types.length,
+    type_stats: Object.fromEntries([...byType].map(([type, { length }]) => [type, length])),
+    clients,
+    messages_sent: messagesSent,
+    start_time: rfc3339(startedMs),
+    uptime: duration(nowMs - startedMs),
+  };
+}
+
+/** With microseconds, as in the system's frames. */
+function rfc3339(ms: number): string {
+  return new Date(ms).toISOString().replace("Z", "000Z");
+}
+
+/** As Go writes durations: `1h2m3s`, leading zeros left out. */
+function duration(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1_000));
+  const parts = [[Math.floor(seconds / 3_600), "h"], [Math.floor(seconds / 60) % 60, "m"]] as const;
+  const first = parts.findIndex(([count]) => count > 0);
+  const shown = first < 0 ? [] : parts.slice(first);
+  return `${shown.map(([count, unit]) => `${count}${unit}`).join("")}${seconds % 60}s`;
+}
+
+function stopped(): Response {
+  return refuse(STATUS_CODE.ServiceUnavailable, "the server is restarting");
+}

@@ -1,0 +1,84 @@
+/**
+ * Publishing from a backend.
+ *
+ * @module
+ */
+
+import { STATUS_CODE } from "@std/http/status";
+import { Hono } from "hono";
+import * as v from "valibot";
+import type { Hub } from "../hub.ts";
+import { MAX_CHANNEL_LENGTH } from "../profiles/json.ts";
+import { anyKey, type ApiEnv, type App, type Checks } from "./caller.ts";
+import { described, json, problems, refusals } from "./description.ts";
+import { problem, restarting } from "./problems.ts";
+import { jsonBody } from "./reading.ts";
+
+const LENGTH = `must have 1 to ${MAX_CHANNEL_LENGTH} characters`;
+
+const Channel = v.pipe(
+  v.string(),
+  v.minLength(1, LENGTH),
+  v.maxLength(MAX_CHANNEL_LENGTH, LENGTH),
+);
+
+const Publish = v.pipe(
+  v.objectWithRest(
+    { channel: Channel, data: v.pipe(v.unknown(), v.description("any JSON value")) },
+    v.never(),
+  ),
+  v.metadata({ ref: "Publish" }),
+);
+
+const Published = v.pipe(
+  v.object({
+    channel: v.string(),
+    followers: v.pipe(
+      v.number(),
+      v.description("connections of this node that followed the channel at that moment"),
+    ),
+  }),
+  v.metadata({ ref: "Published" }),
+);
+
+/** What the room works with. */
+export interface PublishOptions {
+  /** Checks credentials. */
+  readonly gate: Checks;
+  /** Carries it out, in the order of all that is published. */
+  readonly hub: Hub;
+  /** Longest body: that of a message. */
+  readonly maxMessageBytes: number;
+}
+
+/** Builds the route. */
+export function publishRoutes({ gate, hub, maxMessageBytes }: PublishOptions): App {
+  return new Hono<ApiEnv>().post(
+    "/api/v1/publish",
+    described({
+      summary: "Publish on a channel",
+      tag: "hub",
+      answers: {
+        200: json("On its way to all who follow the channel", Published),
+        ...problems({
+          400: "no JSON",
+          413: "larger than MAX_MESSAGE_BYTES",
+          422: "not as it must be",
+        }),
+        ...refusals("the key lacks the right to publish on this channel, or a foreign Origin"),
+      },
+    }),
+    anyKey(gate),
+    jsonBody(Publish, { maxBytes: maxMessageBytes }),
+    async (context) => {
+      const { channel, data } = context.req.valid("json");
+      if (!context.var.grant.rights.mayPublish(channel)) {
+        const detail = `this key has no right to publish on ${JSON.stringify(channel)}`;
+        return problem(STATUS_CODE.Forbidden, detail);
+      }
+      const followers = await hub.publish(channel, data);
+      if (followers === undefined) return restarting();
+      return context.json({ channel, followers } satisfies v.InferOutput<typeof Published>);
+    },
+  );
+}

@@ -1,0 +1,150 @@
+/**
+ * What the wheel does for one connection: verdicts, pings, the system's own heartbeat, expiry. The
+ * ticker of the write pump: its control ping goes around the queue, its app ping through it.
+ *
+ * @module
+ */
+
+import type { CloseReason } from "./close_codes.ts";
+import type { Clock } from "./clock.ts";
+import type { Heartbeat } from "./liveness/heartbeat.ts";
+import type { Beating, Place, Wheel } from "./liveness/wheel.ts";
+import type { Metrics, ProfileCounts } from "./metrics.ts";
+import type { Dialogue } from "./profiles/profile.ts";
+import type { Enqueued } from "./write_pump.ts";
+
+/** The client behind the pulse. */
+export interface Pulsed {
+  /** Its id among all nodes. */
+  readonly id: string;
+  /** Judges its silence. */
+  readonly heartbeat: Heartbeat;
+  /** Words the app ping, and has a heartbeat of its own or not. */
+  readonly dialogue: Dialogue;
+  /** Counts the pings. */
+  readonly counts: ProfileCounts;
+  /** Whether it has been let go. */
+  readonly closing: boolean;
+  /** When the batch in flight was written, time on the wheel; Infinity when there is none. */
+  readonly writingSinceMs: number;
+  /** Writes a control ping. */
+  ping(payload: Uint8Array): void;
+  /** Queues a text. */
+  say(text: string): Enqueued;
+  /** Lets it go. */
+  close(reason: CloseReason): void;
+}
+
+/** What all pulses share. */
+export interface PulseOptions {
+  /** Time of the machine. */
+  readonly clock: Clock;
+  /** Time without stalls, and who is due. */
+  readonly wheel: Wheel;
+  /** Learns how fast dead peers are found. */
+  readonly metrics: Metrics;
+  /** A batch must drain within so long, ms. */
+  readonly writeWaitMs: number;
+}
+
+/** See the module. */
+export class Pulse implements Beating {
+  readonly #client: Pulsed;
+  readonly #options: PulseOptions;
+  readonly #expiresAtMs: number;
+  readonly #place: Place;
+  #beatDueMs: number;
+  #pings = 0;
+
+  /** Starts to beat. @param expiresAtMs when the client's credential ends, wall-clock ms */
+  constructor(client: Pulsed, expiresAtMs: number, options: PulseOptions) {
+    const { wheel } = options;
+    const nowMs = wheel.now();
+    this.#client = client;
+    this.#options = options;
+    this.#expiresAtMs = expiresAtMs;
+    this.#beatDueMs = nowMs + (client.dialogue.beat?.firstMs ?? Infinity);
+    this.#place = wheel.enter(this, this.#dueMs(nowMs));
+  }
+
+  /** See `Beating`. */
+  beat(nowMs: number, mayConvict: boolean): number {
+    if (this.#client.closing) return Infinity; // the socket's own closeWait bounds the rest
+    const reason = this.#verdict(nowMs, mayConvict);
+    if (reason !== undefined) {
+      this.#client.close(reason);
+      return Infinity;
+    }
+    this.#beatOfItsOwn(nowMs);
+    return this.#dueMs(nowMs);
+  }
+
+  /** Beats no more. */
+  stop(): void {
+    this.#options.wheel.leave(this.#place);
+  }
+
+  #verdict(nowMs: number, mayConvict: boolean): CloseReason | undefined {
+    const { clock, metrics, writeWaitMs } = this.#options;
+    const { heartbeat, writingSinceMs, counts } = this.#client;
+    if (clock.wall() >= this.#expiresAtMs) return "token_expired";
+    if (mayConvict && nowMs >= writingSinceMs + writeWaitMs) return "write_timeout";
+    const finding = heartbeat.look(nowMs, mayConvict);
+    switch (finding) {
+      case "well":
+        return undefined;
+      case "missed":
+        counts.heartbeatsMissed++;
+        return this.#ping();
+      case "ping":
+        return this.#ping();
+      case "stale":
+      case "missed_heartbeats":
+        metrics.detected(nowMs - heartbeat.lastLifeMs);
+        return finding;
+    }
+  }
+
+  #ping(): undefined {
+    const { id, dialogue } = this.#client;
+    this.#pings++;
+    this.#client.ping(nonce());
+    this.#client.counts.controlPings++;
+    const text = dialogue.notify({
+      kind: "ping",
+      id: `${id.slice(0, 8)}-${this.#pings}`,
+      timestamp: this.#options.clock.wall(),
+    });
+    if (text !== undefined) this.#sayBeat(text);
+  }
+
+  #beatOfItsOwn(nowMs: number): void {
+    const { beat } = this.#client.dialogue;
+    if (beat === undefined || nowMs < this.#beatDueMs) return;
+    while (this.#beatDueMs <= nowMs) this.#beatDueMs += beat.periodMs;
+    this.#sayBeat(beat.text);
+  }
+
+  /** One that finds the queue full is skipped and counted, never a reason to evict. */
+  #sayBeat(text: string): void {
+    if (this.#client.say(text) === "queued") this.#client.counts.appPings++;
+    else this.#client.counts.appPingsSkipped++;
+  }
+
+  /** A batch written right after this look is due after writeWait at the earliest: soon enough. */
+  #dueMs(nowMs: number): number {
+    const { writeWaitMs, clock } = this.#options;
+    const { heartbeat, writingSinceMs } = this.#client;
+    return Math.min(
+      heartbeat.dueMs,
+      this.#beatDueMs,
+      Math.min(writingSinceMs, nowMs) + writeWaitMs,
+      nowMs + this.#expiresAtMs - clock.wall(),
+    );
+  }
+}
+
+/** A payload that no other ping has. */
+function nonce(): Uint8Array {
+  return crypto.getRandomValues(new Uint8Array(8));
+}

@@ -1,0 +1,115 @@
+/**
+ * The timing of every profile as options: the published defaults, and which options there are.
+ *
+ * Owns the defaults by profile. Must not know the relations between them (timing.ts).
+ *
+ * @module
+ */
+
+import { derived, type Option, option } from "./option.ts";
+import type { TimingDefaults } from "./timing.ts";
+import { count, MAX_INT, milliseconds } from "./values.ts";
+
+/** The profiles that `DEFAULT_PROFILE` may name. */
+export const PROFILE_NAMES = ["json", "events-hub", "infoway", "tank", "talo"] as const;
+/** A profile by name. */
+export type ProfileName = (typeof PROFILE_NAMES)[number];
+
+/** A pong wait that gives way to the period is 10/9 of it. */
+const MAX_PERIOD_MS = Math.floor(MAX_INT * 9 / 10);
+
+/** What each profile's options begin with, and what holds without them (PROTOCOLS.md). */
+export const PROFILE_TIMING: Readonly<
+  Record<ProfileName, TimingDefaults & { readonly prefix: string }>
+> = {
+  "json": { prefix: "", pongWaitMs: 60_000, missedHeartbeats: 3, silenceFrom: "life" },
+  "events-hub": {
+    prefix: "EVENTS_HUB_",
+    pongWaitMs: 45_000,
+    pingPeriodMs: 30_000,
+    missedHeartbeats: 3,
+    silenceFrom: "life",
+  },
+  // Its control pings measure the way and no more: only its own heartbeats count as life.
+  "infoway": {
+    prefix: "INFOWAY_",
+    pongWaitMs: 60_000,
+    pingPeriodMs: 30_000,
+    missedHeartbeats: 0,
+    silenceFrom: "life",
+  },
+  "tank": {
+    prefix: "TANK_",
+    pongWaitMs: 15_000,
+    pingPeriodMs: 5_000,
+    missedHeartbeats: 3,
+    silenceFrom: "life",
+  },
+  // Its deadline is one unanswered ping.
+  "talo": {
+    prefix: "TALO_",
+    pongWaitMs: 30_000,
+    pingPeriodMs: 30_000,
+    missedHeartbeats: 0,
+    silenceFrom: "ping",
+  },
+};
+
+/** Each option of timing, profile by profile. */
+export const TIMING_OPTIONS = {
+  PONG_WAIT_MS: wait("json"),
+  PING_PERIOD_MS: period("json"),
+  HEARTBEAT_TIMEOUT_MS: timeout("json"),
+  MISSED_HEARTBEATS: misses("json"),
+  EVENTS_HUB_PONG_WAIT_MS: wait("events-hub"),
+  EVENTS_HUB_PING_PERIOD_MS: period("events-hub"),
+  EVENTS_HUB_HEARTBEAT_TIMEOUT_MS: timeout("events-hub"),
+  EVENTS_HUB_MISSED_HEARTBEATS: misses("events-hub"),
+  INFOWAY_PONG_WAIT_MS: wait("infoway"),
+  INFOWAY_PING_PERIOD_MS: period("infoway"),
+  TANK_PONG_WAIT_MS: wait("tank"),
+  TANK_PING_PERIOD_MS: period("tank"),
+  TANK_HEARTBEAT_TIMEOUT_MS: timeout("tank"),
+  TANK_MISSED_HEARTBEATS: misses("tank"),
+  TALO_PONG_WAIT_MS: wait("talo"),
+  TALO_PING_PERIOD_MS: period("talo"),
+};
+
+function wait(profile: ProfileName): Option<number> {
+  const { pongWaitMs, silenceFrom } = PROFILE_TIMING[profile];
+  const meaning = silenceFrom === "life"
+    ? "without a sign of life for this long a connection is dead"
+    : "an unanswered ping for this long is death";
+  return option(milliseconds({ min: 200 }), {
+    fallback: pongWaitMs,
+    meaning: `${profile}: ${meaning}`,
+  });
+}
+
+function period(profile: ProfileName): Option<number, undefined> {
+  const { prefix, pingPeriodMs, silenceFrom } = PROFILE_TIMING[profile];
+  const nested = silenceFrom === "life";
+  const bounds = [nested ? `9/10 of ${prefix}PONG_WAIT_MS` : "", "PROXY_PRESET's"];
+  const others = bounds.filter((bound) => bound !== "").join(" or ");
+  return derived(milliseconds({ max: MAX_PERIOD_MS }), {
+    shown: `${pingPeriodMs ?? bounds[0]}, or ${pingPeriodMs ? others : bounds[1]} if smaller`,
+    meaning: `${profile}: from one ping to the next` +
+      (nested ? `; < ${prefix}PONG_WAIT_MS` : ""),
+  });
+}
+
+function timeout(profile: ProfileName): Option<number, undefined> {
+  const { prefix } = PROFILE_TIMING[profile];
+  return derived(milliseconds({ max: MAX_INT - 1 }), {
+    shown: `half of ${prefix}PONG_WAIT_MS − ${prefix}PING_PERIOD_MS, from 100 to 10000`,
+    meaning: `${profile}: a ping without any sign of life for this long is missed; ` +
+      `< ${prefix}PONG_WAIT_MS`,
+  });
+}
+
+function misses(profile: ProfileName): Option<number> {
+  return option(count({ min: 1 }), {
+    fallback: PROFILE_TIMING[profile].missedHeartbeats,
+    meaning: `${profile}: so many pings missed in a row are death; see Liveness`,
+  });
+}

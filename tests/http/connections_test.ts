@@ -1,0 +1,125 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { withApi } from "../support/api.ts";
+
+const PATH = "/api/v1/connections";
+
+Deno.test("GET /api/v1/connections tells of each connection, the oldest first", () =>
+  withApi({}, async (api) => {
+    const openedMs = api.world.clock.wall();
+    const first = api.world.connect({ grant: { keyId: "k1" } });
+    first.socket.say({ type: "subscribe", channel: "a" });
+    await api.world.clock.pass(2_000);
+    const second = api.subscribe("health");
+    await api.world.clock.pass(500);
+    const { status, body } = await api.json(PATH);
+    assertEquals(status, 200);
+    assertEquals(body.total, 2);
+    assertEquals(body.connections[0], {
+      id: first.client.id,
+      profile: "json",
+      key: "k1",
+      address: "192.0.2.1",
+      openedMs,
+      seconds: 2.5,
+      idleMs: 2_500,
+      queuedMessages: 0,
+      queuedBytes: 0,
+      messagesIn: 1,
+      messagesOut: 2,
+      channelCount: 1,
+    });
+    const { id, profile, key, channelCount } = body.connections[1];
+    assertEquals([id, profile, key, channelCount], [second.client.id, "events-hub", null, 2]);
+  }));
+
+Deno.test("GET /api/v1/connections sorts by age, idle and queue, filters and limits", () =>
+  withApi({}, async (api) => {
+    const { world } = api;
+    const a = world.connect({ grant: { keyId: "k1" } });
+    await world.clock.pass(1_000);
+    const b = world.connect({ grant: { keyId: "k2" } });
+    await world.clock.pass(1_000);
+    const c = api.subscribe("pdfm", "k1");
+    a.socket.say("alive");
+    await world.clock.turnOver();
+    c.socket.stuck = true;
+    await world.hub.publish("pdfm", "x".repeat(500));
+    await world.clock.turnOver();
+    const names = new Map([a, b, c].map(({ client }, i) => [client.id, "abc"[i]]));
+    const listed = async (query: string) => {
+      const { body } = await api.json(`${PATH}?${query}`);
+      const shown = body.connections.map(({ id }: { id: string }) => names.get(id)).join("");
+      return `${shown} of ${body.total}`;
+    };
+    assertEquals(await listed(""), "abc of 3");
+    assertEquals(await listed("sort=age&limit=2"), "ab of 3");
+    assertEquals((await listed("sort=idle"))[0], "b");
+    assertEquals((await listed("sort=queue"))[0], "c");
+    assertEquals(await listed("profile=json"), "ab of 2");
+    assertEquals(await listed("key=k1"), "ac of 2");
+    assertEquals(await listed("key=k1&profile=events-hub&limit=&sort="), "c of 1");
+    assertEquals(await listed("profile=none"), " of 0");
+  }));
+
+for (
+  const [query, detail] of [
+    ["limit=0", /^limit: must be a whole number from 1 to 1000$/],
+    ["limit=1001", /1 to 1000/],
+    ["limit=1e2", /1 to 1000/],
+    ["limit=99999999999999999999999", /1 to 1000/],
+    ["limit=1&limit=2", /^limit: /],
+    ["sort=rtt", /^sort: must be \("age" \| "idle" \| "queue"/],
+    ["colour=red&sort=x", /sort: .*; colour: unknown/],
+  ] as const
+) {
+  Deno.test(`GET /api/v1/connections?${query} is refused with 400 and the reason`, () =>
+    withApi({}, async (api) => {
+      const { status, body } = await api.json(`${PATH}?${query}`);
+      assertEquals(status, 400);
+      assertMatch(body.detail, detail);
+    }));
+}
+
+Deno.test("GET /api/v1/connections/{id} names the channels, 404 without such a connection", () =>
+  withApi({}, async (api) => {
+    const { client, socket } = api.world.connect();
+    for (const channel of ["a", "b"]) socket.say({ type: "subscribe", channel });
+    const { body } = await api.json(`${PATH}/${client.id}`);
+    assertEquals([body.id, body.channels, body.channelCount], [client.id, ["a", "b"], 2]);
+    const missing = await api.json(`${PATH}/nobody`);
+    assertEquals(missing.status, 404);
+    assertStringIncludes(missing.body.detail, '"nobody"');
+  }));
+
+Deno.test("DELETE /api/v1/connections/{id} ends it for the reason admin", () =>
+  withApi({ keys: true }, async (api) => {
+    const { client, socket } = api.world.connect();
+    const path = `${PATH}/${client.id}`;
+    const call = { method: "DELETE", key: "root.s" };
+    assertEquals((await api.call(path, call)).status, 204);
+    assertEquals([socket.letGo?.how, socket.letGo?.code], ["close", 1000]);
+    await api.world.clock.turnOver();
+    assertEquals(api.world.closed("admin"), 1);
+    assertEquals((await api.json(path, call)).status, 404);
+    const told = api.world.log.find(({ message }) => message.includes("by an operator"));
+    assertEquals(told?.properties, { id: client.id, by: "root" });
+  }));
+
+Deno.test("GET /api/v1/closed tells the ends, the newest first, by reason and up to the limit", () =>
+  withApi({}, async (api) => {
+    const [a, b, c] = [api.world.connect(), api.world.connect(), api.world.connect()];
+    for (const [{ client }, reason] of [[a, "stale"], [b, "admin"], [c, "stale"]] as const) {
+      client.close(reason);
+      await api.world.clock.turnOver();
+    }
+    const ended = async (query: string) =>
+      (await api.json(`/api/v1/closed?${query}`)).body.closed.map(({ id }: { id: string }) => id);
+    assertEquals(await ended(""), [c, b, a].map(({ client }) => client.id));
+    assertEquals(await ended("reason=stale"), [c, a].map(({ client }) => client.id));
+    assertEquals(await ended("reason=stale&limit=1"), [c.client.id]);
+    const [first] = (await api.json("/api/v1/closed?reason=admin")).body.closed;
+    assertEquals([first.reason, first.cause, first.key], ["admin", "admin", null]);
+    const { status, body } = await api.json("/api/v1/closed?reason=bored");
+    assertEquals(status, 400);
+    assertStringIncludes(body.detail, '"slow_consumer"');
+  }));

@@ -1,0 +1,126 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { type Api, withApi } from "../support/api.ts";
+import type { Visitor } from "../support/world.ts";
+
+const PATH = "/api/v1/ws/unsubscribe";
+
+const followed = async (api: Api, { client }: Visitor) =>
+  await api.world.hub.ask((roster) => [...roster.channelsOf(client)]);
+
+Deno.test("POST /api/v1/ws/unsubscribe ends some subscriptions, answered 200 and nothing", () =>
+  withApi({}, async (api) => {
+    const visitor = api.subscribe("pdfm,health,stats");
+    const event_types = [" PDFM ", "health", "global", "auth", "nonsense"];
+    const body = { client_id: visitor.client.id, event_types, user_id: "ignored, as there" };
+    const response = await api.call(PATH, { body });
+    assertEquals([response.status, await response.text()], [200, ""]);
+    assertEquals(await followed(api, visitor), ["stats", "global"]);
+    await api.world.hub.publish("pdfm", 1);
+    await api.world.hub.publish("stats", 1);
+    await api.world.clock.turnOver();
+    const types = visitor.socket.messages.map(({ event_type }) => event_type);
+    assertEquals(types, ["global", "stats"]);
+  }));
+
+for (
+  const [what, event_types, message] of [
+    ["nothing it follows", ["auth", "stats"], /^not subscribed to auth, stats$/],
+    ["only global", ["global", "x"], /global/],
+    ["no valid type", ["x", ""], /no valid/],
+    ["no types", [], /no valid/],
+    ["types of a wrong sort", "pdfm", /event_types/],
+    ["types that are no texts", [1], /event_types/],
+    ["types left out", undefined, /event_types: missing/],
+  ] as const
+) {
+  Deno.test(`POST /api/v1/ws/unsubscribe with ${what} is 400 in the system's own form`, () =>
+    withApi({}, async (api) => {
+      const visitor = api.subscribe("pdfm");
+      const body = { client_id: visitor.client.id, event_types };
+      const answer = await api.json(PATH, { body });
+      assertEquals(answer.status, 400);
+      assertEquals(Object.keys(answer.body), ["message", "code"]);
+      assertEquals(answer.body.code, 400);
+      assertMatch(answer.body.message, message);
+      assertEquals(await followed(api, visitor), ["pdfm", "global"]);
+    }));
+}
+
+Deno.test("POST /api/v1/ws/unsubscribe knows the clients of its own system only", () =>
+  withApi({}, async (api) => {
+    const { client, socket } = api.world.connect();
+    socket.say({ type: "subscribe", channel: "pdfm" });
+    for (const client_id of [client.id, "nobody", ""]) {
+      const answer = await api.json(PATH, { body: { client_id, event_types: ["pdfm"] } });
+      assertEquals([answer.status, answer.body.code], [400, 400]);
+    }
+    const tooLarge = await api.json(PATH, { body: "x".repeat(2_000) });
+    assertEquals([tooLarge.status, tooLarge.body.code], [413, 413]);
+  }));
+
+Deno.test("/api/v1/ws/* shows a key its own clients and lets it touch no other", () =>
+  withApi({ keys: true }, async (api) => {
+    const mine = api.subscribe("pdfm", "news");
+    const theirs = api.subscribe("health,pdfm", "other");
+    api.subscribe("pdfm", undefined);
+    const key = "news.s";
+    const clients = await api.json("/api/v1/ws/clients", { key });
+    assertEquals(clients.body.map(({ id }: { id: string }) => id), [mine.client.id]);
+    const stats = await api.json("/api/v1/ws/stats", { key });
+    assertEquals(stats.body.total_clients, 1);
+    assertEquals(stats.body.type_stats, { pdfm: 1, global: 1 });
+    const body = { client_id: theirs.client.id, event_types: ["pdfm"] };
+    for (const other of [key, "root.s"]) {
+      const refused = await api.json(PATH, { key: other, body });
+      assertEquals([refused.status, refused.body.code], [403, 403]);
+    }
+    assertEquals(await followed(api, theirs), ["health", "pdfm", "global"]);
+    assertEquals((await api.call(PATH, { key: "other.s", body })).status, 200);
+  }));
+
+Deno.test("/api/v1/ws/* takes and refuses credentials as the system does", () =>
+  withApi({ keys: true }, async (api) => {
+    const status = async (headers: Record<string, string>) => {
+      const response = await api.call("/api/v1/ws/clients", { headers });
+      return [response.status, await response.json()];
+    };
+    const pair = { "X-Api-Key": btoa("news:s") };
+    const bearer = { Authorization: "Bearer news.s" };
+    assertEquals(await status(pair), [200, []]);
+    assertEquals(await status(bearer), [200, []]);
+    const error = "unauthorized_client";
+    const error_description = "API key must be in format base64(key:secret)";
+    assertEquals(await status({}), [401, { error, error_description }]);
+    assertEquals(await status({ "X-Api-Key": "news.s" }), [401, { error, error_description }]);
+    assertEquals((await status({ "X-Api-Key": btoa("news:x") }))[0], 401);
+    assertEquals((await status({ ...pair, ...bearer }))[0], 401);
+  }));
+
+Deno.test("GET /api/v1/ws/clients and /stats tell in the system's own words", () =>
+  withApi({}, async (api) => {
+    await api.world.clock.pass(3_723_000);
+    const { client, socket } = api.subscribe("health");
+    await api.world.clock.pass(2_000);
+    socket.say("alive");
+    await api.world.clock.pass(3_000);
+    const info = {
+      id: client.id,
+      user_id: "",
+      username: "",
+      connected_at: "2023-11-14T23:15:23.123000Z",
+      last_pong_at: "2023-11-14T23:15:25.123000Z",
+      event_subscriptions: ["health", "global"],
+      is_alive: true,
+      queue_depth: 0,
+    };
+    assertEquals((await api.json("/api/v1/ws/clients")).body, [info]);
+    assertEquals((await api.json("/api/v1/ws/stats")).body, {
+      total_clients: 1,
+      total_subscriptions: 2,
+      type_stats: { health: 1, global: 1 },
+      clients: [info],
+      messages_sent: 2, // the greeting, and that "alive" is no JSON
+      start_time: "2023-11-14T22:13:20.123000Z",
+      uptime: "1h2m8s",
+    });
+  }));

@@ -1,0 +1,150 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import fc from "fast-check";
+import { MAX_BYTES, withApi } from "../support/api.ts";
+
+const PATH = "/api/v1/publish";
+
+Deno.test("POST /api/v1/publish delivers to every follower and says how many there are", () =>
+  withApi({}, async (api) => {
+    const follower = api.world.connect();
+    const other = api.subscribe("pdfm");
+    follower.socket.say({ type: "subscribe", channel: "pdfm" });
+    for (const data of [{ n: 1 }, null, "text", [1], 0]) {
+      assertEquals(await api.json(PATH, { body: { channel: "pdfm", data } }), {
+        status: 200,
+        body: { channel: "pdfm", followers: 2 },
+      });
+    }
+    await api.world.clock.turnOver();
+    const got = follower.socket.messages.filter(({ type }) => type === "message");
+    assertEquals(got.map(({ data }) => data), [{ n: 1 }, null, "text", [1], 0]);
+    assertEquals(other.socket.messages.filter(({ message }) => message === "pdfm").length, 5);
+    const nobody = await api.json(PATH, { body: { channel: "empty", data: 1 } });
+    assertEquals(nobody.body, { channel: "empty", followers: 0 });
+  }));
+
+Deno.test("POST /api/v1/publish keeps its place among what sockets publish", () =>
+  withApi({}, async (api) => {
+    const { socket } = api.world.connect();
+    socket.say({ type: "subscribe", channel: "c" });
+    socket.say({ type: "publish", channel: "c", data: 1 });
+    const second = api.world.hub.publish("c", 2);
+    socket.say({ type: "unsubscribe", channel: "c" });
+    socket.say({ type: "subscribe", channel: "c" });
+    const third = api.world.hub.publish("c", 3);
+    await api.world.clock.turnOver();
+    assertEquals([await second, await third], [1, 1]);
+    const got = socket.messages.filter(({ type }) => type === "message");
+    assertEquals(got.map(({ data }) => data), [1, 2, 3]);
+  }));
+
+Deno.test("POST /api/v1/publish needs the right to publish on that very channel", () =>
+  withApi({ keys: true }, async (api) => {
+    const publish = (channel: string, key?: string) =>
+      api.json(PATH, { key, body: { channel, data: 1 } });
+    assertEquals((await publish("news/a", "news.s")).status, 200);
+    const { status, body } = await publish("sport", "news.s");
+    assertEquals(status, 403);
+    assertStringIncludes(body.detail, '"sport"');
+    assertEquals((await publish("news/a", "root.s")).status, 403); // admin is another right
+    assertEquals((await publish("news/a")).status, 401);
+  }));
+
+for (
+  const [what, body, status, detail] of [
+    ["no JSON", "{", 400, /no JSON/],
+    ["nothing", "", 400, /no JSON/],
+    ["a list", [], 422, /^channel: missing; data: missing$/],
+    ["null", "null", 422, /^the body: must be Object, got null$/],
+    ["nothing of what is needed", {}, 422, /^channel: missing; data: missing$/],
+    [
+      "wrong types and unknown fields",
+      { channel: 5, a: 1, b: 2 },
+      422,
+      /channel: must be string, got 5; data: missing; a: unknown; b: unknown/,
+    ],
+    ["an empty channel", { channel: "", data: 1 }, 422, /^channel: must have 1 to 256 characters$/],
+    ["a long channel", { channel: "x".repeat(257), data: 1 }, 422, /1 to 256/],
+    ["too much", { channel: "c", data: "x".repeat(MAX_BYTES) }, 413, /1000 bytes/],
+  ] as const
+) {
+  Deno.test(`POST /api/v1/publish of ${what} is refused with ${status} and every problem`, () =>
+    withApi({}, async (api) => {
+      const response = await api.call(PATH, { method: "POST", body });
+      assertEquals(response.status, status);
+      assertEquals(response.headers.get("Content-Type"), "application/problem+json");
+      const problem = await response.json();
+      assertEquals(problem.status, status);
+      assertMatch(problem.detail, detail);
+    }));
+}
+
+Deno.test("A body too large is refused though its length was not declared, one just fitting is not", () =>
+  withApi({}, async (api) => {
+    const frame = JSON.stringify({ channel: "c", data: "" }).length;
+    for (const [bytes, status] of [[MAX_BYTES, 200], [MAX_BYTES + 1, 413]] as const) {
+      const text = JSON.stringify({ channel: "c", data: "x".repeat(bytes - frame) });
+      const response = await api.app.request(PATH, {
+        method: "POST",
+        body: ReadableStream.from([...text].map((char) => new TextEncoder().encode(char))),
+      });
+      assertEquals(response.status, status);
+      await response.body?.cancel();
+    }
+  }));
+
+Deno.test("A body that is no UTF-8, or breaks off, is refused", () =>
+  withApi({}, async (api) => {
+    const whole = new TextEncoder().encode('{"channel":"c","data":1}');
+    const broken = new ReadableStream({
+      start(controller) {
+        controller.enqueue(whole);
+      },
+      pull(controller) {
+        controller.error(new Error("reset"));
+      },
+    });
+    for (const body of [new Uint8Array([0x22, 0xff, 0x22]), broken]) {
+      const response = await api.app.request(PATH, { method: "POST", body });
+      assertEquals(response.status, 400);
+      await response.body?.cancel();
+    }
+  }));
+
+Deno.test("A thousand unknown fields are not all named", () =>
+  withApi({}, async (api) => {
+    const fields = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`f${i}`, 1]));
+    const { body } = await api.json(PATH, { body: fields });
+    assertMatch(body.detail, /and 82 more$/);
+  }));
+
+Deno.test("POST /api/v1/publish on a hub that has stopped says 503 and when to come again", async () => {
+  await withApi({}, async (api) => {
+    api.world.hub.stop();
+    const response = await api.call(PATH, { body: { channel: "c", data: 1 } });
+    assertEquals([response.status, response.headers.get("Retry-After")], [503, "1"]);
+    await response.body?.cancel();
+  }).catch((error) => {
+    // the fixture cannot ask a stopped hub what is left
+    if (!String(error).includes("someone is still on the roster")) throw error;
+  });
+});
+
+Deno.test("POST /api/v1/publish survives any body", () =>
+  withApi({}, async (api) => {
+    const body = fc.oneof(
+      fc.uint8Array({ maxLength: MAX_BYTES + 100 }),
+      fc.json().map((text) => new TextEncoder().encode(text)),
+      fc.record({ channel: fc.anything(), data: fc.anything(), x: fc.anything() }, {
+        requiredKeys: [],
+      }).map((value) => new TextEncoder().encode(fc.stringify(value))),
+    );
+    await fc.assert(
+      fc.asyncProperty(body, async (bytes) => {
+        const response = await api.app.request(PATH, { method: "POST", body: new Blob([bytes]) });
+        await response.body?.cancel();
+        assertEquals([200, 400, 413, 422].includes(response.status), true, `${response.status}`);
+      }),
+      { numRuns: 500 },
+    );
+  }));
