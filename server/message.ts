@@ -7,6 +7,9 @@
 
 import type { CloseReason } from "./close_codes.ts";
 
+/** Longest name of a channel, UTF-16 units. */
+export const MAX_CHANNEL_LENGTH = 256;
+
 /** What the hub is asked to do. `ack` is the answer when it was done, ready to send. */
 export type Command =
   /**

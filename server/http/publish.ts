@@ -8,7 +8,7 @@ import { STATUS_CODE } from "@std/http/status";
 import { Hono } from "hono";
 import * as v from "valibot";
 import type { Hub } from "../hub.ts";
-import { MAX_CHANNEL_LENGTH } from "../profiles/json.ts";
+import { MAX_CHANNEL_LENGTH } from "../message.ts";
 import { anyKey, type ApiEnv, type App, type Checks } from "./caller.ts";
 import { described, json, problems, refusals } from "./description.ts";
 import { problem, restarting } from "./problems.ts";

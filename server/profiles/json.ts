@@ -6,7 +6,13 @@
  */
 
 import { STATUS_CODE } from "@std/http/status";
-import type { Denial, Inbound, Notice, Publication } from "../message.ts";
+import {
+  type Denial,
+  type Inbound,
+  MAX_CHANNEL_LENGTH,
+  type Notice,
+  type Publication,
+} from "../message.ts";
 import { type Fields, isObject, parseJson } from "../json_text.ts";
 import { problemForm } from "../problem.ts";
 import type { Timing } from "../timing.ts";
@@ -18,9 +24,6 @@ import {
   type Profile,
   type RefusalForm,
 } from "./profile.ts";
-
-/** Longest channel name, UTF-16 units. */
-export const MAX_CHANNEL_LENGTH = 256;
 
 /** Talo's heartbeat: its published browser example connects to an open hub's `/` without a ticket. */
 const TALO_HEARTBEAT = "v1.heartbeat";

@@ -9,7 +9,7 @@ import { WsClient } from "../support/ws_client.ts";
 
 const FLOODERS = 64;
 /** Of a machine so busy nothing can be said. */
-const MOST_STARVED_MS = 2_000;
+const MOST_STARVED_MS = 5_000;
 /** How long the wheel is watched after the floods. */
 const WATCHED_MS = 3_000;
 

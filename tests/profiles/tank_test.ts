@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { ALL_RIGHTS } from "../../server/guard/rights.ts";
 import type { Inbound } from "../../server/message.ts";
-import { MAX_CHANNEL_LENGTH } from "../../server/profiles/json.ts";
+import { MAX_CHANNEL_LENGTH } from "../../server/message.ts";
 import { tankProfile } from "../../server/profiles/tank.ts";
 import { parseTarget } from "../../server/routes.ts";
 import { RULES, withWorld } from "../support/world.ts";

@@ -134,9 +134,9 @@ export class ServerProcess implements AsyncDisposable {
     return descriptors(this.pid).length;
   }
 
-  /** CPU time it has used so far, ms, in steps of 10. */
+  /** CPU time its main thread, the one that runs JavaScript, has used so far, ms in steps of 10. */
   get cpuMs(): number {
-    const stat = Deno.readTextFileSync(`/proc/${this.pid}/stat`);
+    const stat = Deno.readTextFileSync(`/proc/${this.pid}/task/${this.pid}/stat`);
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return (Number(fields[11]) + Number(fields[12])) * 10; // utime, stime in ticks of 10 ms
   }
