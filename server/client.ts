@@ -13,63 +13,25 @@ import type { Grant } from "./guard/grant.ts";
 import { RateLimit } from "./guard/rate_limit.ts";
 import { perMinute, type SlidingWindow } from "./guard/sliding_window.ts";
 import type { Hub } from "./hub.ts";
+import { Alarm, type Watched } from "./alarm.ts";
+import type { ClientContext, ClientOptions } from "./client_context.ts";
 import { Ledger } from "./ledger.ts";
 import { Heartbeat } from "./liveness/heartbeat.ts";
 import type { Wheel } from "./liveness/wheel.ts";
 import type { Logger } from "./logging.ts";
 import type { Command, Notice } from "./message.ts";
-import type { Metrics, ProfileCounts } from "./metrics.ts";
+import type { ProfileCounts } from "./counts.ts";
+import type { Metrics } from "./metrics.ts";
 import type { Dialogue, Profile, Rights, UpgradeTarget } from "./profiles/profile.ts";
 import { Pulse, type Pulsed } from "./pulse.ts";
 import { type Reader, ReadPump } from "./read_pump.ts";
 import type { Figures, Member } from "./roster.ts";
 import type { FrameText, Socket, SocketEnd } from "./socket.ts";
+import { Vitals } from "./vitals.ts";
 import { type Enqueued, WritePump, type WritePumpOptions } from "./write_pump.ts";
 
-/** What all clients share. */
-export interface ClientContext extends WritePumpOptions {
-  /** Time of the machine. */
-  readonly clock: Clock;
-  /** Time without stalls, and who is due. */
-  readonly wheel: Wheel;
-  /** Who knows the others. */
-  readonly hub: Hub;
-  /** Where it is counted. */
-  readonly metrics: Metrics;
-  /** Where it is told. */
-  readonly log: Logger;
-  /** Where its end is remembered. */
-  readonly closedLog: ClosedLog;
-  /** Makes frames. */
-  readonly frameText: FrameText;
-  /** A batch must drain within so long, ms. */
-  readonly writeWaitMs: number;
-  /** The flood limit; 0 = none. */
-  readonly maxMessagesPerSecond: number;
-  /** In [0, 1). */
-  readonly random: () => number;
-  /** See `Visit`. */
-  readonly isKey: (credential: string) => boolean;
-}
-
-/** What one client is made of. */
-export interface ClientOptions {
-  /** Its end of the wire. */
-  readonly socket: Socket;
-  /** What it speaks. */
-  readonly profile: Profile;
-  /** What it asked for. */
-  readonly target: UpgradeTarget;
-  /** What it may do. */
-  readonly grant: Grant;
-  /** The peer's address; empty on a unix socket. */
-  readonly address: string;
-  /** Called once when all is over. */
-  readonly onEnd: (reason: CloseReason) => void;
-}
-
 /** See the module. */
-export class Client implements Member, Reader, Pulsed {
+export class Client implements Member, Reader, Pulsed, Watched {
   /** See `Member`. */
   readonly id: string = crypto.randomUUID();
   /** See `Member`. */
@@ -84,6 +46,8 @@ export class Client implements Member, Reader, Pulsed {
   readonly rights: Rights;
   /** See `Reader`. */
   readonly heartbeat: Heartbeat;
+  /** See `Reader`, `Pulsed` and `Watched`. */
+  readonly vitals: Vitals;
   /** See `Reader`. */
   readonly flood: RateLimit;
   /** See `Reader`. */
@@ -96,6 +60,7 @@ export class Client implements Member, Reader, Pulsed {
   readonly #writePump: WritePump;
   readonly #pulse: Pulse;
   readonly #ledger: Ledger;
+  readonly #alarm: Alarm;
   #reason: CloseReason | undefined;
 
   /** Starts both pumps and welcomes the client. */
@@ -115,6 +80,14 @@ export class Client implements Member, Reader, Pulsed {
     this.counts = metrics.of(profile.name);
     this.#ledger = new Ledger(this.counts, clock);
     this.heartbeat = new Heartbeat(this.dialogue.rules, wheel.now(), random());
+    this.#alarm = new Alarm(this, context);
+    this.vitals = new Vitals({
+      clientId: this.id,
+      nowMs: wheel.now(),
+      random: random(),
+      rules: this.dialogue.rules,
+      watcher: this.#alarm,
+    });
     this.flood = new RateLimit(maxMessagesPerSecond, clock.now());
     this.quota = perMinute(maxMessagesPerMinute);
     this.#writePump = new WritePump(socket, context);
@@ -188,11 +161,12 @@ export class Client implements Member, Reader, Pulsed {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
     const row = CLOSE_REASONS[reason];
+    this.vitals.recorder.record("closing", this.#context.wheel.now(), row.code);
     const farewell = this.dialogue.farewell?.(reason);
     const goodbye = farewell ?? { code: row.code, reason: closeText(reason, afterMs) };
     if (row.ending === "polite") {
       if (row.mayRetry) {
-        this.#notify({ kind: "reconnect", afterMs: afterMs ?? row.afterMs, reason });
+        this.notify({ kind: "reconnect", afterMs: afterMs ?? row.afterMs, reason });
       }
       if (farewell?.text !== undefined) this.say(farewell.text);
       this.#writePump.finish();
@@ -213,12 +187,14 @@ export class Client implements Member, Reader, Pulsed {
   }
 
   /** See `Reader`. */
-  ended({ byPeer }: SocketEnd): void {
-    const { hub, clock, log, closedLog } = this.#context;
+  ended({ byPeer, code }: SocketEnd): void {
+    const { wheel, hub, clock, log, closedLog } = this.#context;
     this.#reason ??= byPeer ? "client_close" : "network_error";
     const end = endOf(this, this.#reason, clock.wall());
     this.counts.messagesDropped += this.#writePump.discard();
     this.#pulse.stop();
+    this.#alarm.end();
+    this.vitals.end(wheel.now(), code);
     hub.tell({ kind: "leave", member: this });
     this.counts.closed[this.#reason]++;
     closedLog.add(end);
@@ -226,10 +202,10 @@ export class Client implements Member, Reader, Pulsed {
     this.#onEnd(this.#reason);
   }
 
-  /** @returns undefined where the system has no frame for it */
-  #notify(notice: Notice): Enqueued | undefined {
+  /** See `Watched`. */
+  notify(notice: Notice): void {
     const text = this.dialogue.notify(notice);
-    return text === undefined ? undefined : this.say(text);
+    if (text !== undefined) this.say(text);
   }
 
   /** See `Pulsed`. */

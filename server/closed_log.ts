@@ -7,6 +7,7 @@
 
 import { CLOSE_REASONS, type CloseReason } from "./close_codes.ts";
 import type { Properties } from "./logging.ts";
+import type { Vitals } from "./vitals.ts";
 import type { Member } from "./roster.ts";
 
 /** So many ends are remembered. */
@@ -38,11 +39,13 @@ export interface ClosedConnection {
   readonly messagesIn: number;
   /** Messages that were queued for it. */
   readonly messagesOut: number;
+  /** What was known of its health, its last events among it. */
+  readonly vitals: Vitals;
 }
 
 /** The record of a member that ends now. @param closedMs wall-clock ms */
 export function endOf(member: Member, reason: CloseReason, closedMs: number): ClosedConnection {
-  const { id, profile, keyId, address } = member;
+  const { id, profile, keyId, address, vitals } = member;
   const { openedMs, ageMs, idleMs, messagesIn, messagesOut } = member.figures();
   return {
     id,
@@ -57,12 +60,15 @@ export function endOf(member: Member, reason: CloseReason, closedMs: number): Cl
     silentSeconds: Math.round(idleMs) / 1_000,
     messagesIn,
     messagesOut,
+    vitals,
   };
 }
 
 /** What of it a line of the log says, which has its own time. */
-export function lineOf({ openedMs: _, closedMs: __, ...line }: ClosedConnection): Properties {
-  return line;
+export function lineOf(
+  { openedMs: _, closedMs: __, vitals, ...line }: ClosedConnection,
+): Properties {
+  return { ...line, health: vitals.status, rttMs: vitals.wire.averageMs ?? undefined };
 }
 
 /** See the module. */
@@ -75,6 +81,11 @@ export class ClosedLog {
   /** Starts empty. @param size records that are kept */
   constructor(size: number = CLOSED_LOG_SIZE) {
     this.#size = size;
+  }
+
+  /** The record of one connection, while it is remembered. */
+  find(id: string): ClosedConnection | undefined {
+    return this.#ring.find((closed) => closed.id === id);
   }
 
   /** Remembers one end. */

@@ -71,7 +71,14 @@ export type Notice =
   /** The app ping; `id` is of this connection alone, `timestamp` wall-clock ms. */
   | { readonly kind: "ping"; readonly id: string; readonly timestamp: number }
   /** Advice to come back on a new connection. */
-  | { readonly kind: "reconnect"; readonly afterMs: number; readonly reason: string };
+  | { readonly kind: "reconnect"; readonly afterMs: number; readonly reason: string }
+  /** Its health has changed; average and deviation of round trips, ms, null before any. */
+  | {
+    readonly kind: "health_status";
+    readonly status: string;
+    readonly latency: number | null;
+    readonly jitter: number;
+  };
 
 /** Something published on a channel. */
 export interface Publication {

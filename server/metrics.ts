@@ -6,37 +6,8 @@
  */
 
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import { type CloseReason, REASON_NAMES } from "./close_codes.ts";
-
-/** What is counted for each profile. */
-export interface ProfileCounts {
-  /** Connections accepted. */
-  opened: number;
-  /** Connections ended, by reason. */
-  readonly closed: Record<CloseReason, number>;
-  /** Messages from clients. */
-  messagesIn: number;
-  /** Messages queued for clients. */
-  messagesOut: number;
-  /** Messages a client did not get any more. */
-  messagesDropped: number;
-  /** Messages that made no sense. */
-  malformed: number;
-  /** Commands that the key has no right for. */
-  denied: number;
-  /** Control pings sent. */
-  controlPings: number;
-  /** App pings queued. */
-  appPings: number;
-  /** App pings that found the queue full. */
-  appPingsSkipped: number;
-  /** Control pongs received. */
-  controlPongs: number;
-  /** App pongs received. */
-  appPongs: number;
-  /** Pings without an answer in time. */
-  heartbeatsMissed: number;
-}
+import { REASON_NAMES } from "./close_codes.ts";
+import { newCounts, openNow, type ProfileCounts } from "./counts.ts";
 
 /** Figures that are read when asked for. */
 export interface Readings {
@@ -65,6 +36,12 @@ const COUNTERS: readonly [Count, string, string, Record<string, string>?][] = [
   ["appPingsSkipped", "systole_pings_skipped_total", "App pings that found the queue full"],
   ["controlPongs", "systole_pongs_received_total", "Pongs received", { kind: "control" }],
   ["appPongs", "systole_pongs_received_total", "Pongs received", { kind: "app" }],
+  ["oddPongs", "systole_pongs_odd_total", "Pongs that answer no ping of ours"],
+  [
+    "healthAlerts",
+    "systole_health_alerts_total",
+    "Connections whose health became poor or critical",
+  ],
   ["heartbeatsMissed", "systole_heartbeats_missed_total", "Pings without an answer in time"],
 ];
 
@@ -74,6 +51,8 @@ export class Metrics {
   readonly #counts = new Map<string, ProfileCounts>();
   readonly #detection: Histogram;
   readonly #lateness: Histogram;
+  readonly #roundTrips: Readonly<Record<"wire" | "app", Histogram.Internal<"kind">>>;
+  readonly #health: Gauge<"status">;
   readonly #stalls: Counter;
   readonly #stalledSeconds: Counter;
 
@@ -90,6 +69,24 @@ export class Metrics {
       name: "systole_wheel_lateness_seconds",
       help: "How late the wheel's ticks came: the lag of the event loop",
       buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
+      registers,
+    });
+    const roundTrips = new Histogram({
+      name: "systole_rtt_seconds",
+      help:
+        "Round trips of heartbeats: control pings on the wire, app pings through queue and script",
+      labelNames: ["kind"],
+      buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers,
+    });
+    this.#roundTrips = {
+      wire: roundTrips.labels({ kind: "wire" }),
+      app: roundTrips.labels({ kind: "app" }),
+    };
+    this.#health = new Gauge({
+      name: "systole_connections_by_health",
+      help: "Open connections by health",
+      labelNames: ["status"],
       registers,
     });
     this.#stalls = new Counter({
@@ -109,6 +106,17 @@ export class Metrics {
     let counts = this.#counts.get(profile);
     if (counts === undefined) this.#counts.set(profile, counts = newCounts());
     return counts;
+  }
+
+  /** A heartbeat was answered. */
+  roundTrip(kind: "wire" | "app", rttMs: number): void {
+    this.#roundTrips[kind].observe(rttMs / 1_000);
+  }
+
+  /** A connection's health has changed; undefined: it was not there, or is no more. */
+  health(previous: string | undefined, status: string | undefined): void {
+    if (previous !== undefined) this.#health.dec({ status: previous });
+    if (status !== undefined) this.#health.inc({ status });
   }
 
   /** A dead peer was found. @param silentMs from its last sign of life */
@@ -197,29 +205,4 @@ export class Metrics {
       },
     });
   }
-}
-
-function openNow({ opened, closed }: ProfileCounts): number {
-  return REASON_NAMES.reduce((open, reason) => open - closed[reason], opened);
-}
-
-function newCounts(): ProfileCounts {
-  return {
-    opened: 0,
-    closed: Object.fromEntries(REASON_NAMES.map((name) => [name, 0])) as Record<
-      CloseReason,
-      number
-    >,
-    messagesIn: 0,
-    messagesOut: 0,
-    messagesDropped: 0,
-    malformed: 0,
-    denied: 0,
-    controlPings: 0,
-    appPings: 0,
-    appPingsSkipped: 0,
-    controlPongs: 0,
-    appPongs: 0,
-    heartbeatsMissed: 0,
-  };
 }

@@ -9,14 +9,18 @@ import type { CloseReason } from "./close_codes.ts";
 import type { Clock } from "./clock.ts";
 import type { Heartbeat } from "./liveness/heartbeat.ts";
 import type { Beating, Place, Wheel } from "./liveness/wheel.ts";
-import type { Metrics, ProfileCounts } from "./metrics.ts";
+import type { ProfileCounts } from "./counts.ts";
+import type { Metrics } from "./metrics.ts";
 import type { Dialogue } from "./profiles/profile.ts";
+import type { Vitals } from "./vitals.ts";
 import type { Enqueued } from "./write_pump.ts";
 
 /** The client behind the pulse. */
 export interface Pulsed {
   /** Its id among all nodes. */
   readonly id: string;
+  /** Knows how it is. */
+  readonly vitals: Vitals;
   /** Judges its silence. */
   readonly heartbeat: Heartbeat;
   /** Words the app ping, and has a heartbeat of its own or not. */
@@ -86,8 +90,9 @@ export class Pulse implements Beating {
 
   #verdict(nowMs: number, mayConvict: boolean): CloseReason | undefined {
     const { clock, metrics, writeWaitMs } = this.#options;
-    const { heartbeat, writingSinceMs, counts } = this.#client;
+    const { heartbeat, writingSinceMs, counts, vitals } = this.#client;
     if (clock.wall() >= this.#expiresAtMs) return "token_expired";
+    if (mayConvict) vitals.look(nowMs);
     if (mayConvict && nowMs >= writingSinceMs + writeWaitMs) return "write_timeout";
     const finding = heartbeat.look(nowMs, mayConvict);
     switch (finding) {
@@ -95,27 +100,29 @@ export class Pulse implements Beating {
         return undefined;
       case "missed":
         counts.heartbeatsMissed++;
-        return this.#ping();
+        vitals.missed(nowMs);
+        return this.#ping(nowMs);
       case "ping":
-        return this.#ping();
+        return this.#ping(nowMs);
       case "stale":
       case "missed_heartbeats":
         metrics.detected(nowMs - heartbeat.lastLifeMs);
+        vitals.convicted(nowMs, nowMs - heartbeat.lastLifeMs);
         return finding;
     }
   }
 
-  #ping(): undefined {
-    const { id, dialogue } = this.#client;
-    this.#pings++;
-    this.#client.ping(nonce());
-    this.#client.counts.controlPings++;
-    const text = dialogue.notify({
-      kind: "ping",
-      id: `${id.slice(0, 8)}-${this.#pings}`,
-      timestamp: this.#options.clock.wall(),
-    });
-    if (text !== undefined) this.#sayBeat(text);
+  #ping(nowMs: number): undefined {
+    const { id, dialogue, vitals, counts } = this.#client;
+    this.#client.ping(vitals.payload());
+    vitals.pinged(nowMs);
+    counts.controlPings++;
+    const timestamp = this.#options.clock.wall();
+    const number = ++this.#pings;
+    const text = dialogue.notify({ kind: "ping", id: `${id.slice(0, 8)}-${number}`, timestamp });
+    if (text === undefined) return;
+    if (this.#sayBeat(text)) vitals.appPinged({ number, timestamp }, nowMs);
+    else vitals.appPingSkipped(nowMs);
   }
 
   #beatOfItsOwn(nowMs: number): void {
@@ -126,25 +133,23 @@ export class Pulse implements Beating {
   }
 
   /** One that finds the queue full is skipped and counted, never a reason to evict. */
-  #sayBeat(text: string): void {
-    if (this.#client.say(text) === "queued") this.#client.counts.appPings++;
+  #sayBeat(text: string): boolean {
+    const isQueued = this.#client.say(text) === "queued";
+    if (isQueued) this.#client.counts.appPings++;
     else this.#client.counts.appPingsSkipped++;
+    return isQueued;
   }
 
   /** A batch written right after this look is due after writeWait at the earliest: soon enough. */
   #dueMs(nowMs: number): number {
     const { writeWaitMs, clock } = this.#options;
-    const { heartbeat, writingSinceMs } = this.#client;
+    const { heartbeat, writingSinceMs, vitals } = this.#client;
     return Math.min(
       heartbeat.dueMs,
+      vitals.dueMs(nowMs),
       this.#beatDueMs,
       Math.min(writingSinceMs, nowMs) + writeWaitMs,
       nowMs + this.#expiresAtMs - clock.wall(),
     );
   }
-}
-
-/** A payload that no other ping has. */
-function nonce(): Uint8Array {
-  return crypto.getRandomValues(new Uint8Array(8));
 }

@@ -15,8 +15,9 @@ import type { Heartbeat } from "./liveness/heartbeat.ts";
 import type { Wheel } from "./liveness/wheel.ts";
 import type { Logger } from "./logging.ts";
 import type { Command, Inbound } from "./message.ts";
-import type { ProfileCounts } from "./metrics.ts";
+import type { ProfileCounts } from "./counts.ts";
 import type { Dialogue, Moment, Rights } from "./profiles/profile.ts";
+import type { Vitals } from "./vitals.ts";
 import type { Socket, SocketEnd, SocketEvents, SocketFault } from "./socket.ts";
 
 /** The client behind the pump. */
@@ -29,6 +30,8 @@ export interface Reader {
   readonly rights: Rights;
   /** Hears its signs of life. */
   readonly heartbeat: Heartbeat;
+  /** Learns how it is. */
+  readonly vitals: Vitals;
   /** Bounds its frames. */
   readonly flood: RateLimit;
   /** Bounds its messages in a minute, where its key says so. */
@@ -82,9 +85,11 @@ export class ReadPump implements SocketEvents {
 
   /** See `SocketEvents`. */
   message(data: Uint8Array, _isBinary: boolean): void {
-    const { heartbeat, quota, counts } = this.#reader;
-    if (!this.#admit(heartbeat.rules.framesAreLife)) return;
+    const { heartbeat, vitals, quota, counts } = this.#reader;
+    const wheelMs = this.#wheel.now();
+    if (!this.#admit(heartbeat.rules.framesAreLife, wheelMs)) return;
     this.#reader.received();
+    vitals.message(wheelMs);
     MOMENT.nowMs = this.#clock.now();
     MOMENT.wallMs = this.#clock.wall();
     const inbound = this.#decode(data);
@@ -93,11 +98,11 @@ export class ReadPump implements SocketEvents {
     }
     switch (inbound.kind) {
       case "heartbeat":
-        heartbeat.sign(this.#wheel.now());
+        heartbeat.sign(wheelMs);
         return this.#answer(inbound.text);
       case "app_pong":
         counts.appPongs++;
-        return;
+        return vitals.appPong(inbound, wheelMs);
       case "malformed":
         counts.malformed++;
         return this.#answer(inbound.text);
@@ -117,14 +122,20 @@ export class ReadPump implements SocketEvents {
 
   /** See `SocketEvents`. */
   ping(payload: Uint8Array): void {
-    if (this.#admit(this.#reader.heartbeat.rules.pingsAreLife)) this.#reader.pong(payload);
+    const { heartbeat, vitals } = this.#reader;
+    const wheelMs = this.#wheel.now();
+    if (!this.#admit(heartbeat.rules.pingsAreLife, wheelMs)) return;
+    vitals.peerPing(wheelMs);
+    this.#reader.pong(payload);
   }
 
   /** See `SocketEvents`. */
-  pong(_payload: Uint8Array): void {
-    const { dialogue, heartbeat, counts } = this.#reader;
-    if (!this.#admit(heartbeat.rules.pongsAreLife)) return;
+  pong(payload: Uint8Array): void {
+    const { dialogue, heartbeat, vitals, counts } = this.#reader;
+    const wheelMs = this.#wheel.now();
+    if (!this.#admit(heartbeat.rules.pongsAreLife, wheelMs)) return;
     counts.controlPongs++;
+    vitals.pong(payload, wheelMs);
     dialogue.pong?.();
   }
 
@@ -138,9 +149,9 @@ export class ReadPump implements SocketEvents {
     this.#reader.ended(end);
   }
 
-  #admit(isLife: boolean): boolean {
+  #admit(isLife: boolean, wheelMs: number): boolean {
     if (this.#offended || this.#reader.closing) return false;
-    if (isLife) this.#reader.heartbeat.sign(this.#wheel.now());
+    if (isLife) this.#reader.heartbeat.sign(wheelMs);
     // The machine's time, not the wheel's: what piled up during a stall was not sent in one moment.
     if (this.#reader.flood.take(this.#clock.now())) return true;
     this.#reader.close("rate_limited");
@@ -182,9 +193,11 @@ export class ReadPump implements SocketEvents {
     this.#paused = true;
     this.#socket.pause();
     this.#reader.heartbeat.suspend();
+    this.#reader.vitals.suspend(this.#wheel.now());
     await this.#reader.room();
     this.#paused = false;
     this.#reader.heartbeat.resume(this.#wheel.now());
+    this.#reader.vitals.resume(this.#wheel.now());
     if (!this.#reader.closing) this.#socket.resume();
   }
 }

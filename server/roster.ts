@@ -6,6 +6,7 @@
  */
 
 import type { CloseReason } from "./close_codes.ts";
+import type { Vitals } from "./vitals.ts";
 import type { Dialogue, Profile } from "./profiles/profile.ts";
 
 /** How a connection is doing: a snapshot, for people. */
@@ -36,6 +37,8 @@ export interface Member {
   readonly profile: Profile;
   /** Its side of the talk. */
   readonly dialogue: Dialogue;
+  /** What is known of its health. */
+  readonly vitals: Vitals;
   /** Bytes that wait for it. */
   readonly pendingBytes: number;
   /** How it is doing now. */

@@ -8,7 +8,7 @@ import { getRequestListener } from "@hono/node-server";
 import type { Socket as NetSocket } from "node:net";
 import type { Broker } from "./brokers/broker.ts";
 import { MemoryBroker } from "./brokers/memory.ts";
-import type { ClientContext } from "./client.ts";
+import type { ClientContext } from "./client_context.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { ClosedLog } from "./closed_log.ts";
 import type { Config } from "./config.ts";

@@ -80,7 +80,8 @@ function wait(profile: ProfileName): Option<number> {
   const meaning = silenceFrom === "life"
     ? "without a sign of life for this long a connection is dead"
     : "an unanswered ping for this long is death";
-  return option(milliseconds({ min: 200 }), {
+  // A default period is at least 200 ms shorter, and never below two ticks: see timing.ts.
+  return option(milliseconds({ min: silenceFrom === "life" ? 400 : 200 }), {
     fallback: pongWaitMs,
     meaning: `${profile}: ${meaning}`,
   });

@@ -8,7 +8,8 @@
 import { STATUS_CODE, STATUS_TEXT } from "@std/http/status";
 import type { IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
-import { Client, type ClientContext } from "./client.ts";
+import { Client } from "./client.ts";
+import type { ClientContext } from "./client_context.ts";
 import type { CloseReason } from "./close_codes.ts";
 import type { Admission, Entrant } from "./guard/admission.ts";
 import type { TrustedProxies } from "./guard/client_address.ts";

@@ -1,7 +1,16 @@
 import { assertEquals } from "@std/assert";
 import { type ClosedConnection, ClosedLog } from "../server/closed_log.ts";
 import type { CloseReason } from "../server/close_codes.ts";
-import { withWorld } from "./support/world.ts";
+import { Vitals } from "../server/vitals.ts";
+import { RULES, withWorld } from "./support/world.ts";
+
+const VITALS = new Vitals({
+  clientId: "00000000",
+  nowMs: 0,
+  random: 0,
+  rules: RULES,
+  watcher: { measured() {}, oddPong() {}, healthChanged() {} },
+});
 
 const end = (id: number, reason: CloseReason = "stale"): ClosedConnection => ({
   id: `${id}`,
@@ -16,6 +25,7 @@ const end = (id: number, reason: CloseReason = "stale"): ClosedConnection => ({
   silentSeconds: 0,
   messagesIn: 0,
   messagesOut: 0,
+  vitals: VITALS,
 });
 
 const ids = (closed: readonly ClosedConnection[]) => closed.map(({ id }) => Number(id));
@@ -69,6 +79,7 @@ Deno.test("Client enters its end into the closed log, with what it said and got"
       silentSeconds: 0.5,
       messagesIn: 2,
       messagesOut: 3, // welcome, pong, error
+      vitals: client.vitals,
     }]);
   }));
 

@@ -35,7 +35,8 @@ Deno.test("chooseTiming() lets a default give way to what is given", () => {
   // given -> [period, wait, timeout]
   const rows: [Partial<Timing>, number[]][] = [
     [{ pongWaitMs: 2_000 }, [1_800, 2_000, 100]],
-    [{ pongWaitMs: 200 }, [180, 200, 100]],
+    [{ pongWaitMs: 1_000 }, [800, 1_000, 100]],
+    [{ pongWaitMs: 400 }, [200, 400, 100]],
     [{ pongWaitMs: 600_000 }, [540_000, 600_000, 10_000]],
     [{ pingPeriodMs: 30_000 }, [30_000, 60_000, 10_000]],
     [{ pingPeriodMs: 54_000 }, [54_000, 60_000, 3_000]],

@@ -8,12 +8,13 @@ import { STATUS_CODE } from "@std/http/status";
 import { Hono } from "hono";
 import * as v from "valibot";
 import { REASON_NAMES } from "../close_codes.ts";
-import { CLOSED_LOG_SIZE, type ClosedLog } from "../closed_log.ts";
+import { CLOSED_LOG_SIZE, type ClosedConnection, type ClosedLog } from "../closed_log.ts";
 import type { Hub } from "../hub.ts";
 import type { Logger } from "../logging.ts";
 import type { Member, Roster } from "../roster.ts";
 import { adminKey, type ApiEnv, type App, type Checks } from "./caller.ts";
 import { BAD_QUERY, described, empty, json, problems, refusals } from "./description.ts";
+import { HEALTH_FIELDS, healthOf, SEVERITY, TIMELINE_FIELDS, timelineOf } from "./health.ts";
 import { problem, restarting } from "./problems.ts";
 import { DEFAULT_LIMIT, limitUpTo, query } from "./reading.ts";
 
@@ -25,6 +26,9 @@ const ORDERS = {
   age: (member: Member) => member.figures().ageMs,
   idle: (member: Member) => member.figures().idleMs,
   queue: (member: Member) => member.pendingBytes,
+  rtt: ({ vitals }: Member) => vitals.wire.averageMs ?? vitals.app.averageMs ?? -1,
+  jitter: ({ vitals }: Member) => vitals.wire.jitterMs ?? vitals.app.jitterMs ?? -1,
+  health: ({ vitals }: Member) => SEVERITY.indexOf(vitals.status),
 };
 
 const Common = {
@@ -36,6 +40,7 @@ const Common = {
   seconds: v.pipe(v.number(), v.description("how long it is or was open")),
   messagesIn: v.number(),
   messagesOut: v.number(),
+  ...HEALTH_FIELDS,
 };
 
 const Connection = v.pipe(
@@ -58,21 +63,26 @@ const Connections = v.pipe(
 );
 
 const Inspected = v.pipe(
-  v.object({ ...Connection.entries, channels: v.array(v.string()) }),
+  v.object({ ...Connection.entries, ...TIMELINE_FIELDS, channels: v.array(v.string()) }),
   v.metadata({ ref: "InspectedConnection" }),
 );
 
+const ClosedEntry = v.object({
+  ...Common,
+  reason: v.picklist(REASON_NAMES),
+  cause: v.string(),
+  closedMs: v.pipe(v.number(), v.description("wall-clock ms")),
+  silentSeconds: v.pipe(v.number(), v.description("from its last sign of life to its end")),
+});
+
 const Closed = v.pipe(
-  v.object({
-    closed: v.array(v.object({
-      ...Common,
-      reason: v.picklist(REASON_NAMES),
-      cause: v.string(),
-      closedMs: v.pipe(v.number(), v.description("wall-clock ms")),
-      silentSeconds: v.pipe(v.number(), v.description("from its last sign of life to its end")),
-    })),
-  }),
+  v.object({ closed: v.array(ClosedEntry) }),
   v.metadata({ ref: "Closed" }),
+);
+
+const InspectedEnd = v.pipe(
+  v.object({ ...ClosedEntry.entries, ...TIMELINE_FIELDS }),
+  v.metadata({ ref: "InspectedEnd" }),
 );
 
 const Which = v.objectWithRest({
@@ -134,25 +144,32 @@ function addList(app: App, { gate, hub }: ConnectionsOptions): void {
   });
 }
 
-function addInspect(app: App, { gate, hub }: ConnectionsOptions): void {
+function addInspect(app: App, { gate, hub, closedLog }: ConnectionsOptions): void {
   const description = described({
-    summary: "One connection and the channels it follows",
+    summary: "One connection, open or among the last that ended, and what happened to it last",
     tag: "operation",
     answers: {
-      200: json("As it is now", Inspected),
-      ...problems({ 404: "not connected" }),
+      200: json("As it is now, or was at its end", v.union([Inspected, InspectedEnd])),
+      ...problems({ 404: "not known" }),
       ...refusals("no admin"),
     },
   });
   app.get(`${PATH}/:id`, description, adminKey(gate), async (context) => {
     const id = context.req.param("id");
-    const answer = await hub.ask((roster): v.InferOutput<typeof Inspected> | Response => {
+    const answer = await hub.ask((roster): v.InferOutput<typeof Inspected> | undefined => {
       const member = memberOf(roster, id);
-      if (member === undefined) return unknown(id);
-      return { ...shown(member, roster), channels: [...roster.channelsOf(member)] };
+      if (member === undefined) return undefined;
+      const channels = [...roster.channelsOf(member)];
+      return { ...shown(member, roster), ...timelineOf(member.vitals), channels };
     });
-    if (answer === undefined) return restarting();
-    return answer instanceof Response ? answer : context.json(answer);
+    if (answer !== undefined) return context.json(answer);
+    const end = closedLog.find(id);
+    if (end === undefined) return unknown(id);
+    const inspected: v.InferOutput<typeof InspectedEnd> = {
+      ...shownEnd(end),
+      ...timelineOf(end.vitals),
+    };
+    return context.json(inspected);
   });
 }
 
@@ -188,7 +205,7 @@ function addClosed(app: App, { gate, closedLog }: ConnectionsOptions): void {
   });
   app.get("/api/v1/closed", description, adminKey(gate), query(WhichClosed), (context) => {
     const { limit = DEFAULT_LIMIT, reason } = context.req.valid("query");
-    const closed = closedLog.latest(limit, reason).map((end) => ({ ...end, key: end.key ?? null }));
+    const closed = closedLog.latest(limit, reason).map(shownEnd);
     return context.json({ closed } satisfies v.InferOutput<typeof Closed>);
   });
 }
@@ -210,7 +227,12 @@ function shown(member: Member, roster: Roster): v.InferOutput<typeof Connection>
     idleMs: Math.round(idleMs),
     queuedBytes: member.pendingBytes,
     channelCount: roster.channelsOf(member).size,
+    ...healthOf(member.vitals),
   };
+}
+
+function shownEnd({ vitals, key, ...end }: ClosedConnection) {
+  return { ...end, key: key ?? null, ...healthOf(vitals) };
 }
 
 function memberOf(roster: Roster, id: string): Member | undefined {

@@ -27,6 +27,11 @@ Deno.test("GET /api/v1/connections tells of each connection, the oldest first", 
       messagesIn: 1,
       messagesOut: 2,
       channelCount: 1,
+      health: "unknown",
+      life: "alive",
+      rttMs: null,
+      jitterMs: null,
+      queueDelayMs: null,
     });
     const { id, profile, key, channelCount } = body.connections[1];
     assertEquals([id, profile, key, channelCount], [second.client.id, "events-hub", null, 2]);
@@ -68,7 +73,7 @@ for (
     ["limit=1e2", /1 to 1000/],
     ["limit=99999999999999999999999", /1 to 1000/],
     ["limit=1&limit=2", /^limit: /],
-    ["sort=rtt", /^sort: must be \("age" \| "idle" \| "queue"/],
+    ["sort=colour", /^sort: must be \("age" \| "idle" \| "queue" \| "rtt"/],
     ["colour=red&sort=x", /sort: .*; colour: unknown/],
   ] as const
 ) {

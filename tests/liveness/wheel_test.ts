@@ -150,3 +150,24 @@ Deno.test("Wheel holds 10 000 members at the same time and calls each once a per
   assertEquals(beats, 40_000);
   wheel.stop();
 });
+
+Deno.test("Wheel ticks where its slots end, even if it starts between two: nobody waits for both", async () => {
+  for (const startMs of [0, 7, 24, 49]) {
+    const clock = new VirtualClock();
+    await clock.pass(startMs);
+    const wheel = new Wheel(clock, { tick() {}, stall() {} });
+    wheel.start();
+    const members = Array.from({ length: 100 }, (_, i) => {
+      const due = startMs + 1_000 + i * 13;
+      const member = new Recorder();
+      wheel.enter(member, due);
+      return { due, member };
+    });
+    await clock.pass(3_000);
+    for (const { due, member } of members) {
+      const lateMs = member.beats[0].nowMs - due;
+      assert(lateMs >= 0 && lateMs <= 52, `started at ${startMs}: ${lateMs} ms late`);
+    }
+    wheel.stop();
+  }
+});

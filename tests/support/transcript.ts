@@ -56,6 +56,7 @@ const FORMS: Readonly<Record<string, string>> = {
   "<hex64>": "[0-9a-f]{64}",
   "<rfc3339>": String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z`,
   "<ms>": String.raw`\d+`,
+  "<number>": String.raw`\d+(?:\.\d+)?`,
   "<text>": '[^"]*',
 };
 

@@ -7,7 +7,8 @@
 
 import { assertEquals } from "@std/assert";
 import { MemoryBroker } from "../../server/brokers/memory.ts";
-import { Client, type ClientContext } from "../../server/client.ts";
+import { Client } from "../../server/client.ts";
+import type { ClientContext } from "../../server/client_context.ts";
 import { ClosedLog } from "../../server/closed_log.ts";
 import { Flusher } from "../../server/flusher.ts";
 import { type Grant, OPEN_GRANT } from "../../server/guard/grant.ts";

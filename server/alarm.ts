@@ -1,0 +1,115 @@
+/**
+ * What follows from a connection's health: it is told, the operator is, and it is looked at more
+ * often or advised to come back (the flow of actions of the health monitor).
+ *
+ * @module
+ */
+
+import { CLOSE_REASONS } from "./close_codes.ts";
+import type { Heartbeat } from "./liveness/heartbeat.ts";
+import type { HealthStatus } from "./liveness/health.ts";
+import type { Wheel } from "./liveness/wheel.ts";
+import type { Logger } from "./logging.ts";
+import type { Notice } from "./message.ts";
+import type { ProfileCounts } from "./counts.ts";
+import type { Metrics } from "./metrics.ts";
+import type { RttKind, Vitals, VitalsWatcher } from "./vitals.ts";
+
+/** The client behind the alarm. */
+export interface Watched {
+  /** Names it in the log. */
+  readonly id: string;
+  /** Pings twice as often while it is not well. */
+  readonly heartbeat: Heartbeat;
+  /** Knows the figures. */
+  readonly vitals: Vitals;
+  /** Counts alerts. */
+  readonly counts: ProfileCounts;
+  /** Whether it has been let go. */
+  readonly closing: boolean;
+  /** Tells it, where its system has a frame for that. */
+  notify(notice: Notice): void;
+}
+
+/** What all alarms share. */
+export interface AlarmOptions {
+  /** Time without stalls. */
+  readonly wheel: Wheel;
+  /** Learns round trips and statuses. */
+  readonly metrics: Metrics;
+  /** Where it is told. */
+  readonly log: Logger;
+}
+
+/** Advice for a poor connection is that of one that is cut for slowness. */
+const ADVICE_AFTER_MS = CLOSE_REASONS.slow_consumer.afterMs;
+
+/** See the module. */
+export class Alarm implements VitalsWatcher {
+  readonly #client: Watched;
+  readonly #options: AlarmOptions;
+
+  /** Listens to the client's vitals. */
+  constructor(client: Watched, options: AlarmOptions) {
+    this.#client = client;
+    this.#options = options;
+    options.metrics.health(undefined, "unknown");
+  }
+
+  /** See `VitalsWatcher`. */
+  measured(kind: RttKind, rttMs: number): void {
+    this.#options.metrics.roundTrip(kind, rttMs);
+  }
+
+  /** See `VitalsWatcher`. */
+  oddPong(): void {
+    this.#client.counts.oddPongs++;
+  }
+
+  /** See `VitalsWatcher`. */
+  healthChanged(status: HealthStatus, previous: HealthStatus): void {
+    const { wheel, metrics } = this.#options;
+    metrics.health(previous, status);
+    if (this.#client.closing) return;
+    const { wire, app } = this.#client.vitals;
+    const from = wire.averageMs === null ? app : wire;
+    const [latency, jitter] = [rounded(from.averageMs), rounded(from.deviationMs) ?? 0];
+    this.#client.notify({ kind: "health_status", status, latency, jitter });
+    if (status === "healthy") this.#client.heartbeat.hurry(false, wheel.now());
+    this.#act({ status, previous, latency, jitter });
+  }
+
+  /** It has gone. */
+  end(): void {
+    this.#options.metrics.health(this.#client.vitals.status, undefined);
+  }
+
+  #act(
+    change: {
+      status: HealthStatus;
+      previous: HealthStatus;
+      latency: number | null;
+      jitter: number;
+    },
+  ): void {
+    const { log } = this.#options;
+    const { id, counts } = this.#client;
+    switch (change.status) {
+      case "degraded":
+        return log.warning("connection degraded: pinged twice as often", { id, ...change });
+      case "poor":
+      case "critical":
+        counts.healthAlerts++;
+        log.error("connection in trouble: advised to come back", { id, ...change });
+        this.#client.notify({
+          kind: "reconnect",
+          afterMs: ADVICE_AFTER_MS,
+          reason: change.status,
+        });
+    }
+  }
+}
+
+function rounded(ms: number | null): number | null {
+  return ms === null ? null : Math.round(ms * 100) / 100;
+}

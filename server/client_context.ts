@@ -1,0 +1,59 @@
+/**
+ * What a client is made of, and what all clients share.
+ *
+ * @module
+ */
+
+import type { Clock } from "./clock.ts";
+import type { CloseReason } from "./close_codes.ts";
+import type { ClosedLog } from "./closed_log.ts";
+import type { Grant } from "./guard/grant.ts";
+import type { Hub } from "./hub.ts";
+import type { Wheel } from "./liveness/wheel.ts";
+import type { Logger } from "./logging.ts";
+import type { Metrics } from "./metrics.ts";
+import type { Profile, UpgradeTarget } from "./profiles/profile.ts";
+import type { FrameText, Socket } from "./socket.ts";
+import type { WritePumpOptions } from "./write_pump.ts";
+
+/** What all clients share. */
+export interface ClientContext extends WritePumpOptions {
+  /** Time of the machine. */
+  readonly clock: Clock;
+  /** Time without stalls, and who is due. */
+  readonly wheel: Wheel;
+  /** Who knows the others. */
+  readonly hub: Hub;
+  /** Where it is counted. */
+  readonly metrics: Metrics;
+  /** Where it is told. */
+  readonly log: Logger;
+  /** Where its end is remembered. */
+  readonly closedLog: ClosedLog;
+  /** Makes frames. */
+  readonly frameText: FrameText;
+  /** A batch must drain within so long, ms. */
+  readonly writeWaitMs: number;
+  /** The flood limit; 0 = none. */
+  readonly maxMessagesPerSecond: number;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** See `Visit`. */
+  readonly isKey: (credential: string) => boolean;
+}
+
+/** What one client is made of. */
+export interface ClientOptions {
+  /** Its end of the wire. */
+  readonly socket: Socket;
+  /** What it speaks. */
+  readonly profile: Profile;
+  /** What it asked for. */
+  readonly target: UpgradeTarget;
+  /** What it may do. */
+  readonly grant: Grant;
+  /** The peer's address; empty on a unix socket. */
+  readonly address: string;
+  /** Called once when all is over. */
+  readonly onEnd: (reason: CloseReason) => void;
+}

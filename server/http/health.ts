@@ -1,0 +1,86 @@
+/**
+ * How the API shows a connection's health, and what happened to it last.
+ *
+ * @module
+ */
+
+import * as v from "valibot";
+import type { HealthStatus } from "../liveness/health.ts";
+import type { RttEstimator } from "../liveness/rtt.ts";
+import type { Vitals } from "../vitals.ts";
+
+const Ms = v.nullable(v.number());
+
+const RoundTrips = v.object({
+  lastMs: Ms,
+  minMs: Ms,
+  averageMs: v.pipe(Ms, v.description("of the last 10")),
+  deviationMs: v.pipe(v.number(), v.description("population standard deviation of the last 10")),
+  smoothedMs: v.pipe(Ms, v.description("SRTT, RFC 6298")),
+  varianceMs: v.pipe(Ms, v.description("RTTVAR, RFC 6298")),
+  jitterMs: v.pipe(Ms, v.description("interarrival jitter, RFC 3550")),
+  lossRatio: v.pipe(Ms, v.description("pings without an answer, of all that are decided")),
+});
+
+/** What lists show. */
+export const HEALTH_FIELDS = {
+  health: v.pipe(v.string(), v.description("by the average round trip; or timeout, dead, unknown")),
+  life: v.pipe(v.string(), v.description("alive, frozen, stripped, silent or dead")),
+  rttMs: v.pipe(Ms, v.description("average of the last 10 control pings")),
+  jitterMs: v.pipe(Ms, v.description("of control pings, RFC 3550")),
+  queueDelayMs: v.pipe(Ms, v.description("app round trip less that on the wire")),
+};
+
+/** What an inspection shows on top. */
+export const TIMELINE_FIELDS = {
+  wire: RoundTrips,
+  app: RoundTrips,
+  events: v.pipe(
+    v.array(v.object({ kind: v.string(), atMs: v.number(), value: v.optional(v.number()) })),
+    v.description("the last 64 liveness events, the oldest first; ms since it was accepted"),
+  ),
+};
+
+/** The worst last. */
+export const SEVERITY: readonly HealthStatus[] = [
+  "unknown",
+  "healthy",
+  "degraded",
+  "poor",
+  "critical",
+  "timeout",
+  "dead",
+];
+
+/** See `HEALTH_FIELDS`. */
+export function healthOf(vitals: Vitals) {
+  return {
+    health: vitals.status,
+    life: vitals.life,
+    rttMs: rounded(vitals.wire.averageMs),
+    jitterMs: rounded(vitals.wire.jitterMs),
+    queueDelayMs: rounded(vitals.queueDelayMs),
+  };
+}
+
+/** See `TIMELINE_FIELDS`. */
+export function timelineOf({ wire, app, recorder }: Vitals) {
+  return { wire: roundTripsOf(wire), app: roundTripsOf(app), events: recorder.events() };
+}
+
+function roundTripsOf(estimator: RttEstimator): v.InferOutput<typeof RoundTrips> {
+  return {
+    lastMs: rounded(estimator.lastMs),
+    minMs: rounded(estimator.minMs),
+    averageMs: rounded(estimator.averageMs),
+    deviationMs: rounded(estimator.deviationMs) ?? 0,
+    smoothedMs: rounded(estimator.smoothedMs),
+    varianceMs: rounded(estimator.varianceMs),
+    jitterMs: rounded(estimator.jitterMs),
+    lossRatio: estimator.lossRatio,
+  };
+}
+
+function rounded(ms: number | null): number | null {
+  return ms === null ? null : Math.round(ms * 100) / 100;
+}

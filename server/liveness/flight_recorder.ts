@@ -1,0 +1,201 @@
+/**
+ * What happened to one connection last: a ring of its liveness events, for whoever asks why it
+ * dropped. Pure; time is an argument. Grows with the first events, then stays: a record allocates
+ * nothing. Owns the kinds of events; knows nobody who records them.
+ *
+ * @module
+ */
+
+/** A kind of liveness event. What its value means stands beside it; the others have none. */
+export type FlightEventKind =
+  /** Accepted. */
+  | "opened"
+  /** We wrote a control ping. */
+  | "ping"
+  /** It was answered. Value: wire RTT, ms. */
+  | "pong"
+  /** A pong that answers no ping of ours, or one that is answered already. Value: how many in a row. */
+  | "odd_pong"
+  /** We queued an app ping. */
+  | "app_ping"
+  /** One was not queued since the queue was full. Value: messages in the queue. */
+  | "app_ping_skipped"
+  /** An app ping was answered. Value: app RTT, ms. */
+  | "app_pong"
+  /** A ping was missed. Value: how many in a row. */
+  | "missed"
+  /** The health status changed to unknown: it starts afresh. */
+  | "status_unknown"
+  /** The health status changed to healthy. Value of this and the next three: average RTT, ms. */
+  | "status_healthy"
+  /** The health status changed to degraded. */
+  | "status_degraded"
+  /** The health status changed to poor. */
+  | "status_poor"
+  /** The health status changed to critical. */
+  | "status_critical"
+  /** The health status changed to timeout. Value: heartbeat timeouts in a row. */
+  | "status_timeout"
+  /** The health status changed to dead. */
+  | "status_dead"
+  /** Transport and application live again. */
+  | "life_alive"
+  /** Only its transport lives. */
+  | "life_frozen"
+  /** Only its application lives: control frames are swallowed. */
+  | "life_stripped"
+  /** Nothing came after a ping. */
+  | "life_silent"
+  /** Convicted. Value: silence, ms. */
+  | "life_dead"
+  /** The server itself stalled. Value: for how long, ms. */
+  | "stall"
+  /** We stopped reading: the hub's mailbox was full. */
+  | "paused"
+  /** We read again. Value: how long we did not, ms. */
+  | "resumed"
+  /** A batch was slow to drain, but did. Value: how long it took, ms. */
+  | "write_drained"
+  /** A batch did not drain in time. Value: how long we waited, ms. */
+  | "write_stuck"
+  /** The send queue was full. Value: messages in it. */
+  | "queue_full"
+  /** Advised to come back on a new connection. Value: after how long, ms. */
+  | "advised"
+  /** We let it go. Value: the close code. */
+  | "closing"
+  /** Its socket has gone. Value: the peer's close code, 1006 without one (RFC 6455 7.1.5). */
+  | "ended";
+
+/** One event, as people are shown it. */
+export interface FlightEvent {
+  /** What happened. */
+  readonly kind: FlightEventKind;
+  /** When, ms since the connection's birth. */
+  readonly atMs: number;
+  /** See its kind; undefined where there is none. */
+  readonly value: number | undefined;
+}
+
+/** So many events are kept. */
+export const FLIGHT_RECORDER_SIZE = 64;
+
+/** A quiet connection has no more in its first minutes. */
+const FIRST_SIZE = 8;
+
+/** An event's place in memory: kind, time in two parts, value; unaligned, which a DataView allows. */
+const BYTES = 10;
+/** The time's lower 32 bits; the upper 8 make it last 34 years instead of 49 days. */
+const AT_LOW = 1;
+const AT_HIGH = 5;
+const VALUE = 6;
+const LOW_RANGE = 2 ** 32;
+
+/** The number by which each kind is kept; a record, so that the compiler misses none. */
+const CODES: Readonly<Record<FlightEventKind, number>> = {
+  opened: 0,
+  ping: 1,
+  pong: 2,
+  odd_pong: 3,
+  app_ping: 4,
+  app_ping_skipped: 5,
+  app_pong: 6,
+  missed: 7,
+  status_unknown: 8,
+  status_healthy: 9,
+  status_degraded: 10,
+  status_poor: 11,
+  status_critical: 12,
+  status_timeout: 13,
+  status_dead: 14,
+  life_alive: 15,
+  life_frozen: 16,
+  life_stripped: 17,
+  life_silent: 18,
+  life_dead: 19,
+  stall: 20,
+  paused: 21,
+  resumed: 22,
+  write_drained: 23,
+  write_stuck: 24,
+  queue_full: 25,
+  advised: 26,
+  closing: 27,
+  ended: 28,
+};
+
+/** Every kind, at the place of its number. */
+export const FLIGHT_EVENT_KINDS = Object.keys(CODES) as readonly FlightEventKind[];
+
+/** See the module. */
+export class FlightRecorder {
+  readonly #bornMs: number;
+  #ring = new DataView(new ArrayBuffer(FIRST_SIZE * BYTES));
+  /** Where the next event goes, in bytes: on the oldest one, once the ring is full. */
+  #next = 0;
+  #length = 0;
+
+  /** Starts empty. @param bornMs the connection's birth, on the clock of all its events */
+  constructor(bornMs: number) {
+    this.#bornMs = bornMs;
+  }
+
+  /**
+   * Remembers one event. Odd pongs in a row are one event, or a flood of them would wash out all
+   * that came before.
+   *
+   * @param kind what happened
+   * @param nowMs on the clock of the birth
+   * @param value see the kind; ignored for an odd pong
+   */
+  record(kind: FlightEventKind, nowMs: number, value: number = NaN): void {
+    const code = CODES[kind];
+    if (kind !== "odd_pong") return this.#append(code, nowMs, value);
+    const latest = (this.#next || this.#ring.byteLength) - BYTES;
+    if (this.#length > 0 && this.#ring.getUint8(latest) === code) {
+      return this.#write(latest, nowMs, this.#ring.getFloat32(latest + VALUE) + 1);
+    }
+    this.#append(code, nowMs, 1);
+  }
+
+  /** The oldest first. Allocates: for people, not for the server's own use. */
+  events(): FlightEvent[] {
+    const { byteLength } = this.#ring;
+    const oldest = this.#next - this.#length * BYTES + byteLength;
+    return Array.from({ length: this.#length }, (_, index) => {
+      const at = (oldest + index * BYTES) % byteLength;
+      const value = this.#ring.getFloat32(at + VALUE);
+      return {
+        kind: FLIGHT_EVENT_KINDS[this.#ring.getUint8(at)],
+        atMs: this.#ring.getUint8(at + AT_HIGH) * LOW_RANGE + this.#ring.getUint32(at + AT_LOW),
+        value: Number.isNaN(value) ? undefined : value,
+      };
+    });
+  }
+
+  #append(code: number, nowMs: number, value: number): void {
+    if (this.#length * BYTES === this.#ring.byteLength && this.#length < FLIGHT_RECORDER_SIZE) {
+      this.#grow();
+    }
+    this.#ring.setUint8(this.#next, code);
+    this.#write(this.#next, nowMs, value);
+    this.#next = (this.#next + BYTES) % this.#ring.byteLength;
+    if (this.#length < FLIGHT_RECORDER_SIZE) this.#length++;
+  }
+
+  #write(at: number, nowMs: number, value: number): void {
+    const ageMs = Math.max(0, Math.round(nowMs - this.#bornMs));
+    this.#ring.setUint32(at + AT_LOW, ageMs); // takes the lower 32 bits
+    this.#ring.setUint8(at + AT_HIGH, Math.floor(ageMs / LOW_RANGE));
+    this.#ring.setFloat32(at + VALUE, value);
+  }
+
+  /** Called only when full, and before the ring has ever wrapped: its events are in order. */
+  #grow(): void {
+    const { buffer, byteLength } = this.#ring;
+    const larger = new Uint8Array(2 * byteLength);
+    larger.set(new Uint8Array(buffer));
+    this.#ring = new DataView(larger.buffer);
+    this.#next = byteLength;
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * The two kinds of life of one connection, told apart. A browser answers control pings while its
+ * script hangs (RFC 6455 5.5.2: the pong is the protocol stack's, not the application's); a proxy
+ * may swallow control frames while the script answers app pings. So transport and application have
+ * clocks of their own.
+ *
+ * Pure: time comes in as an argument, always the wheel's (ms, without the server's own stalls).
+ * Reports only; who is convicted is the heartbeat's business. Numbers only: nothing is allocated
+ * after birth.
+ *
+ * @module
+ */
+
+/** How a connection lives. */
+export type LifeState =
+  /** As it should, as far as is known. */
+  | "alive"
+  /**
+   * Its transport answers, its application does not, although it used to: a hanging script. Never
+   * said of a client that has not answered an app ping yet, such as a plain WebSocket library.
+   */
+  | "frozen"
+  /** Its application speaks, control pings stay unanswered: something swallows control frames. */
+  | "stripped"
+  /** Nothing at all came within the heartbeat timeout after a ping. */
+  | "silent"
+  /** Convicted; final. */
+  | "dead";
+
+/**
+ * So many control pings in a row that ran out of time while the application spoke make a connection
+ * stripped. One alone may have met a stack that was busy; PROTOCOLS' health monitor, too, calls
+ * three of a kind the end of doubt.
+ */
+export const STRIPPED_AFTER = 3;
+
+/** See the module. */
+export class Life {
+  readonly #timeoutMs: number;
+  #transportMs: number;
+  #applicationMs: number;
+  /** The first ping of either kind since anything came; Infinity when none waits. */
+  #pingedMs = Infinity;
+  /** The first control ping since a control pong or since one was counted as unanswered. */
+  #controlPingedMs = Infinity;
+  /** The first app ping since the application spoke. */
+  #appPingedMs = Infinity;
+  /** Control pings in a row that ran out of time while the application spoke. */
+  #unanswered = 0;
+  #answersAppPings = false;
+  #suspended = false;
+  #state: LifeState = "alive";
+
+  /**
+   * Starts alive.
+   *
+   * @param nowMs the connection's birth
+   * @param heartbeatTimeoutMs how long an answer to a ping may take: the heartbeat's own
+   */
+  constructor(nowMs: number, heartbeatTimeoutMs: number) {
+    this.#timeoutMs = heartbeatTimeoutMs;
+    this.#transportMs = nowMs;
+    this.#applicationMs = nowMs;
+  }
+
+  /** When the peer's transport last showed life, which whatever arrives does. */
+  get transportMs(): number {
+    return this.#transportMs;
+  }
+
+  /** When the peer's application last showed life: an app pong or a message. */
+  get applicationMs(): number {
+    return this.#applicationMs;
+  }
+
+  /** What the last look found. */
+  get state(): LifeState {
+    return this.#state;
+  }
+
+  /** Whether a control ping without a pong tells anything: not where control frames are stripped. */
+  get countsControlPings(): boolean {
+    return this.#unanswered < STRIPPED_AFTER;
+  }
+
+  /**
+   * Bytes came that say nothing about the application: a control ping of the peer, a pong that
+   * matches none of our pings, a part of a frame. On the frame path, as are the next three: moves
+   * numbers, nothing else.
+   */
+  transport(nowMs: number): void {
+    this.#transportMs = nowMs;
+    this.#pingedMs = Infinity;
+  }
+
+  /** A message came, whatever it holds: its script runs. */
+  application(nowMs: number): void {
+    this.transport(nowMs);
+    this.#applicationMs = nowMs;
+    this.#appPingedMs = Infinity;
+  }
+
+  /** One of our app pings was answered. */
+  appPong(nowMs: number): void {
+    this.#answersAppPings = true;
+    this.application(nowMs);
+  }
+
+  /** One of our control pings was answered, however late: control frames do pass. */
+  controlPong(nowMs: number): void {
+    this.transport(nowMs);
+    this.#controlPingedMs = Infinity;
+    this.#unanswered = 0;
+  }
+
+  /** We wrote a control ping. */
+  controlPinged(nowMs: number): void {
+    if (this.#pingedMs === Infinity) this.#pingedMs = nowMs;
+    if (this.#controlPingedMs === Infinity) this.#controlPingedMs = nowMs;
+    // A connection whose pings come faster than they time out is judged by the oldest of them.
+    if (nowMs - this.#controlPingedMs < this.#timeoutMs) return;
+    this.#settleControlPing();
+    this.#controlPingedMs = nowMs;
+  }
+
+  /** We wrote an app ping: not one that was skipped because the queue was full. */
+  appPinged(nowMs: number): void {
+    if (this.#pingedMs === Infinity) this.#pingedMs = nowMs;
+    if (this.#appPingedMs === Infinity) this.#appPingedMs = nowMs;
+  }
+
+  /** We stopped reading: nothing that is missing proves anything until `resume()`. */
+  suspend(): void {
+    this.#suspended = true;
+  }
+
+  /** We read again: what was asked before is forgotten, what was learnt is not. */
+  resume(): void {
+    this.#suspended = false;
+    this.#pingedMs = Infinity;
+    this.#controlPingedMs = Infinity;
+    this.#appPingedMs = Infinity;
+  }
+
+  /** The heartbeat has convicted it. */
+  convict(): void {
+    this.#state = "dead";
+  }
+
+  /**
+   * Looks how it lives. Not to be called while the server recovers from a stall of its own: answers
+   * may lie unread.
+   */
+  look(nowMs: number): LifeState {
+    if (this.#suspended || this.#state === "dead") return this.#state;
+    if (nowMs - this.#controlPingedMs >= this.#timeoutMs) {
+      this.#settleControlPing();
+      this.#controlPingedMs = Infinity;
+    }
+    this.#state = this.#judge(nowMs);
+    return this.#state;
+  }
+
+  /** When time alone may change the state next; Infinity when only the peer or a ping can. */
+  dueMs(nowMs: number): number {
+    if (this.#suspended || this.#state === "dead") return Infinity;
+    return Math.min(
+      this.#timeoutAfter(this.#pingedMs, nowMs),
+      this.#timeoutAfter(this.#controlPingedMs, nowMs),
+      this.#timeoutAfter(this.#appPingedMs, nowMs),
+    );
+  }
+
+  #judge(nowMs: number): LifeState {
+    if (nowMs - this.#pingedMs >= this.#timeoutMs) return "silent";
+    if (!this.countsControlPings) return "stripped";
+    // It is not silent, so something came since the app ping, and that was no application.
+    const isOverdue = nowMs - this.#appPingedMs >= this.#timeoutMs;
+    return isOverdue && this.#answersAppPings ? "frozen" : "alive";
+  }
+
+  /**
+   * A control ping ran out of time. In utter silence that says nothing about control frames. On a
+   * short way the application may answer within the same ms.
+   */
+  #settleControlPing(): void {
+    if (this.#applicationMs >= this.#controlPingedMs) this.#unanswered++;
+  }
+
+  #timeoutAfter(pingedMs: number, nowMs: number): number {
+    const dueMs = pingedMs + this.#timeoutMs;
+    return dueMs > nowMs ? dueMs : Infinity;
+  }
+}

@@ -1,0 +1,141 @@
+import { assert, assertEquals } from "@std/assert";
+import type { FakeSocket } from "./support/fake_socket.ts";
+import { RULES, type Visitor, withWorld, type World } from "./support/world.ts";
+
+/** A minute between pings, so that delays of a second fit in. */
+const CALM = { ...RULES, pingPeriodMs: 20_000, pongWaitMs: 60_000, heartbeatTimeoutMs: 10_000 };
+
+const told = ({ socket }: { socket: FakeSocket }, type: string) =>
+  socket.messages.filter((message) => message.type === type);
+
+/** Waits for the next ping and answers it so late. */
+async function answerAfter(world: World, { socket }: Visitor, rttMs: number): Promise<void> {
+  const before = socket.pings.length;
+  while (socket.pings.length === before) await world.clock.pass(50);
+  await world.clock.pass(rttMs);
+  socket.answer();
+  await world.clock.turnOver();
+}
+
+Deno.test("A change of health is told to the client, with average and deviation", () =>
+  withWorld({ rules: CALM }, async (world) => {
+    const visitor = world.connect();
+    await answerAfter(world, visitor, 40);
+    await answerAfter(world, visitor, 60);
+    assertEquals(told(visitor, "health_status"), [
+      { type: "health_status", status: "healthy", latency: 40, jitter: 0 },
+    ]);
+    const { averageMs, deviationMs } = visitor.client.vitals.wire; // 40 and 60 to 110
+    assert(averageMs !== null && averageMs >= 50 && averageMs <= 75, `${averageMs}`);
+    assertEquals(deviationMs, averageMs - 40);
+  }));
+
+Deno.test("A degraded connection is pinged twice as often until it is healthy again", () =>
+  withWorld({ rules: CALM }, async (world) => {
+    const visitor = world.connect();
+    await answerAfter(world, visitor, 300);
+    assertEquals(visitor.client.vitals.status, "degraded");
+    assert(world.log.some(({ level, message }) => level === "warning" && /degraded/.test(message)));
+    const slow = visitor.socket.pings.length;
+    for (let i = 0; i < 4; i++) await answerAfter(world, visitor, 10);
+    await world.clock.pass(0);
+    assertEquals(visitor.socket.pings.length - slow, 4);
+    for (let i = 0; i < 8; i++) await answerAfter(world, visitor, 10); // the window forgets
+    assertEquals(visitor.client.vitals.status, "healthy");
+    const healthy = visitor.socket.pings.length;
+    for (let second = 0; second < 60; second++) {
+      await world.clock.pass(1_000);
+      visitor.socket.answer();
+    }
+    assertEquals(visitor.socket.pings.length - healthy, 3);
+    assertEquals(told(visitor, "health_status").map(({ status }) => status), [
+      "degraded",
+      "healthy",
+    ]);
+  }));
+
+for (const [rttMs, status] of [[700, "poor"], [1_500, "critical"]] as const) {
+  Deno.test(`A ${status} connection is advised to come back, and counted as an alert`, () =>
+    withWorld({ rules: CALM }, async (world) => {
+      const visitor = world.connect();
+      await answerAfter(world, visitor, rttMs);
+      assertEquals(told(visitor, "reconnect"), [
+        { type: "reconnect", afterMs: 1_000, reason: status },
+      ]);
+      assertEquals(world.metrics.of("json").healthAlerts, 1);
+      assertEquals(visitor.socket.letGo, undefined);
+    }));
+}
+
+Deno.test("Missed heartbeats are a timeout, an answer ends it, and death is final and told once", () =>
+  withWorld({ rules: CALM }, async (world) => {
+    const visitor = world.connect();
+    await answerAfter(world, visitor, 20);
+    await world.clock.pass(31_000); // pinged, unanswered for 10 s
+    assertEquals(visitor.client.vitals.status, "timeout");
+    visitor.socket.answer(); // the ping that followed the miss, a second late: 20 and 1000 ms
+    assertEquals(visitor.client.vitals.status, "poor");
+    await world.clock.pass(120_000);
+    assertEquals(visitor.client.vitals.status, "dead");
+    assertEquals(visitor.socket.letGo, { how: "terminate" });
+    const kinds = visitor.client.vitals.recorder.events().map(({ kind }) => kind);
+    assertEquals(kinds.filter((kind) => kind === "status_dead").length, 1);
+    assertEquals(kinds.slice(-2), ["closing", "ended"]);
+  }));
+
+Deno.test("A pong that answers none of our pings changes nothing and is counted", () => {
+  let seed = 1;
+  const random = () => (seed = seed * 16_807 % 2_147_483_647) / 2_147_483_647;
+  return withWorld({ rules: CALM, random }, async (world) => {
+    const [a, b] = [world.connect(), world.connect()];
+    await world.clock.pass(20_100);
+    a.socket.peerPong(new Uint8Array(8)); // wrong
+    a.socket.peerPong(b.socket.pings[0]); // foreign
+    a.socket.peerPong(new Uint8Array()); // unsolicited
+    assertEquals(a.client.vitals.wire.samples, 0);
+    a.socket.answer();
+    a.socket.answer(); // doubled
+    assertEquals(a.client.vitals.wire.samples, 1);
+    a.socket.say({ type: "pong", id: `${b.client.id.slice(0, 8)}-1` }); // another's
+    assertEquals(a.client.vitals.app.samples, 0);
+    assertEquals(world.metrics.of("json").oddPongs, 5);
+  });
+});
+
+Deno.test("A client whose script freezes is told apart from one whose control frames are stripped", () =>
+  withWorld({ rules: CALM }, async (world) => {
+    const [frozen, stripped] = [world.connect(), world.connect()];
+    const appPong = ({ socket }: Visitor) => {
+      const ping = told({ socket }, "ping").at(-1);
+      socket.say({ type: "pong", id: ping.id });
+    };
+    for (let i = 0; i < 6; i++) {
+      await world.clock.pass(i === 0 ? 20_100 : 20_000);
+      frozen.socket.answer();
+      if (i === 0) appPong(frozen); // its script answered once, then hangs
+      appPong(stripped);
+    }
+    await world.clock.pass(11_000);
+    frozen.socket.peerPing();
+    await world.clock.pass(100);
+    assertEquals([frozen.client.vitals.life, stripped.client.vitals.life], ["frozen", "stripped"]);
+    assertEquals([frozen.socket.letGo, stripped.socket.letGo], [undefined, undefined]);
+  }));
+
+Deno.test("The health of all connections is counted, and nobody is left when they have gone", async () => {
+  const statuses = async (world: World) =>
+    (await world.metrics.text()).split("\n")
+      .filter((line) => line.startsWith("systole_connections_by_health{"));
+  await withWorld({ rules: CALM }, async (world) => {
+    const [a, b] = [world.connect(), world.connect()];
+    await answerAfter(world, a, 20);
+    assertEquals(await statuses(world), [
+      'systole_connections_by_health{status="unknown"} 1',
+      'systole_connections_by_health{status="healthy"} 1',
+    ]);
+    a.socket.leave();
+    b.socket.leave();
+    await world.clock.turnOver();
+    for (const line of await statuses(world)) assert(line.endsWith(" 0"), line);
+  });
+});
