@@ -7,28 +7,22 @@
  */
 
 import { CLOSE_REASONS, type CloseReason, closeText } from "./close_codes.ts";
-import type { Clock } from "./clock.ts";
-import { type ClosedLog, endOf, lineOf } from "./closed_log.ts";
-import type { Grant } from "./guard/grant.ts";
+import { endOf, lineOf } from "./closed_log.ts";
 import { RateLimit } from "./guard/rate_limit.ts";
 import { perMinute, type SlidingWindow } from "./guard/sliding_window.ts";
-import type { Hub } from "./hub.ts";
 import { Alarm, type Watched } from "./alarm.ts";
 import type { ClientContext, ClientOptions } from "./client_context.ts";
 import { Ledger } from "./ledger.ts";
 import { Heartbeat } from "./liveness/heartbeat.ts";
-import type { Wheel } from "./liveness/wheel.ts";
-import type { Logger } from "./logging.ts";
 import type { Command, Notice } from "./message.ts";
 import type { ProfileCounts } from "./counts.ts";
-import type { Metrics } from "./metrics.ts";
-import type { Dialogue, Profile, Rights, UpgradeTarget } from "./profiles/profile.ts";
+import type { Dialogue, Profile, Rights } from "./profiles/profile.ts";
 import { Pulse, type Pulsed } from "./pulse.ts";
 import { type Reader, ReadPump } from "./read_pump.ts";
 import type { Figures, Member } from "./roster.ts";
-import type { FrameText, Socket, SocketEnd } from "./socket.ts";
+import type { Socket, SocketEnd } from "./socket.ts";
 import { Vitals } from "./vitals.ts";
-import { type Enqueued, WritePump, type WritePumpOptions } from "./write_pump.ts";
+import { type Enqueued, WritePump } from "./write_pump.ts";
 
 /** See the module. */
 export class Client implements Member, Reader, Pulsed, Watched {

@@ -96,7 +96,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const loopbackHostOnly = gate.open && !exposed && address.kind === "tcp";
   const acceptor = new WsAcceptor({ maxMessageBytes, closeWaitMs });
   const door = { routes, gate, proxies, allowedOrigins, loopbackHostOnly };
-  const upgrader = new Upgrader({ ...door, acceptor, suspensions, admission, context });
+  const entry = { acceptor, suspensions, admission, context, closeWaitMs };
+  const upgrader = new Upgrader({ ...door, ...entry });
   const app = httpRoutes({
     ...context,
     ...guard,

@@ -38,6 +38,8 @@ export interface UpgraderOptions {
   readonly admission: Admission;
   /** What the new clients share. */
   readonly context: ClientContext;
+  /** How long a peer that was refused may stay, ms. */
+  readonly closeWaitMs: number;
   /** See `originAllowed`. */
   readonly allowedOrigins: readonly string[];
   /** Whether the Host header must be loopback. */
@@ -78,10 +80,10 @@ export class Upgrader {
     const target = parseTarget(request.url);
     const profile = target && routes.profileOf(target);
     if (target === undefined || profile === undefined) {
-      return answer(raw, problemForm(STATUS_CODE.NotFound, "no WebSocket is here; use /ws"));
+      return this.#answer(raw, problemForm(STATUS_CODE.NotFound, "no WebSocket is here; use /ws"));
     }
     const refused = this.#refusal(request);
-    if (refused !== undefined) return answer(raw, refused);
+    if (refused !== undefined) return this.#answer(raw, refused);
     const source = credentialSource(request);
     const forwarded = source.header("x-forwarded-for");
     const address = proxies.clientAddress(raw.remoteAddress ?? "", forwarded);
@@ -107,12 +109,12 @@ export class Upgrader {
   #admit(arrival: Arrival, grant: Grant): void {
     const { acceptor, admission, context } = this.#options;
     const { request, raw, head, target, profile, address } = arrival;
-    if (this.#draining) return answer(raw, unavailable("the server is restarting"));
+    if (this.#draining) return this.#answer(raw, unavailable("the server is restarting"));
     const refusal = admission.enter({ address, grant, nowMs: context.clock.now() });
     if (refusal === "too many for this key") {
       return this.#refuse(arrival, { kind: "too_many_for_key", detail: refusal });
     }
-    if (refusal !== undefined) return answer(raw, unavailable(refusal));
+    if (refusal !== undefined) return this.#answer(raw, unavailable(refusal));
     const onEnd = (reason?: CloseReason) => this.#left({ address, grant }, reason);
     let accepted = false;
     acceptor.accept(request, raw, head, (socket) => {
@@ -135,12 +137,26 @@ export class Upgrader {
   #refuse({ request, raw, head, profile }: Arrival, refusal: DoorRefusal): void {
     const { acceptor, context } = this.#options;
     const form = profile.refuse(refusal);
-    if (form.kind === "http") return answer(raw, form);
+    if (form.kind === "http") return this.#answer(raw, form);
     acceptor.accept(request, raw, head, (socket) => {
       socket.attach({ message() {}, ping() {}, pong() {}, fault() {}, closed() {} });
       for (const text of form.texts) socket.write(context.frameText(text), () => {});
       socket.abort(form.code, form.reason);
     });
+  }
+
+  /** Answers instead of upgrading, and ends TCP, also for a peer that stays or goes on talking. */
+  #answer(raw: NetSocket, { status, headers, body }: HttpForm): void {
+    const lines = [
+      `HTTP/1.1 ${status} ${STATUS_TEXT[status]}`,
+      "Connection: close",
+      ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+      `Content-Length: ${new TextEncoder().encode(body).length}`,
+    ];
+    raw.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
+    raw.resume(); // what it still says is for nobody, but behind it stands the end of TCP
+    const { closeWaitMs, context } = this.#options;
+    raw.once("close", context.clock.after(closeWaitMs, () => raw.destroy()));
   }
 }
 
@@ -155,15 +171,4 @@ function credentialSource({ headers }: IncomingMessage) {
 
 function unavailable(detail: string): HttpForm {
   return problemForm(STATUS_CODE.ServiceUnavailable, detail, { "Retry-After": "1" });
-}
-
-/** Answers instead of upgrading, and ends TCP. */
-function answer(raw: NetSocket, { status, headers, body }: HttpForm): void {
-  const lines = [
-    `HTTP/1.1 ${status} ${STATUS_TEXT[status]}`,
-    "Connection: close",
-    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
-    `Content-Length: ${new TextEncoder().encode(body).length}`,
-  ];
-  raw.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
 }

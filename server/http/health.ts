@@ -5,6 +5,7 @@
  */
 
 import * as v from "valibot";
+import type { FlightEvent } from "../liveness/flight_recorder.ts";
 import type { HealthStatus } from "../liveness/health.ts";
 import type { RttEstimator } from "../liveness/rtt.ts";
 import type { Vitals } from "../vitals.ts";
@@ -53,7 +54,51 @@ export const SEVERITY: readonly HealthStatus[] = [
 ];
 
 /** See `HEALTH_FIELDS`. */
-export function healthOf(vitals: Vitals) {
+export interface HealthShown {
+  /** The status. */
+  health: string;
+  /** How it lives. */
+  life: string;
+  /** Average on the wire. */
+  rttMs: number | null;
+  /** Of the wire. */
+  jitterMs: number | null;
+  /** Of queue and script. */
+  queueDelayMs: number | null;
+}
+
+/** One kind of round trip, as it is shown. */
+export interface RoundTripsShown {
+  /** The newest. */
+  lastMs: number | null;
+  /** The shortest. */
+  minMs: number | null;
+  /** Of the last 10. */
+  averageMs: number | null;
+  /** Of the last 10. */
+  deviationMs: number;
+  /** SRTT. */
+  smoothedMs: number | null;
+  /** RTTVAR. */
+  varianceMs: number | null;
+  /** Interarrival jitter. */
+  jitterMs: number | null;
+  /** Pings without an answer. */
+  lossRatio: number | null;
+}
+
+/** See `TIMELINE_FIELDS`. */
+export interface TimelineShown {
+  /** Control pings. */
+  wire: RoundTripsShown;
+  /** App pings. */
+  app: RoundTripsShown;
+  /** The last events. */
+  events: FlightEvent[];
+}
+
+/** See `HEALTH_FIELDS`. */
+export function healthOf(vitals: Vitals): HealthShown {
   return {
     health: vitals.status,
     life: vitals.life,
@@ -64,11 +109,11 @@ export function healthOf(vitals: Vitals) {
 }
 
 /** See `TIMELINE_FIELDS`. */
-export function timelineOf({ wire, app, recorder }: Vitals) {
+export function timelineOf({ wire, app, recorder }: Vitals): TimelineShown {
   return { wire: roundTripsOf(wire), app: roundTripsOf(app), events: recorder.events() };
 }
 
-function roundTripsOf(estimator: RttEstimator): v.InferOutput<typeof RoundTrips> {
+function roundTripsOf(estimator: RttEstimator): RoundTripsShown {
   return {
     lastMs: rounded(estimator.lastMs),
     minMs: rounded(estimator.minMs),
