@@ -6,6 +6,7 @@
  * @module
  */
 
+import { causeOf } from "./causes.ts";
 import { CLOSE_REASONS, type CloseReason, closeText } from "./close_codes.ts";
 import { endOf, lineOf } from "./closed_log.ts";
 import { RateLimit } from "./guard/rate_limit.ts";
@@ -182,18 +183,35 @@ export class Client implements Member, Reader, Pulsed, Watched {
 
   /** See `Reader`. */
   ended({ byPeer, code }: SocketEnd): void {
-    const { wheel, hub, clock, log, closedLog } = this.#context;
-    this.#reason ??= byPeer ? "client_close" : "network_error";
-    const end = endOf(this, this.#reason, clock.wall());
+    const { wheel, hub, clock, log, closedLog, metrics } = this.#context;
+    const reason = this.#reason ??= byPeer ? "client_close" : "network_error";
+    const cause = this.#causeOf(reason);
+    const end = endOf(this, { reason, cause, closedMs: clock.wall() });
+    metrics.death(cause);
     this.counts.messagesDropped += this.#writePump.discard();
     this.#pulse.stop();
     this.#alarm.end();
     this.vitals.end(wheel.now(), code);
     hub.tell({ kind: "leave", member: this });
-    this.counts.closed[this.#reason]++;
+    this.counts.closed[reason]++;
     closedLog.add(end);
     log.info("connection closed", lineOf(end));
-    this.#onEnd(this.#reason);
+    this.#onEnd(reason);
+  }
+
+  #causeOf(reason: CloseReason): string {
+    const { wheel, clock, pathLimits, log } = this.#context;
+    const { wasFrozen, lastHeardOrPingedMs } = this.vitals;
+    const found = reason === "network_error"
+      ? pathLimits.ended({
+        address: this.address,
+        idleMs: wheel.now() - Math.max(lastHeardOrPingedMs, this.#writePump.lastWriteMs),
+        nowMs: clock.wall(),
+      })
+      : undefined;
+    if (found?.isNews) log.warning("idle connections are cut on the way", { ...found.limit });
+    const { sinceStallMs } = wheel;
+    return causeOf({ reason, sinceStallMs, wasFrozen, wasCut: found !== undefined });
   }
 
   /** See `Watched`. */

@@ -12,6 +12,7 @@ import type { Hub } from "./hub.ts";
 import type { Wheel } from "./liveness/wheel.ts";
 import type { Logger } from "./logging.ts";
 import type { Metrics } from "./metrics.ts";
+import type { PathLimits } from "./path_limits.ts";
 import type { Profile, UpgradeTarget } from "./profiles/profile.ts";
 import type { FrameText, Socket } from "./socket.ts";
 import type { WritePumpOptions } from "./write_pump.ts";
@@ -28,6 +29,8 @@ export interface ClientContext extends WritePumpOptions {
   readonly metrics: Metrics;
   /** Where it is told. */
   readonly log: Logger;
+  /** Learns from ends whether something on the way cuts idle connections. */
+  readonly pathLimits: PathLimits;
   /** Where its end is remembered. */
   readonly closedLog: ClosedLog;
   /** Makes frames. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { CLOSE_REASONS, type CloseReason } from "./close_codes.ts";
+import type { CloseReason } from "./close_codes.ts";
 import type { Properties } from "./logging.ts";
 import type { Vitals } from "./vitals.ts";
 import type { Member } from "./roster.ts";
@@ -43,8 +43,11 @@ export interface ClosedConnection {
   readonly vitals: Vitals;
 }
 
-/** The record of a member that ends now. @param closedMs wall-clock ms */
-export function endOf(member: Member, reason: CloseReason, closedMs: number): ClosedConnection {
+/** The record of a member that ends now. */
+export function endOf(
+  member: Member,
+  { reason, cause, closedMs }: Pick<ClosedConnection, "reason" | "cause" | "closedMs">,
+): ClosedConnection {
   const { id, profile, keyId, address, vitals } = member;
   const { openedMs, ageMs, idleMs, messagesIn, messagesOut } = member.figures();
   return {
@@ -53,7 +56,7 @@ export function endOf(member: Member, reason: CloseReason, closedMs: number): Cl
     key: keyId,
     address,
     reason,
-    cause: CLOSE_REASONS[reason].cause,
+    cause,
     openedMs,
     closedMs,
     seconds: Math.round(ageMs) / 1_000,

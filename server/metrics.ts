@@ -17,6 +17,8 @@ export interface Readings {
   readonly queuedBytes: () => number;
   /** Channels that somebody follows. */
   readonly channels: () => number;
+  /** Idle timeouts known on the way to clients. */
+  readonly pathLimits: () => number;
 }
 
 type Count = { [K in keyof ProfileCounts]: ProfileCounts[K] extends number ? K : never }[
@@ -53,6 +55,7 @@ export class Metrics {
   readonly #lateness: Histogram;
   readonly #roundTrips: Readonly<Record<"wire" | "app", Histogram.Internal<"kind">>>;
   readonly #health: Gauge<"status">;
+  readonly #deaths: Counter<"cause">;
   readonly #stalls: Counter;
   readonly #stalledSeconds: Counter;
 
@@ -89,6 +92,12 @@ export class Metrics {
       labelNames: ["status"],
       registers,
     });
+    this.#deaths = new Counter({
+      name: "systole_deaths_total",
+      help: "Connections ended, by what was behind it",
+      labelNames: ["cause"],
+      registers,
+    });
     this.#stalls = new Counter({
       name: "systole_stalls_total",
       help: "Times the server itself stood still; nobody is judged for them",
@@ -119,6 +128,11 @@ export class Metrics {
     if (status !== undefined) this.#health.inc({ status });
   }
 
+  /** A connection has ended. @param cause of a bounded set */
+  death(cause: string): void {
+    this.#deaths.inc({ cause });
+  }
+
   /** A dead peer was found. @param silentMs from its last sign of life */
   detected(silentMs: number): void {
     this.#detection.observe(silentMs / 1_000);
@@ -139,6 +153,11 @@ export class Metrics {
   read(readings: Readings): void {
     this.#gauge("systole_mailbox_letters", "Letters in the hub's mailbox", readings.mailboxLetters);
     this.#gauge("systole_send_queue_bytes", "Bytes in all send queues", readings.queuedBytes);
+    this.#gauge(
+      "systole_path_limits",
+      "Networks whose idle connections are cut",
+      readings.pathLimits,
+    );
     this.#gauge("systole_channels", "Channels that somebody follows", readings.channels);
   }
 

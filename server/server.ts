@@ -25,6 +25,7 @@ import { formatAddress, listen, makeHttpServer, reachableByOthers } from "./list
 import { Wheel } from "./liveness/wheel.ts";
 import type { Logger } from "./logging.ts";
 import { Metrics } from "./metrics.ts";
+import { PathLimits } from "./path_limits.ts";
 import { eventsHubProfile } from "./profiles/events_hub.ts";
 import { infowayProfile } from "./profiles/infoway.ts";
 import { jsonProfile } from "./profiles/json.ts";
@@ -69,9 +70,19 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const metrics = new Metrics();
   const broker = new MemoryBroker();
   const closedLog = new ClosedLog();
+  const pathLimits = new PathLimits();
   const guard = await openGuard({ config, credentials, clock, log });
   const { gate, suspensions, proxies } = guard;
-  const context = buildContext({ config, log, clock, metrics, broker, closedLog, gate });
+  const context = buildContext({
+    config,
+    log,
+    clock,
+    metrics,
+    broker,
+    closedLog,
+    pathLimits,
+    gate,
+  });
   const { wheel, hub } = context;
   suspensions.onSuspended = (keyId) => expel(keyId, hub, log);
   const profiles = profilesOf(config);
@@ -168,13 +179,16 @@ function expel(keyId: string, hub: Hub, log: Logger): void {
 
 /** The rooms of a frame's way, joined. */
 function buildContext(
-  { config, log, clock, metrics, broker, closedLog, gate }: Omit<ServerOptions, "files"> & {
-    readonly gate: Gate;
-    readonly closedLog: ClosedLog;
-    readonly clock: Clock;
-    readonly metrics: Metrics;
-    readonly broker: Broker;
-  },
+  { config, log, clock, metrics, broker, closedLog, pathLimits, gate }:
+    & Omit<ServerOptions, "files">
+    & {
+      readonly pathLimits: PathLimits;
+      readonly gate: Gate;
+      readonly closedLog: ClosedLog;
+      readonly clock: Clock;
+      readonly metrics: Metrics;
+      readonly broker: Broker;
+    },
 ): ClientContext {
   const { limits } = config;
   const budget = new QueueBudget(limits.queueBudgetBytes);
@@ -200,6 +214,7 @@ function buildContext(
     mailboxLetters: () => hub.backlog,
     queuedBytes: () => budget.usedBytes,
     channels: () => hub.channelCount,
+    pathLimits: () => pathLimits.size,
   });
   return {
     clock,
@@ -208,6 +223,7 @@ function buildContext(
     metrics,
     log,
     closedLog,
+    pathLimits,
     frameText,
     budget,
     flusher: new Flusher(clock),

@@ -57,6 +57,8 @@ export class Vitals {
   readonly #patienceMs: number;
   #watcher: VitalsWatcher;
   #lifeSeen: LifeState = "alive";
+  #wasFrozen = false;
+  #pingedMs = -Infinity;
 
   /** Starts unknown and alive. */
   constructor({ clientId, nowMs, random, rules, watcher }: VitalsOptions) {
@@ -85,6 +87,16 @@ export class Vitals {
     return app === null || wire === null ? null : Math.max(0, app - wire);
   }
 
+  /** Whether its transport still lived when it was convicted: it answered within a period. */
+  get wasFrozen(): boolean {
+    return this.#wasFrozen;
+  }
+
+  /** When a sign of its transport came, or a ping of ours went, last. */
+  get lastHeardOrPingedMs(): number {
+    return Math.max(this.#life.transportMs, this.#pingedMs);
+  }
+
   /** The payload of the next control ping. */
   payload(): Uint8Array {
     return this.#pings.payload();
@@ -96,6 +108,7 @@ export class Vitals {
     this.#lost(this.app, this.#pings.expireApp(nowMs - this.#patienceMs));
     this.#lost(this.wire, this.#pings.sent(nowMs));
     this.#life.controlPinged(nowMs);
+    this.#pingedMs = nowMs;
     this.recorder.record("ping", nowMs);
   }
 
@@ -160,6 +173,7 @@ export class Vitals {
 
   /** The heartbeat has convicted it. @param silentMs since its last sign of life */
   convicted(nowMs: number, silentMs: number): void {
+    this.#wasFrozen = nowMs - this.#life.transportMs < this.#patienceMs;
     this.#life.convict();
     this.#lifeSeen = "dead";
     this.recorder.record("life_dead", nowMs, silentMs);

@@ -46,6 +46,7 @@ export class WritePump implements Flushable {
   #inFlightBytes = 0;
   #startedMs = Infinity;
   #startedTick = 0;
+  #lastWriteMs = -Infinity;
   #marked = false;
 
   /** Starts with an empty queue. */
@@ -68,6 +69,11 @@ export class WritePump implements Flushable {
   /** When the batch in flight was written, time on the wheel; Infinity when there is none. */
   get writingSinceMs(): number {
     return this.#startedMs;
+  }
+
+  /** When a batch was last written, time on the wheel. */
+  get lastWriteMs(): number {
+    return this.#lastWriteMs;
   }
 
   /** Queues a frame for the end of the turn. */
@@ -128,7 +134,7 @@ export class WritePump implements Flushable {
     const batch = flusher.join(frames);
     this.#queuedBytes -= batch.length;
     this.#inFlightBytes += batch.length;
-    this.#startedMs = wheel.nextTickMs;
+    this.#startedMs = this.#lastWriteMs = wheel.now();
     this.#startedTick = wheel.ticks;
     this.#socket.write(batch, this.#drained);
   }

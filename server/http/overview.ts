@@ -11,6 +11,7 @@ import type { Clock } from "../clock.ts";
 import type { Hub } from "../hub.ts";
 import type { ProfileCounts } from "../counts.ts";
 import type { Metrics } from "../metrics.ts";
+import type { PathLimits } from "../path_limits.ts";
 import type { Roster } from "../roster.ts";
 import { adminKey, type ApiEnv, type App, type Checks } from "./caller.ts";
 import { BAD_QUERY, described, json, refusals } from "./description.ts";
@@ -57,6 +58,10 @@ const Stats = v.pipe(
     mailboxLetters: v.pipe(v.number(), v.description("that wait for the hub")),
     totals: v.pipe(Totals, v.description("since the start")),
     profiles: v.record(v.string(), Totals),
+    pathLimits: v.pipe(
+      v.array(v.object({ network: v.string(), count: v.number(), text: v.string() })),
+      v.description("idle timeouts on the way to clients, and what would hold"),
+    ),
   }),
   v.metadata({ ref: "Stats" }),
 );
@@ -81,6 +86,8 @@ export interface OverviewOptions {
   readonly metrics: Metrics;
   /** The names of the profiles that are counted. */
   readonly profileNames: readonly string[];
+  /** Knows what cuts idle connections. */
+  readonly pathLimits: Pick<PathLimits, "list">;
   /** Tells since when. */
   readonly clock: Clock;
 }
@@ -94,7 +101,7 @@ export function overviewRoutes(options: OverviewOptions): App {
 }
 
 function addStats(app: App, options: OverviewOptions): void {
-  const { gate, hub, metrics, profileNames, clock } = options;
+  const { gate, hub, metrics, profileNames, pathLimits, clock } = options;
   const startedMs = clock.now();
   const description = described({
     summary: "Totals of this node",
@@ -115,6 +122,7 @@ function addStats(app: App, options: OverviewOptions): void {
       mailboxLetters,
       totals: totalsOf(profileNames.map((name) => metrics.of(name))),
       profiles: Object.fromEntries(profiles),
+      pathLimits: pathLimits.list().map(({ network, count, text }) => ({ network, count, text })),
     };
     return context.json(stats);
   });

@@ -69,6 +69,7 @@ export class Wheel {
   #handTick = 0;
   #graceTicks = 0;
   #ticks = 0;
+  #stallEndedMs = -Infinity;
   #cancel: Cancel | undefined;
 
   /** Stands still until `start()`. */
@@ -87,14 +88,14 @@ export class Wheel {
     return Math.min(this.#clock.now() - this.#stalledMs, this.#lastTickMs + TICK_MS + STALL_MS);
   }
 
-  /** Time on the wheel at the next tick: now, rounded up, for the frame path to read without a clock. */
-  get nextTickMs(): number {
-    return this.#lastTickMs + TICK_MS;
-  }
-
   /** Ticks so far: two ticks later, every socket that was ready has had its turn. */
   get ticks(): number {
     return this.#ticks;
+  }
+
+  /** How long ago the last stall ended, ms of the machine's time. */
+  get sinceStallMs(): number {
+    return this.#clock.now() - this.#stallEndedMs;
   }
 
   /** Starts to turn. */
@@ -141,6 +142,7 @@ export class Wheel {
     if (lateMs > STALL_MS) {
       this.#stalledMs += lateMs;
       this.#graceTicks = GRACE_TICKS;
+      this.#stallEndedMs = this.#clock.now();
       this.#watcher.stall(lateMs);
     } else if (this.#graceTicks > 0) {
       this.#graceTicks--;

@@ -61,6 +61,7 @@ export class Api {
   constructor(world: World, options: ApiOptions) {
     const { hub, clock, metrics, closedLog, context: { log } } = this.world = world;
     this.app = httpRoutes({
+      pathLimits: world.pathLimits,
       gate: { open: !options.keys, check: (presented) => Promise.resolve(verdict(presented)) },
       hub,
       clock,

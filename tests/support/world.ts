@@ -18,6 +18,7 @@ import { Wheel } from "../../server/liveness/wheel.ts";
 import type { Logger } from "../../server/logging.ts";
 import { Metrics } from "../../server/metrics.ts";
 import { jsonProfile } from "../../server/profiles/json.ts";
+import { PathLimits } from "../../server/path_limits.ts";
 import type { Profile } from "../../server/profiles/profile.ts";
 import { QueueBudget } from "../../server/queue_budget.ts";
 import { parseTarget } from "../../server/routes.ts";
@@ -77,6 +78,7 @@ export class World {
   readonly metrics = new Metrics();
   readonly log: LogLine[] = [];
   readonly closedLog = new ClosedLog();
+  readonly pathLimits = new PathLimits();
   readonly errors: unknown[] = [];
   readonly budget: QueueBudget;
   readonly wheel: Wheel;
@@ -107,6 +109,7 @@ export class World {
       metrics,
       log: recordingLogger(this.log),
       closedLog: this.closedLog,
+      pathLimits: this.pathLimits,
       frameText,
       budget: this.budget,
       flusher: new Flusher(clock),
