@@ -119,15 +119,16 @@ export class GuardedServer implements AsyncDisposable {
 
   /** Kills it and looks through all that it said. */
   async [Symbol.asyncDispose](): Promise<void> {
+    let stderr = "";
     try {
       for (const path of OPERATOR_PATHS) {
         assertEquals((await this.asOperator(path)).status, 200, path);
       }
     } finally {
+      stderr = await Deno.readTextFile(this.#stderrFile);
+      await Deno.remove(this.#stderrFile);
       await this.process[Symbol.asyncDispose]();
     }
-    const stderr = await Deno.readTextFile(this.#stderrFile);
-    await Deno.remove(this.#stderrFile);
     assertEquals(stderr, "", "the server wrote to stderr");
     const said = [...this.#heard, ...this.process.log.map((line) => JSON.stringify(line))];
     for (const text of said) {
