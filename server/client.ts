@@ -51,7 +51,8 @@ export class Client implements Member, Reader, Pulsed, Watched {
   readonly counts: ProfileCounts;
   readonly #context: ClientContext;
   readonly #socket: Socket;
-  readonly #onEnd: (reason: CloseReason) => void;
+  readonly #onEnd: () => void;
+  readonly #onViolation: () => void;
   readonly #writePump: WritePump;
   readonly #pulse: Pulse;
   readonly #ledger: Ledger;
@@ -60,7 +61,7 @@ export class Client implements Member, Reader, Pulsed, Watched {
 
   /** Starts both pumps and welcomes the client. */
   constructor(options: ClientOptions, context: ClientContext) {
-    const { socket, profile, target, grant, address, onEnd } = options;
+    const { socket, profile, target, grant, address, onEnd, onViolation } = options;
     const { clock, wheel, hub, metrics, log, maxMessagesPerSecond, random, isKey } = context;
     const { keyId, rights, expiresAtMs = Infinity, maxMessagesPerMinute } = grant;
     this.profile = profile;
@@ -70,6 +71,7 @@ export class Client implements Member, Reader, Pulsed, Watched {
     this.#context = context;
     this.#socket = socket;
     this.#onEnd = onEnd;
+    this.#onViolation = onViolation;
     const wallMs = clock.wall();
     this.dialogue = profile.open({ clientId: this.id, target, rights, isKey, wallMs });
     this.counts = metrics.of(profile.name);
@@ -156,6 +158,7 @@ export class Client implements Member, Reader, Pulsed, Watched {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
     const row = CLOSE_REASONS[reason];
+    if (reason === "rate_limited") this.#onViolation();
     this.vitals.recorder.record("closing", this.#context.wheel.now(), row.code);
     const farewell = this.dialogue.farewell?.(reason);
     const goodbye = farewell ?? { code: row.code, reason: closeText(reason, afterMs) };
@@ -196,7 +199,7 @@ export class Client implements Member, Reader, Pulsed, Watched {
     this.counts.closed[reason]++;
     closedLog.add(end);
     log.info("connection closed", lineOf(end));
-    this.#onEnd(reason);
+    this.#onEnd();
   }
 
   #causeOf(reason: CloseReason): string {

@@ -5,7 +5,6 @@
  */
 
 import type { Clock } from "./clock.ts";
-import type { CloseReason } from "./close_codes.ts";
 import type { ClosedLog } from "./closed_log.ts";
 import type { Grant } from "./guard/grant.ts";
 import type { Hub } from "./hub.ts";
@@ -58,5 +57,7 @@ export interface ClientOptions {
   /** The peer's address; empty on a unix socket. */
   readonly address: string;
   /** Called once when all is over. */
-  readonly onEnd: (reason: CloseReason) => void;
+  readonly onEnd: () => void;
+  /** Called when it is let go for breaking a limit. */
+  readonly onViolation: () => void;
 }

@@ -10,8 +10,7 @@ import type { IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import { Client } from "./client.ts";
 import type { ClientContext } from "./client_context.ts";
-import type { CloseReason } from "./close_codes.ts";
-import type { Admission, Entrant } from "./guard/admission.ts";
+import type { Admission } from "./guard/admission.ts";
 import type { TrustedProxies } from "./guard/client_address.ts";
 import type { Gate } from "./guard/gate.ts";
 import type { Grant } from "./guard/grant.ts";
@@ -115,20 +114,20 @@ export class Upgrader {
       return this.#refuse(arrival, { kind: "too_many_for_key", detail: refusal });
     }
     if (refusal !== undefined) return this.#answer(raw, unavailable(refusal));
-    const onEnd = (reason?: CloseReason) => this.#left({ address, grant }, reason);
+    const onEnd = () => admission.leave({ address, grant });
+    const onViolation = () => this.#violated(grant);
     let accepted = false;
     acceptor.accept(request, raw, head, (socket) => {
       accepted = true;
-      new Client({ socket, profile, target, grant, address, onEnd }, context);
+      new Client({ socket, profile, target, grant, address, onEnd, onViolation }, context);
     });
     if (!accepted) onEnd(); // the handshake was not a valid one, and ws has answered it
   }
 
-  #left(entrant: Entrant, reason: CloseReason | undefined): void {
-    const { admission, suspensions, context } = this.#options;
-    admission.leave(entrant);
-    const { keyId } = entrant.grant;
-    if (reason !== "rate_limited" || keyId === undefined) return;
+  /** Counted when it is decided: a client that lingers must not come in again meanwhile. */
+  #violated({ keyId }: Grant): void {
+    const { suspensions, context } = this.#options;
+    if (keyId === undefined) return;
     suspensions.violation(keyId).catch((error) => {
       context.log.error("a violation could not be counted", { key: keyId, error });
     });
@@ -154,8 +153,8 @@ export class Upgrader {
       `Content-Length: ${new TextEncoder().encode(body).length}`,
     ];
     raw.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
-    raw.resume(); // what it still says is for nobody, but behind it stands the end of TCP
     const { closeWaitMs, context } = this.#options;
+    // Nobody reads what it still says, so nobody would see that it goes.
     raw.once("close", context.clock.after(closeWaitMs, () => raw.destroy()));
   }
 }

@@ -67,11 +67,12 @@ export class Gate {
 
   /**
    * Whether a string is a key's credential, and the key neither expired nor suspended; on an open
-   * hub any string is. At once: a suspension that another node has just decided may be overlooked.
+   * hub, or one without keys, any string is. At once: a suspension that another node has just decided may be overlooked.
    */
   readonly isKey = (credential: string): boolean => {
     if (this.#options === undefined) return true;
     const { keys, suspensions, clock } = this.#options;
+    if (keys.size === 0) return true; // tokens alone are configured: there is no key to be
     const parts = splitCredential(credential);
     const grant = parts && keys.verify(parts);
     return grant?.keyId !== undefined && !expired(grant, clock) && !suspensions.knows(grant.keyId);

@@ -135,6 +135,7 @@ export class World {
         grant: { ...OPEN_GRANT, ...grant },
         address: "192.0.2.1",
         onEnd: () => {},
+        onViolation: () => {},
       },
       this.context,
     );
