@@ -8,6 +8,7 @@
 import { CLOSE_REASONS } from "./close_codes.ts";
 import type { Heartbeat } from "./liveness/heartbeat.ts";
 import type { HealthStatus } from "./liveness/health.ts";
+import { rounded } from "./liveness/rtt.ts";
 import type { Wheel } from "./liveness/wheel.ts";
 import type { Logger } from "./logging.ts";
 import type { Notice } from "./message.ts";
@@ -108,8 +109,4 @@ export class Alarm implements VitalsWatcher {
         });
     }
   }
-}
-
-function rounded(ms: number | null): number | null {
-  return ms === null ? null : Math.round(ms * 100) / 100;
 }

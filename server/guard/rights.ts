@@ -6,9 +6,6 @@
 
 import type { Rights } from "../profiles/profile.ts";
 
-/** Everything: on an open hub. */
-export const ALL_RIGHTS: Rights = { maySubscribe: () => true, mayPublish: () => true };
-
 /** Rights by patterns. */
 export function rightsOf(
   { subscribe, publish }: { subscribe: readonly string[]; publish: readonly string[] },

@@ -7,7 +7,7 @@
 import * as v from "valibot";
 import type { FlightEvent } from "../liveness/flight_recorder.ts";
 import type { HealthStatus } from "../liveness/health.ts";
-import type { RttEstimator } from "../liveness/rtt.ts";
+import { rounded, type RttEstimator } from "../liveness/rtt.ts";
 import type { Vitals } from "../vitals.ts";
 
 const Ms = v.nullable(v.number());
@@ -124,8 +124,4 @@ function roundTripsOf(estimator: RttEstimator): RoundTripsShown {
     jitterMs: rounded(estimator.jitterMs),
     lossRatio: estimator.lossRatio,
   };
-}
-
-function rounded(ms: number | null): number | null {
-  return ms === null ? null : Math.round(ms * 100) / 100;
 }

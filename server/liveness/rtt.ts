@@ -166,3 +166,8 @@ function onesIn(bits: number): number {
   for (let rest = bits; rest !== 0; rest &= rest - 1) ones++;
   return ones;
 }
+
+/** A figure as people are shown it: hundredths of a ms. */
+export function rounded(ms: number | null): number | null {
+  return ms === null ? null : Math.round(ms * 100) / 100;
+}

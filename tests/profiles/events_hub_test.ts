@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
-import { ALL_RIGHTS, rightsOf } from "../../server/guard/rights.ts";
+import { OPEN_GRANT } from "../../server/guard/grant.ts";
+import { rightsOf } from "../../server/guard/rights.ts";
 import type { Inbound } from "../../server/message.ts";
 import {
   EVENT_TYPES,
@@ -18,7 +19,7 @@ const OTHERS = "0c1ff8b4-9a51-4c0e-8f63-0f6d5d3c2a11";
 const MOMENT = { wallMs: Date.UTC(2025, 11, 11, 13, 4, 37, 484), nowMs: 0 };
 const STAMP = "2025-12-11T13:04:37.484000Z";
 
-function open(query = "", { clientId = MINE, rights = ALL_RIGHTS as Rights } = {}) {
+function open(query = "", { clientId = MINE, rights = OPEN_GRANT.rights as Rights } = {}) {
   const target = parseTarget(`/api/v1/ws/subscribe${query}`)!;
   return profile.open({ clientId, target, rights, isKey: () => true, wallMs: MOMENT.wallMs });
 }

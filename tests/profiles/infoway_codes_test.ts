@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { REASON_NAMES } from "../../server/close_codes.ts";
-import { ALL_RIGHTS } from "../../server/guard/rights.ts";
+import { OPEN_GRANT } from "../../server/guard/grant.ts";
 import type { Inbound } from "../../server/message.ts";
 import { infowayProfile } from "../../server/profiles/infoway.ts";
 import { MAX_CODE_LENGTH, MAX_CODES } from "../../server/profiles/infoway_codes.ts";
@@ -11,7 +11,7 @@ import { RULES } from "../support/world.ts";
 const profile = infowayProfile({ timing: RULES, maxMessagesPerMinute: 60 });
 const unlimited = infowayProfile({ timing: RULES, maxMessagesPerMinute: 0 });
 const target = parseTarget("/ws?business=crypto")!;
-const visit = { clientId: "c1", target, rights: ALL_RIGHTS, isKey: () => true, wallMs: 1 };
+const visit = { clientId: "c1", target, rights: OPEN_GRANT.rights, isKey: () => true, wallMs: 1 };
 const dialogue = unlimited.open(visit);
 const MOMENT = { wallMs: 5_000, nowMs: 0 };
 const bytes = (text: string) => new TextEncoder().encode(text);

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { ALL_RIGHTS } from "../../server/guard/rights.ts";
+import { OPEN_GRANT } from "../../server/guard/grant.ts";
 import { infowayProfile } from "../../server/profiles/infoway.ts";
 import { RULES, withWorld } from "../support/world.ts";
 
@@ -140,7 +140,10 @@ Deno.test("A subscriber gets pushes of what it follows until it unsubscribes", (
 
 Deno.test("A subscription without the right is answered with 519, one too many with 505", () =>
   withWorld({ maxSubscriptions: 2 }, async (world) => {
-    const rights = { ...ALL_RIGHTS, maySubscribe: (channel: string) => channel !== "trade/SECRET" };
+    const rights = {
+      ...OPEN_GRANT.rights,
+      maySubscribe: (channel: string) => channel !== "trade/SECRET",
+    };
     const { socket } = world.connect({ profile, url: "/news", grant: { rights } });
     socket.say({ code: 10000, trace: "f", data: { codes: "A,SECRET" } });
     socket.say({ code: 10000, trace: "m", data: { codes: "A,B,C" } });

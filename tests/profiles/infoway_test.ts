@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { REASON_NAMES } from "../../server/close_codes.ts";
-import { ALL_RIGHTS } from "../../server/guard/rights.ts";
+import { OPEN_GRANT } from "../../server/guard/grant.ts";
 import type { Inbound } from "../../server/message.ts";
 import { infowayProfile } from "../../server/profiles/infoway.ts";
 import type { Dialogue } from "../../server/profiles/profile.ts";
@@ -16,7 +16,7 @@ function talk(url = "/ws?business=crypto", subject = unlimited): Dialogue {
   return subject.open({
     clientId: "c1",
     target,
-    rights: ALL_RIGHTS,
+    rights: OPEN_GRANT.rights,
     isKey: () => true,
     wallMs: 1,
   });

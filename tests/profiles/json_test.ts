@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { ALL_RIGHTS } from "../../server/guard/rights.ts";
+import { OPEN_GRANT } from "../../server/guard/grant.ts";
 import type { Inbound } from "../../server/message.ts";
 import { jsonProfile } from "../../server/profiles/json.ts";
 import type { Profile } from "../../server/profiles/profile.ts";
@@ -13,7 +13,7 @@ const talk = (subject: Profile) =>
   subject.open({
     clientId: "c1",
     target: { path: "/ws", query: new URLSearchParams() },
-    rights: ALL_RIGHTS,
+    rights: OPEN_GRANT.rights,
     isKey: () => true,
     wallMs: 1,
   });

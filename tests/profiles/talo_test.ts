@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { ALL_RIGHTS, rightsOf } from "../../server/guard/rights.ts";
+import { OPEN_GRANT } from "../../server/guard/grant.ts";
+import { rightsOf } from "../../server/guard/rights.ts";
 import type { Inbound } from "../../server/message.ts";
 import type { Dialogue, Rights, Visit } from "../../server/profiles/profile.ts";
 import { taloProfile } from "../../server/profiles/talo.ts";
@@ -25,7 +26,14 @@ const WARNING = '{"res":"v1.error","data":{"req":"unknown","message":"Rate limit
 function open(visit: Partial<Visit> = {}, subject = profile): Dialogue {
   const target = parseTarget("/?ticket=t")!;
   const isKey = (credential: string) => credential === "k1.s";
-  return subject.open({ clientId: "c1", target, rights: ALL_RIGHTS, isKey, wallMs: 1, ...visit });
+  return subject.open({
+    clientId: "c1",
+    target,
+    rights: OPEN_GRANT.rights,
+    isKey,
+    wallMs: 1,
+    ...visit,
+  });
 }
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -40,7 +48,7 @@ function answerOf(inbound: Inbound): string | undefined {
   return "text" in inbound ? inbound.text : undefined;
 }
 
-function identified(rights: Rights = ALL_RIGHTS): Dialogue {
+function identified(rights: Rights = OPEN_GRANT.rights): Dialogue {
   const dialogue = open({ rights });
   hear(dialogue, IDENTIFY);
   return dialogue;

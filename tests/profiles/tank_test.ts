@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { ALL_RIGHTS } from "../../server/guard/rights.ts";
+import { OPEN_GRANT } from "../../server/guard/grant.ts";
 import type { Inbound } from "../../server/message.ts";
 import { MAX_CHANNEL_LENGTH } from "../../server/message.ts";
 import { tankProfile } from "../../server/profiles/tank.ts";
@@ -19,7 +19,7 @@ const talk = (url: string, subject = profile) =>
   subject.open({
     clientId: "c1",
     target: parseTarget(url)!,
-    rights: ALL_RIGHTS,
+    rights: OPEN_GRANT.rights,
     isKey: () => true,
     wallMs: 1,
   });
