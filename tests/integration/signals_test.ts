@@ -100,6 +100,22 @@ integrationTest("Signals within a second of the first are the same signal", () =
     },
   }));
 
+integrationTest(
+  "Signals are the same signal also when everything stood still between them",
+  () =>
+    drainsOnce({}, {
+      signal: "SIGTERM",
+      sign: async (server) => {
+        Deno.kill(server.pid, "SIGTERM");
+        await server.line("draining");
+        Deno.kill(server.pid, "SIGSTOP");
+        Deno.kill(server.pid, "SIGINT");
+        await at(performance.now() + 1_200);
+        Deno.kill(server.pid, "SIGCONT");
+      },
+    }),
+);
+
 integrationTest("A signal more than a second after the first exits at once", async () => {
   await using server = await ServerProcess.start({ env: { CLOSE_WAIT_MS: "60000" } });
   using owner = new DisposableStack();
