@@ -51,6 +51,7 @@ export class Client implements Member, Reader, Pulsed, Watched {
   readonly counts: ProfileCounts;
   readonly #context: ClientContext;
   readonly #socket: Socket;
+  readonly #proxy: string | undefined;
   readonly #onEnd: () => void;
   readonly #onViolation: () => void;
   readonly #writePump: WritePump;
@@ -61,7 +62,7 @@ export class Client implements Member, Reader, Pulsed, Watched {
 
   /** Starts both pumps and welcomes the client. */
   constructor(options: ClientOptions, context: ClientContext) {
-    const { socket, profile, target, grant, address, onEnd, onViolation } = options;
+    const { socket, profile, target, grant, address, proxy, onEnd, onViolation } = options;
     const { clock, wheel, hub, metrics, log, maxMessagesPerSecond, random, isKey } = context;
     const { keyId, rights, expiresAtMs = Infinity, maxMessagesPerMinute } = grant;
     this.profile = profile;
@@ -70,6 +71,7 @@ export class Client implements Member, Reader, Pulsed, Watched {
     this.rights = rights;
     this.#context = context;
     this.#socket = socket;
+    this.#proxy = proxy;
     this.#onEnd = onEnd;
     this.#onViolation = onViolation;
     const wallMs = clock.wall();
@@ -208,6 +210,7 @@ export class Client implements Member, Reader, Pulsed, Watched {
     const found = reason === "network_error"
       ? pathLimits.ended({
         address: this.address,
+        proxy: this.#proxy,
         idleMs: wheel.now() - Math.max(lastHeardOrPingedMs, this.#writePump.lastWriteMs),
         nowMs: clock.wall(),
       })

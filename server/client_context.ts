@@ -56,6 +56,8 @@ export interface ClientOptions {
   readonly grant: Grant;
   /** The peer's address; empty on a unix socket. */
   readonly address: string;
+  /** The trusted proxy that it came through, if it did. */
+  readonly proxy?: string;
   /** Called once when all is over. */
   readonly onEnd: () => void;
   /** Called when it is let go for breaking a limit. */

@@ -1,7 +1,8 @@
 /**
  * Proxies on the way that cut idle connections, found by what they leave behind: several connections
- * of one network that ended without a close frame at the same idle age. Pure; bounded memory. Owns
- * what is known of each network; must not know what the connections spoke.
+ * of one network, or through one trusted proxy, that ended without a close frame at the same idle
+ * age. Pure; bounded memory. Owns what is known of each network; must not know what the connections
+ * spoke.
  *
  * A proxy's timer is exact and spares nobody; other deaths come at any age. Two things name a limit:
  *
@@ -22,13 +23,15 @@
  * @module
  */
 
-import { isIPv4, isIPv6 } from "node:net";
+import { networkOf } from "./network.ts";
 import { PROXY_PERIODS_MS, type ProxyPreset } from "./timing.ts";
 
 /** A connection that ended without a close frame, and not by us. */
 export interface CutConnection {
-  /** The peer's address, or the proxy's own; one without a network (a unix socket) is ignored. */
+  /** The client's address; one without a network (a unix socket) is ignored. */
   readonly address: string;
+  /** The trusted proxy that it came through, if it did: what cuts all who come through it. */
+  readonly proxy?: string;
   /** How long before its end the last byte went in either direction, pings and pongs included. */
   readonly idleMs: number;
   /** Wall-clock time, ms. */
@@ -37,7 +40,7 @@ export interface CutConnection {
 
 /** An idle timeout on the way to a network. */
 export interface PathLimit {
-  /** The network, as CIDR: /24 of IPv4, /48 of IPv6. */
+  /** The network, as CIDR: /24 of IPv4, /48 of IPv6; the proxy's own where it is a proxy's limit. */
   readonly network: string;
   /** Connections that it cut, as far as is known. */
   readonly count: number;
@@ -90,6 +93,8 @@ const MIN_WIDE_MS = 100;
 /** What is known of one network. */
 interface Path {
   readonly network: string;
+  /** How connections came: the key under which it is kept. */
+  readonly way: string;
   /** Idle ages, the oldest death first. */
   readonly ages: number[];
   limit: Limit | undefined;
@@ -129,11 +134,18 @@ export class PathLimits {
   }
 
   /** Learns from a death. @returns the limit that it died of, as far as is known by now */
-  ended({ address, idleMs, nowMs }: CutConnection): PathFinding | undefined {
+  ended(cut: CutConnection): PathFinding | undefined {
+    const { address, proxy } = cut;
+    const byProxy = proxy === undefined ? undefined : this.#learn("through", proxy, cut);
+    return byProxy ?? this.#learn("from", address, cut);
+  }
+
+  #learn(side: string, address: string, { idleMs, nowMs }: CutConnection): PathFinding | undefined {
     const network = networkOf(address);
     if (network === undefined || !Number.isFinite(idleMs)) return undefined;
-    const path = this.#limited.get(network) ?? this.#unsuspected.get(network) ??
-      { network, ages: [], limit: undefined };
+    const way = `${side} ${network}`;
+    const path = this.#limited.get(way) ?? this.#unsuspected.get(way) ??
+      { network, way, ages: [], limit: undefined };
     path.ages.push(idleMs);
     if (path.ages.length > MAX_DEATHS) path.ages.shift();
     const counted = this.#cuts(path, idleMs, nowMs) ? 1 : this.#name(path, idleMs, nowMs);
@@ -142,13 +154,13 @@ export class PathLimits {
     if (path.limit === undefined || counted === 0) return undefined;
     const isNews = path.limit.count >= 2 * path.limit.told;
     if (isNews) path.limit.told = path.limit.count;
-    return { limit: described(path.network, path.limit), isNews };
+    return { limit: described(path, path.limit), isNews };
   }
 
   /** All that are known, those that cut last at the end. */
   list(): PathLimit[] {
-    return [...this.#limited.values()].flatMap(({ network, limit }) =>
-      limit === undefined ? [] : [described(network, limit)]
+    return [...this.#limited.values()].flatMap((path) =>
+      path.limit === undefined ? [] : [described(path, path.limit)]
     );
   }
 
@@ -184,34 +196,14 @@ export class PathLimits {
 
   /** A Map keeps the order of entry: whoever enters anew is the last to be forgotten. */
   #keep(path: Path): void {
-    this.#limited.delete(path.network);
-    this.#unsuspected.delete(path.network);
+    this.#limited.delete(path.way);
+    this.#unsuspected.delete(path.way);
     const paths = path.limit === undefined ? this.#unsuspected : this.#limited;
-    paths.set(path.network, path);
+    paths.set(path.way, path);
     if (paths.size <= MAX_NETWORKS) return;
     const [quietest] = paths.keys();
     paths.delete(quietest);
   }
-}
-
-/** The network of an address: /24 of IPv4, /48 of IPv6; undefined when it is no address. */
-export function networkOf(address: string): string | undefined {
-  const mapped = /^::ffff:([\d.]+)$/i.exec(address)?.[1] ?? address;
-  if (isIPv4(mapped)) return `${mapped.slice(0, mapped.lastIndexOf("."))}.0/24`;
-  if (!isIPv6(address)) return undefined;
-  const [head, tail] = address.toLowerCase().replace(/%.*$/, "").split("::").map(groupsOf);
-  // "::" stands for as many zero groups as are missing from eight.
-  const zeros = tail === undefined ? [] : Array(8 - head.length - tail.length).fill("0");
-  const [a, b, c] = [...head, ...zeros, ...tail ?? []];
-  return `${`${a}:${b}:${c}`.replace(/(?:(?:^|:)0)+$/, "")}::/48`;
-}
-
-/** Without leading zeros. A dotted end, of two groups, counts for two. */
-function groupsOf(text: string): string[] {
-  if (text === "") return [];
-  return text.split(":").flatMap((group) =>
-    group.includes(".") ? ["dotted", "dotted"] : [parseInt(group, 16).toString(16)]
-  );
 }
 
 function isExactRow(row: readonly number[]): boolean {
@@ -224,14 +216,14 @@ function wideMs(idleMs: number): number {
   return Math.max(MIN_WIDE_MS, idleMs * WIDE);
 }
 
-function described(network: string, limit: Limit): PathLimit {
+function described({ network, way }: Path, limit: Limit): PathLimit {
   const { idleMs, count, namedMs, lastMs } = limit;
   const idleSeconds = Math.round(idleMs / 100) / 10;
   const preset = presetFor(idleMs);
   // In whole seconds where it is many, since it is meant to be typed.
   const stepMs = idleMs >= 10_000 ? 1_000 : 10;
   const pingPeriodMs = Math.floor(idleSeconds * 900 / stepMs) * stepMs;
-  const text = `${count} connections from ${network} were cut after ${idleSeconds} s idle: ` +
+  const text = `${count} connections ${way} were cut after ${idleSeconds} s idle: ` +
     `${preset === undefined ? "" : `PROXY_PRESET=${preset} or `}PING_PERIOD_MS=${pingPeriodMs} ` +
     "would hold";
   return { network, count, idleSeconds, preset, pingPeriodMs, namedMs, lastMs, text };

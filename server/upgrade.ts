@@ -53,6 +53,7 @@ interface Arrival {
   readonly target: UpgradeTarget;
   readonly profile: Profile;
   readonly address: string;
+  readonly proxy: string | undefined;
 }
 
 type HttpForm = Extract<RefusalForm, { kind: "http" }>;
@@ -85,8 +86,10 @@ export class Upgrader {
     if (refused !== undefined) return this.#answer(raw, refused);
     const source = credentialSource(request);
     const forwarded = source.header("x-forwarded-for");
-    const address = proxies.clientAddress(raw.remoteAddress ?? "", forwarded);
-    const arrival = { request, raw, head, target, profile, address };
+    const peer = raw.remoteAddress ?? "";
+    const address = proxies.clientAddress(peer, forwarded);
+    const proxy = address === proxies.clientAddress(peer, undefined) ? undefined : peer;
+    const arrival = { request, raw, head, target, profile, address, proxy };
     const presented = profile.credential({ ...target, ...source });
     const verdict = await gate.check(presented);
     if (raw.destroyed) return;
@@ -107,7 +110,7 @@ export class Upgrader {
 
   #admit(arrival: Arrival, grant: Grant): void {
     const { acceptor, admission, context } = this.#options;
-    const { request, raw, head, target, profile, address } = arrival;
+    const { request, raw, head, target, profile, address, proxy } = arrival;
     if (this.#draining) return this.#answer(raw, unavailable("the server is restarting"));
     const refusal = admission.enter({ address, grant, nowMs: context.clock.now() });
     if (refusal === "too many for this key") {
@@ -119,7 +122,7 @@ export class Upgrader {
     let accepted = false;
     acceptor.accept(request, raw, head, (socket) => {
       accepted = true;
-      new Client({ socket, profile, target, grant, address, onEnd, onViolation }, context);
+      new Client({ socket, profile, target, grant, address, proxy, onEnd, onViolation }, context);
     });
     if (!accepted) onEnd(); // the handshake was not a valid one, and ws has answered it
   }

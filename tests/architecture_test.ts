@@ -2,7 +2,15 @@ import { assert, assertEquals } from "@std/assert";
 
 /** The house from the ground up: a room imports from lower storeys only, or from its own. */
 const STOREYS: readonly (readonly string[])[] = [
-  ["errors.ts", "close_codes.ts", "clock.ts", "channel.ts", "message.ts", "json_text.ts"],
+  [
+    "errors.ts",
+    "close_codes.ts",
+    "clock.ts",
+    "channel.ts",
+    "message.ts",
+    "json_text.ts",
+    "network.ts",
+  ],
   ["timing.ts", "values.ts", "limits.ts", "option.ts"],
   ["timing_options.ts", "guard_options.ts", "options.ts"],
   ["socket.ts", "liveness/heartbeat.ts", "liveness/wheel.ts"],

@@ -1,0 +1,27 @@
+/**
+ * Which network an address belongs to: how far those who share it share their way to us. Pure.
+ *
+ * @module
+ */
+
+import { isIPv4, isIPv6 } from "node:net";
+
+/** The network of an address: /24 of IPv4, /48 of IPv6; undefined when it is no address. */
+export function networkOf(address: string): string | undefined {
+  const mapped = /^::ffff:([\d.]+)$/i.exec(address)?.[1] ?? address;
+  if (isIPv4(mapped)) return `${mapped.slice(0, mapped.lastIndexOf("."))}.0/24`;
+  if (!isIPv6(address)) return undefined;
+  const [head, tail] = address.toLowerCase().replace(/%.*$/, "").split("::").map(groupsOf);
+  // "::" stands for as many zero groups as are missing from eight.
+  const zeros = tail === undefined ? [] : Array(8 - head.length - tail.length).fill("0");
+  const [a, b, c] = [...head, ...zeros, ...tail ?? []];
+  return `${`${a}:${b}:${c}`.replace(/(?:(?:^|:)0)+$/, "")}::/48`;
+}
+
+/** Without leading zeros. A dotted end, of two groups, counts for two. */
+function groupsOf(text: string): string[] {
+  if (text === "") return [];
+  return text.split(":").flatMap((group) =>
+    group.includes(".") ? ["dotted", "dotted"] : [parseInt(group, 16).toString(16)]
+  );
+}
