@@ -122,7 +122,10 @@ export class Client implements Member, Reader, Pulsed, Watched {
   enqueue(frame: Uint8Array): void {
     const enqueued = this.#queue(frame);
     if (enqueued !== "queued") this.counts.messagesDropped++;
-    if (enqueued === "full") this.close("slow_consumer");
+    if (enqueued !== "full") return;
+    const { recorder } = this.vitals;
+    recorder.record("queue_full", this.#context.wheel.now(), this.#writePump.queuedMessages);
+    this.close("slow_consumer");
   }
 
   /** See `Reader`. */
@@ -222,6 +225,9 @@ export class Client implements Member, Reader, Pulsed, Watched {
 
   /** See `Watched`. */
   notify(notice: Notice): void {
+    if (notice.kind === "reconnect") {
+      this.vitals.recorder.record("advised", this.#context.wheel.now(), notice.afterMs);
+    }
     const text = this.dialogue.notify(notice);
     if (text !== undefined) this.say(text);
   }

@@ -93,7 +93,10 @@ export class Pulse implements Beating {
     const { heartbeat, writingSinceMs, counts, vitals } = this.#client;
     if (clock.wall() >= this.#expiresAtMs) return "token_expired";
     if (mayConvict) vitals.look(nowMs);
-    if (mayConvict && nowMs >= writingSinceMs + writeWaitMs) return "write_timeout";
+    if (mayConvict && nowMs >= writingSinceMs + writeWaitMs) {
+      vitals.recorder.record("write_stuck", nowMs, nowMs - writingSinceMs);
+      return "write_timeout";
+    }
     const finding = heartbeat.look(nowMs, mayConvict);
     switch (finding) {
       case "well":

@@ -18,7 +18,7 @@ export type FlightEventKind =
   | "odd_pong"
   /** We queued an app ping. */
   | "app_ping"
-  /** One was not queued since the queue was full. Value: messages in the queue. */
+  /** One was not queued since the queue was full. */
   | "app_ping_skipped"
   /** An app ping was answered. Value: app RTT, ms. */
   | "app_pong"
@@ -52,10 +52,8 @@ export type FlightEventKind =
   | "stall"
   /** We stopped reading: the hub's mailbox was full. */
   | "paused"
-  /** We read again. Value: how long we did not, ms. */
+  /** We read again. */
   | "resumed"
-  /** A batch was slow to drain, but did. Value: how long it took, ms. */
-  | "write_drained"
   /** A batch did not drain in time. Value: how long we waited, ms. */
   | "write_stuck"
   /** The send queue was full. Value: messages in it. */
@@ -116,12 +114,11 @@ const CODES: Readonly<Record<FlightEventKind, number>> = {
   stall: 20,
   paused: 21,
   resumed: 22,
-  write_drained: 23,
-  write_stuck: 24,
-  queue_full: 25,
-  advised: 26,
-  closing: 27,
-  ended: 28,
+  write_stuck: 23,
+  queue_full: 24,
+  advised: 25,
+  closing: 26,
+  ended: 27,
 };
 
 /** Every kind, at the place of its number. */

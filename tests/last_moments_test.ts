@@ -1,0 +1,59 @@
+import { assertEquals } from "@std/assert";
+import { RULES, type Visitor, withWorld } from "./support/world.ts";
+
+/** What the recorder tells of a connection, without the pings and pongs in between. */
+function story({ client }: Visitor): [string, number | undefined][] {
+  const chatter = new Set(["ping", "pong", "app_ping", "app_pong"]);
+  return client.vitals.recorder.events().filter(({ kind }) => !chatter.has(kind))
+    .map(({ kind, value }) => [kind, value]);
+}
+
+const CALM = { ...RULES, pingPeriodMs: 54_000 };
+
+Deno.test("The recorder tells of a stall of the server, to all who lived through it", () =>
+  withWorld({ rules: CALM }, async (world) => {
+    const visitors = [world.connect(), world.connect()];
+    await world.clock.pass(5_000);
+    world.clock.block(3_000);
+    await world.clock.pass(1_000);
+    const later = world.connect();
+    visitors[0].socket.leave();
+    await world.clock.pass(100);
+    for (const visitor of visitors) {
+      const [kind, value] = story(visitor)[1];
+      assertEquals([kind, Math.round(value! / 100)], ["stall", 30]);
+    }
+    assertEquals(story(later), [["opened", undefined]]);
+    assertEquals(story(visitors[0]).at(-1)?.[0], "ended");
+  }));
+
+Deno.test("The recorder tells of a write that did not drain", () =>
+  withWorld({ rules: CALM, writeWaitMs: 10_000 }, async (world) => {
+    const visitor = world.connect();
+    await world.clock.pass(1_000);
+    visitor.socket.stuck = true;
+    visitor.socket.say({ type: "ping" });
+    await world.clock.pass(10_100);
+    const [, [kind, value]] = story(visitor);
+    assertEquals([kind, Math.round(value! / 100)], ["write_stuck", 100]);
+  }));
+
+Deno.test("The recorder tells of a queue that was full", () =>
+  withWorld({ rules: CALM, queueMessages: 3 }, async (world) => {
+    const visitor = world.connect();
+    await world.clock.pass(1_000);
+    visitor.socket.stuck = true;
+    visitor.socket.say({ type: "ping" }); // in flight
+    await world.clock.pass(200);
+    for (let i = 0; i < 4; i++) visitor.socket.say({ type: "ping" });
+    await world.clock.turnOver();
+    assertEquals(story(visitor).slice(1, 3), [["queue_full", 3], ["closing", 1013]]);
+  }));
+
+Deno.test("The recorder tells of the advice to come back", () =>
+  withWorld({ rules: CALM }, async (world) => {
+    const visitor = world.connect();
+    visitor.client.close("drain", 2_500);
+    await world.clock.turnOver();
+    assertEquals(story(visitor).slice(1, 3), [["closing", 1012], ["advised", 2_500]]);
+  }));
