@@ -93,10 +93,11 @@ export class Alarm implements VitalsWatcher {
       jitter: number;
     },
   ): void {
-    const { log } = this.#options;
-    const { id, counts } = this.#client;
+    const { log, wheel } = this.#options;
+    const { id, counts, heartbeat } = this.#client;
     switch (change.status) {
       case "degraded":
+        heartbeat.hurry(true, wheel.now());
         return log.warning("connection degraded: pinged twice as often", { id, ...change });
       case "poor":
       case "critical":

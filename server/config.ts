@@ -10,9 +10,17 @@
 import { ConfigError } from "./errors.ts";
 import { type Key, readKeys } from "./guard/keys.ts";
 import type { SuspensionRules } from "./guard/suspensions.ts";
+import { chooseThresholds, latencyProblems } from "./latency.ts";
 import { chooseQueueSizes, type Limits, queueProblems, type QueueSizes } from "./limits.ts";
 import { type LogFormat, type LogLevel, OPTIONS, PLATFORM } from "./options.ts";
-import { chooseTiming, type ProxyPreset, type Timing, timingProblems } from "./timing.ts";
+import type { HealthThresholds } from "./liveness/health.ts";
+import {
+  chooseTiming,
+  type PingTiming,
+  type ProxyPreset,
+  type Timing,
+  timingProblems,
+} from "./timing.ts";
 import { PROFILE_NAMES, PROFILE_TIMING, type ProfileName } from "./timing_options.ts";
 import type { Listen, ValueKind } from "./values.ts";
 
@@ -58,7 +66,7 @@ export interface Config {
   readonly logFormat: LogFormat;
   /** The least severe level that is logged. */
   readonly logLevel: LogLevel;
-  /** Pings and deadlines of each profile. */
+  /** Pings, deadlines and thresholds of health of each profile. */
   readonly timing: Readonly<Record<ProfileName, Timing>>;
   /** What one client, and all together, may use. */
   readonly limits: Limits;
@@ -106,6 +114,7 @@ export function parseConfig(env: Env): Config {
   for (const profile of PROFILE_NAMES) {
     const { prefix, silenceFrom } = PROFILE_TIMING[profile];
     problems.push(...timingProblems(givenTiming(given, prefix), { prefix, silenceFrom, proxy }));
+    problems.push(...latencyProblems(givenThresholds(given, prefix), prefix));
   }
   problems.push(...queueProblems(sizes));
   if (problems.length > 0) throw new ConfigError(problems);
@@ -189,19 +198,29 @@ function readValues(env: Env): { given: Given; problems: string[] } {
 function allTiming(given: Given, proxy: ProxyPreset): Record<ProfileName, Timing> {
   const pairs = PROFILE_NAMES.map((profile) => {
     const { prefix, ...defaults } = PROFILE_TIMING[profile];
-    return [profile, chooseTiming(givenTiming(given, prefix), { ...defaults, proxy })];
+    const pings = chooseTiming(givenTiming(given, prefix), { ...defaults, proxy });
+    return [profile, { ...pings, health: chooseThresholds(givenThresholds(given, prefix)) }];
   });
   return Object.fromEntries(pairs);
 }
 
 /** What was given of one profile's timing; not every profile has all four options. */
-function givenTiming(given: Given, prefix: string): Partial<Timing> {
+function givenTiming(given: Given, prefix: string): Partial<PingTiming> {
   const values = given as Readonly<Record<string, number | undefined>>;
   return {
     pingPeriodMs: values[`${prefix}PING_PERIOD_MS`],
     pongWaitMs: values[`${prefix}PONG_WAIT_MS`],
     heartbeatTimeoutMs: values[`${prefix}HEARTBEAT_TIMEOUT_MS`],
     missedHeartbeats: values[`${prefix}MISSED_HEARTBEATS`],
+  };
+}
+
+function givenThresholds(given: Given, prefix: string): Partial<HealthThresholds> {
+  const values = given as Readonly<Record<string, number | undefined>>;
+  return {
+    healthyMs: values[`${prefix}HEALTHY_LATENCY_MS`],
+    degradedMs: values[`${prefix}DEGRADED_LATENCY_MS`],
+    poorMs: values[`${prefix}POOR_LATENCY_MS`],
   };
 }
 

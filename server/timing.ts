@@ -8,8 +8,16 @@
  * @module
  */
 
+import type { HealthThresholds } from "./liveness/health.ts";
+
+/** When a connection is pinged, when it counts as dead, and which answers are slow. */
+export interface Timing extends PingTiming {
+  /** What the times of its answers say of its health. */
+  readonly health: HealthThresholds;
+}
+
 /** When a connection is pinged and when it counts as dead. */
-export interface Timing {
+export interface PingTiming {
   /** From one ping to the next, in ms; less than `pongWaitMs` where that counts from life. */
   readonly pingPeriodMs: number;
   /** A connection without a sign of life for this long is dead, in ms; see `silenceFrom`. */
@@ -69,9 +77,9 @@ const MIN_GAP_MS = 200;
  * @param defaults of this profile, with the proxy in front
  */
 export function chooseTiming(
-  given: Partial<Timing>,
+  given: Partial<PingTiming>,
   defaults: TimingDefaults & { readonly proxy: ProxyPreset },
-): Timing {
+): PingTiming {
   const nested = defaults.silenceFrom === "life";
   const pongWaitMs = given.pongWaitMs ?? Math.max(
     defaults.pongWaitMs,
@@ -101,7 +109,7 @@ export function chooseTiming(
  *   from, and the proxy in front
  */
 export function timingProblems(
-  given: Partial<Timing>,
+  given: Partial<PingTiming>,
   { prefix, proxy, silenceFrom }: {
     readonly prefix: string;
     readonly proxy: ProxyPreset;

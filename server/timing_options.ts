@@ -6,6 +6,7 @@
  * @module
  */
 
+import { HEALTH_RULES } from "./liveness/health.ts";
 import { derived, type Option, option } from "./option.ts";
 import type { TimingDefaults } from "./timing.ts";
 import { count, MAX_INT, milliseconds } from "./values.ts";
@@ -14,6 +15,9 @@ import { count, MAX_INT, milliseconds } from "./values.ts";
 export const PROFILE_NAMES = ["json", "events-hub", "infoway", "tank", "talo"] as const;
 /** A profile by name. */
 export type ProfileName = (typeof PROFILE_NAMES)[number];
+
+/** What the option of each band of health stands above. */
+const BETTER = { healthy: "", degraded: "HEALTHY", poor: "DEGRADED" } as const;
 
 /** A pong wait that gives way to the period is 10/9 of it. */
 const MAX_PERIOD_MS = Math.floor(MAX_INT * 9 / 10);
@@ -61,18 +65,33 @@ export const TIMING_OPTIONS = {
   PING_PERIOD_MS: period("json"),
   HEARTBEAT_TIMEOUT_MS: timeout("json"),
   MISSED_HEARTBEATS: misses("json"),
+  HEALTHY_LATENCY_MS: latency("json", "healthy"),
+  DEGRADED_LATENCY_MS: latency("json", "degraded"),
+  POOR_LATENCY_MS: latency("json", "poor"),
   EVENTS_HUB_PONG_WAIT_MS: wait("events-hub"),
   EVENTS_HUB_PING_PERIOD_MS: period("events-hub"),
   EVENTS_HUB_HEARTBEAT_TIMEOUT_MS: timeout("events-hub"),
   EVENTS_HUB_MISSED_HEARTBEATS: misses("events-hub"),
+  EVENTS_HUB_HEALTHY_LATENCY_MS: latency("events-hub", "healthy"),
+  EVENTS_HUB_DEGRADED_LATENCY_MS: latency("events-hub", "degraded"),
+  EVENTS_HUB_POOR_LATENCY_MS: latency("events-hub", "poor"),
   INFOWAY_PONG_WAIT_MS: wait("infoway"),
   INFOWAY_PING_PERIOD_MS: period("infoway"),
+  INFOWAY_HEALTHY_LATENCY_MS: latency("infoway", "healthy"),
+  INFOWAY_DEGRADED_LATENCY_MS: latency("infoway", "degraded"),
+  INFOWAY_POOR_LATENCY_MS: latency("infoway", "poor"),
   TANK_PONG_WAIT_MS: wait("tank"),
   TANK_PING_PERIOD_MS: period("tank"),
   TANK_HEARTBEAT_TIMEOUT_MS: timeout("tank"),
   TANK_MISSED_HEARTBEATS: misses("tank"),
+  TANK_HEALTHY_LATENCY_MS: latency("tank", "healthy"),
+  TANK_DEGRADED_LATENCY_MS: latency("tank", "degraded"),
+  TANK_POOR_LATENCY_MS: latency("tank", "poor"),
   TALO_PONG_WAIT_MS: wait("talo"),
   TALO_PING_PERIOD_MS: period("talo"),
+  TALO_HEALTHY_LATENCY_MS: latency("talo", "healthy"),
+  TALO_DEGRADED_LATENCY_MS: latency("talo", "degraded"),
+  TALO_POOR_LATENCY_MS: latency("talo", "poor"),
 };
 
 function wait(profile: ProfileName): Option<number> {
@@ -112,5 +131,14 @@ function misses(profile: ProfileName): Option<number> {
   return option(count({ min: 1 }), {
     fallback: PROFILE_TIMING[profile].missedHeartbeats,
     meaning: `${profile}: so many pings missed in a row are death; see Liveness`,
+  });
+}
+
+function latency(profile: ProfileName, band: keyof typeof BETTER): Option<number> {
+  const { prefix } = PROFILE_TIMING[profile];
+  const bound = BETTER[band] && `; > ${prefix}${BETTER[band]}_LATENCY_MS`;
+  return option(milliseconds({ min: 1 }), {
+    fallback: HEALTH_RULES[`${band}Ms`],
+    meaning: `${profile}: ${band} up to this average of 10 round trips${bound}`,
   });
 }

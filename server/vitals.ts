@@ -8,7 +8,7 @@
 
 import { FlightRecorder } from "./liveness/flight_recorder.ts";
 import type { HeartbeatRules } from "./liveness/heartbeat.ts";
-import { HEALTH_RULES, HealthMonitor, type HealthStatus } from "./liveness/health.ts";
+import { HealthMonitor, type HealthStatus } from "./liveness/health.ts";
 import { Life, type LifeState } from "./liveness/life.ts";
 import { type AppPong, PingLedger } from "./liveness/pings.ts";
 import { RttEstimator } from "./liveness/rtt.ts";
@@ -64,7 +64,7 @@ export class Vitals {
   constructor({ clientId, nowMs, random, rules, watcher }: VitalsOptions) {
     this.recorder = new FlightRecorder(nowMs);
     this.#pings = new PingLedger(clientId, random);
-    this.#health = new HealthMonitor({ ...HEALTH_RULES, deadTimeouts: 0 }); // the heartbeat convicts
+    this.#health = new HealthMonitor({ ...rules.health, deadTimeouts: 0 }); // the heartbeat convicts
     this.#life = new Life(nowMs, rules.heartbeatTimeoutMs);
     this.#patienceMs = rules.pingPeriodMs;
     this.#watcher = watcher;

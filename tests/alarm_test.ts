@@ -37,9 +37,12 @@ Deno.test("A degraded connection is pinged twice as often until it is healthy ag
     assertEquals(visitor.client.vitals.status, "degraded");
     assert(world.log.some(({ level, message }) => level === "warning" && /degraded/.test(message)));
     const slow = visitor.socket.pings.length;
-    for (let i = 0; i < 4; i++) await answerAfter(world, visitor, 10);
-    await world.clock.pass(0);
-    assertEquals(visitor.socket.pings.length - slow, 4);
+    for (let second = 0; second < 21; second++) {
+      await world.clock.pass(1_000);
+      visitor.socket.answer();
+    }
+    assertEquals(visitor.socket.pings.length - slow, 2); // one each 10 s
+    assertEquals(visitor.client.vitals.status, "degraded");
     for (let i = 0; i < 8; i++) await answerAfter(world, visitor, 10); // the window forgets
     assertEquals(visitor.client.vitals.status, "healthy");
     const healthy = visitor.socket.pings.length;
@@ -66,6 +69,19 @@ for (const [rttMs, status] of [[700, "poor"], [1_500, "critical"]] as const) {
       assertEquals(visitor.socket.letGo, undefined);
     }));
 }
+
+Deno.test("Health is judged by the thresholds of the profile", () =>
+  withWorld(
+    { rules: { ...CALM, health: { healthyMs: 80, degradedMs: 160, poorMs: 240 } } },
+    async (world) => {
+      const rows = [[20, "healthy"], [100, "degraded"], [180, "poor"], [250, "critical"]] as const;
+      for (const [rttMs, status] of rows) {
+        const visitor = world.connect();
+        await answerAfter(world, visitor, rttMs);
+        assertEquals(visitor.client.vitals.status, status);
+      }
+    },
+  ));
 
 Deno.test("Missed heartbeats are a timeout, an answer ends it, and death is final and told once", () =>
   withWorld({ rules: CALM }, async (world) => {

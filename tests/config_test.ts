@@ -12,6 +12,7 @@ function problemsOf(env: Env): readonly string[] {
 }
 
 Deno.test("parseConfig() of an empty environment gives the documented defaults", () => {
+  const health = { healthyMs: 100, degradedMs: 500, poorMs: 1_000 };
   assertEquals(parseConfig({}), {
     listen: { kind: "tcp", host: "127.0.0.1", port: 8080 },
     onDeploy: false,
@@ -33,30 +34,35 @@ Deno.test("parseConfig() of an empty environment gives the documented defaults",
         pongWaitMs: 60_000,
         heartbeatTimeoutMs: 3_000,
         missedHeartbeats: 3,
+        health,
       },
       "events-hub": {
         pingPeriodMs: 30_000,
         pongWaitMs: 45_000,
         heartbeatTimeoutMs: 7_500,
         missedHeartbeats: 3,
+        health,
       },
       "infoway": {
         pingPeriodMs: 30_000,
         pongWaitMs: 60_000,
         heartbeatTimeoutMs: 10_000,
         missedHeartbeats: 0,
+        health,
       },
       "tank": {
         pingPeriodMs: 5_000,
         pongWaitMs: 15_000,
         heartbeatTimeoutMs: 5_000,
         missedHeartbeats: 3,
+        health,
       },
       "talo": {
         pingPeriodMs: 30_000,
         pongWaitMs: 30_000,
         heartbeatTimeoutMs: 100,
         missedHeartbeats: 0,
+        health,
       },
     },
     limits: {
@@ -118,6 +124,25 @@ Deno.test("parseConfig() puts every option where it belongs", () => {
     [{ TANK_MISSED_HEARTBEATS: "5" }, (it) => it.timing.tank.missedHeartbeats, 5],
     [{ TALO_PONG_WAIT_MS: "2000" }, (it) => it.timing.talo.pongWaitMs, 2000],
     [{ TALO_PING_PERIOD_MS: "1000" }, (it) => it.timing.talo.pingPeriodMs, 1000],
+    [{ HEALTHY_LATENCY_MS: "50" }, (it) => it.timing.json.health.healthyMs, 50],
+    [{ DEGRADED_LATENCY_MS: "400" }, (it) => it.timing.json.health.degradedMs, 400],
+    [{ POOR_LATENCY_MS: "900" }, (it) => it.timing.json.health.poorMs, 900],
+    [{ EVENTS_HUB_HEALTHY_LATENCY_MS: "50" }, (it) => it.timing["events-hub"].health.healthyMs, 50],
+    [
+      { EVENTS_HUB_DEGRADED_LATENCY_MS: "400" },
+      (it) => it.timing["events-hub"].health.degradedMs,
+      400,
+    ],
+    [{ EVENTS_HUB_POOR_LATENCY_MS: "900" }, (it) => it.timing["events-hub"].health.poorMs, 900],
+    [{ INFOWAY_HEALTHY_LATENCY_MS: "50" }, (it) => it.timing.infoway.health.healthyMs, 50],
+    [{ INFOWAY_DEGRADED_LATENCY_MS: "400" }, (it) => it.timing.infoway.health.degradedMs, 400],
+    [{ INFOWAY_POOR_LATENCY_MS: "900" }, (it) => it.timing.infoway.health.poorMs, 900],
+    [{ TANK_HEALTHY_LATENCY_MS: "50" }, (it) => it.timing.tank.health.healthyMs, 50],
+    [{ TANK_DEGRADED_LATENCY_MS: "400" }, (it) => it.timing.tank.health.degradedMs, 400],
+    [{ TANK_POOR_LATENCY_MS: "900" }, (it) => it.timing.tank.health.poorMs, 900],
+    [{ TALO_HEALTHY_LATENCY_MS: "50" }, (it) => it.timing.talo.health.healthyMs, 50],
+    [{ TALO_DEGRADED_LATENCY_MS: "400" }, (it) => it.timing.talo.health.degradedMs, 400],
+    [{ TALO_POOR_LATENCY_MS: "900" }, (it) => it.timing.talo.health.poorMs, 900],
     [{ PROXY_PRESET: "default" }, (it) => it.timing.json.pingPeriodMs, 30_000],
     [{ WRITE_WAIT_MS: "300" }, (it) => it.writeWaitMs, 300],
     [{ CLOSE_WAIT_MS: "301" }, (it) => it.closeWaitMs, 301],
@@ -202,6 +227,14 @@ Deno.test("parseConfig() reports every problem at once: values, presets, relatio
   ]);
 });
 
+Deno.test("parseConfig() reports thresholds of health that do not ascend, profile by profile", () => {
+  const env = { HEALTHY_LATENCY_MS: "300", POOR_LATENCY_MS: "200" };
+  assertEquals(problemsOf({ ...env, TALO_DEGRADED_LATENCY_MS: "9", TALO_POOR_LATENCY_MS: "9" }), [
+    "HEALTHY_LATENCY_MS < POOR_LATENCY_MS must hold, got 300 and 200",
+    "TALO_DEGRADED_LATENCY_MS < TALO_POOR_LATENCY_MS must hold, got 9 and 9",
+  ]);
+});
+
 Deno.test("parseConfig() refuses keys from two places, and never repeats a secret", () => {
   assertEquals(problemsOf({ API_KEYS: KEYS, API_KEYS_FILE: "keys.json" }), [
     "API_KEYS_FILE must not be set beside API_KEYS, got both",
@@ -264,6 +297,10 @@ function assertRelations({ timing, limits }: Config, proxy: ProxyPreset): void {
     assertLess(times.heartbeatTimeoutMs, times.pongWaitMs);
     assertLessOrEqual(times.pingPeriodMs, PROXY_PERIODS_MS[proxy]);
     assertLessOrEqual(times.pongWaitMs, 2 ** 31 - 1);
+    const { healthyMs, degradedMs, poorMs } = times.health;
+    assertLess(0, healthyMs);
+    assertLess(healthyMs, degradedMs);
+    assertLess(degradedMs, poorMs);
   }
   assertLessOrEqual(limits.maxMessageBytes, limits.sendQueueBytes);
   assertLessOrEqual(limits.sendQueueBytes, limits.queueBudgetBytes);

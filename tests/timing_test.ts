@@ -2,9 +2,9 @@ import { assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
 import {
   chooseTiming,
+  type PingTiming,
   PROXY_PERIODS_MS,
   type ProxyPreset,
-  type Timing,
   timingProblems,
 } from "../server/timing.ts";
 
@@ -17,7 +17,7 @@ const JSON_DEFAULTS = {
 const NESTED = { prefix: "", proxy: "none", silenceFrom: "life" } as const;
 const PROXIES = Object.keys(PROXY_PERIODS_MS) as ProxyPreset[];
 
-function choose(given: Partial<Timing>, proxy: ProxyPreset = "none"): number[] {
+function choose(given: Partial<PingTiming>, proxy: ProxyPreset = "none"): number[] {
   const timing = chooseTiming(given, { ...JSON_DEFAULTS, proxy });
   return [timing.pingPeriodMs, timing.pongWaitMs, timing.heartbeatTimeoutMs];
 }
@@ -33,7 +33,7 @@ Deno.test("chooseTiming() without anything given keeps the published timing", ()
 
 Deno.test("chooseTiming() lets a default give way to what is given", () => {
   // given -> [period, wait, timeout]
-  const rows: [Partial<Timing>, number[]][] = [
+  const rows: [Partial<PingTiming>, number[]][] = [
     [{ pongWaitMs: 2_000 }, [1_800, 2_000, 100]],
     [{ pongWaitMs: 1_000 }, [800, 1_000, 100]],
     [{ pongWaitMs: 400 }, [200, 400, 100]],
@@ -52,7 +52,7 @@ Deno.test("chooseTiming() lets a default give way to what is given", () => {
 });
 
 Deno.test("chooseTiming() takes the smaller of the proxy's period and 9/10 of pongWait", () => {
-  const rows: [ProxyPreset, Partial<Timing>, number][] = [
+  const rows: [ProxyPreset, Partial<PingTiming>, number][] = [
     ["default", {}, 30_000],
     ["aws-alb", {}, 54_000],
     ["aws-alb", { pongWaitMs: 120_000 }, 55_000],
@@ -86,7 +86,7 @@ Deno.test("chooseTiming() leaves period and wait alone where the wait counts fro
     silenceFrom: "ping",
     proxy: "none",
   } as const;
-  const choose = (given: Partial<Timing>) => {
+  const choose = (given: Partial<PingTiming>) => {
     const { pingPeriodMs, pongWaitMs } = chooseTiming(given, talo);
     return [pingPeriodMs, pongWaitMs];
   };
@@ -144,7 +144,7 @@ Deno.test("chooseTiming() keeps all that is given, and every relation, wherever 
       assertLess(timing.heartbeatTimeoutMs, timing.pongWaitMs);
       assertLessOrEqual(timing.pingPeriodMs, PROXY_PERIODS_MS[proxy]);
       for (const [name, value] of Object.entries(given)) {
-        if (value !== undefined) assertEquals(timing[name as keyof Timing], value);
+        if (value !== undefined) assertEquals(timing[name as keyof PingTiming], value);
       }
       for (const value of Object.values(timing)) assertEquals(Number.isSafeInteger(value), true);
     }),

@@ -19,14 +19,18 @@ export type HealthStatus =
   /** Final. */
   | "dead";
 
-/** What the monitor goes by; the averages in ms, each above the one before. */
-export interface HealthRules {
+/** Averages in ms, each above the one before. */
+export interface HealthThresholds {
   /** Up to this average: healthy. */
   readonly healthyMs: number;
   /** Up to this: degraded. */
   readonly degradedMs: number;
   /** Up to this: poor; above: critical. */
   readonly poorMs: number;
+}
+
+/** What the monitor goes by. */
+export interface HealthRules extends HealthThresholds {
   /** So many timeouts in a row are death; 0: timeouts alone are not, only `die()` is. */
   readonly deadTimeouts: number;
 }

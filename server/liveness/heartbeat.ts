@@ -6,6 +6,8 @@
  * @module
  */
 
+import type { HealthThresholds } from "./health.ts";
+
 /** When a profile pings and when it loses patience; all times in ms. */
 export interface HeartbeatRules {
   /** From ping to ping. */
@@ -28,6 +30,8 @@ export interface HeartbeatRules {
   readonly pongsAreLife: boolean;
   /** Whether the peer's own control pings are. */
   readonly pingsAreLife: boolean;
+  /** Which answers are slow: for the health monitor, no reason to convict. */
+  readonly health: HealthThresholds;
 }
 
 /** What a look at the heartbeat finds to be done. */

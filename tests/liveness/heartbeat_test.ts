@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { HEALTH_RULES } from "../../server/liveness/health.ts";
 import { type Finding, Heartbeat, type HeartbeatRules } from "../../server/liveness/heartbeat.ts";
 
 const RULES: HeartbeatRules = {
@@ -10,6 +11,7 @@ const RULES: HeartbeatRules = {
   framesAreLife: true,
   pongsAreLife: true,
   pingsAreLife: true,
+  health: HEALTH_RULES,
 };
 
 /** Looks whenever it is due, as the wheel does, and writes down what it finds. */

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { OPEN_GRANT } from "../../server/guard/grant.ts";
+import { HEALTH_RULES } from "../../server/liveness/health.ts";
 import type { Inbound } from "../../server/message.ts";
 import { MAX_CHANNEL_LENGTH } from "../../server/message.ts";
 import { tankProfile } from "../../server/profiles/tank.ts";
@@ -12,6 +13,7 @@ const timing = {
   pongWaitMs: 15_000,
   heartbeatTimeoutMs: 5_000,
   missedHeartbeats: 3,
+  health: HEALTH_RULES,
 };
 const profile = tankProfile({ timing });
 

@@ -13,6 +13,7 @@ import { ClosedLog } from "../../server/closed_log.ts";
 import { Flusher } from "../../server/flusher.ts";
 import { type Grant, OPEN_GRANT } from "../../server/guard/grant.ts";
 import { Hub } from "../../server/hub.ts";
+import { HEALTH_RULES } from "../../server/liveness/health.ts";
 import type { HeartbeatRules } from "../../server/liveness/heartbeat.ts";
 import { Wheel } from "../../server/liveness/wheel.ts";
 import type { Logger } from "../../server/logging.ts";
@@ -36,6 +37,7 @@ export const RULES: HeartbeatRules = {
   framesAreLife: true,
   pongsAreLife: true,
   pingsAreLife: true,
+  health: HEALTH_RULES,
 };
 
 /** What a test may set. */
