@@ -59,7 +59,10 @@ export class Alarm implements VitalsWatcher {
 
   /** See `VitalsWatcher`. */
   measured(kind: RttKind, rttMs: number): void {
-    this.#options.metrics.roundTrip(kind, rttMs);
+    const { metrics } = this.#options;
+    metrics.roundTrip(kind, rttMs);
+    const { jitterMs, samples } = this.#client.vitals[kind];
+    if (jitterMs !== null && samples > 1) metrics.jitter(kind, jitterMs); // one time alone has none
   }
 
   /** See `VitalsWatcher`. */

@@ -1,5 +1,6 @@
 /**
- * What is counted of each system: plain numbers, for the frame path to add to.
+ * What is counted of each system: plain numbers, for the frame path to add to, and the name that
+ * each has as a metric.
  *
  * @module
  */
@@ -34,11 +35,52 @@ export interface ProfileCounts {
   appPongs: number;
   /** Pings without an answer in time. */
   heartbeatsMissed: number;
+  /** Connections that are alive only because the server's own stalls do not count. */
+  verdictsAverted: number;
+  /** Dead peers found later than the published bound. */
+  detectionsLate: number;
   /** Pongs that answer no ping of ours. */
   oddPongs: number;
   /** Times a connection's health became poor or critical. */
   healthAlerts: number;
 }
+
+/** A count that is one number. */
+export type Count = { [K in keyof ProfileCounts]: ProfileCounts[K] extends number ? K : never }[
+  keyof ProfileCounts
+];
+
+/** Counters per profile: field, name, help, and further labels. */
+export const COUNTERS: readonly [Count, string, string, Record<string, string>?][] = [
+  ["opened", "systole_connections_opened_total", "Connections accepted"],
+  ["messagesIn", "systole_messages_received_total", "Messages from clients"],
+  ["messagesOut", "systole_messages_sent_total", "Messages queued for clients"],
+  ["messagesDropped", "systole_messages_dropped_total", "Messages a client did not get any more"],
+  ["malformed", "systole_messages_malformed_total", "Messages that made no sense"],
+  ["denied", "systole_commands_denied_total", "Commands that the key has no right for"],
+  ["controlPings", "systole_pings_sent_total", "Pings sent", { kind: "control" }],
+  ["appPings", "systole_pings_sent_total", "Pings sent", { kind: "app" }],
+  ["appPingsSkipped", "systole_pings_skipped_total", "App pings that found the queue full"],
+  ["controlPongs", "systole_pongs_received_total", "Pongs received", { kind: "control" }],
+  ["appPongs", "systole_pongs_received_total", "Pongs received", { kind: "app" }],
+  ["oddPongs", "systole_pongs_odd_total", "Pongs that answer no ping of ours"],
+  [
+    "healthAlerts",
+    "systole_health_alerts_total",
+    "Connections whose health became poor or critical",
+  ],
+  ["heartbeatsMissed", "systole_heartbeats_missed_total", "Heartbeats that timed out"],
+  [
+    "verdictsAverted",
+    "systole_verdicts_averted_total",
+    "Connections that would be dead if the server's own stalls counted as silence",
+  ],
+  [
+    "detectionsLate",
+    "systole_detections_late_total",
+    "Dead peers found later than the published bound",
+  ],
+];
 
 /** Connections that are open. */
 export function openNow({ opened, closed }: ProfileCounts): number {
@@ -64,6 +106,8 @@ export function newCounts(): ProfileCounts {
     controlPongs: 0,
     appPongs: 0,
     heartbeatsMissed: 0,
+    verdictsAverted: 0,
+    detectionsLate: 0,
     oddPongs: 0,
     healthAlerts: 0,
   };

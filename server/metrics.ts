@@ -7,7 +7,8 @@
 
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { REASON_NAMES } from "./close_codes.ts";
-import { newCounts, openNow, type ProfileCounts } from "./counts.ts";
+import { COUNTERS, newCounts, openNow, type ProfileCounts } from "./counts.ts";
+import type { RttKind } from "./vitals.ts";
 
 /** Figures that are read when asked for. */
 export interface Readings {
@@ -19,73 +20,66 @@ export interface Readings {
   readonly channels: () => number;
   /** Idle timeouts known on the way to clients. */
   readonly pathLimits: () => number;
+  /** Connections that they have cut so far. */
+  readonly pathLimitCuts: () => number;
 }
 
-type Count = { [K in keyof ProfileCounts]: ProfileCounts[K] extends number ? K : never }[
-  keyof ProfileCounts
-];
+type PerKind = Readonly<Record<RttKind, Histogram.Internal<"kind">>>;
 
-/** Counters per profile: field, name, help, and further labels. */
-const COUNTERS: readonly [Count, string, string, Record<string, string>?][] = [
-  ["opened", "systole_connections_opened_total", "Connections accepted"],
-  ["messagesIn", "systole_messages_received_total", "Messages from clients"],
-  ["messagesOut", "systole_messages_sent_total", "Messages queued for clients"],
-  ["messagesDropped", "systole_messages_dropped_total", "Messages a client did not get any more"],
-  ["malformed", "systole_messages_malformed_total", "Messages that made no sense"],
-  ["denied", "systole_commands_denied_total", "Commands that the key has no right for"],
-  ["controlPings", "systole_pings_sent_total", "Pings sent", { kind: "control" }],
-  ["appPings", "systole_pings_sent_total", "Pings sent", { kind: "app" }],
-  ["appPingsSkipped", "systole_pings_skipped_total", "App pings that found the queue full"],
-  ["controlPongs", "systole_pongs_received_total", "Pongs received", { kind: "control" }],
-  ["appPongs", "systole_pongs_received_total", "Pongs received", { kind: "app" }],
-  ["oddPongs", "systole_pongs_odd_total", "Pongs that answer no ping of ours"],
-  [
-    "healthAlerts",
-    "systole_health_alerts_total",
-    "Connections whose health became poor or critical",
-  ],
-  ["heartbeatsMissed", "systole_heartbeats_missed_total", "Pings without an answer in time"],
-];
+/** Bounds of waits within the process, s; `STALL_MS` is one of them. */
+const WAITS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
 
 /** See the module. */
 export class Metrics {
   readonly #registry = new Registry();
   readonly #counts = new Map<string, ProfileCounts>();
-  readonly #detection: Histogram;
+  readonly #bounds: Gauge<"profile">;
+  readonly #detection: Histogram<"profile">;
   readonly #lateness: Histogram;
-  readonly #roundTrips: Readonly<Record<"wire" | "app", Histogram.Internal<"kind">>>;
+  readonly #mailboxWait: Histogram;
+  readonly #roundTrips: PerKind;
+  readonly #jitter: PerKind;
   readonly #health: Gauge<"status">;
   readonly #deaths: Counter<"cause">;
-  readonly #stalls: Counter;
-  readonly #stalledSeconds: Counter;
+  #stalls = 0;
+  #stalledMs = 0;
 
   constructor() {
     const registers = [this.#registry];
     this.#exposeCounts();
+    this.#bounds = new Gauge({
+      name: "systole_detection_bound_seconds",
+      help: "From the last sign of life of a dead peer to its verdict at most, as published",
+      labelNames: ["profile"],
+      registers,
+    });
     this.#detection = new Histogram({
       name: "systole_dead_peer_detection_seconds",
       help: "From the last sign of life of a dead peer to its verdict, without our own stalls",
-      buckets: [0.5, 1, 2, 5, 10, 15, 30, 45, 60, 60.1, 61, 90, 120, 300],
+      labelNames: ["profile"],
+      buckets: [0.5, 1, 2, 5, 10, 15, 15.1, 30, 45, 45.1, 60, 60.1, 61, 90, 120, 300],
       registers,
     });
     this.#lateness = new Histogram({
       name: "systole_wheel_lateness_seconds",
       help: "How late the wheel's ticks came: the lag of the event loop",
-      buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
+      buckets: WAITS,
       registers,
     });
-    const roundTrips = new Histogram({
-      name: "systole_rtt_seconds",
-      help:
-        "Round trips of heartbeats: control pings on the wire, app pings through queue and script",
-      labelNames: ["kind"],
-      buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    this.#mailboxWait = new Histogram({
+      name: "systole_mailbox_wait_seconds",
+      help: "How long a letter waits in the hub's mailbox, tried once a second",
+      buckets: WAITS,
       registers,
     });
-    this.#roundTrips = {
-      wire: roundTrips.labels({ kind: "wire" }),
-      app: roundTrips.labels({ kind: "app" }),
-    };
+    this.#roundTrips = this.#perKind(
+      "systole_rtt_seconds",
+      "Round trips of heartbeats: control pings on the wire, app pings through queue and script",
+    );
+    this.#jitter = this.#perKind(
+      "systole_jitter_seconds",
+      "How much the round trips of one connection differ (RFC 3550), at each answer",
+    );
     this.#health = new Gauge({
       name: "systole_connections_by_health",
       help: "Open connections by health",
@@ -98,16 +92,10 @@ export class Metrics {
       labelNames: ["cause"],
       registers,
     });
-    this.#stalls = new Counter({
-      name: "systole_stalls_total",
-      help: "Times the server itself stood still; nobody is judged for them",
-      registers,
-    });
-    this.#stalledSeconds = new Counter({
-      name: "systole_stalled_seconds_total",
-      help: "How long it stood still",
-      registers,
-    });
+    const help = "Times the server itself stood still; nobody is judged for them";
+    this.#read(Counter, "systole_stalls_total", help, () => this.#stalls);
+    const seconds = () => this.#stalledMs / 1_000;
+    this.#read(Counter, "systole_stalled_seconds_total", "How long it stood still", seconds);
   }
 
   /** The counts of a profile. */
@@ -117,9 +105,21 @@ export class Metrics {
     return counts;
   }
 
+  /** Starts a profile's series. @param boundMs its dead peers are found within so long */
+  open(profile: string, boundMs: number): void {
+    this.of(profile);
+    this.#bounds.set({ profile }, boundMs / 1_000);
+    this.#detection.zero({ profile });
+  }
+
   /** A heartbeat was answered. */
-  roundTrip(kind: "wire" | "app", rttMs: number): void {
+  roundTrip(kind: RttKind, rttMs: number): void {
     this.#roundTrips[kind].observe(rttMs / 1_000);
+  }
+
+  /** What is known since then of how much its connection's answers differ. */
+  jitter(kind: RttKind, jitterMs: number): void {
+    this.#jitter[kind].observe(jitterMs / 1_000);
   }
 
   /** A connection's health has changed; undefined: it was not there, or is no more. */
@@ -134,8 +134,13 @@ export class Metrics {
   }
 
   /** A dead peer was found. @param silentMs from its last sign of life */
-  detected(silentMs: number): void {
-    this.#detection.observe(silentMs / 1_000);
+  detected(profile: string, silentMs: number): void {
+    this.#detection.observe({ profile }, silentMs / 1_000);
+  }
+
+  /** The hub has opened a letter. @param waitedMs in the mailbox */
+  mailboxWait(waitedMs: number): void {
+    this.#mailboxWait.observe(waitedMs / 1_000);
   }
 
   /** The wheel has ticked. @param lateMs how late */
@@ -145,20 +150,19 @@ export class Metrics {
 
   /** The server stood still. @param lateMs how long */
   stall(lateMs: number): void {
-    this.#stalls.inc();
-    this.#stalledSeconds.inc(lateMs / 1_000);
+    this.#stalls++;
+    this.#stalledMs += lateMs;
   }
 
   /** Exposes figures that other rooms hold. Called once. */
   read(readings: Readings): void {
-    this.#gauge("systole_mailbox_letters", "Letters in the hub's mailbox", readings.mailboxLetters);
-    this.#gauge("systole_send_queue_bytes", "Bytes in all send queues", readings.queuedBytes);
-    this.#gauge(
-      "systole_path_limits",
-      "Networks whose idle connections are cut",
-      readings.pathLimits,
-    );
-    this.#gauge("systole_channels", "Channels that somebody follows", readings.channels);
+    const { mailboxLetters, queuedBytes, channels, pathLimits, pathLimitCuts } = readings;
+    this.#read(Gauge, "systole_mailbox_letters", "Letters in the hub's mailbox", mailboxLetters);
+    this.#read(Gauge, "systole_send_queue_bytes", "Bytes in all send queues", queuedBytes);
+    this.#read(Gauge, "systole_channels", "Channels that somebody follows", channels);
+    this.#read(Gauge, "systole_path_limits", "Idle timeouts known on the way", pathLimits);
+    const help = "Connections cut by known idle timeouts on the way";
+    this.#read(Counter, "systole_path_limit_cuts_total", help, pathLimitCuts);
   }
 
   /** The exposition. */
@@ -171,15 +175,28 @@ export class Metrics {
     return this.#registry.contentType;
   }
 
-  #gauge(name: string, help: string, value: () => number): void {
-    new Gauge({
+  /** Exposes a figure that is read when asked for. */
+  #read(Kind: typeof Gauge | typeof Counter, name: string, help: string, value: () => number) {
+    new Kind({
       name,
       help,
       registers: [this.#registry],
       collect() {
-        this.set(value());
+        this.reset();
+        this.inc(value());
       },
     });
+  }
+
+  #perKind(name: string, help: string): PerKind {
+    const histogram = new Histogram({
+      name,
+      help,
+      labelNames: ["kind"],
+      buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers: [this.#registry],
+    });
+    return { wire: histogram.labels({ kind: "wire" }), app: histogram.labels({ kind: "app" }) };
   }
 
   #exposeCounts(): void {

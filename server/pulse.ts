@@ -7,7 +7,7 @@
 
 import type { CloseReason } from "./close_codes.ts";
 import type { Clock } from "./clock.ts";
-import type { Heartbeat } from "./liveness/heartbeat.ts";
+import { detectionBoundMs, type Heartbeat } from "./liveness/heartbeat.ts";
 import type { Beating, Place, Wheel } from "./liveness/wheel.ts";
 import type { ProfileCounts } from "./counts.ts";
 import type { Metrics } from "./metrics.ts";
@@ -19,6 +19,8 @@ import type { Enqueued } from "./write_pump.ts";
 export interface Pulsed {
   /** Its id among all nodes. */
   readonly id: string;
+  /** What it speaks. */
+  readonly profile: { readonly name: string };
   /** Knows how it is. */
   readonly vitals: Vitals;
   /** Judges its silence. */
@@ -83,13 +85,18 @@ export class Pulse implements Beating {
     return this.#dueMs(nowMs);
   }
 
+  /** See `Beating`. */
+  stalled(sinceMs: number, stalledMs: number): void {
+    this.#client.heartbeat.stalled(sinceMs, stalledMs);
+  }
+
   /** Beats no more. */
   stop(): void {
     this.#options.wheel.leave(this.#place);
   }
 
   #verdict(nowMs: number, mayConvict: boolean): CloseReason | undefined {
-    const { clock, metrics, writeWaitMs } = this.#options;
+    const { clock, writeWaitMs } = this.#options;
     const { heartbeat, writingSinceMs, counts, vitals } = this.#client;
     if (clock.wall() >= this.#expiresAtMs) return "token_expired";
     if (mayConvict) vitals.look(nowMs);
@@ -109,10 +116,19 @@ export class Pulse implements Beating {
         return this.#ping(nowMs);
       case "stale":
       case "missed_heartbeats":
-        metrics.detected(nowMs - heartbeat.lastLifeMs);
-        vitals.convicted(nowMs, nowMs - heartbeat.lastLifeMs);
+        this.#convict(nowMs);
         return finding;
     }
+  }
+
+  #convict(nowMs: number): void {
+    const { wheel, metrics } = this.#options;
+    const { heartbeat, profile, counts, vitals } = this.#client;
+    const silentMs = nowMs - heartbeat.lastLifeMs;
+    metrics.detected(profile.name, silentMs);
+    if (silentMs > detectionBoundMs(heartbeat.rules) + wheel.graceMs) counts.detectionsLate++;
+    if (heartbeat.isAsked) counts.heartbeatsMissed++; // nobody waits for its answer any more
+    vitals.convicted(nowMs, silentMs);
   }
 
   #ping(nowMs: number): undefined {

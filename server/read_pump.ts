@@ -98,7 +98,7 @@ export class ReadPump implements SocketEvents {
     }
     switch (inbound.kind) {
       case "heartbeat":
-        heartbeat.sign(wheelMs);
+        if (heartbeat.sign(wheelMs)) counts.verdictsAverted++;
         return this.#answer(inbound.text);
       case "app_pong":
         counts.appPongs++;
@@ -151,7 +151,7 @@ export class ReadPump implements SocketEvents {
 
   #admit(isLife: boolean, wheelMs: number): boolean {
     if (this.#offended || this.#reader.closing) return false;
-    if (isLife) this.#reader.heartbeat.sign(wheelMs);
+    if (isLife && this.#reader.heartbeat.sign(wheelMs)) this.#reader.counts.verdictsAverted++;
     // The machine's time, not the wheel's: what piled up during a stall was not sent in one moment.
     if (this.#reader.flood.take(this.#clock.now())) return true;
     this.#reader.close("rate_limited");

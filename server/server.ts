@@ -22,8 +22,10 @@ import { openGuard } from "./guard/guard.ts";
 import { httpRoutes } from "./http_routes.ts";
 import { Hub } from "./hub.ts";
 import { formatAddress, listen, makeHttpServer, reachableByOthers } from "./listener.ts";
+import { detectionBoundMs } from "./liveness/heartbeat.ts";
 import { Wheel } from "./liveness/wheel.ts";
 import type { Logger } from "./logging.ts";
+import { MailboxProbe } from "./mailbox_probe.ts";
 import { Metrics } from "./metrics.ts";
 import { PathLimits } from "./path_limits.ts";
 import { eventsHubProfile } from "./profiles/events_hub.ts";
@@ -34,6 +36,7 @@ import { taloProfile } from "./profiles/talo.ts";
 import { tankProfile } from "./profiles/tank.ts";
 import { QueueBudget } from "./queue_budget.ts";
 import { Routes } from "./routes.ts";
+import { PROFILE_NAMES, PROFILE_TIMING } from "./timing_options.ts";
 import { Upgrader } from "./upgrade.ts";
 import type { Listen } from "./values.ts";
 import { frameText, WsAcceptor } from "./ws_socket.ts";
@@ -86,7 +89,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { wheel, hub } = context;
   suspensions.onSuspended = (keyId) => expel(keyId, hub, log);
   const profiles = profilesOf(config);
-  for (const { name } of profiles) metrics.of(name); // so that its series are there from the start
+  for (const name of PROFILE_NAMES) {
+    const { silenceFrom } = PROFILE_TIMING[name];
+    metrics.open(name, detectionBoundMs({ ...config.timing[name], silenceFrom }));
+  }
   const routes = new Routes(profiles, config.defaultProfile);
   const admission = new Admission(config.limits, clock.now());
   let draining = false;
@@ -216,7 +222,9 @@ function buildContext(
     queuedBytes: () => budget.usedBytes,
     channels: () => hub.channelCount,
     pathLimits: () => pathLimits.size,
+    pathLimitCuts: () => pathLimits.cut,
   });
+  wheel.enter(new MailboxProbe({ hub, clock, metrics }), wheel.now());
   return {
     clock,
     wheel,

@@ -28,7 +28,7 @@ const STOREYS: readonly (readonly string[])[] = [
   ["guard/guard.ts", "roster.ts", "closed_log.ts", "ledger.ts", "routes.ts", "listener.ts"],
   ["ws_socket.ts", "flusher.ts", "queue_budget.ts", "delivery.ts", "commands.ts"],
   ["read_pump.ts", "write_pump.ts"],
-  ["hub.ts", "pulse.ts", "alarm.ts"],
+  ["hub.ts", "mailbox_probe.ts", "pulse.ts", "alarm.ts"],
   ["client_context.ts", "client.ts"],
   [
     "http/health.ts",

@@ -34,6 +34,26 @@ export interface HeartbeatRules {
   readonly health: HealthThresholds;
 }
 
+/**
+ * What a wheel on time may add to a deadline, ms: up to a tick until it looks, and up to a tick by
+ * which it comes after the end of its slot.
+ */
+const WHEEL_MS = 100;
+
+/**
+ * The published bound, ms: a peer that vanishes is convicted at most so long after its last sign of
+ * life, the server's own stalls left out. Where silence counts from a ping, that one has to come
+ * first, and by the wheel, too.
+ */
+export function detectionBoundMs(
+  { silenceFrom, pingPeriodMs, pongWaitMs }: Pick<
+    HeartbeatRules,
+    "silenceFrom" | "pingPeriodMs" | "pongWaitMs"
+  >,
+): number {
+  return pongWaitMs + WHEEL_MS + (silenceFrom === "life" ? 0 : pingPeriodMs + WHEEL_MS);
+}
+
 /** What a look at the heartbeat finds to be done. */
 export type Finding =
   | "well"
@@ -57,6 +77,8 @@ export class Heartbeat {
   /** The ping that waits for its answer. */
   #pingedMs = Infinity;
   #missed = 0;
+  /** How long the server stood still while the peer was silent, ms. */
+  #stalledMs = 0;
   #suspended = false;
   /** Part of the period from ping to ping. */
   #pace = 1;
@@ -85,11 +107,36 @@ export class Heartbeat {
     return Math.min(this.#nextPingMs, this.#deadlineMs, this.#missDueMs);
   }
 
-  /** Something arrived that counts as life. On the frame path: moves numbers, nothing else. */
-  sign(nowMs: number): void {
+  /** Whether a ping waits for an answer. */
+  get isAsked(): boolean {
+    return this.#pingedMs !== Infinity;
+  }
+
+  /**
+   * Something arrived that counts as life. On the frame path: moves numbers, nothing else.
+   *
+   * @returns whether it comes after the deadline, had the server's stalls been counted as silence:
+   *   a verdict averted
+   */
+  sign(nowMs: number): boolean {
+    const isSpared = this.#stalledMs > 0 && nowMs + this.#stalledMs >= this.#deadlineMs;
     this.#lastLifeMs = nowMs;
     this.#pingedMs = Infinity;
     this.#missed = 0;
+    this.#stalledMs = 0;
+    return isSpared;
+  }
+
+  /**
+   * The server stood still. Who gave a sign before the wheel noticed was not spared by it.
+   *
+   * @param sinceMs when that began, time on the wheel
+   * @param stalledMs how long it lasted
+   */
+  stalled(sinceMs: number, stalledMs: number): void {
+    const { silenceFrom } = this.rules;
+    const silentSinceMs = silenceFrom === "life" ? this.#lastLifeMs : this.#pingedMs;
+    if (!this.#suspended && silentSinceMs <= sinceMs) this.#stalledMs += stalledMs;
   }
 
   /** Pings twice as often, or as the rules say again. */

@@ -20,6 +20,7 @@ export const STALL_MS = 100;
  * only about a thousand waiting sockets (measured on two cores).
  */
 const GRACE_TICKS = 5;
+const GRACE_MS = GRACE_TICKS * TICK_MS;
 
 /** Slots on the wheel: 51 s a revolution. Who is due later is passed over until then. */
 const SLOTS = 1_024;
@@ -34,6 +35,13 @@ export interface Beating {
    * @returns when to be called next, time on the wheel; Infinity to stay away
    */
   beat(nowMs: number, mayConvict: boolean): number;
+  /**
+   * The server stood still: called for all, due or not. MUST NOT throw, enter or leave.
+   *
+   * @param sinceMs when that began, time on the wheel
+   * @param stalledMs how long it lasted
+   */
+  stalled?(sinceMs: number, stalledMs: number): void;
 }
 
 /** What the wheel observes of the server itself. */
@@ -98,6 +106,11 @@ export class Wheel {
     return this.#clock.now() - this.#stallEndedMs;
   }
 
+  /** How much later than due a verdict may fall just now, because of a stall a moment ago, ms. */
+  get graceMs(): number {
+    return this.sinceStallMs <= GRACE_MS + STALL_MS ? GRACE_MS : 0;
+  }
+
   /** Starts to turn. */
   start(): void {
     this.#lastTickMs = this.#clock.now() - this.#stalledMs;
@@ -140,6 +153,7 @@ export class Wheel {
   readonly #tick = (): void => {
     const lateMs = Math.max(0, this.#clock.now() - this.#expectedMs);
     if (lateMs > STALL_MS) {
+      this.#tellOfStall(this.#expectedMs - this.#stalledMs, lateMs);
       this.#stalledMs += lateMs;
       this.#graceTicks = GRACE_TICKS;
       this.#stallEndedMs = this.#clock.now();
@@ -153,6 +167,14 @@ export class Wheel {
     this.#arm();
     this.#turnTo(this.#lastTickMs, this.#graceTicks === 0);
   };
+
+  #tellOfStall(sinceMs: number, lateMs: number): void {
+    for (const slot of this.#slots) {
+      for (let place = slot.next; place !== slot; place = place.next) {
+        place.member!.stalled?.(sinceMs, lateMs);
+      }
+    }
+  }
 
   #turnTo(nowMs: number, mayConvict: boolean): void {
     const last = Math.floor(nowMs / TICK_MS);

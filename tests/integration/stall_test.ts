@@ -79,6 +79,15 @@ async function pauseServer(count: number): Promise<void> {
   const metrics = await server.metrics();
   assertEquals(metrics.value("systole_connections"), alive.length);
   assertEquals(metrics.closed("stale"), dying.length + 2);
+  assertEquals(
+    metrics.value("systole_detection_bound_seconds", { profile: "json" }),
+    (PONG_WAIT_MS + 100) / 1_000,
+  );
+  assertGreaterOrEqual(metrics.value("systole_mailbox_wait_seconds_count"), 2);
+  // Each of them answered after the pause, later than its deadline, but for those (if any) whose
+  // answer had been on its way before.
+  const averted = metrics.value("systole_verdicts_averted_total");
+  assertGreaterOrEqual(averted, alive.length * 0.9, "too few verdicts averted");
 
   const after = await stalls(server);
   const stalledMs = after.ms - before.ms;
@@ -96,7 +105,7 @@ async function pauseServer(count: number): Promise<void> {
   assertLessOrEqual(ownTimes[0], ownBoundMs + GRACE_MS); // born before the wheel had noticed
   assertLessOrEqual(ownTimes[1], ownBoundMs);
   console.log(
-    `${count} clients: stalls of ${stalledMs.toFixed(0)} ms in all (${
+    `${count} clients, ${averted} verdicts averted: stalls of ${stalledMs.toFixed(0)} ms in all (${
       after.count - before.count
     }); ` +
       `the dead were found ${Math.max(...silences.map((ms) => ms - stalledMs)).toFixed(0)} ms of ` +

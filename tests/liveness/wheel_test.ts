@@ -96,6 +96,26 @@ Deno.test("A stall is left out of the wheel's time: deadlines are as far away as
   wheel.stop();
 });
 
+Deno.test("All members are told of a stall, when it began and how long it was", async () => {
+  const { clock, wheel } = newWheel();
+  const told: number[][] = [];
+  const member: Beating = {
+    beat: () => Infinity,
+    stalled: (sinceMs, stalledMs) => void told.push([sinceMs, stalledMs]),
+  };
+  wheel.enter(member, 2_000);
+  wheel.leave(wheel.enter(member, 3_000));
+  wheel.enter(new Recorder(), 4_000); // does not want to know
+  wheel.enter(member, 200_000);
+  await clock.pass(1_000);
+  clock.block(60_000);
+  await clock.pass(1_000);
+  clock.block(500);
+  await clock.pass(50);
+  assertEquals(told, [[1_050, 60_000], [1_050, 60_000], [2_050, 500]]);
+  wheel.stop();
+});
+
 Deno.test("now() does not run ahead during a stall that is still going on", async () => {
   const { clock, wheel } = newWheel();
   await clock.pass(1_000);
