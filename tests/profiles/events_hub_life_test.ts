@@ -51,8 +51,8 @@ for (const random of FIRST_PINGS) {
     withWorld({ random: () => random }, async (world) => {
       const { socket } = connect(world);
       let answered = 0;
-      for (let second = 0; second < 600; second++) {
-        await world.clock.pass(1_000);
+      for (let ms = 0; ms < 600_000; ms += 50) { // answered soon: nobody is degraded
+        await world.clock.pass(50);
         if (socket.pings.length === answered) continue;
         answered = socket.pings.length;
         socket.answer();
