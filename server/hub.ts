@@ -34,8 +34,6 @@ export type Letter =
   }
   /** All queues together are above their budget: the worst offender has to go. */
   | { readonly kind: "relieve" }
-  /** The server itself stood still: part of each connection's story. Time on the wheel, ms. */
-  | { readonly kind: "stalled"; readonly nowMs: number; readonly lateMs: number }
   /** Looks at the roster between two commands. */
   | { readonly kind: "ask"; readonly look: (roster: Roster) => void };
 
@@ -154,11 +152,6 @@ export class Hub {
         return this.#commands.broadcast(letter);
       case "relieve":
         return this.#relieve();
-      case "stalled":
-        for (const { vitals } of this.#roster.members) {
-          vitals.recorder.record("stall", letter.nowMs, letter.lateMs);
-        }
-        return;
       case "ask":
         return letter.look(this.#roster);
       default:

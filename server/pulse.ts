@@ -87,7 +87,9 @@ export class Pulse implements Beating {
 
   /** See `Beating`. */
   stalled(sinceMs: number, stalledMs: number): void {
-    this.#client.heartbeat.stalled(sinceMs, stalledMs);
+    const { heartbeat, vitals } = this.#client;
+    heartbeat.stalled(sinceMs, stalledMs);
+    vitals.recorder.record("stall", sinceMs, stalledMs);
   }
 
   /** Beats no more. */

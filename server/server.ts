@@ -198,11 +198,10 @@ function buildContext(
 ): ClientContext {
   const { limits } = config;
   const budget = new QueueBudget(limits.queueBudgetBytes);
-  const wheel: Wheel = new Wheel(clock, {
+  const wheel = new Wheel(clock, {
     tick: (lateMs) => metrics.tick(lateMs),
     stall(lateMs) {
       metrics.stall(lateMs);
-      hub.tell({ kind: "stalled", nowMs: wheel.now(), lateMs });
       log.warning("the server itself stood still; nobody is judged for it", {
         seconds: Math.round(lateMs) / 1_000,
       });

@@ -94,13 +94,7 @@ export class World {
     const { clock, metrics } = this;
     this.profile = jsonProfile({ timing: options.rules ?? RULES, echo: options.echo ?? false });
     this.budget = new QueueBudget(options.budgetBytes ?? 1 << 28);
-    this.wheel = new Wheel(clock, {
-      tick: (lateMs) => metrics.tick(lateMs),
-      stall: (lateMs) => {
-        metrics.stall(lateMs);
-        this.hub.tell({ kind: "stalled", nowMs: this.wheel.now(), lateMs });
-      },
-    });
+    this.wheel = new Wheel(clock, metrics);
     this.hub = new Hub({
       clock,
       broker: new MemoryBroker(),
