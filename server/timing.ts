@@ -91,7 +91,8 @@ export function chooseTiming(
     nested ? Math.min(Math.floor(pongWaitMs * 9 / 10), pongWaitMs - MIN_GAP_MS) : Infinity,
     PROXY_PERIODS_MS[defaults.proxy],
   );
-  const halfGapMs = Math.floor((pongWaitMs - pingPeriodMs) / 2);
+  // What an answer has before the verdict: counted from life, the period is spent when it is asked.
+  const halfGapMs = Math.floor((pongWaitMs - (nested ? pingPeriodMs : 0)) / 2);
   return {
     pingPeriodMs,
     pongWaitMs,

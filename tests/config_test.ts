@@ -60,7 +60,7 @@ Deno.test("parseConfig() of an empty environment gives the documented defaults",
       "talo": {
         pingPeriodMs: 30_000,
         pongWaitMs: 30_000,
-        heartbeatTimeoutMs: 100,
+        heartbeatTimeoutMs: 10_000,
         missedHeartbeats: 0,
         health,
       },
