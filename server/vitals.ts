@@ -127,6 +127,7 @@ export class Vitals {
   /** A message came. On the frame path: moves numbers. */
   message(nowMs: number): void {
     this.#life.application(nowMs);
+    this.#lookAgain(nowMs);
     if (this.#health.consecutiveTimeouts > 0) {
       this.#follow(this.status, this.#health.alive(), nowMs);
     }
@@ -135,16 +136,18 @@ export class Vitals {
   /** The peer's own control ping came. */
   peerPing(nowMs: number): void {
     this.#life.transport(nowMs);
+    this.#lookAgain(nowMs);
   }
 
   /** A control pong came. */
   pong(payload: Uint8Array, nowMs: number): void {
     const rttMs = this.#pings.pong(payload, nowMs);
     if (rttMs === "unknown") {
-      this.#life.transport(nowMs);
+      this.peerPing(nowMs);
       return this.#odd(nowMs);
     }
     this.#life.controlPong(nowMs);
+    this.#lookAgain(nowMs);
     this.recorder.record("pong", nowMs, rttMs);
     this.wire.sample(rttMs);
     if (rttMs >= 0) this.#watcher.measured("wire", rttMs);
@@ -156,6 +159,7 @@ export class Vitals {
     const rttMs = this.#pings.appPong(pong, nowMs);
     if (rttMs === "unknown") return this.#odd(nowMs);
     this.#life.appPong(nowMs);
+    this.#lookAgain(nowMs);
     this.recorder.record("app_pong", nowMs, rttMs);
     this.app.sample(rttMs);
     if (rttMs >= 0) this.#watcher.measured("app", rttMs);
@@ -210,6 +214,11 @@ export class Vitals {
   end(nowMs: number, code: number): void {
     this.recorder.record("ended", nowMs, code);
     this.#watcher = NOBODY;
+  }
+
+  /** Who was missed and has come back need not wait for the wheel, which may be a period away. */
+  #lookAgain(nowMs: number): void {
+    if (this.#lifeSeen !== "alive") this.look(nowMs);
   }
 
   #odd(nowMs: number): void {
