@@ -12,8 +12,8 @@ import { within } from "./until.ts";
 export interface Drop {
   /** The client's id, as the server's log names it. */
   readonly id: string;
-  /** When bytes of it last went to the server: wall-clock ms, just before they did. */
-  readonly lastByteMs: number;
+  /** When bytes of it last went to the server, wall-clock ms: just before and just after. */
+  readonly lastByteMs: { readonly from: number; readonly to: number };
 }
 
 const START_MS = 30_000;

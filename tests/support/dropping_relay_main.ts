@@ -22,26 +22,30 @@ class Relayed {
   dropped = false;
   /** As the welcome says it. */
   id = "";
-  /** When bytes were last passed to the server, wall-clock ms, a moment before they were. */
-  lastByteMs = 0;
+  /** When bytes were last passed to the server: see `Drop`. */
+  lastByteMs = { from: 0, to: 0 };
 
   async forward(client: Deno.Conn, server: Deno.Conn): Promise<void> {
     await Promise.all([
-      this.#pass(client, server, () => this.lastByteMs = Date.now()),
-      this.#pass(server, client, (bytes) => {
+      this.#pass(client, async (bytes) => {
+        const from = Date.now();
+        await writeAll(server, bytes);
+        this.lastByteMs = { from, to: Date.now() };
+      }),
+      this.#pass(server, async (bytes) => {
         if (this.id === "") this.id = CLIENT_ID.exec(new TextDecoder().decode(bytes))?.[1] ?? "";
+        await writeAll(client, bytes);
       }),
     ]);
   }
 
-  async #pass(from: Deno.Conn, to: Deno.Conn, note: (bytes: Uint8Array) => void): Promise<void> {
+  async #pass(from: Deno.Conn, write: (bytes: Uint8Array) => Promise<void>): Promise<void> {
     const buffer = new Uint8Array(2_048);
     for (;;) {
       const count = await from.read(buffer);
       if (this.dropped) return;
       if (count === null) throw new Error("ended before it was dropped");
-      note(buffer.subarray(0, count));
-      await writeAll(to, buffer.subarray(0, count));
+      await write(buffer.subarray(0, count));
     }
   }
 }

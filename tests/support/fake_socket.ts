@@ -137,7 +137,7 @@ export class FakeSocket implements Socket {
 }
 
 /** Splits a batch of unmasked text frames. */
-function textsOf(batch: Uint8Array): string[] {
+export function textsOf(batch: Uint8Array): string[] {
   const texts: string[] = [];
   const view = new DataView(batch.buffer, batch.byteOffset, batch.length);
   for (let at = 0; at < batch.length;) {

@@ -11,13 +11,14 @@ import type { Clock } from "../../server/clock.ts";
 export class VirtualClock implements Clock {
   readonly #timers = FakeTimers.createClock(1_700_000_000_123);
   #skippedMs = 0;
+  #steppedMs = 0;
 
   now(): number {
     return this.#timers.performance.now() + this.#skippedMs;
   }
 
   wall(): number {
-    return this.#timers.now + this.#skippedMs;
+    return this.#timers.now + this.#skippedMs + this.#steppedMs;
   }
 
   after(ms: number, call: () => void): () => void {
@@ -42,5 +43,10 @@ export class VirtualClock implements Clock {
   /** Blocks the process: time goes on, no timer runs; those due run late, when time passes again. */
   block(ms: number): void {
     this.#skippedMs += ms;
+  }
+
+  /** Sets the wall clock forward or back, as NTP or a person does. */
+  stepWall(ms: number): void {
+    this.#steppedMs += ms;
   }
 }

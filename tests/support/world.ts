@@ -59,6 +59,8 @@ export interface VisitOptions {
   readonly profile?: Profile;
   readonly url?: string;
   readonly grant?: Partial<Grant>;
+  /** Its end of the way, where that is more than a fake. */
+  readonly socket?: FakeSocket;
 }
 
 /** One line of the log. */
@@ -127,8 +129,10 @@ export class World {
   }
 
   /** A client connects. */
-  connect({ profile = this.profile, url = "/ws", grant = {} }: VisitOptions = {}): Visitor {
-    const socket = new FakeSocket();
+  connect(
+    { profile = this.profile, url = "/ws", grant = {}, socket = new FakeSocket() }: VisitOptions =
+      {},
+  ): Visitor {
     const client = new Client(
       {
         socket,
