@@ -56,12 +56,12 @@ export const PROXY_PERIODS_MS = {
   "default": 30_000,
 } as const;
 
-/** A default timeout follows a narrow gap down to two ticks of the 50 ms wheel, not below. */
+/** A default timeout follows a narrow gap down to a few ticks of the wheel, not below. */
 const MIN_HEARTBEAT_TIMEOUT_MS = 100;
 const MAX_DEFAULT_HEARTBEAT_TIMEOUT_MS = 10_000;
 
 /**
- * A default period leaves at least four ticks of the wheel for the answer: with a gap of a tick or
+ * A default period leaves at least eight ticks of the wheel for the answer: with a gap of a tick or
  * less the verdict falls before an answer can count (measured: 41 of 300 that answered were lost).
  */
 const MIN_GAP_MS = 200;

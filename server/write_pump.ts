@@ -17,8 +17,8 @@ import type { Socket } from "./socket.ts";
 /** A batch is at most so large, or one message: a ping is not stuck behind a megabyte. */
 const MAX_BATCH_BYTES = 65_536;
 
-/** A batch that has waited for two ticks was not drained although its socket had its turn. */
-const STUCK_TICKS = 2;
+/** A batch that has waited for four ticks was not drained although its socket had its turn. */
+const STUCK_TICKS = 4;
 
 /** What all write pumps share. */
 export interface WritePumpOptions {
