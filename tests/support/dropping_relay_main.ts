@@ -54,7 +54,9 @@ async function relay(client: Deno.Conn): Promise<void> {
   const server = await Deno.connect({ hostname: "127.0.0.1", port: target });
   const mine = new Relayed();
   relayed.add(mine);
-  await mine.forward(client, server).catch(() => relayed.delete(mine));
+  await mine.forward(client, server).catch(() => {
+    if (!mine.dropped) relayed.delete(mine); // that the server gives up later is no news
+  });
 }
 
 async function obey(): Promise<void> {
