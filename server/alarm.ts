@@ -100,10 +100,11 @@ export class Alarm implements VitalsWatcher {
     const { id, counts, heartbeat } = this.#client;
     switch (change.status) {
       case "degraded":
-        heartbeat.hurry(true, wheel.now());
+        heartbeat.hurry(true, wheel.now()); // until it is healthy again
         return log.warning("connection degraded: pinged twice as often", { id, ...change });
       case "poor":
       case "critical":
+        heartbeat.hurry(true, wheel.now());
         counts.healthAlerts++;
         log.error("connection in trouble: advised to come back", { id, ...change });
         this.#client.notify({

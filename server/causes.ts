@@ -14,8 +14,8 @@ const STALL_BLAMED_MS = 10_000;
 export interface Death {
   /** What we did. */
   readonly reason: CloseReason;
-  /** Since the server itself last stood still, ms. */
-  readonly sinceStallMs: number;
+  /** Since the server itself last stood still for long enough to be noticed, ms. */
+  readonly sinceStandstillMs: number;
   /** Whether its transport still lived when it was convicted. */
   readonly wasFrozen: boolean;
   /** Whether it died of a known idle timeout on the way. */
@@ -23,11 +23,11 @@ export interface Death {
 }
 
 /** Why it ended: one of a bounded set. */
-export function causeOf({ reason, sinceStallMs, wasFrozen, wasCut }: Death): string {
+export function causeOf({ reason, sinceStandstillMs, wasFrozen, wasCut }: Death): string {
   switch (reason) {
     case "client_close":
     case "network_error":
-      if (sinceStallMs <= STALL_BLAMED_MS) return "server stall";
+      if (sinceStandstillMs <= STALL_BLAMED_MS) return "server stall";
       return wasCut ? "proxy idle cut" : CLOSE_REASONS[reason].cause;
     case "stale":
     case "missed_heartbeats":

@@ -219,8 +219,8 @@ export class Client implements Member, Reader, Pulsed, Watched {
       })
       : undefined;
     if (found?.isNews) log.warning("idle connections are cut on the way", { ...found.limit });
-    const { sinceStallMs } = wheel;
-    return causeOf({ reason, sinceStallMs, wasFrozen, wasCut: found !== undefined });
+    const { sinceStandstillMs } = wheel;
+    return causeOf({ reason, sinceStandstillMs, wasFrozen, wasCut: found !== undefined });
   }
 
   /** See `Watched`. */

@@ -65,6 +65,17 @@ const DEATHS: Record<string, (world: World, random: () => number) => Promise<voi
   "admin": (world) => Promise.resolve(world.connect().client.close("admin")),
 };
 
+Deno.test("A stall that nobody notices is not blamed", () =>
+  withWorld({ rules: CALM }, async (world) => {
+    const visitor = world.connect();
+    await live(world, visitor, 5_000);
+    world.clock.block(500);
+    await world.clock.pass(1_000);
+    visitor.socket.leave({ byPeer: false });
+    await world.clock.turnOver();
+    assertEquals(world.closedLog.find(visitor.client.id)?.cause, "network");
+  }));
+
 Deno.test("Each cause of death is told right, 50 times each", async () => {
   const table: string[] = [];
   for (const [cause, die] of Object.entries(DEATHS)) {

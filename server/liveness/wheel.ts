@@ -27,6 +27,9 @@ export const STALL_MS = 70;
 const GRACE_MS = 250;
 const GRACE_TICKS = GRACE_MS / TICK_MS;
 
+/** A stall that a client would notice, and may leave because of, ms. */
+const STANDSTILL_MS = 1_000;
+
 /** Slots on the wheel: 51 s a revolution. Who is due later is passed over until then. */
 const SLOTS = 2_048;
 
@@ -83,6 +86,7 @@ export class Wheel {
   #graceTicks = 0;
   #ticks = 0;
   #stallEndedMs = -Infinity;
+  #standstillEndedMs = -Infinity;
   #cancel: Cancel | undefined;
 
   /** Stands still until `start()`. */
@@ -106,14 +110,14 @@ export class Wheel {
     return this.#ticks;
   }
 
-  /** How long ago the last stall ended, ms of the machine's time. */
-  get sinceStallMs(): number {
-    return this.#clock.now() - this.#stallEndedMs;
+  /** How long ago the last stall ended that a client would notice, ms of the machine's time. */
+  get sinceStandstillMs(): number {
+    return this.#clock.now() - this.#standstillEndedMs;
   }
 
   /** How much later than due a verdict may fall just now, because of a stall a moment ago, ms. */
   get graceMs(): number {
-    return this.sinceStallMs <= GRACE_MS + STALL_MS ? GRACE_MS : 0;
+    return this.#clock.now() - this.#stallEndedMs <= GRACE_MS + STALL_MS ? GRACE_MS : 0;
   }
 
   /** Starts to turn. */
@@ -162,6 +166,7 @@ export class Wheel {
       this.#stalledMs += lateMs;
       this.#graceTicks = GRACE_TICKS;
       this.#stallEndedMs = this.#clock.now();
+      if (lateMs >= STANDSTILL_MS) this.#standstillEndedMs = this.#stallEndedMs;
       this.#watcher.stall(lateMs);
     } else if (this.#graceTicks > 0) {
       this.#graceTicks--;

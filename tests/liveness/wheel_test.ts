@@ -112,7 +112,7 @@ Deno.test("All members are told of a stall, when it began and how long it was", 
   await clock.pass(1_000);
   clock.block(500);
   await clock.pass(50);
-  assertEquals(told, [[1_050, 60_000], [1_050, 60_000], [2_050, 500]]);
+  assertEquals(told, [[1_025, 60_000], [1_025, 60_000], [2_025, 500]]);
   wheel.stop();
 });
 
