@@ -21,7 +21,15 @@ const STOREYS: readonly (readonly string[])[] = [
   ["guard/rights.ts", "guard/grant.ts", "guard/grant_schema.ts"],
   ["guard/keys.ts", "guard/tokens.ts", "guard/tickets.ts", "guard/suspensions.ts"],
   ["guard/gate.ts", "guard/admission.ts", "config.ts", "stores/kv.ts"],
-  ["counts.ts", "metrics.ts", "line_writer.ts", "logging.ts", "brokers/memory.ts"],
+  [
+    "exposition.ts",
+    "tally.ts",
+    "counts.ts",
+    "metrics.ts",
+    "line_writer.ts",
+    "logging.ts",
+    "brokers/memory.ts",
+  ],
   ["profiles/json.ts", "profiles/events_hub.ts", "profiles/tank.ts"],
   ["profiles/infoway_codes.ts", "profiles/infoway.ts"],
   ["profiles/talo_frames.ts", "profiles/talo_limit.ts", "profiles/talo.ts"],
@@ -49,7 +57,7 @@ const STOREYS: readonly (readonly string[])[] = [
 const SINGLE_IMPORTERS: Readonly<Record<string, string>> = {
   "ws": "ws_socket.ts",
   "@hono/node-server": "server.ts",
-  "prom-client": "metrics.ts",
+  "prom-client": "exposition.ts",
   "@logtape/logtape": "logging.ts",
   "jose": "guard/tokens.ts",
 };
