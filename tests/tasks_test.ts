@@ -25,3 +25,11 @@ for (const task of ["start", "dev"]) {
 Deno.test("deno task key may do nothing at all", () => {
   assertEquals(tasks.key, "deno run --no-prompt server/cli/key.ts");
 });
+
+Deno.test("deno task probe may use the network, read its key and what ws looks at, no more", () => {
+  const variables = ["PROBE_KEY", ...WS_VARIABLES].join();
+  assertEquals(
+    tasks.probe,
+    `deno run --no-prompt --allow-net --allow-env=${variables} server/cli/probe.ts`,
+  );
+});

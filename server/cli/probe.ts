@@ -1,0 +1,76 @@
+/**
+ * `deno task probe`: ping for WebSockets. The edge of that program: arguments and Ctrl-C in, lines
+ * and exit code out.
+ *
+ * @module
+ */
+
+import { randomBytes } from "node:crypto";
+import { systemClock } from "../clock.ts";
+import { ConfigError } from "../errors.ts";
+import { parseProbeArgs, type ProbeRequest, USAGE } from "./probe_options.ts";
+import { jsonReport, textReport } from "./probe_report.ts";
+import { type Findings, ProbeSession } from "./probe_session.ts";
+import { connect } from "./probe_socket.ts";
+
+/** What the shell is told. */
+export const EXIT_CODE = { answered: 0, unanswered: 1, usage: 2, refused: 3, cut: 4 } as const;
+
+/** The exit code of what was found. */
+export function exitCodeOf({ end, control, app }: Findings, idle: boolean): number {
+  if (end.by === "peer") return EXIT_CODE.cut;
+  const answered = control.answered + (app?.answered ?? 0);
+  return idle || answered > 0 ? EXIT_CODE.answered : EXIT_CODE.unanswered;
+}
+
+const MARK_BYTES = 4;
+
+/** Probes until done or stopped. @returns the exit code */
+async function probe({ target, plan, profile, json, notes }: ProbeRequest): Promise<number> {
+  const idle = plan.idleMs !== undefined;
+  const { timeoutMs, heartbeat } = plan;
+  const subject = { url: target.url, profile, answered: heartbeat?.answered, timeoutMs, idle };
+  const report = json ? jsonReport(subject) : textReport(subject);
+  for (const note of notes) console.error(note);
+  const startMs = systemClock.now();
+  const socket = await connect(target, systemClock);
+  if ("error" in socket) {
+    (json ? console.log : console.error)(report.refused(socket));
+    return EXIT_CODE.refused;
+  }
+  console.log(report.opened(socket, systemClock.now() - startMs));
+  const session = new ProbeSession(socket, {
+    clock: systemClock,
+    plan,
+    token: `probe-${randomBytes(MARK_BYTES).toString("hex")}`,
+    tell: (event) => console.log(report.event(event)),
+  });
+  // Twice for one Ctrl-C, since `deno task` forwards it; the session ends within a second anyhow.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => session.stop());
+  }
+  const findings = await session.findings;
+  console.log(report.summary(findings));
+  return exitCodeOf(findings, idle);
+}
+
+/** @returns the exit code */
+async function run(args: readonly string[], key?: string): Promise<number> {
+  try {
+    const request = parseProbeArgs(args, key);
+    if (request !== undefined) return await probe(request);
+    console.log(USAGE);
+    return EXIT_CODE.answered;
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      console.error(`Cannot probe: ${error.problems.join("\n  ")}\n(--help lists the options)`);
+      return EXIT_CODE.usage;
+    }
+    // parseArgs throws TypeErrors with a code for arguments that it does not know.
+    if (!(error instanceof TypeError) || !("code" in error)) throw error;
+    console.error(`Cannot probe: ${error.message}\n(--help lists the options)`);
+    return EXIT_CODE.usage;
+  }
+}
+
+if (import.meta.main) Deno.exit(await run(Deno.args, Deno.env.get("PROBE_KEY")));

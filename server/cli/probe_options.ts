@@ -1,0 +1,211 @@
+/**
+ * The probe's command line: reads it into what to connect to and what to do there. Pure. Its
+ * complaints repeat no value that may hold a credential.
+ *
+ * @module
+ */
+
+import { parseArgs } from "node:util";
+import { ConfigError } from "../errors.ts";
+import { PROFILE_NAMES, type ProfileName } from "../timing_options.ts";
+import { HEARTBEATS } from "./probe_heartbeats.ts";
+import type { ProbePlan } from "./probe_session.ts";
+import type { ProbeTarget } from "./probe_socket.ts";
+
+/** What `--help` prints. */
+export const USAGE = `deno task probe [options] ws[s]://host[:port]/path
+
+  --count N               rounds of pings; until Ctrl-C unless given
+  --interval SECONDS      from one round to the next (1)
+  --timeout SECONDS       for the handshake, and for each answer (5)
+  --profile NAME          also send that system's heartbeat, and answer the server's:
+                          ${PROFILE_NAMES.join(", ")}
+  --idle [SECONDS]        send no ping and wait for the connection to be cut, at most so long (600)
+  --mute                  leave the server's pings unanswered
+  --key CREDENTIAL        as a bearer token, or where the profile's clients have it;
+                          also PROBE_KEY in the environment, which no list of processes shows
+  --header "Name: value"  any number of times
+  --protocol NAME         a subprotocol to offer, any number of times
+  --insecure              take any certificate
+  --json                  one JSON object a line
+
+Exit code: 0 answers came (--idle: the connection was still open), 1 no answer came, 2 the command
+line is wrong, 3 no connection, 4 the other side ended the connection first.`;
+
+/** What was asked for. */
+export interface ProbeRequest {
+  /** What to connect to. */
+  readonly target: ProbeTarget;
+  /** What to do there. */
+  readonly plan: ProbePlan;
+  /** The profile that was named. */
+  readonly profile?: ProfileName;
+  /** Whether to print JSON. */
+  readonly json: boolean;
+  /** What the probe has made of the address. */
+  readonly notes: readonly string[];
+}
+
+const DEFAULT_IDLE_SECONDS = 600;
+const MAX_SECONDS = 86_400;
+const MIN_SECONDS = 0.01;
+
+/** RFC 9110 5.6.2: of names of header fields, and of subprotocols (RFC 6455 4.1). */
+const TOKEN = /^[!#$%&'*+\-.^_`|~\w]+$/;
+const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+const HANDSHAKE_FIELDS = /^(connection|upgrade|sec-websocket-.*)$/i;
+
+/**
+ * Reads the command line.
+ *
+ * @param key the environment's credential
+ * @returns undefined when help was asked for
+ * @throws {ConfigError} of all that is wrong with it
+ * @throws {TypeError} with a `code`, of parseArgs, for an option that there is not
+ */
+export function parseProbeArgs(args: readonly string[], key?: string): ProbeRequest | undefined {
+  const { values, positionals } = parseArgs({
+    args: withIdleSeconds(args),
+    allowPositionals: true,
+    options: {
+      count: { type: "string", short: "c" },
+      interval: { type: "string", short: "i" },
+      timeout: { type: "string" },
+      profile: { type: "string" },
+      idle: { type: "string" },
+      mute: { type: "boolean" },
+      key: { type: "string" },
+      header: { type: "string", multiple: true },
+      protocol: { type: "string", multiple: true },
+      insecure: { type: "boolean" },
+      json: { type: "boolean" },
+      help: { type: "boolean", short: "h" },
+    },
+  });
+  if (values.help) return undefined;
+  const reader = new Reader();
+  const profile = reader.profile(values.profile);
+  const url = reader.url(positionals);
+  const headers = reader.headers(values.header);
+  const subprotocols = reader.subprotocols(values.protocol);
+  const timeoutMs = reader.milliseconds("timeout", values.timeout ?? "5");
+  const intervalMs = reader.milliseconds("interval", values.interval ?? "1");
+  const count = values.count === undefined ? undefined : reader.count(values.count);
+  const idleMs = values.idle === undefined ? undefined : reader.milliseconds("idle", values.idle);
+  if (idleMs !== undefined && (values.count ?? values.interval) !== undefined) {
+    reader.problems.push("--count and --interval are for pings, and --idle sends none");
+  }
+  const credential = values.key ?? key;
+  if (credential !== undefined) reader.credential(credential, { url, headers, profile });
+  const heartbeat = profile && HEARTBEATS[profile];
+  const prepared = heartbeat?.prepare?.(url);
+  if (prepared !== undefined) reader.notes.push(prepared);
+  if (reader.problems.length > 0) throw new ConfigError(reader.problems);
+  const { insecure = false, mute = false, json = false } = values;
+  return {
+    target: { url, headers, subprotocols, insecure, timeoutMs },
+    plan: { count, intervalMs, timeoutMs, idleMs, mute, heartbeat },
+    profile,
+    json,
+    notes: reader.notes,
+  };
+}
+
+/** `--idle` may stand alone, which parseArgs does not know. */
+function withIdleSeconds(args: readonly string[]): string[] {
+  const at = args.indexOf("--idle");
+  if (at < 0) return [...args];
+  const given = /^[\d.]+$/.test(args[at + 1] ?? "");
+  const idle = `--idle=${given ? args[at + 1] : DEFAULT_IDLE_SECONDS}`;
+  return args.toSpliced(at, given ? 2 : 1, idle);
+}
+
+/** Reads values and keeps what is wrong with them. */
+class Reader {
+  readonly problems: string[] = [];
+  readonly notes: string[] = [];
+
+  url([text, ...more]: readonly string[]): URL {
+    if (text === undefined || more.length > 0) {
+      this.problems.push(`one address is needed, got ${text === undefined ? 0 : more.length + 1}`);
+    }
+    if (text === undefined) return new URL("ws://localhost");
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    const known = /^(ws|http)s?:$/.test(url?.protocol ?? "");
+    if (url === undefined || !known || url.hostname === "") {
+      this.problems.push("the address must be a URL that begins with ws:// or wss://");
+      return new URL("ws://localhost");
+    }
+    if (url.protocol.startsWith("http")) {
+      const from = url.protocol;
+      url.protocol = from.replace("http", "ws");
+      this.notes.push(`took ${from}// as ${url.protocol}//`);
+    }
+    url.hash = "";
+    return url;
+  }
+
+  profile(name: string | undefined): ProfileName | undefined {
+    const profile = PROFILE_NAMES.find((it) => it === name);
+    if (name !== undefined && profile === undefined) {
+      this.problems.push(`--profile must be one of ${PROFILE_NAMES.join(", ")}, got "${name}"`);
+    }
+    return profile;
+  }
+
+  milliseconds(name: string, text: string): number {
+    const seconds = /^\d*\.?\d+$/.test(text) ? Number(text) : NaN;
+    if (!(seconds >= MIN_SECONDS && seconds <= MAX_SECONDS)) {
+      this.problems.push(
+        `--${name} must be ${MIN_SECONDS} to ${MAX_SECONDS} seconds, got "${text}"`,
+      );
+    }
+    return seconds * 1_000;
+  }
+
+  count(text: string): number {
+    if (!/^[1-9]\d{0,8}$/.test(text)) {
+      this.problems.push(`--count must be a whole number from 1, got "${text}"`);
+    }
+    return Number(text);
+  }
+
+  headers(lines: readonly string[] = []): Record<string, string> {
+    const headers: Record<string, string> = {};
+    lines.forEach((line, index) => {
+      const [, name, value] = /^([^:]+):\s*(.*?)\s*$/s.exec(line) ?? [];
+      const number = `--header number ${index + 1}`;
+      if (name === undefined || !TOKEN.test(name) || !FIELD_VALUE.test(value)) {
+        this.problems.push(`${number} must have the form "Name: value"`);
+      } else if (HANDSHAKE_FIELDS.test(name)) {
+        this.problems.push(`${number}, ${name}, is the handshake's own (see --protocol)`);
+      } else if (name.toLowerCase() in headers) {
+        this.problems.push(`${number} names ${name} a second time`);
+      } else headers[name.toLowerCase()] = value;
+    });
+    return headers;
+  }
+
+  subprotocols(names: readonly string[] = []): readonly string[] {
+    if (!names.every((name) => TOKEN.test(name)) || new Set(names).size < names.length) {
+      this.problems.push("--protocol must be a name of letters, digits and signs, each once");
+    }
+    return names;
+  }
+
+  credential(
+    key: string,
+    { url, headers, profile }: {
+      readonly url: URL;
+      readonly headers: Record<string, string>;
+      readonly profile?: ProfileName;
+    },
+  ): void {
+    const parameter = profile && HEARTBEATS[profile].credentialParameter;
+    if (parameter !== undefined) return url.searchParams.set(parameter, key);
+    if (!/^[\x21-\x7e]+$/.test(key)) this.problems.push("--key must be printable ASCII");
+    else if ("authorization" in headers) {
+      this.problems.push("--key and --header both give Authorization");
+    } else headers.authorization = `Bearer ${key}`;
+  }
+}

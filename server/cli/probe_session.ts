@@ -1,0 +1,245 @@
+/**
+ * One probed connection from its first frame to its last: sends pings in their interval or waits in
+ * silence, and finds out what the other side does meanwhile. Owns the time line; writes no word.
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import { rounded } from "../liveness/rtt.ts";
+import type { Heartbeat } from "./probe_heartbeats.ts";
+import { type PingFigures, ProbePings } from "./probe_pings.ts";
+import type { PeerEnd, ProbeSocket } from "./probe_socket.ts";
+
+/** Which pings: WebSocket's own, or messages of a profile. */
+export type PingKind = "control" | "app";
+
+/** What to do with the connection. */
+export interface ProbePlan {
+  /** Rounds of pings; until stopped when absent. */
+  readonly count?: number;
+  /** From one round to the next. */
+  readonly intervalMs: number;
+  /** An answer that takes longer is none. */
+  readonly timeoutMs: number;
+  /** Send no ping and wait at most so long for the end. */
+  readonly idleMs?: number;
+  /** Leave the server's pings unanswered. */
+  readonly mute: boolean;
+  /** The profile's messages. */
+  readonly heartbeat?: Heartbeat;
+}
+
+/** Something worth a line. */
+export type ProbeEvent =
+  | {
+    readonly kind: "answer";
+    readonly ping: PingKind;
+    readonly seq: number;
+    readonly rttMs: number;
+  }
+  | { readonly kind: "lost"; readonly ping: PingKind; readonly seq: number }
+  | {
+    readonly kind: "server_ping";
+    readonly ping: PingKind;
+    readonly number: number;
+    readonly atMs: number;
+  };
+
+/** The server's own pings of one kind. */
+export interface Cadence {
+  /** How many came. */
+  readonly count: number;
+  /** The mean from one to the next; null below two. */
+  readonly periodMs: number | null;
+}
+
+/** Who ended it: the plan was done, somebody stopped the probe, or the other side did. */
+export type End =
+  | { readonly by: "plan" }
+  | { readonly by: "stop" }
+  | ({ readonly by: "peer" } & PeerEnd);
+
+/** All that was found. */
+export interface Findings {
+  /** How long the connection was open. */
+  readonly openMs: number;
+  /** How long nothing had moved either way at its end. */
+  readonly quietMs: number;
+  /** Who ended it. */
+  readonly end: End;
+  /** Control pings. */
+  readonly control: PingFigures;
+  /** The profile's, if one was named. */
+  readonly app: PingFigures | null;
+  /** What the server sent of its own accord. */
+  readonly server: Readonly<Record<PingKind, Cadence>>;
+  /** Control pongs that answer no open ping. */
+  readonly strayPongs: number;
+  /** Messages that are no heartbeats. */
+  readonly messages: number;
+}
+
+/** How long a server may take to answer the goodbye. */
+const CLOSE_WAIT_MS = 1_000;
+
+/** See the module. */
+export class ProbeSession {
+  readonly #socket: ProbeSocket;
+  readonly #clock: Clock;
+  readonly #plan: ProbePlan;
+  readonly #token: string;
+  readonly #tell: (event: ProbeEvent) => void;
+  readonly #pings: Readonly<Record<PingKind, ProbePings>>;
+  readonly #beats: Record<PingKind, number[]> = { control: [], app: [] };
+  readonly #done = Promise.withResolvers<Findings>();
+  readonly #startMs: number;
+  #movedMs: number;
+  #rounds = 0;
+  #appSent = 0;
+  #strayPongs = 0;
+  #messages = 0;
+  #cancelNext = () => {};
+  /** Set when the probe itself has decided to end. */
+  #findings: Findings | undefined;
+
+  /** Starts at once. @param token marks this probe's pings; no other's may have it */
+  constructor(
+    socket: ProbeSocket,
+    { clock, plan, token, tell }: {
+      readonly clock: Clock;
+      readonly plan: ProbePlan;
+      readonly token: string;
+      readonly tell: (event: ProbeEvent) => void;
+    },
+  ) {
+    this.#socket = socket;
+    this.#clock = clock;
+    this.#plan = plan;
+    this.#token = token;
+    this.#tell = (event) => this.#findings ?? tell(event); // nothing after the summary
+    this.#startMs = this.#movedMs = clock.now();
+    const pingsOf = (ping: PingKind) =>
+      new ProbePings(clock, plan.timeoutMs, (seq) => {
+        this.#tell({ kind: "lost", ping, seq });
+        this.#endIfDone();
+      });
+    this.#pings = { control: pingsOf("control"), app: pingsOf("app") };
+    socket.attach({
+      message: (text) => this.#message(text),
+      ping: (payload) => {
+        this.#beat("control");
+        if (!plan.mute) this.#send(() => socket.pong(payload));
+      },
+      pong: (payload) => {
+        this.#movedMs = clock.now();
+        if (!this.#answer("control", payload)) this.#strayPongs++;
+      },
+      closed: (end) => this.#closed(end),
+    });
+    if (plan.idleMs === undefined) this.#round();
+    else this.#cancelNext = clock.after(plan.idleMs, () => this.#end("plan"));
+  }
+
+  /** Resolves when the connection has ended. */
+  get findings(): Promise<Findings> {
+    return this.#done.promise;
+  }
+
+  /** Ends it now. */
+  stop(): void {
+    this.#end("stop");
+  }
+
+  #round(): void {
+    const { count = Infinity, intervalMs, heartbeat } = this.#plan;
+    const id = `${this.#token}-${++this.#rounds}`;
+    this.#pings.control.send(id);
+    this.#send(() => this.#socket.ping(id));
+    if (heartbeat !== undefined) {
+      this.#appSent++;
+      if (heartbeat.answered) this.#pings.app.send(id);
+      this.#send(() => this.#socket.send(heartbeat.beat(id, this.#clock.wall())));
+    }
+    if (this.#rounds < count) {
+      this.#cancelNext = this.#clock.after(intervalMs, () => this.#round());
+    }
+  }
+
+  #message(text: string): void {
+    this.#movedMs = this.#clock.now();
+    const heard = this.#plan.heartbeat?.hear(text, this.#clock.wall());
+    if (heard === undefined) {
+      this.#messages++;
+    } else if (heard.kind === "answer") {
+      if (!this.#answer("app", heard.id)) this.#messages++;
+    } else {
+      this.#beat("app");
+      const { answer } = heard;
+      if (answer !== undefined && !this.#plan.mute) this.#send(() => this.#socket.send(answer));
+    }
+  }
+
+  #answer(ping: PingKind, id: string | undefined): boolean {
+    const answered = this.#pings[ping].answer(id);
+    if (answered === undefined) return false;
+    this.#tell({ kind: "answer", ping, ...answered });
+    this.#endIfDone();
+    return true;
+  }
+
+  /** The server pings of its own accord. */
+  #beat(ping: PingKind): void {
+    this.#movedMs = this.#clock.now();
+    const number = this.#beats[ping].push(this.#movedMs);
+    this.#tell({ kind: "server_ping", ping, number, atMs: this.#movedMs - this.#startMs });
+  }
+
+  #send(write: () => void): void {
+    this.#movedMs = this.#clock.now();
+    write();
+  }
+
+  #endIfDone(): void {
+    const { control, app } = this.#pings;
+    if (this.#rounds === this.#plan.count && control.open + app.open === 0) this.#end("plan");
+  }
+
+  /** What was found is what was found until now: the goodbye is not part of it. */
+  #end(by: "plan" | "stop"): void {
+    if (this.#findings !== undefined) return;
+    this.#findings = this.#findingsAt({ by });
+    this.#cancelNext();
+    for (const pings of Object.values(this.#pings)) pings.forgetAll();
+    this.#cancelNext = this.#clock.after(CLOSE_WAIT_MS, () => this.#socket.terminate());
+    this.#socket.close();
+  }
+
+  #closed(end: PeerEnd): void {
+    this.#cancelNext();
+    for (const pings of Object.values(this.#pings)) pings.loseAll();
+    this.#done.resolve(this.#findings ?? this.#findingsAt({ by: "peer", ...end }));
+  }
+
+  #findingsAt(end: End): Findings {
+    const nowMs = this.#clock.now();
+    const { control, app } = this.#pings;
+    const { heartbeat } = this.#plan;
+    return {
+      openMs: rounded(nowMs - this.#startMs)!,
+      quietMs: rounded(nowMs - this.#movedMs)!,
+      end,
+      control: control.figures,
+      app: heartbeat === undefined ? null : { ...app.figures, sent: this.#appSent },
+      server: { control: cadence(this.#beats.control), app: cadence(this.#beats.app) },
+      strayPongs: this.#strayPongs,
+      messages: this.#messages,
+    };
+  }
+}
+
+function cadence(momentsMs: readonly number[]): Cadence {
+  const count = momentsMs.length;
+  const periodMs = count < 2 ? null : (momentsMs[count - 1] - momentsMs[0]) / (count - 1);
+  return { count, periodMs: rounded(periodMs) };
+}
