@@ -1,0 +1,132 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import type { PingFigures } from "../../server/cli/probe_pings.ts";
+import { jsonReport, textReport } from "../../server/cli/probe_report.ts";
+import { exitCodeOf } from "../../server/cli/probe.ts";
+import type { End, Findings } from "../../server/cli/probe_session.ts";
+import type { PeerEnd } from "../../server/cli/probe_socket.ts";
+import { shownSubprotocol } from "../../server/cli/probe_words.ts";
+
+const SUBJECT = {
+  url: new URL("ws://localhost:8080/ws?access_token=hunter2"),
+  profile: "json",
+  answered: true,
+  timeoutMs: 5_000,
+  idle: false,
+};
+
+const NONE: PingFigures = {
+  sent: 0,
+  answered: 0,
+  lost: 0,
+  lossPercent: null,
+  minMs: null,
+  averageMs: null,
+  maxMs: null,
+  deviationMs: null,
+  jitterMs: null,
+};
+const LOST: PingFigures = { ...NONE, sent: 2, lost: 2, lossPercent: 100 };
+const ANSWERED: PingFigures = {
+  sent: 2,
+  answered: 2,
+  lost: 0,
+  lossPercent: 0,
+  minMs: 1,
+  averageMs: 2,
+  maxMs: 3,
+  deviationMs: 1,
+  jitterMs: 0.13,
+};
+
+const found = (findings: Partial<Findings> = {}): Findings => ({
+  openMs: 1_234.5,
+  quietMs: 60_000,
+  end: { by: "plan" },
+  control: ANSWERED,
+  app: null,
+  server: { control: { count: 3, periodMs: 54_000 }, app: { count: 1, periodMs: null } },
+  strayPongs: 0,
+  messages: 0,
+  ...findings,
+});
+const cut = (end: PeerEnd): End => ({ by: "peer", ...end });
+
+Deno.test("textReport() summarises in whole", () => {
+  const findings = found({
+    app: { ...ANSWERED, sent: 3, lost: 1, lossPercent: 33.33 },
+    messages: 4,
+    strayPongs: 1,
+  });
+  assertEquals(
+    textReport(SUBJECT).summary(findings),
+    `
+--- ws://localhost:8080/ws?…, open for 1.23 s ---
+control pings: 2 sent, 2 answered, 0 lost (0 %)
+  min/avg/max/stddev/jitter = 1.00/2.00/3.00/1.00/0.13 ms
+json pings: 3 sent, 2 answered, 1 lost (33.33 %)
+  min/avg/max/stddev/jitter = 1.00/2.00/3.00/1.00/0.13 ms
+server's control pings: 3, every 54.00 s
+server's json pings: 1
+other messages: 4
+control pongs that came late or unasked: 1
+ended by the probe`,
+  );
+});
+
+Deno.test("textReport() says who cut an idle connection and how often to send", () => {
+  const report = textReport({ ...SUBJECT, idle: true });
+  const endOf = (end: PeerEnd) => report.summary(found({ end: cut(end) })).split("\n").slice(3);
+  assertEquals(endOf({ how: "close_frame", code: 1001, text: "idle\u009b" }), [
+    "cut by the other side, 60.00 s after the last frame",
+    '  close frame, code 1001 "idle\\u{9b}": the server decided it',
+    "  to keep it, send a frame at least every 54.00 s",
+  ]);
+  assertStringIncludes(
+    endOf({ how: "close_frame", code: null, text: "" })[1],
+    "close frame, no code: the server",
+  );
+  assertStringIncludes(endOf({ how: "fin" })[1], "without a close frame");
+  assertStringIncludes(endOf({ how: "reset" })[1], "reset");
+  assertStringIncludes(endOf({ how: "network", problem: "ETIMEDOUT" })[1], "ETIMEDOUT");
+  assertEquals(endOf({ how: "bad_frame", problem: "bad opcode" }), [
+    "ended by the probe: what came is no valid frame (bad opcode)",
+  ]);
+});
+
+Deno.test("textReport() says where to look when answers of one kind are missing", () => {
+  const last = (control: PingFigures, app: PingFigures | null) =>
+    textReport(SUBJECT).summary(found({ control, app })).split("\n").at(-1)!;
+  assertStringIncludes(last(LOST, null), "no control pong came back");
+  assertStringIncludes(last(LOST, ANSWERED), "control frames are dropped on the way");
+  assertStringIncludes(last(LOST, LOST), "nothing came back");
+  assertStringIncludes(last(ANSWERED, LOST), "json answers do not");
+  assertEquals(last(ANSWERED, ANSWERED), "ended by the probe");
+});
+
+Deno.test("jsonReport() prints one object a line, without the query", () => {
+  const report = jsonReport(SUBJECT);
+  const url = "ws://localhost:8080/ws?…";
+  const { summary, event, refused } = report;
+  assertEquals(JSON.parse(summary(found())), { kind: "summary", url, profile: "json", ...found() });
+  assertEquals(
+    event({ kind: "answer", ping: "app", seq: 1, rttMs: 1.23456 }),
+    '{"kind":"answer","ping":"app","seq":1,"rttMs":1.23}',
+  );
+  const refusal = { error: "http", status: 404, message: "m", advice: "a" } as const;
+  assertEquals(JSON.parse(refused(refusal)), { kind: "refused", url, ...refusal });
+});
+
+Deno.test("exitCodeOf() tells answers, silence and cuts apart", () => {
+  assertEquals(exitCodeOf(found(), false), 0);
+  assertEquals(exitCodeOf(found({ control: LOST }), false), 1);
+  assertEquals(exitCodeOf(found({ control: LOST, app: ANSWERED }), false), 0);
+  assertEquals(exitCodeOf(found({ control: NONE }), true), 0);
+  assertEquals(exitCodeOf(found({ end: cut({ how: "fin" }) }), false), 4);
+  assertEquals(exitCodeOf(found({ end: cut({ how: "fin" }) }), true), 4);
+});
+
+Deno.test("shownSubprotocol() shows names and hides credentials", () => {
+  assertEquals(shownSubprotocol("graphql-transport-ws"), "graphql-transport-ws");
+  assertEquals(shownSubprotocol("systole.bearer.reader.hunter2"), "systole.bearer.…");
+  assertEquals(shownSubprotocol(`eyJhbGci${"x".repeat(40)}`), "eyJhbGci…");
+});
