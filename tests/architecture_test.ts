@@ -52,7 +52,12 @@ const STOREYS: readonly (readonly string[])[] = [
   ["server.ts"],
   ["main.ts", "cli/key.ts"],
   ["cli/probe_words.ts", "cli/probe_heartbeats.ts", "cli/probe_pings.ts", "cli/probe_refusal.ts"],
-  ["cli/probe_socket.ts", "cli/probe_session.ts", "cli/probe_options.ts"],
+  [
+    "cli/probe_certificate.ts",
+    "cli/probe_socket.ts",
+    "cli/probe_session.ts",
+    "cli/probe_options.ts",
+  ],
   ["cli/probe_report.ts", "cli/probe.ts"],
 ];
 

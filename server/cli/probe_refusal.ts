@@ -184,13 +184,18 @@ export function explainError(url: URL, { code = "", message }: ConnectError): Re
 /** Codes of node:tls for a certificate that nobody here trusts. */
 const UNTRUSTED = /SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|CERT_UNTRUSTED|INVALID_CA/;
 
+/** Whether a code says so: on Deno also that of a certificate out of its time. */
+export function isUntrusted(code = ""): boolean {
+  return UNTRUSTED.test(code);
+}
+
 function explainTls({ host, hostname }: URL, { code, message }: Required<ConnectError>) {
   const refusal = (what: string, advice: string): Refusal => ({
     error: "tls",
     message: `TLS with ${host} failed: ${what} (${printable(code)})`,
     advice,
   });
-  if (UNTRUSTED.test(code)) {
+  if (isUntrusted(code)) {
     return refusal(
       "its certificate is signed by nobody that this machine trusts",
       "Trust its issuer with DENO_CERT=ca.pem before the command, or take any with --insecure.",

@@ -9,10 +9,12 @@
 import { WebSocket } from "ws";
 import type { IncomingMessage } from "node:http";
 import type { Clock } from "../clock.ts";
+import { datesProblem } from "./probe_certificate.ts";
 import {
   explainAnswer,
   explainError,
   explainTimeout,
+  isUntrusted,
   type Refusal,
   type Stage,
 } from "./probe_refusal.ts";
@@ -99,7 +101,11 @@ export function connect(target: ProbeTarget, clock: Clock): Promise<ProbeSocket 
       ws.terminate();
     });
     const socket = new WsProbeSocket(ws);
-    ws.on("error", (error) => settle(explainError(url, error)));
+    ws.on("error", async (error: Error & { code?: string }) => {
+      const { message, code } = error;
+      const dates = isUntrusted(code) ? await datesProblem(url, { clock, timeoutMs }) : undefined;
+      settle(explainError(url, { code: dates ?? code, message }));
+    });
     ws.on("unexpected-response", (request, response) => {
       settle(explainAnswer(url, refusalOf(response)));
       request.destroy();
