@@ -1,5 +1,5 @@
 /**
- * The Socket port over npm:ws on node:http, and the only room that imports it. Owns the handshake,
+ * The Socket port over npm:ws on node:http; besides it only the probe imports ws. Owns the handshake,
  * the frames and the translation of ws's events; decides nothing about life or death.
  *
  * @module

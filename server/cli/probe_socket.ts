@@ -102,6 +102,7 @@ export function connect(target: ProbeTarget, clock: Clock): Promise<ProbeSocket 
     });
     const socket = new WsProbeSocket(ws);
     ws.on("error", async (error: Error & { code?: string }) => {
+      cancel();
       const { message, code } = error;
       const dates = isUntrusted(code) ? await datesProblem(url, { clock, timeoutMs }) : undefined;
       settle(explainError(url, { code: dates ?? code, message }));
