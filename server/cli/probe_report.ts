@@ -37,9 +37,6 @@ export interface Report {
   refused(refusal: Refusal): string;
 }
 
-/** From how long a silence was allowed to how often to send: the margin of this hub's own pings. */
-const PING_SHARE = 0.9;
-
 /** For programs: an object a line. Documented in README. */
 export function jsonReport({ url, profile }: ReportSubject): Report {
   const address = shownUrl(url);
@@ -121,18 +118,28 @@ function describeCadence({ count, periodMs }: Cadence): string {
   return periodMs === null ? `${count}` : `${count}, every ${seconds(periodMs)}`;
 }
 
-function describeEnd({ end, quietMs }: Findings, idle: boolean): string[] {
+function describeEnd(
+  { end, openMs, sinceHeardMs, sinceSentMs }: Findings,
+  idle: boolean,
+): string[] {
   if (end.by === "stop") return ["ended by the probe, which was stopped"];
   if (end.by === "plan") {
     return [idle ? "still open: nobody cut it, the probe ended it" : "ended by the probe"];
   }
   if (end.how === "bad_frame") return [describePeerEnd(end)];
-  const lines = [`cut by the other side, ${seconds(quietMs)} after the last frame`];
+  const last = `its last frame: ${ago(sinceHeardMs)}, the probe's: ${ago(sinceSentMs)}`;
+  const lines = [`cut by the other side after ${seconds(openMs)} (${last})`];
   lines.push(`  ${describePeerEnd(end)}`);
-  if (idle) {
-    lines.push(`  to keep it, send a frame at least every ${seconds(quietMs * PING_SHARE)}`);
-  }
+  if (!idle) return lines;
+  const sent = sinceSentMs !== null;
+  lines.push(
+    sent ? "  answering its pings did not keep it" : "  to keep it, send something sooner",
+  );
   return lines;
+}
+
+function ago(ms: number | null): string {
+  return ms === null ? "none" : `${seconds(ms)} before`;
 }
 
 function describePeerEnd(end: PeerEnd): string {

@@ -64,8 +64,10 @@ export type End =
 export interface Findings {
   /** How long the connection was open. */
   readonly openMs: number;
-  /** How long nothing had moved either way at its end. */
-  readonly quietMs: number;
+  /** How long before its end the probe wrote its last frame; null: it wrote none. */
+  readonly sinceSentMs: number | null;
+  /** How long before its end the last frame of the other side came; null: none came. */
+  readonly sinceHeardMs: number | null;
   /** Who ended it. */
   readonly end: End;
   /** Control pings. */
@@ -94,7 +96,8 @@ export class ProbeSession {
   readonly #beats: Record<PingKind, number[]> = { control: [], app: [] };
   readonly #done = Promise.withResolvers<Findings>();
   readonly #startMs: number;
-  #movedMs: number;
+  #sentMs: number | undefined;
+  #heardMs: number | undefined;
   #rounds = 0;
   #appSent = 0;
   #strayPongs = 0;
@@ -118,7 +121,7 @@ export class ProbeSession {
     this.#plan = plan;
     this.#token = token;
     this.#tell = (event) => this.#findings ?? tell(event); // nothing after the summary
-    this.#startMs = this.#movedMs = clock.now();
+    this.#startMs = clock.now();
     const pingsOf = (ping: PingKind) =>
       new ProbePings(clock, plan.timeoutMs, (seq) => {
         this.#tell({ kind: "lost", ping, seq });
@@ -132,7 +135,7 @@ export class ProbeSession {
         if (!plan.mute) this.#send(() => socket.pong(payload));
       },
       pong: (payload) => {
-        this.#movedMs = clock.now();
+        this.#heardMs = clock.now();
         if (!this.#answer("control", payload)) this.#strayPongs++;
       },
       closed: (end) => this.#closed(end),
@@ -167,7 +170,7 @@ export class ProbeSession {
   }
 
   #message(text: string): void {
-    this.#movedMs = this.#clock.now();
+    this.#heardMs = this.#clock.now();
     const heard = this.#plan.heartbeat?.hear(text, this.#clock.wall());
     if (heard === undefined) {
       this.#messages++;
@@ -190,13 +193,13 @@ export class ProbeSession {
 
   /** The server pings of its own accord. */
   #beat(ping: PingKind): void {
-    this.#movedMs = this.#clock.now();
-    const number = this.#beats[ping].push(this.#movedMs);
-    this.#tell({ kind: "server_ping", ping, number, atMs: this.#movedMs - this.#startMs });
+    const nowMs = this.#heardMs = this.#clock.now();
+    const number = this.#beats[ping].push(nowMs);
+    this.#tell({ kind: "server_ping", ping, number, atMs: nowMs - this.#startMs });
   }
 
   #send(write: () => void): void {
-    this.#movedMs = this.#clock.now();
+    this.#sentMs = this.#clock.now();
     write();
   }
 
@@ -227,7 +230,8 @@ export class ProbeSession {
     const { heartbeat } = this.#plan;
     return {
       openMs: rounded(nowMs - this.#startMs)!,
-      quietMs: rounded(nowMs - this.#movedMs)!,
+      sinceSentMs: this.#sentMs === undefined ? null : rounded(nowMs - this.#sentMs),
+      sinceHeardMs: this.#heardMs === undefined ? null : rounded(nowMs - this.#heardMs),
       end,
       control: control.figures,
       app: heartbeat === undefined ? null : { ...app.figures, sent: this.#appSent },

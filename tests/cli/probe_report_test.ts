@@ -40,7 +40,8 @@ const ANSWERED: PingFigures = {
 
 const found = (findings: Partial<Findings> = {}): Findings => ({
   openMs: 1_234.5,
-  quietMs: 60_000,
+  sinceSentMs: null,
+  sinceHeardMs: 60_000,
   end: { by: "plan" },
   control: ANSWERED,
   app: null,
@@ -73,13 +74,13 @@ ended by the probe`,
   );
 });
 
-Deno.test("textReport() says who cut an idle connection and how often to send", () => {
+Deno.test("textReport() says who cut an idle connection, after which silence", () => {
   const report = textReport({ ...SUBJECT, idle: true });
   const endOf = (end: PeerEnd) => report.summary(found({ end: cut(end) })).split("\n").slice(3);
   assertEquals(endOf({ how: "close_frame", code: 1001, text: "idle\u009b" }), [
-    "cut by the other side, 60.00 s after the last frame",
+    "cut by the other side after 1.23 s (its last frame: 60.00 s before, the probe's: none)",
     '  close frame, code 1001 "idle\\u{9b}": the server decided it',
-    "  to keep it, send a frame at least every 54.00 s",
+    "  to keep it, send something sooner",
   ]);
   assertStringIncludes(
     endOf({ how: "close_frame", code: null, text: "" })[1],
@@ -88,6 +89,8 @@ Deno.test("textReport() says who cut an idle connection and how often to send", 
   assertStringIncludes(endOf({ how: "fin" })[1], "without a close frame");
   assertStringIncludes(endOf({ how: "reset" })[1], "reset");
   assertStringIncludes(endOf({ how: "network", problem: "ETIMEDOUT" })[1], "ETIMEDOUT");
+  const answered = report.summary(found({ end: cut({ how: "fin" }), sinceSentMs: 5 }));
+  assertStringIncludes(answered, "answering its pings did not keep it");
   assertEquals(endOf({ how: "bad_frame", problem: "bad opcode" }), [
     "ended by the probe: what came is no valid frame (bad opcode)",
   ]);

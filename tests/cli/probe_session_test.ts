@@ -55,7 +55,8 @@ Deno.test("ProbeSession pings in its interval, matches payloads and ends with th
   ]);
   assertEquals(stage.findings, {
     openMs: 2_030,
-    quietMs: 0,
+    sinceSentMs: 30,
+    sinceHeardMs: 0,
     end: { by: "plan" },
     control: {
       sent: 3,
@@ -132,9 +133,10 @@ Deno.test("ProbeSession with --idle is silent, answers pings and measures the se
   assertEquals(stage.socket.journal, ["pong a", "pong b", "pong c"]);
   await stage.pass(40_000);
   assertEquals(stage.socket.journal.at(-1), "close");
-  const { server, end, openMs, quietMs } = stage.findings!;
+  const { server, end, openMs, sinceSentMs, sinceHeardMs } = stage.findings!;
   assertEquals(server.control, { count: 3, periodMs: 20_000 });
-  assertEquals([end, openMs, quietMs], [{ by: "plan" }, 100_000, 40_000]);
+  assertEquals([end, openMs], [{ by: "plan" }, 100_000]);
+  assertEquals([sinceSentMs, sinceHeardMs], [40_000, 40_000]);
 });
 
 Deno.test("ProbeSession with --mute answers no ping of the server, control or app", async () => {
@@ -153,9 +155,9 @@ Deno.test("ProbeSession tells how the other side ended it, and after how long a 
   await stage.pass(60_000);
   stage.server.closed({ how: "reset" });
   await stage.pass(0);
-  const { end, openMs, quietMs, messages } = stage.findings!;
+  const { end, openMs, sinceSentMs, sinceHeardMs, messages } = stage.findings!;
   assertEquals(end, { by: "peer", how: "reset" });
-  assertEquals([openMs, quietMs, messages], [61_000, 60_000, 1]);
+  assertEquals([openMs, sinceSentMs, sinceHeardMs, messages], [61_000, null, 60_000, 1]);
   await stage.pass(600_000);
   assertEquals(stage.socket.journal, [], "nothing is written to a connection that has ended");
 });
