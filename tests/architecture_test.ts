@@ -51,7 +51,13 @@ const STOREYS: readonly (readonly string[])[] = [
   ["drain.ts"],
   ["server.ts"],
   ["main.ts", "cli/key.ts"],
-  ["cli/probe_words.ts", "cli/probe_heartbeats.ts", "cli/probe_pings.ts", "cli/probe_refusal.ts"],
+  [
+    "cli/probe_words.ts",
+    "cli/probe_heartbeats.ts",
+    "cli/probe_pings.ts",
+    "cli/probe_cadence.ts",
+    "cli/probe_refusal.ts",
+  ],
   [
     "cli/probe_certificate.ts",
     "cli/probe_socket.ts",

@@ -7,7 +7,8 @@
 import { rounded } from "../liveness/rtt.ts";
 import type { PingFigures } from "./probe_pings.ts";
 import type { Refusal } from "./probe_refusal.ts";
-import type { Cadence, Findings, PingKind, ProbeEvent } from "./probe_session.ts";
+import type { CadenceFigures } from "./probe_cadence.ts";
+import type { Findings, PingKind, ProbeEvent } from "./probe_session.ts";
 import type { PeerEnd, ProbeSocket } from "./probe_socket.ts";
 import { milliseconds, printable, seconds, shownSubprotocol, shownUrl } from "./probe_words.ts";
 
@@ -113,7 +114,7 @@ function describePings(name: string, figures: PingFigures): string[] {
   return [counts, `  min/avg/max/stddev/jitter = ${times.join("/")} ms`];
 }
 
-function describeCadence({ count, periodMs }: Cadence): string {
+function describeCadence({ count, periodMs }: CadenceFigures): string {
   if (count === 0) return "none";
   return periodMs === null ? `${count}` : `${count}, every ${seconds(periodMs)}`;
 }

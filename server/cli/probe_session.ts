@@ -7,6 +7,7 @@
 
 import type { Clock } from "../clock.ts";
 import { rounded } from "../liveness/rtt.ts";
+import { Cadence, type CadenceFigures } from "./probe_cadence.ts";
 import type { Heartbeat } from "./probe_heartbeats.ts";
 import { type PingFigures, ProbePings } from "./probe_pings.ts";
 import type { PeerEnd, ProbeSocket } from "./probe_socket.ts";
@@ -46,14 +47,6 @@ export type ProbeEvent =
     readonly atMs: number;
   };
 
-/** The server's own pings of one kind. */
-export interface Cadence {
-  /** How many came. */
-  readonly count: number;
-  /** The mean from one to the next; null below two. */
-  readonly periodMs: number | null;
-}
-
 /** Who ended it: the plan was done, somebody stopped the probe, or the other side did. */
 export type End =
   | { readonly by: "plan" }
@@ -75,7 +68,7 @@ export interface Findings {
   /** The profile's, if one was named. */
   readonly app: PingFigures | null;
   /** What the server sent of its own accord. */
-  readonly server: Readonly<Record<PingKind, Cadence>>;
+  readonly server: Readonly<Record<PingKind, CadenceFigures>>;
   /** Control pongs that answer no open ping. */
   readonly strayPongs: number;
   /** Messages that are no heartbeats. */
@@ -93,7 +86,7 @@ export class ProbeSession {
   readonly #token: string;
   readonly #tell: (event: ProbeEvent) => void;
   readonly #pings: Readonly<Record<PingKind, ProbePings>>;
-  readonly #beats: Record<PingKind, number[]> = { control: [], app: [] };
+  readonly #beats = { control: new Cadence(), app: new Cadence() };
   readonly #done = Promise.withResolvers<Findings>();
   readonly #startMs: number;
   #sentMs: number | undefined;
@@ -194,7 +187,7 @@ export class ProbeSession {
   /** The server pings of its own accord. */
   #beat(ping: PingKind): void {
     const nowMs = this.#heardMs = this.#clock.now();
-    const number = this.#beats[ping].push(nowMs);
+    const number = this.#beats[ping].beat(nowMs);
     this.#tell({ kind: "server_ping", ping, number, atMs: nowMs - this.#startMs });
   }
 
@@ -235,15 +228,9 @@ export class ProbeSession {
       end,
       control: control.figures,
       app: heartbeat === undefined ? null : { ...app.figures, sent: this.#appSent },
-      server: { control: cadence(this.#beats.control), app: cadence(this.#beats.app) },
+      server: { control: this.#beats.control.figures, app: this.#beats.app.figures },
       strayPongs: this.#strayPongs,
       messages: this.#messages,
     };
   }
-}
-
-function cadence(momentsMs: readonly number[]): Cadence {
-  const count = momentsMs.length;
-  const periodMs = count < 2 ? null : (momentsMs[count - 1] - momentsMs[0]) / (count - 1);
-  return { count, periodMs: rounded(periodMs) };
 }
