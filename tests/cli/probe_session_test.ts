@@ -178,10 +178,12 @@ Deno.test("ProbeSession stopped judges no open ping, and waits a second for the 
   await stage.pass(1_500); // two pings are open
   stage.session.stop();
   stage.session.stop(); // a Ctrl-C that `deno task` has forwarded
+  stage.server.ping(bytes("late"));
   await stage.pass(999);
   assertEquals(stage.findings, undefined);
   await stage.pass(1);
-  assertEquals(stage.socket.journal.slice(2), ["close", "terminate"]);
+  assertEquals(stage.socket.journal.slice(2), ["close", "pong late", "terminate"]);
+  assertEquals(stage.events, [], "what comes after the end is no part of it");
   const { end, control, openMs } = stage.findings!;
   assertEquals([end, openMs], [{ by: "stop" }, 1_500]);
   assertEquals([control.sent, control.lost, control.lossPercent], [2, 0, null]);
