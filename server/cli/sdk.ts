@@ -1,0 +1,66 @@
+/**
+ * `deno task sdk`: makes of the client library's rooms the one module that the hub serves, minified,
+ * and the declarations beside it. Both are committed, so that nobody needs a build step.
+ *
+ * @module
+ */
+
+const ROOT = new URL("../../", import.meta.url);
+const ENTRY = "server/sdk/heartbeat_socket.ts";
+
+/** Where the committed build is. */
+export const SDK_FOLDER: URL = new URL("server/sdk/dist/", ROOT);
+
+/** A build of the client library. */
+export interface SdkBuild {
+  /** The module. */
+  readonly code: string;
+  /** Its declarations. */
+  readonly types: string;
+}
+
+/** Builds it anew. @throws {Error} with what `deno bundle` complained of */
+export async function buildSdk(): Promise<SdkBuild> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const flags = ["--quiet", "--minify", "--declaration", "--platform=browser"];
+    await run(["bundle", ...flags, `--outdir=${folder}`, ENTRY]);
+    const [code, types] = await Promise.all(
+      ["js", "d.ts"].map((end) => Deno.readTextFile(`${folder}/heartbeat_socket.${end}`)),
+    );
+    const path = `${folder}/sdk.d.ts`;
+    await Deno.writeTextFile(path, rolledUp(types));
+    await run(["fmt", "--quiet", "--no-config", "--line-width=100", path]);
+    return { code, types: await Deno.readTextFile(path) };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** What `deno bundle` puts into one file still reads like several; only what the module exports is exported. */
+function rolledUp(types: string): string {
+  const once = types.replaceAll(/\/\*\*(?:(?!\*\/)[^])*@module\s*\*\/\s*/g, "");
+  const local = once.replace(
+    "export declare class HeartbeatEventTarget",
+    "declare class HeartbeatEventTarget",
+  );
+  if (/^import |\bfrom "/m.test(local)) {
+    throw new Error(`Cannot roll up the types: imports are left in ${local}`);
+  }
+  return `${local}\nexport {};\n`;
+}
+
+async function run(args: string[]): Promise<void> {
+  const command = new Deno.Command(Deno.execPath(), { args, cwd: ROOT, stdout: "null" });
+  const { success, stderr } = await command.output();
+  if (!success) {
+    throw new Error(`Cannot build the SDK: deno ${args[0]}: ${new TextDecoder().decode(stderr)}`);
+  }
+}
+
+if (import.meta.main) {
+  const { code, types } = await buildSdk();
+  await Deno.mkdir(SDK_FOLDER, { recursive: true });
+  await Deno.writeTextFile(new URL("sdk.js", SDK_FOLDER), code);
+  await Deno.writeTextFile(new URL("sdk.d.ts", SDK_FOLDER), types);
+}

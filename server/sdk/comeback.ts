@@ -1,0 +1,113 @@
+/**
+ * When the next attempt to connect is made: owns the count of attempts in a row, the wait that the
+ * server asked for, and the one timer that attempts hang on. Knows no socket.
+ *
+ * @module
+ */
+
+import { backoffMs } from "./backoff.ts";
+import { isOffline } from "./network.ts";
+import type { After } from "./timers.ts";
+
+/** An attempt that has been planned. */
+export interface Plan {
+  /** Which in a row, from 1. */
+  readonly attempt: number;
+  /** From now, ms; Infinity: when the network is back. */
+  readonly delayMs: number;
+}
+
+/** What a comeback goes by. */
+export interface ComebackParts {
+  /** The backoff's base, ms. */
+  readonly baseMs: number;
+  /** Attempts in a row. */
+  readonly maxAttempts: number;
+  /** Sets its timer. */
+  readonly after: After;
+  /** Told of each plan, before it comes true. */
+  readonly planned: (plan: Plan, reason: string) => void;
+  /** Makes the attempt. */
+  readonly attempt: () => void;
+}
+
+/** See the module. */
+export class Comeback {
+  readonly #parts: ComebackParts;
+  #attempts = 0;
+  #notBeforeMs = 0;
+  #isPlanned = false;
+  #isOffline = false;
+  #cancel = () => {};
+
+  /** Nothing is planned. */
+  constructor(parts: ComebackParts) {
+    this.#parts = parts;
+  }
+
+  /** Attempts in a row. */
+  get attempts(): number {
+    return this.#attempts;
+  }
+
+  /** Whether an attempt will be made. */
+  get isPlanned(): boolean {
+    return this.#isPlanned;
+  }
+
+  /** Whether too many were made. Without a network none of them says anything about the server. */
+  get isExhausted(): boolean {
+    return this.#attempts >= this.#parts.maxAttempts && !isOffline();
+  }
+
+  /** Plans the next attempt. @param afterMs the earliest time for it, ms from now */
+  plan(afterMs: number, reason: string): void {
+    const nowMs = performance.now();
+    this.#notBeforeMs = Math.max(this.#notBeforeMs, nowMs + afterMs);
+    const wait = backoffMs(++this.#attempts, this.#parts.baseMs, Math.random());
+    this.#set(this.#notBeforeMs - nowMs + wait, reason);
+  }
+
+  /** The next attempt is made now, or as soon as the server allows. */
+  hurry(reason: string): void {
+    this.#attempts ||= 1;
+    this.#set(Math.max(0, this.#notBeforeMs - performance.now()), reason);
+  }
+
+  /** A connection was stable: what was before it counts no more. */
+  settle(): void {
+    this.#attempts = 0;
+  }
+
+  /** There is no network: no attempts. */
+  offline(): void {
+    this.#isOffline = true;
+    this.#cancel();
+  }
+
+  /** There is one again: attempts count afresh. */
+  online(): void {
+    this.#isOffline = false;
+    this.#attempts = 0;
+  }
+
+  /** No attempt. */
+  stop(): void {
+    this.#isPlanned = false;
+    this.#cancel();
+  }
+
+  #set(delayMs: number, reason: string): void {
+    const { after, attempt, planned } = this.#parts;
+    this.stop();
+    this.#isPlanned = true;
+    if (!this.#isOffline) {
+      this.#cancel = after(delayMs, () => {
+        this.#isPlanned = false;
+        attempt();
+      });
+    }
+    const plan = { attempt: this.#attempts, delayMs: this.#isOffline ? Infinity : delayMs };
+    planned(plan, reason);
+  }
+}

@@ -1,0 +1,195 @@
+/**
+ * One attempt and the connection that may come of it: one socket of one generation, its heartbeat
+ * and its round trips. Ends exactly once; after that nothing of the socket is heard any more, so
+ * that a new one never sees an old one's events.
+ *
+ * @module
+ */
+
+import type { Dialect, Heard } from "./dialect.ts";
+import { Lifeline } from "./lifeline.ts";
+import type { Sendable } from "./events.ts";
+import type { Settings } from "./settings.ts";
+import type { After } from "./timers.ts";
+
+/** How a connection ended. */
+export interface End {
+  /** The close code; 1006 without a close frame, our own where we let go. */
+  readonly code: number;
+  /** The text beside it. */
+  readonly reason: string;
+  /** Whether both sides closed. */
+  readonly wasClean: boolean;
+}
+
+/** What a connection tells its owner; nothing after `ended` or `leave()`. */
+export interface ConnectionCalls {
+  /** It is open. */
+  readonly opened: () => void;
+  /** A frame for the user. */
+  readonly received: (event: MessageEvent) => void;
+  /** The socket failed; the end follows. */
+  readonly failed: () => void;
+  /** The peer's heart beat. @param rttMs if this was the answer to our newest beat */
+  readonly beat: (rttMs: number | undefined) => void;
+  /** The peer advises to leave. */
+  readonly advised: (advice: Extract<Heard, { kind: "advice" }>) => void;
+  /** The peer is silent: it ends because of that. */
+  readonly silent: () => void;
+  /** It is over. */
+  readonly ended: (end: End) => void;
+}
+
+/** What a connection is made of. */
+export interface ConnectionParts {
+  /** Its socket, connecting. */
+  readonly socket: WebSocket;
+  /** Its peer's language. */
+  readonly dialect: Dialect;
+  /** Its heartbeat's times. */
+  readonly settings: Settings;
+  /** Its timers. */
+  readonly after: After;
+  /** The id of a new beat, never used before. */
+  readonly nextId: () => string;
+}
+
+/** What a client says of a peer that is silent (PROTOCOLS section 1). */
+const SILENT: End = { code: 4000, reason: "Heartbeat timeout", wasClean: false };
+
+/** Of one that did not open in time; no close code of ours reaches it. */
+const TOO_LATE: End = { code: 1006, reason: "Connect timeout", wasClean: false };
+
+/** Of one whose peer does not answer our close frame. */
+const UNANSWERED: End = { code: 1006, reason: "", wasClean: false };
+
+/** A peer may take so long to answer a close frame, ms. */
+const CLOSE_WAIT_MS = 2_000;
+
+/** See the module. */
+export class Connection {
+  readonly #parts: ConnectionParts;
+  readonly #calls: ConnectionCalls;
+  readonly #lifeline: Lifeline;
+  #pending: { readonly id: string; readonly sentMs: number } | undefined;
+  #openedMs = NaN;
+  #cancelWait = () => {};
+
+  /** Begins to listen. */
+  constructor(parts: ConnectionParts, calls: ConnectionCalls) {
+    const { socket, dialect, settings } = parts;
+    this.#parts = parts;
+    this.#calls = calls;
+    this.#lifeline = new Lifeline({
+      intervalMs: settings.heartbeatInterval,
+      timeoutMs: settings.heartbeatTimeout,
+      connectMs: settings.connectTimeout,
+      answers: dialect.answers,
+    }, {
+      after: parts.after,
+      beat: () => this.#beat(),
+      dead: () => this.#dead(),
+    });
+    socket.onopen = () => {
+      this.#openedMs = performance.now();
+      this.#lifeline.opened();
+      calls.opened();
+    };
+    socket.onmessage = (event) => this.#receive(event);
+    socket.onerror = () => calls.failed();
+    socket.onclose = ({ code, reason, wasClean }) => {
+      this.#lifeline.stop();
+      this.#cancelWait();
+      calls.ended({ code, reason, wasClean });
+    };
+  }
+
+  /** Its socket, for what WebSocket tells of itself. */
+  get socket(): WebSocket {
+    return this.#parts.socket;
+  }
+
+  /** Whether it can send now. A socket knows that it is closing before its close event comes. */
+  get isOpen(): boolean {
+    return !Number.isNaN(this.#openedMs) && this.socket.readyState === 1;
+  }
+
+  /** How long it has been open, ms; 0 if it never was. */
+  get ageMs(): number {
+    return performance.now() - this.#openedMs || 0;
+  }
+
+  /** Sends if it is open. @returns whether it did */
+  send(data: Sendable): boolean {
+    if (!this.isOpen) return false;
+    this.socket.send(data as string);
+    return true;
+  }
+
+  /** Asks for a sign of life within a short time. */
+  probe(): void {
+    if (this.isOpen) this.#lifeline.probe();
+  }
+
+  /** There is no network: no verdict until a probe. */
+  hold(): void {
+    if (this.isOpen) this.#lifeline.hold();
+  }
+
+  /** Begins the closing handshake. @throws {DOMException} what WebSocket's `close()` throws */
+  close(end: End): void {
+    this.socket.close(end.code, end.reason);
+    this.#lifeline.stop();
+    this.#cancelWait = this.#parts.after(CLOSE_WAIT_MS, () => this.#give(UNANSWERED));
+  }
+
+  /** Lets go at once, deaf from now on; a dead peer's part of the handshake is not waited for. */
+  leave({ code, reason }: End): void {
+    const { socket } = this;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.onerror = () => {}; // of a socket closed while connecting
+    this.#lifeline.stop();
+    this.#cancelWait();
+    if (code === 1006) socket.close();
+    else socket.close(code, reason);
+  }
+
+  #give(end: End): void {
+    this.leave(end);
+    this.#calls.ended(end);
+  }
+
+  #dead(): void {
+    if (!this.isOpen) return this.#give(TOO_LATE);
+    this.#calls.silent();
+    this.#give(SILENT);
+  }
+
+  #beat(): void {
+    const id = this.#parts.nextId();
+    if (this.send(this.#parts.dialect.beat(id))) this.#pending = { id, sentMs: performance.now() };
+  }
+
+  #receive(event: MessageEvent): void {
+    this.#lifeline.heard();
+    const { data } = event;
+    const heard = typeof data === "string" ? this.#parts.dialect.hear(data) : undefined;
+    if (heard?.kind === "beat") return this.#answered(heard.id);
+    if (heard?.kind === "ping") return void this.send(heard.answer);
+    if (heard?.kind === "advice") this.#calls.advised(heard);
+    this.#calls.received(event);
+  }
+
+  /** An id of ours that is not the newest's is a late answer: a sign of life, but no measurement. */
+  #answered(id: string | undefined): void {
+    const pending = this.#pending;
+    if (
+      !this.#parts.dialect.answers || pending === undefined || (id ?? pending.id) !== pending.id
+    ) {
+      return this.#calls.beat(undefined);
+    }
+    this.#pending = undefined;
+    const rttMs = performance.now() - pending.sentMs;
+    this.#calls.beat(rttMs);
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * The events of a HeartbeatSocket and the EventTarget that they come from: listeners by
+ * `addEventListener`, or one by an `on…` property, as with WebSocket.
+ *
+ * @module
+ */
+
+/** What a WebSocket can send. */
+export type Sendable = string | ArrayBufferLike | Blob | ArrayBufferView;
+
+/** Why a message was never sent. */
+export type DropReason =
+  /** The outbox was full, and this the oldest in it. */
+  | "full"
+  /** It had waited too long. */
+  | "expired"
+  /** The socket was closed or gave up. */
+  | "closed";
+
+/** How well the connection is, in one word. */
+export type HealthStatus =
+  /** No answer yet on this connection, or none there. */
+  | "unknown"
+  | "healthy"
+  | "degraded"
+  | "poor"
+  | "critical"
+  /** The last connection ended because a heartbeat was not answered. */
+  | "timeout"
+  /** It gave up. */
+  | "dead";
+
+/** The peer's heart beat: it answered ours or, in tank, sent its own. */
+export interface HeartbeatEvent extends Event {
+  /** The round trip, ms; undefined for tank's beats, which answer nothing, and late answers. */
+  readonly rtt: number | undefined;
+}
+
+/** A new attempt has been scheduled. */
+export interface ReconnectingEvent extends Event {
+  /** Which in a row, from 1. */
+  readonly attempt: number;
+  /** From now, ms. */
+  readonly delayMs: number;
+  /** Why the last connection is gone. */
+  readonly reason: string;
+}
+
+/** There will be no new attempt. */
+export interface GiveUpEvent extends Event {
+  /** Those made in a row. */
+  readonly attempts: number;
+  /** Why not. */
+  readonly reason: string;
+}
+
+/** The status has changed. */
+export interface HealthEvent extends Event {
+  /** What it is. */
+  readonly status: HealthStatus;
+  /** What it was. */
+  readonly previous: HealthStatus;
+  /** The average of the last ten round trips, ms; undefined before any. */
+  readonly latency: number | undefined;
+  /** Their standard deviation, ms. */
+  readonly jitter: number;
+}
+
+/** A message will not be sent. */
+export interface DropEvent extends Event {
+  /** The message. */
+  readonly data: Sendable;
+  /** Why. */
+  readonly reason: DropReason;
+}
+
+/** The events by their names. */
+export interface HeartbeatSocketEventMap {
+  /** A connection is open: the first, or one after a loss. */
+  open: Event;
+  /** A frame, unless it is heartbeat traffic. */
+  message: MessageEvent;
+  /** A connection failed; `close` follows. */
+  error: Event;
+  /** A connection is over, or an attempt failed; `readyState` tells whether there will be another. */
+  close: CloseEvent;
+  /** The peer's heart beat. */
+  heartbeat: HeartbeatEvent;
+  /** The peer is silent; `close` follows at once. */
+  heartbeattimeout: Event;
+  /** A new attempt has been scheduled. */
+  reconnecting: ReconnectingEvent;
+  /** There will be no new attempt: too many failed, or the server forbade it. */
+  giveup: GiveUpEvent;
+  /** The status has changed. */
+  health: HealthEvent;
+  /** A message will not be sent. */
+  drop: DropEvent;
+}
+
+/** Their names. */
+export type HeartbeatSocketEventName = keyof HeartbeatSocketEventMap;
+
+/** A listener in an `on…` property. */
+export type Handler<E> = ((event: E) => void) | null;
+
+/** A listener of an event. */
+export type Listener<E> = ((event: E) => void) | { handleEvent(event: E): void } | null;
+
+const NAMES: readonly HeartbeatSocketEventName[] = [
+  ...["open", "message", "error", "close", "heartbeat"] as const,
+  ...["heartbeattimeout", "reconnecting", "giveup", "health", "drop"] as const,
+];
+
+/** See the module. */
+export class HeartbeatEventTarget extends EventTarget {
+  /** Hears `open`. */
+  onopen: Handler<Event> = null;
+  /** Hears `message`. */
+  onmessage: Handler<MessageEvent> = null;
+  /** Hears `error`. */
+  onerror: Handler<Event> = null;
+  /** Hears `close`. */
+  onclose: Handler<CloseEvent> = null;
+  /** Hears `heartbeat`. */
+  onheartbeat: Handler<HeartbeatEvent> = null;
+  /** Hears `heartbeattimeout`. */
+  onheartbeattimeout: Handler<Event> = null;
+  /** Hears `reconnecting`. */
+  onreconnecting: Handler<ReconnectingEvent> = null;
+  /** Hears `giveup`. */
+  ongiveup: Handler<GiveUpEvent> = null;
+  /** Hears `health`. */
+  onhealth: Handler<HealthEvent> = null;
+  /** Hears `drop`. */
+  ondrop: Handler<DropEvent> = null;
+
+  /** Lets the `on…` properties listen. */
+  constructor() {
+    super();
+    for (const name of NAMES) {
+      super.addEventListener(name, (event) => (this[`on${name}`] as Handler<Event>)?.(event));
+    }
+  }
+
+  /** Listens, as every EventTarget lets one; the event's type follows from its name. */
+  override addEventListener<N extends HeartbeatSocketEventName>(
+    type: N,
+    listener: Listener<HeartbeatSocketEventMap[N]>,
+    options?: boolean | AddEventListenerOptions,
+  ): void {
+    super.addEventListener(type, listener as EventListener, options);
+  }
+
+  /** Listens no more. */
+  override removeEventListener<N extends HeartbeatSocketEventName>(
+    type: N,
+    listener: Listener<HeartbeatSocketEventMap[N]>,
+    options?: boolean | EventListenerOptions,
+  ): void {
+    super.removeEventListener(type, listener as EventListener, options);
+  }
+}

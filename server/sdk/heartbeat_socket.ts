@@ -1,0 +1,187 @@
+/**
+ * A WebSocket that keeps itself alive: it beats, notices a silent peer, comes back after a loss as
+ * the server wants it, restores its subscriptions and sends what was said in between. It looks like
+ * WebSocket and runs wherever there is one: browsers, workers, Deno, Node.
+ *
+ * ```js
+ * import { HeartbeatSocket } from "http://localhost:8080/sdk.js";
+ *
+ * const socket = new HeartbeatSocket("ws://localhost:8080/ws");
+ * socket.onmessage = ({ data }) => console.log(data);
+ * socket.subscribe("updates");
+ * ```
+ *
+ * @module
+ */
+
+import type { Dialect } from "./dialect.ts";
+import { DIALECTS } from "./dialects.ts";
+import { type HealthStatus, HeartbeatEventTarget, type Sendable } from "./events.ts";
+import type { Address, HeartbeatSocketOptions } from "./options.ts";
+import { Session } from "./session.ts";
+import { settingsOf } from "./settings.ts";
+
+export type {
+  DropEvent,
+  DropReason,
+  GiveUpEvent,
+  Handler,
+  HealthEvent,
+  HealthStatus,
+  HeartbeatEvent,
+  HeartbeatSocketEventMap,
+  HeartbeatSocketEventName,
+  Listener,
+  ReconnectingEvent,
+  Sendable,
+} from "./events.ts";
+export type {
+  Address,
+  HeartbeatSocketOptions,
+  ProfileName,
+  WebSocketConstructor,
+} from "./options.ts";
+
+/** See the module. */
+export class HeartbeatSocket extends HeartbeatEventTarget {
+  /** `readyState` before the first connection, and between two. */
+  static readonly CONNECTING = 0;
+  /** `readyState` of a connection. */
+  static readonly OPEN = 1;
+  /** `readyState` after `close()`. */
+  static readonly CLOSING = 2;
+  /** `readyState` in the end: closed, or given up. */
+  static readonly CLOSED = 3;
+  /** As of the class. */
+  readonly CONNECTING = 0;
+  /** As of the class. */
+  readonly OPEN = 1;
+  /** As of the class. */
+  readonly CLOSING = 2;
+  /** As of the class. */
+  readonly CLOSED = 3;
+
+  readonly #profile: string;
+  readonly #dialect: Dialect;
+  readonly #session: Session;
+
+  /**
+   * Connects.
+   *
+   * @param url http and https stand for ws and wss; in a page it may be relative; a function is
+   *   asked before each attempt
+   * @param options or, as WebSocket has it, the subprotocols
+   * @throws {TypeError} if the URL or an option is none
+   * @throws {RangeError} if a number is out of range
+   */
+  constructor(url: Address, options: HeartbeatSocketOptions | string | string[] = {}) {
+    super();
+    const isProtocols = typeof options === "string" || Array.isArray(options);
+    const settings = settingsOf(isProtocols ? { protocols: options } : options);
+    this.#profile = settings.profile;
+    this.#dialect = DIALECTS[settings.profile];
+    const emit = (event: Event) => void this.dispatchEvent(event);
+    this.#session = new Session({ address: url, settings, dialect: this.#dialect, emit });
+  }
+
+  /** As WebSocket's; between two connections CONNECTING. */
+  get readyState(): 0 | 1 | 2 | 3 {
+    return this.#session.ending || (this.#session.connection?.isOpen ? 1 : 0);
+  }
+
+  /** Of the newest attempt; empty before a function has told the first. */
+  get url(): string {
+    return this.#session.url;
+  }
+
+  /** The subprotocol that the server chose. */
+  get protocol(): string {
+    return this.#session.connection?.socket.protocol ?? "";
+  }
+
+  /** The extensions that the server chose. */
+  get extensions(): string {
+    return this.#session.connection?.socket.extensions ?? "";
+  }
+
+  /** Bytes that wait to be sent, those in the outbox included. */
+  get bufferedAmount(): number {
+    const { connection, outbox } = this.#session;
+    return (connection?.socket.bufferedAmount ?? 0) + outbox.bytes;
+  }
+
+  /** How binary frames are received. */
+  get binaryType(): BinaryType {
+    return this.#session.binaryType;
+  }
+
+  /** Holds for later connections, too. */
+  set binaryType(type: BinaryType) {
+    const { connection } = this.#session;
+    this.#session.binaryType = type;
+    if (connection !== undefined) connection.socket.binaryType = type;
+  }
+
+  /** The newest round trip of this connection, ms. */
+  get rtt(): number | undefined {
+    return this.#session.wellbeing.rtt;
+  }
+
+  /** The standard deviation of its last ten, ms; 0 below two. */
+  get jitter(): number {
+    return this.#session.wellbeing.jitter;
+  }
+
+  /** How well it is; its average of ten is judged. */
+  get status(): HealthStatus {
+    return this.#session.wellbeing.status;
+  }
+
+  /** Sends, or keeps for the next connection. After `close()` a message is dropped. */
+  send(data: Sendable): void {
+    this.#session.send(data);
+  }
+
+  /** Follows a channel, also after a reconnect. @throws {TypeError} if the profile cannot */
+  subscribe(channel: string): void {
+    const { channels, connection } = this.#session;
+    const frames = this.#able("subscribe")([channel]);
+    if (channels.has(channel)) return;
+    channels.add(channel);
+    for (const frame of frames) connection?.send(frame);
+  }
+
+  /** Follows it no more. @throws {TypeError} if the profile cannot */
+  unsubscribe(channel: string): void {
+    const { channels, connection } = this.#session;
+    const frames = this.#able("unsubscribe")([channel]);
+    if (!channels.delete(channel)) return;
+    for (const frame of frames) connection?.send(frame);
+  }
+
+  /** Publishes on a channel; kept like what `send()` sends. @throws {TypeError} if the profile cannot */
+  publish(channel: string, data: unknown): void {
+    this.send(this.#able("publish")(channel, data));
+  }
+
+  /**
+   * Closes for good: no reconnect, whatever was planned.
+   *
+   * @throws {DOMException} as WebSocket does, if the code or the reason may not be sent
+   */
+  close(code = 1000, reason = "Client closed"): void {
+    if (code !== 1000 && !(code >= 3000 && code <= 4999)) {
+      const text = `Cannot close: code must be 1000 or 3000 to 4999, got ${code}`;
+      throw new DOMException(text, "InvalidAccessError");
+    }
+    this.#session.close({ code, reason, wasClean: false });
+  }
+
+  #able<K extends "subscribe" | "unsubscribe" | "publish">(what: K): NonNullable<Dialect[K]> {
+    const able = this.#dialect[what];
+    if (able === undefined) {
+      throw new TypeError(`Cannot ${what}: ${this.#profile} has no frame for it`);
+    }
+    return able;
+  }
+}

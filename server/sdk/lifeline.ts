@@ -1,0 +1,129 @@
+/**
+ * One connection's heart: when to beat, and when silence means death. Reading moves a number, not a
+ * timer; a timer that fires late (a throttled tab, a blocked page, a machine that slept) convicts
+ * nobody, but asks once more with a short deadline.
+ *
+ * @module
+ */
+
+import type { After } from "./timers.ts";
+
+/** What a lifeline goes by, times in ms. */
+export interface Rhythm {
+  /** Between beats. */
+  readonly intervalMs: number;
+  /** Silence after an interval that means death. */
+  readonly timeoutMs: number;
+  /** Opening may take so long. */
+  readonly connectMs: number;
+  /** Whether a beat is answered; else the peer's own beats come as often as ours. */
+  readonly answers: boolean;
+}
+
+/** What a lifeline does. */
+export interface LifelineCalls {
+  /** Sets its timer. */
+  readonly after: After;
+  /** Sends a heartbeat. */
+  readonly beat: () => void;
+  /** The peer is silent, or has not opened in time. Called once. */
+  readonly dead: () => void;
+}
+
+/** An answer to a probe takes at most so long, ms. */
+const MAX_PROBE_MS = 5_000;
+
+/** A timer so late, ms, or by a quarter of the timeout, was held up. */
+const MAX_LATE_MS = 2_000;
+
+/** Late timers in a row, without anything received, after which silence counts all the same. */
+const MAX_EXCUSES = 2;
+
+/** See the module. Starts with the attempt to connect. */
+export class Lifeline {
+  readonly #rhythm: Rhythm;
+  readonly #calls: LifelineCalls;
+  readonly #probeMs: number;
+  readonly #lateMs: number;
+  #deadlineMs: number;
+  #nextBeatMs = Infinity;
+  #isProbing = false;
+  #excuses = 0;
+  #cancel = () => {};
+
+  /** The attempt to connect begins. */
+  constructor(rhythm: Rhythm, calls: LifelineCalls) {
+    this.#rhythm = rhythm;
+    this.#calls = calls;
+    const { timeoutMs, intervalMs, answers } = rhythm;
+    this.#probeMs = Math.min(MAX_PROBE_MS, timeoutMs) + (answers ? 0 : intervalMs);
+    this.#lateMs = Math.min(MAX_LATE_MS, timeoutMs / 4);
+    this.#deadlineMs = performance.now() + rhythm.connectMs;
+    this.#plan();
+  }
+
+  /** The connection is open: the first beat goes out at once, so that its round trip is known. */
+  opened(): void {
+    this.heard();
+    this.#beat();
+    this.#plan();
+  }
+
+  /** Something was received. The timer stays: it looks at the deadline when it fires. */
+  heard(): void {
+    const { intervalMs, timeoutMs } = this.#rhythm;
+    this.#deadlineMs = performance.now() + intervalMs + timeoutMs;
+    this.#isProbing = false;
+    this.#excuses = 0;
+  }
+
+  /** Is it still there? One probe at a time. */
+  probe(): void {
+    if (this.#isProbing) return;
+    this.#isProbing = true;
+    this.#deadlineMs = performance.now() + this.#probeMs;
+    this.#beat();
+    this.#plan();
+  }
+
+  /** There is no network: silence says nothing about the peer, until a probe. */
+  hold(): void {
+    this.#isProbing = false;
+    this.#deadlineMs = Infinity;
+  }
+
+  /** Over. */
+  stop(): void {
+    this.#cancel();
+  }
+
+  #beat(): void {
+    this.#nextBeatMs = performance.now() + this.#rhythm.intervalMs;
+    this.#calls.beat();
+  }
+
+  #plan(): void {
+    this.#cancel();
+    const dueMs = Math.min(this.#nextBeatMs, this.#deadlineMs);
+    if (dueMs === Infinity) return;
+    const waitMs = Math.max(0, dueMs - performance.now());
+    const dueWallMs = Date.now() + waitMs;
+    this.#cancel = this.#calls.after(waitMs, () => {
+      // The monotonic clock stands still in a sleeping machine, the wall clock does not.
+      this.#wake(Math.max(performance.now() - dueMs, Date.now() - dueWallMs));
+    });
+  }
+
+  #wake(lateMs: number): void {
+    const nowMs = performance.now();
+    const isExcused = lateMs > this.#lateMs && this.#excuses < MAX_EXCUSES;
+    if (isExcused && this.#deadlineMs < Infinity) {
+      this.#excuses++;
+      this.#isProbing = false;
+      return this.probe();
+    }
+    if (nowMs >= this.#deadlineMs) return this.#calls.dead();
+    if (nowMs >= this.#nextBeatMs) this.#beat();
+    this.#plan();
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * What the platform says about the network and the page. Owns the listeners; a platform that lacks
+ * an event never fires it.
+ *
+ * @module
+ */
+
+/** Called when something happens to the network or the page. */
+export interface NetworkCalls {
+  /** The network is back. */
+  readonly online: () => void;
+  /** The network is gone. */
+  readonly offline: () => void;
+  /** A connection may have died unnoticed: another network, a page shown or thawed. */
+  readonly doubt: () => void;
+}
+
+/** What a page has beyond an EventTarget; a worker has less, Node nothing of it. */
+interface Page extends Partial<EventTarget> {
+  readonly document?: EventTarget & { readonly visibilityState: string };
+  readonly navigator?: { readonly onLine?: boolean; readonly connection?: EventTarget };
+}
+
+const page: Page = globalThis as unknown as Page;
+
+/** Whether the platform knows that there is no network. */
+export function isOffline(): boolean {
+  return page.navigator?.onLine === false;
+}
+
+/** Listens until told to stop. */
+export function watchNetwork({ online, offline, doubt }: NetworkCalls): () => void {
+  const { document, navigator } = page;
+  const stops: (() => void)[] = [];
+  const on = (target: Partial<EventTarget> | undefined, type: string, call: () => void) => {
+    target?.addEventListener?.(type, call);
+    stops.push(() => target?.removeEventListener?.(type, call));
+  };
+  on(page, "online", online);
+  on(page, "offline", offline);
+  on(page, "pageshow", doubt);
+  on(document, "resume", doubt);
+  on(document, "visibilitychange", () => document?.visibilityState === "visible" && doubt());
+  on(navigator?.connection, "change", doubt);
+  return () => stops.forEach((stop) => stop());
+}

@@ -1,0 +1,85 @@
+/**
+ * How well the connection is: its last round trips and the word for them, judged as the hub judges
+ * (`liveness/health.ts`). Owns the status from one connection to the next.
+ *
+ * @module
+ */
+
+import { eventOf } from "./emit.ts";
+import type { HealthStatus } from "./events.ts";
+import type { Settings } from "./settings.ts";
+
+/** Round trips that count (PROTOCOLS section 1, `maxSamples`). */
+const WINDOW = 10;
+
+/** To get better the average must be this share of the threshold or less, as with the hub. */
+const RECOVERY = 0.9;
+
+/** By averages, best first. */
+const BANDS: readonly HealthStatus[] = ["healthy", "degraded", "poor", "critical"];
+
+/** See the module. */
+export class Wellbeing {
+  readonly #limits: readonly number[];
+  readonly #emit: (event: Event) => void;
+  /** Newest first, ms. */
+  #rtts: number[] = [];
+  #status: HealthStatus = "unknown";
+
+  /** Starts unknown. */
+  constructor(settings: Settings, emit: (event: Event) => void) {
+    this.#limits = [settings.healthyLatency, settings.degradedLatency, settings.poorLatency];
+    this.#emit = emit;
+  }
+
+  /** The newest round trip, ms. */
+  get rtt(): number | undefined {
+    return this.#rtts[0];
+  }
+
+  /** The standard deviation of the last ten, ms; 0 below two. */
+  get jitter(): number {
+    const mean = meanOf(this.#rtts) ?? 0;
+    return Math.sqrt(meanOf(this.#rtts.map((ms) => (ms - mean) ** 2)) ?? 0);
+  }
+
+  /** The word. */
+  get status(): HealthStatus {
+    return this.#status;
+  }
+
+  /** A heartbeat was answered. */
+  sample(rttMs: number): void {
+    this.#rtts = [rttMs, ...this.#rtts].slice(0, WINDOW);
+    const before = BANDS.indexOf(this.#status);
+    const worst = this.#band(1);
+    const isWorse = before < 0 || worst > before;
+    this.#become(BANDS[isWorse ? worst : Math.min(before, this.#band(RECOVERY))]);
+  }
+
+  /** Another connection, or none: nothing is known of its round trips. */
+  reset(status: HealthStatus = "unknown"): void {
+    this.#rtts = [];
+    this.#become(status);
+  }
+
+  /** The band of the average by thresholds of which each is this share of its own. */
+  #band(share: number): number {
+    const average = meanOf(this.#rtts)!;
+    const band = this.#limits.findIndex((limit) => average <= limit * share);
+    return band < 0 ? this.#limits.length : band;
+  }
+
+  #become(status: HealthStatus): void {
+    const previous = this.#status;
+    if (status === previous) return;
+    this.#status = status;
+    const latency = meanOf(this.#rtts);
+    this.#emit(eventOf("health", { status, previous, latency, jitter: this.jitter }));
+  }
+}
+
+function meanOf(numbers: readonly number[]): number | undefined {
+  if (numbers.length === 0) return undefined;
+  return numbers.reduce((sum, number) => sum + number) / numbers.length;
+}
