@@ -139,7 +139,7 @@ export class HeartbeatEventTarget extends EventTarget {
   constructor() {
     super();
     for (const name of NAMES) {
-      super.addEventListener(name, (event) => (this[`on${name}`] as Handler<Event>)?.(event));
+      super.addEventListener(name, (event) => (this[`on${name}`] as Handler<unknown>)?.(event));
     }
   }
 

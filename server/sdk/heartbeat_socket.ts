@@ -35,6 +35,7 @@ export type {
   ReconnectingEvent,
   Sendable,
 } from "./events.ts";
+export { HeartbeatEventTarget };
 export type {
   Address,
   HeartbeatSocketOptions,

@@ -84,7 +84,7 @@ export type Handler<E> = ((event: E) => void) | null;
 /** A listener of an event. */
 export type Listener<E> = ((event: E) => void) | { handleEvent(event: E): void } | null;
 /** See the module. */
-declare class HeartbeatEventTarget extends EventTarget {
+export declare class HeartbeatEventTarget extends EventTarget {
   /** Hears `open`. */ onopen: Handler<Event>;
   /** Hears `message`. */
   onmessage: Handler<MessageEvent>;
@@ -119,6 +119,7 @@ declare class HeartbeatEventTarget extends EventTarget {
     options?: boolean | EventListenerOptions,
   ): void;
 }
+export { HeartbeatEventTarget };
 /** An address, or what makes one for each attempt: a ticket or token may serve only once. */
 export type Address = string | URL | (() => string | URL | Promise<string | URL>);
 /** The systems, by the names that the hub has for them. */
@@ -199,9 +200,7 @@ export declare class HeartbeatSocket extends HeartbeatEventTarget {
   /** Bytes that wait to be sent, those in the outbox included. */
   get bufferedAmount(): number;
   /** How binary frames are received. */
-  get binaryType(): BinaryType;
-  /** Holds for later connections, too. */
-  set binaryType(type: BinaryType);
+  binaryType: BinaryType;
   /** The newest round trip of this connection, ms. */
   get rtt(): number | undefined;
   /** The standard deviation of its last ten, ms; 0 below two. */
@@ -223,5 +222,3 @@ export declare class HeartbeatSocket extends HeartbeatEventTarget {
    */
   close(code?: number, reason?: string): void;
 }
-
-export {};
