@@ -92,8 +92,8 @@ export class Connection {
     });
     socket.onopen = () => {
       this.#openedMs = performance.now();
-      this.#lifeline.opened();
-      calls.opened();
+      calls.opened(); // the user's first words, a login perhaps, go before our first beat
+      if (this.isOpen) this.#lifeline.opened();
     };
     socket.onmessage = (event) => this.#receive(event);
     socket.onerror = () => calls.failed();

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { BEAT_ID } from "../../server/sdk/dialect.ts";
+import { BEAT_ID, type Fields, fieldsOf } from "../../server/sdk/dialect.ts";
 import type { WebSocketConstructor } from "../../server/sdk/options.ts";
 
 /** One side's view is WebSocket's; the methods below the line are the server's. */
@@ -19,6 +19,8 @@ export class FakeWebSocket {
   extensions = "";
   bufferedAmount = 0;
   binaryType: BinaryType = "blob";
+  /** When the attempt began, on the monotonic clock. */
+  readonly bornMs: number = performance.now();
   /** What the client sent. */
   readonly sent: unknown[] = [];
   /** How it closed. */
@@ -87,22 +89,21 @@ export class FakeWebSocket {
 
   /** Answers a json heartbeat, after the server's latency. */
   answer(data: unknown): void {
-    const ping = JSON.parse(`${data}`);
-    if (ping.type !== "ping") return;
-    const { id, timestamp } = ping;
+    const { type, id, timestamp } = fieldsOf(`${data}`);
+    if (type !== "ping") return;
     setTimeout(() => this.say({ type: "pong", id, timestamp }), this.#server.latencyMs);
   }
 
   /** The JSON messages that the client sent, but for its own heartbeats. */
   // deno-lint-ignore no-explicit-any -- tests look into them freely
   get messages(): any[] {
-    return this.sent.map((text) => JSON.parse(`${text}`)).filter((it) => !isBeat(it));
+    return this.sent.map((text) => fieldsOf(`${text}`)).filter((it) => !isBeat(it));
   }
 
   /** The json heartbeats that it sent. */
   // deno-lint-ignore no-explicit-any -- tests look into them freely
   get beats(): any[] {
-    return this.sent.map((text) => JSON.parse(`${text}`)).filter(isBeat);
+    return this.sent.map((text) => fieldsOf(`${text}`)).filter(isBeat);
   }
 }
 
@@ -141,6 +142,6 @@ export class FakeServer {
   }
 }
 
-function isBeat({ type, id }: { type?: string; id?: unknown }): boolean {
+function isBeat({ type, id }: Fields): boolean {
   return type === "ping" && `${id}`.startsWith(BEAT_ID);
 }

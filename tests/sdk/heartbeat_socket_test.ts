@@ -1,0 +1,385 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { HeartbeatSocket } from "../../server/sdk/heartbeat_socket.ts";
+import { withPage } from "../support/virtual_page.ts";
+
+const HELLO = { type: "welcome", clientId: "c" };
+
+Deno.test("HeartbeatSocket looks like WebSocket", () =>
+  withPage(async (page) => {
+    const socket = page.connect({ protocols: ["systole", "other"] });
+    assertEquals(socket.readyState, HeartbeatSocket.CONNECTING);
+    assertEquals(socket.url, "ws://hub.test/ws");
+    assertEquals(page.server.last.protocols, ["systole", "other"]);
+    page.server.last.protocol = "systole";
+    const seen: string[] = [];
+    socket.onopen = () => seen.push("open");
+    socket.onmessage = ({ data }) => seen.push(data);
+    socket.onclose = ({ code, reason }) => seen.push(`${code} ${reason}`);
+    await page.pass(20);
+    assertEquals(socket.readyState, socket.OPEN);
+    assertEquals(socket.protocol, "systole");
+    page.server.last.say("hello");
+    socket.send("to you");
+    assertEquals(page.server.last.sent.at(-1), "to you");
+    socket.binaryType = "arraybuffer";
+    assertEquals(page.server.last.binaryType, "arraybuffer");
+    socket.close();
+    assertEquals(socket.readyState, HeartbeatSocket.CLOSING);
+    await page.pass(20);
+    assertEquals(socket.readyState, HeartbeatSocket.CLOSED);
+    assertEquals(seen, ["open", "hello", "1000 Client closed"]);
+  }));
+
+Deno.test("HeartbeatSocket takes subprotocols where WebSocket does", () =>
+  withPage((page) => {
+    const original = globalThis.WebSocket;
+    globalThis.WebSocket = page.server.WebSocket as typeof WebSocket;
+    try {
+      new HeartbeatSocket("ws://hub.test/ws", "one").close();
+      new HeartbeatSocket("ws://hub.test/ws", ["two"]).close();
+    } finally {
+      globalThis.WebSocket = original;
+    }
+    assertEquals(page.server.sockets.map(({ protocols }) => protocols), ["one", ["two"]]);
+  }));
+
+Deno.test("HeartbeatSocket takes an http address for what it stands for", () =>
+  withPage((page) => {
+    page.connect({}, "https://hub.test/ws?x=1");
+    assertEquals(page.server.last.url, "wss://hub.test/ws?x=1");
+  }));
+
+Deno.test("HeartbeatSocket beats at once and every interval, and measures", () =>
+  withPage(async (page) => {
+    const socket = page.connect();
+    await page.pass(40); // 20 ms: open and a beat; 40 ms: its answer
+    assertEquals(page.of("heartbeat"), [20]);
+    assertEquals(socket.rtt, 20);
+    page.server.latencyMs = 40;
+    await page.pass(60_000); // beats at 30 020 and 60 020 ms
+    assertEquals(page.server.last.beats.length, 3);
+    assertEquals(page.of("heartbeat"), [20, 40]);
+    assertEquals(socket.rtt, 40);
+    assertEquals(page.of("message"), [], "heartbeat traffic is not the user's");
+  }));
+
+Deno.test("HeartbeatSocket answers the server's pings and keeps them from the user", () =>
+  withPage(async (page) => {
+    page.connect();
+    await page.pass(20);
+    page.server.last.say({ type: "ping", id: "s1", timestamp: 7 });
+    const clientTime = Date.now();
+    const [pong] = page.server.last.messages;
+    assertEquals(pong, { type: "pong", id: "s1", timestamp: 7, clientTime });
+    assertEquals(page.of("message"), []);
+  }));
+
+Deno.test("HeartbeatSocket hands the user everything that is no heartbeat", () =>
+  withPage(async (page) => {
+    page.connect();
+    await page.pass(20);
+    const own = { type: "pong", id: "of the user's own ping", timestamp: 1 };
+    const frames = [HELLO, own, { type: "health_status", status: "healthy" }, { type: "message" }];
+    for (const frame of frames) page.server.last.say(frame);
+    assertEquals(page.of("message").map((text) => JSON.parse(text)), frames);
+  }));
+
+Deno.test("HeartbeatSocket leaves a silent peer and does not wait for its goodbye", () =>
+  withPage(async (page) => {
+    const socket = page.connect();
+    await page.pass(1_000);
+    page.server.answersBeats = page.server.answersCloses = false;
+    // 0.04 s: last heard; 30.02 s: a beat; 40.04 s: dead.
+    await page.pass(39_030);
+    assertEquals(page.of("heartbeattimeout"), []);
+    const { last } = page.server;
+    await page.pass(20);
+    assertEquals(page.of("heartbeattimeout").length, 1);
+    assertEquals(last.closedWith, { code: 4000, reason: "Heartbeat timeout" });
+    assertEquals(page.of("close"), [{ code: 4000, reason: "Heartbeat timeout" }]);
+    assertEquals(socket.status, "timeout");
+    assertEquals(socket.readyState, socket.CONNECTING);
+    page.server.answersBeats = true;
+    await page.pass(6_000);
+    assertEquals(page.of("open").length, 2);
+    assertEquals(page.of("health"), [
+      "unknown -> healthy",
+      "healthy -> timeout",
+      "timeout -> unknown",
+      "unknown -> healthy",
+    ]);
+  }));
+
+Deno.test("HeartbeatSocket gives up an attempt that does not end", () =>
+  withPage(async (page) => {
+    page.server.answersAttempts = false;
+    page.connect();
+    await page.pass(20_000);
+    assertEquals(page.of("close"), [{ code: 1006, reason: "Connect timeout" }]);
+    assertEquals(page.of("heartbeattimeout"), []);
+    await page.pass(5_000);
+    assertEquals(page.server.sockets.length, 2);
+  }));
+
+Deno.test("HeartbeatSocket restores its subscriptions, then is open, then empties its outbox", () =>
+  withPage(async (page) => {
+    const socket = page.connect();
+    socket.subscribe("a");
+    socket.subscribe("b");
+    socket.subscribe("b");
+    socket.subscribe("gone");
+    socket.unsubscribe("gone");
+    socket.publish("a", 1);
+    socket.send("two");
+    assertEquals(socket.bufferedAmount, '{"type":"publish","channel":"a","data":1}two'.length);
+    socket.onopen = () => socket.send('{"type":"login"}');
+    const expected = [
+      { type: "subscribe", channel: "a" },
+      { type: "subscribe", channel: "b" },
+      { type: "login" },
+    ];
+    await page.pass(20);
+    const publication = { type: "publish", channel: "a", data: 1 };
+    assertEquals(page.server.last.messages, [...expected, publication, {}]); // no JSON, no fields
+    assertEquals(page.server.last.sent[4], "two");
+    page.server.die();
+    for (const data of [1, 2, 3]) socket.publish("b", data);
+    socket.subscribe("c");
+    page.server.isUp = true;
+    await page.pass(6_000);
+    const published = [1, 2, 3].map((data) => ({ type: "publish", channel: "b", data }));
+    const subscribed = { type: "subscribe", channel: "c" };
+    const again = [...expected.slice(0, 2), subscribed, expected[2]];
+    assertEquals(page.server.last.messages, [...again, ...published]);
+    assertEquals(page.of("drop"), []);
+  }));
+
+Deno.test("HeartbeatSocket subscribes at once where it is open, and once", () =>
+  withPage(async (page) => {
+    const socket = page.connect();
+    await page.pass(20);
+    socket.subscribe("a");
+    socket.subscribe("a");
+    socket.unsubscribe("a");
+    socket.unsubscribe("a");
+    assertEquals(page.server.last.messages, [
+      { type: "subscribe", channel: "a" },
+      { type: "unsubscribe", channel: "a" },
+    ]);
+  }));
+
+Deno.test("HeartbeatSocket tells what its outbox lost", () =>
+  withPage(async (page) => {
+    page.server.isUp = false;
+    const socket = page.connect({ outboxMessages: 2, outboxAgeMs: 8_000 });
+    for (const text of ["1", "2", "3"]) socket.send(text);
+    assertEquals(page.of("drop"), [{ data: "1", reason: "full" }]);
+    await page.pass(8_001);
+    socket.send("4");
+    page.server.isUp = true;
+    page.fire("online");
+    await page.pass(100);
+    assertEquals(page.of("drop").slice(1), [
+      { data: "2", reason: "full" },
+      { data: "3", reason: "expired" },
+    ]);
+    const sent = page.server.last.sent.filter((text) => !`${text}`.startsWith("{"));
+    assertEquals(sent, ["4"]);
+    socket.close();
+    socket.send("5");
+    assertEquals(page.of("drop").slice(3), [{ data: "5", reason: "closed" }]);
+  }));
+
+Deno.test("HeartbeatSocket keeps what is sent while the server closes", () =>
+  withPage(async (page) => {
+    const socket = page.connect();
+    await page.pass(20);
+    const { last } = page.server;
+    last.readyState = 2; // its close frame has come, its close event not yet
+    socket.send("kept");
+    assertEquals(last.sent.includes("kept"), false);
+    last.end(1012, "drain: server restarting; afterMs=0");
+    await page.pass(6_000);
+    assert(page.server.last.sent.includes("kept"));
+  }));
+
+Deno.test("HeartbeatSocket comes back when the server says", () =>
+  withPage(async (page) => {
+    page.connect();
+    await page.pass(20);
+    page.server.last.end(1012, "drain: server restarting; afterMs=90000");
+    const [{ attempt, delayMs, reason }] = page.of("reconnecting");
+    assertEquals([attempt, reason], [1, "drain: server restarting; afterMs=90000"]);
+    assert(delayMs >= 90_000 && delayMs <= 95_000, `${delayMs}`);
+    page.fire("online"); // haste does not go before the server's word
+    await page.pass(89_000);
+    assertEquals(page.server.sockets.length, 1);
+    await page.pass(1_100);
+    assertEquals(page.server.sockets.length, 2);
+  }));
+
+for (const [code, reason] of [[1000, "admin: closed by an operator; no retry"], [1009, ""]]) {
+  Deno.test(`HeartbeatSocket stays away after ${code} "${reason}"`, () =>
+    withPage(async (page) => {
+      const socket = page.connect();
+      await page.pass(20);
+      socket.onclose = () => assertEquals(socket.readyState, socket.CLOSED);
+      page.server.last.end(code as number, reason as string);
+      assertEquals(page.of("giveup"), [{ attempts: 0, reason: reason || "code 1009" }]);
+      assertEquals(socket.status, "dead");
+      page.fire("online");
+      await page.pass(60_000);
+      assertEquals(page.server.sockets.length, 1);
+      assertEquals(page.of("reconnecting"), []);
+    }));
+}
+
+Deno.test("HeartbeatSocket follows advice to move: it stays until then, and no attempt has failed", () =>
+  withPage(async (page) => {
+    const socket = page.connect();
+    await page.pass(40);
+    const [old] = page.server.sockets;
+    old.say({ type: "reconnect", afterMs: 2_000, reason: "poor" });
+    assertEquals(page.of("message").length, 1, "the user reads it, too");
+    const [{ attempt, reason }] = page.of("reconnecting");
+    assertEquals([attempt, reason], [1, "advised: poor"]);
+    await page.pass(2_000);
+    socket.send("still there");
+    assert(old.sent.includes("still there"));
+    await page.pass(5_000);
+    assertEquals(page.server.sockets.length, 2);
+    assertEquals(old.closedWith, { code: 1000, reason: "Reconnecting" });
+    assertEquals(page.happened.map(([type]) => type).filter((type) => type !== "heartbeat"), [
+      ...["open", "health", "reconnecting", "message"],
+      ...["health", "close", "open", "health"],
+    ]);
+  }));
+
+Deno.test("HeartbeatSocket counts advice and the close that follows it as one", () =>
+  withPage(async (page) => {
+    page.connect();
+    await page.pass(20);
+    page.server.last.say({ type: "reconnect", afterMs: 3_000, reason: "drain" });
+    page.server.last.end(1012, "drain: server restarting; afterMs=3000");
+    assertEquals(page.of("reconnecting").length, 1);
+    await page.pass(2_900);
+    assertEquals(page.server.sockets.length, 1);
+    await page.pass(5_200);
+    assertEquals(page.server.sockets.length, 2);
+    assertEquals(page.of("open").length, 2);
+  }));
+
+Deno.test("HeartbeatSocket asks for a new address before each attempt", () =>
+  withPage(async (page) => {
+    let tickets = 0;
+    const address = () => Promise.resolve(`ws://hub.test/?ticket=${++tickets}`);
+    const socket = page.connect({ profile: "talo" }, address);
+    assertEquals(socket.url, "");
+    await page.pass(20);
+    assertEquals(socket.url, "ws://hub.test/?ticket=1");
+    page.server.last.end(3000); // used up; a new one may be good
+    await page.pass(6_000);
+    assertEquals(socket.url, "ws://hub.test/?ticket=2");
+  }));
+
+Deno.test("HeartbeatSocket takes an address that cannot be made for a failed attempt", () =>
+  withPage(async (page) => {
+    let calls = 0;
+    const address = () => {
+      if (++calls === 1) throw new Error("the ticket office is closed");
+      return "ws://hub.test/";
+    };
+    page.connect({}, address);
+    await page.pass(6_000);
+    assertEquals(page.of("close").map(({ reason }) => reason), [
+      "No address: Error: the ticket office is closed",
+    ]);
+    assertEquals(page.of("open").length, 1);
+  }));
+
+Deno.test("HeartbeatSocket forgets an address that comes after close()", () =>
+  withPage(async (page) => {
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const socket = page.connect({}, () => promise);
+    socket.close();
+    resolve("ws://hub.test/");
+    await page.pass(1_000);
+    assertEquals(page.server.sockets.length, 0);
+    assertEquals(page.of("close"), [{ code: 1000, reason: "Client closed" }]);
+  }));
+
+Deno.test("HeartbeatSocket closes although the peer does not answer", () =>
+  withPage(async (page) => {
+    const socket = page.connect();
+    await page.pass(20);
+    page.server.answersCloses = false;
+    socket.close(4321, "enough");
+    assertEquals(page.server.last.closedWith, { code: 4321, reason: "enough" });
+    await page.pass(2_000);
+    assertEquals(socket.readyState, socket.CLOSED);
+    assertEquals(page.of("close").length, 1);
+  }));
+
+Deno.test("HeartbeatSocket closed by what hears its events stays closed", () =>
+  withPage(async (page) => {
+    for (
+      const type of ["open", "close", "reconnecting", "heartbeat", "heartbeattimeout"] as const
+    ) {
+      page.server.isUp = true;
+      const socket = page.connect({ heartbeatInterval: 1_000, heartbeatTimeout: 500 });
+      const { last } = page.server;
+      socket.addEventListener(type, () => socket.close());
+      await page.pass(30);
+      if (type === "heartbeattimeout") page.server.answersBeats = false;
+      else if (type !== "heartbeat" && type !== "open") last.end(1006);
+      await page.pass(30_000);
+      assertEquals(socket.readyState, socket.CLOSED, type);
+      assertEquals(page.server.last, last, `${type}: a new attempt`);
+      page.server.answersBeats = true;
+    }
+  }));
+
+Deno.test("HeartbeatSocket says what is wrong with what it is told", () => {
+  const rules = [
+    [
+      { profile: "morse" },
+      TypeError,
+      "profile must be one of json, events-hub, infoway, tank, talo",
+    ],
+    [
+      { heartbeatInterval: 0 },
+      RangeError,
+      "heartbeatInterval must be above 0 and at most 2147483647",
+    ],
+    [{ heartbeatTimeout: NaN }, RangeError, "heartbeatTimeout must be above 0"],
+    [{ reconnectInterval: Infinity }, RangeError, "reconnectInterval must be above 0"],
+    [{ maxReconnectAttempts: -1 }, RangeError, "maxReconnectAttempts must be 0 or more, got -1"],
+    [{ poorLatency: 10 }, RangeError, "must be above 0 and ascend, got 100,500,10"],
+    [{ WebSocket: "ws" }, TypeError, "WebSocket must be a constructor"],
+  ] as const;
+  for (const [options, kind, text] of rules) {
+    const connect = () => new HeartbeatSocket("ws://hub.test/", options as never);
+    assertThrows(connect, kind, text);
+  }
+  assertThrows(() => new HeartbeatSocket("no address"), TypeError);
+});
+
+Deno.test("HeartbeatSocket says what a profile cannot", () =>
+  withPage((page) => {
+    const wrongs = [
+      ["events-hub", "subscribe", "Cannot subscribe: events-hub has no frame for it"],
+      ["tank", "publish", "Cannot publish: tank has no frame for it"],
+      ["talo", "unsubscribe", "Cannot unsubscribe: talo has no frame for it"],
+      ["talo", "publish", "talo has channels/<id>, got x"],
+      ["infoway", "subscribe", "Cannot use this channel: infoway has trade/<code>"],
+    ] as const;
+    for (const [profile, method, text] of wrongs) {
+      const socket = page.connect({ profile });
+      assertThrows(() => socket[method]("x", 1), TypeError, text);
+      socket.close();
+    }
+    const socket = page.connect();
+    const error = assertThrows(() => socket.close(1001), DOMException, "got 1001");
+    assertEquals(error.name, "InvalidAccessError");
+    assertEquals(socket.readyState, socket.CONNECTING);
+  }));

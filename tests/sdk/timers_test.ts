@@ -1,0 +1,73 @@
+import { assert, assertEquals } from "@std/assert";
+import { workerTimers } from "../../server/sdk/timers.ts";
+import { within } from "../support/until.ts";
+
+/** Holds back the page's timers, as a browser does with a hidden tab's. */
+function throttled(): Disposable {
+  const original = globalThis.setTimeout;
+  globalThis.setTimeout = (() => 0) as unknown as typeof setTimeout;
+  return { [Symbol.dispose]: () => void (globalThis.setTimeout = original) };
+}
+
+Deno.test("workerTimers() keep time where the page's are held back", async () => {
+  const timers = workerTimers();
+  const { promise, resolve } = Promise.withResolvers<string>();
+  {
+    using _ = throttled();
+    timers.after(20, () => resolve("called"));
+    timers.after(10, () => resolve("cancelled"))();
+  }
+  try {
+    assertEquals(await within("the worker's word", 5_000, promise), "called");
+  } finally {
+    timers.stop();
+  }
+});
+
+Deno.test("workerTimers() call once, though two timers run", async () => {
+  const timers = workerTimers();
+  let calls = 0;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  timers.after(10, () => calls++);
+  timers.after(200, resolve); // by then both of the first have fired
+  await within("both", 5_000, promise);
+  timers.stop();
+  assertEquals(calls, 1);
+});
+
+const REFUSALS: Record<string, unknown> = {
+  "there are none": undefined,
+  "the policy refuses at once": class {
+    constructor() {
+      throw new DOMException("refused by worker-src", "SecurityError");
+    }
+  },
+  "the policy refuses later": class {
+    onerror?: (event: Event) => void;
+    constructor() {
+      queueMicrotask(() => {
+        const event = new Event("error", { cancelable: true });
+        this.onerror?.(event);
+        assert(event.defaultPrevented, "left to be reported as an error of the page");
+      });
+    }
+    postMessage() {}
+    terminate() {}
+  },
+};
+
+for (const [why, refusing] of Object.entries(REFUSALS)) {
+  Deno.test(`workerTimers() are the page's where ${why}`, async () => {
+    const original = globalThis.Worker;
+    globalThis.Worker = refusing as typeof Worker;
+    try {
+      const timers = workerTimers();
+      const { promise, resolve } = Promise.withResolvers<string>();
+      timers.after(10, () => resolve("called"));
+      assertEquals(await within("the page's timer", 5_000, promise), "called");
+      timers.stop();
+    } finally {
+      globalThis.Worker = original;
+    }
+  });
+}
