@@ -144,20 +144,16 @@ export class HeartbeatEventTarget extends EventTarget {
   }
 
   /** Listens, as every EventTarget lets one; the event's type follows from its name. */
-  override addEventListener<N extends HeartbeatSocketEventName>(
+  declare addEventListener: <N extends HeartbeatSocketEventName>(
     type: N,
     listener: Listener<HeartbeatSocketEventMap[N]>,
     options?: boolean | AddEventListenerOptions,
-  ): void {
-    super.addEventListener(type, listener as EventListener, options);
-  }
+  ) => void;
 
   /** Listens no more. */
-  override removeEventListener<N extends HeartbeatSocketEventName>(
+  declare removeEventListener: <N extends HeartbeatSocketEventName>(
     type: N,
     listener: Listener<HeartbeatSocketEventMap[N]>,
     options?: boolean | EventListenerOptions,
-  ): void {
-    super.removeEventListener(type, listener as EventListener, options);
-  }
+  ) => void;
 }
