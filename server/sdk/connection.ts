@@ -26,6 +26,8 @@ export interface End {
 export interface ConnectionCalls {
   /** It is open. */
   readonly opened: () => void;
+  /** The peer is there again after a `hold()`: what is sent need not wait any more. */
+  readonly resumed: () => void;
   /** A frame for the user. */
   readonly received: (event: MessageEvent) => void;
   /** The socket failed; the end follows. */
@@ -68,6 +70,8 @@ const CLOSE_WAIT_MS = 2_000;
 
 /** See the module. */
 export class Connection {
+  /** Whether there was no network, and the peer has not answered since: what is sent may be lost. */
+  isHeld = false;
   readonly #parts: ConnectionParts;
   readonly #calls: ConnectionCalls;
   readonly #lifeline: Lifeline;
@@ -133,7 +137,8 @@ export class Connection {
 
   /** There is no network: no verdict until a probe. */
   hold(): void {
-    if (this.isOpen) this.#lifeline.hold();
+    this.isHeld = this.isOpen;
+    if (this.isHeld) this.#lifeline.hold();
   }
 
   /** Begins the closing handshake. @throws {DOMException} what WebSocket's `close()` throws */
@@ -171,7 +176,7 @@ export class Connection {
   }
 
   #receive(event: MessageEvent): void {
-    this.#lifeline.heard();
+    if (!this.isHeld) this.#lifeline.heard();
     const { data } = event;
     const heard = typeof data === "string" ? this.#parts.dialect.hear(data) : undefined;
     if (heard?.kind === "beat") return this.#answered(heard.id);
@@ -180,14 +185,20 @@ export class Connection {
     this.#calls.received(event);
   }
 
-  /** An id of ours that is not the newest's is a late answer: a sign of life, but no measurement. */
+  /**
+   * An id of ours that is not the newest's is a late answer: a sign of life, but no measurement.
+   * Frames from before the network went may come after it is back: there only an answer is proof.
+   */
   #answered(id: string | undefined): void {
     const pending = this.#pending;
-    if (
-      !this.#parts.dialect.answers || pending === undefined || (id ?? pending.id) !== pending.id
-    ) {
-      return this.#calls.beat(undefined);
+    const isNewest = pending !== undefined && (id ?? pending.id) === pending.id;
+    const { answers } = this.#parts.dialect;
+    if (this.isHeld && (isNewest || !answers)) {
+      this.isHeld = false;
+      this.#lifeline.heard();
+      this.#calls.resumed();
     }
+    if (!isNewest || !answers) return this.#calls.beat(undefined);
     this.#pending = undefined;
     const rttMs = performance.now() - pending.sentMs;
     this.#calls.beat(rttMs);

@@ -86,10 +86,15 @@ export class Lifeline {
     this.#plan();
   }
 
-  /** There is no network: silence says nothing about the peer, until a probe. */
+  /**
+   * There is no network: silence says nothing about the peer, until a probe. A peer on this very
+   * machine is still there, and may say so.
+   */
   hold(): void {
     this.#isProbing = false;
     this.#deadlineMs = Infinity;
+    this.#beat();
+    this.#plan();
   }
 
   /** Over. */

@@ -100,9 +100,10 @@ export class Session {
     });
   }
 
-  /** Sends, or keeps for the next connection. */
+  /** Sends, or keeps until there is a connection that is sure to have a network. */
   send(data: Sendable): void {
-    if (this.connection?.send(data)) return;
+    const { connection } = this;
+    if (!connection?.isHeld && connection?.send(data)) return;
     this.outbox.keep(data);
     if (this.ending) this.outbox.close();
   }
@@ -147,6 +148,7 @@ export class Session {
     const nextId = () => `${BEAT_ID}${++this.#beats}`;
     const connection = new Connection({ socket, dialect, settings, after, nextId }, {
       opened: () => this.#opened(connection),
+      resumed: () => this.outbox.flush((data) => connection.send(data)),
       received: ({ data, origin }) => emit(new MessageEvent("message", { data, origin })),
       failed: () => emit(eventOf("error")),
       beat: (rtt) => {

@@ -107,17 +107,17 @@ export declare class HeartbeatEventTarget extends EventTarget {
   /** Lets the `on…` properties listen. */
   constructor();
   /** Listens, as every EventTarget lets one; the event's type follows from its name. */
-  addEventListener<N extends HeartbeatSocketEventName>(
+  addEventListener: <N extends HeartbeatSocketEventName>(
     type: N,
     listener: Listener<HeartbeatSocketEventMap[N]>,
     options?: boolean | AddEventListenerOptions,
-  ): void;
+  ) => void;
   /** Listens no more. */
-  removeEventListener<N extends HeartbeatSocketEventName>(
+  removeEventListener: <N extends HeartbeatSocketEventName>(
     type: N,
     listener: Listener<HeartbeatSocketEventMap[N]>,
     options?: boolean | EventListenerOptions,
-  ): void;
+  ) => void;
 }
 export { HeartbeatEventTarget };
 /** An address, or what makes one for each attempt: a ticket or token may serve only once. */
