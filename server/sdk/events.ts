@@ -115,30 +115,31 @@ const NAMES: readonly HeartbeatSocketEventName[] = [
 /** See the module. */
 export class HeartbeatEventTarget extends EventTarget {
   /** Hears `open`. */
-  onopen: Handler<Event> = null;
+  declare onopen: Handler<Event>;
   /** Hears `message`. */
-  onmessage: Handler<MessageEvent> = null;
+  declare onmessage: Handler<MessageEvent>;
   /** Hears `error`. */
-  onerror: Handler<Event> = null;
+  declare onerror: Handler<Event>;
   /** Hears `close`. */
-  onclose: Handler<CloseEvent> = null;
+  declare onclose: Handler<CloseEvent>;
   /** Hears `heartbeat`. */
-  onheartbeat: Handler<HeartbeatEvent> = null;
+  declare onheartbeat: Handler<HeartbeatEvent>;
   /** Hears `heartbeattimeout`. */
-  onheartbeattimeout: Handler<Event> = null;
+  declare onheartbeattimeout: Handler<Event>;
   /** Hears `reconnecting`. */
-  onreconnecting: Handler<ReconnectingEvent> = null;
+  declare onreconnecting: Handler<ReconnectingEvent>;
   /** Hears `giveup`. */
-  ongiveup: Handler<GiveUpEvent> = null;
+  declare ongiveup: Handler<GiveUpEvent>;
   /** Hears `health`. */
-  onhealth: Handler<HealthEvent> = null;
+  declare onhealth: Handler<HealthEvent>;
   /** Hears `drop`. */
-  ondrop: Handler<DropEvent> = null;
+  declare ondrop: Handler<DropEvent>;
 
   /** Lets the `on…` properties listen. */
   constructor() {
     super();
     for (const name of NAMES) {
+      this[`on${name}`] = null;
       super.addEventListener(name, (event) => (this[`on${name}`] as Handler<unknown>)?.(event));
     }
   }

@@ -21,6 +21,7 @@ import type { Address, HeartbeatSocketOptions } from "./options.ts";
 import { Session } from "./session.ts";
 import { settingsOf } from "./settings.ts";
 
+export { HeartbeatEventTarget } from "./events.ts";
 export type {
   DropEvent,
   DropReason,
@@ -35,7 +36,6 @@ export type {
   ReconnectingEvent,
   Sendable,
 } from "./events.ts";
-export { HeartbeatEventTarget };
 export type {
   Address,
   HeartbeatSocketOptions,

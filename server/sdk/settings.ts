@@ -5,22 +5,16 @@
  */
 
 import { DIALECTS } from "./dialects.ts";
-import type { HeartbeatSocketOptions } from "./options.ts";
+import type { HeartbeatSocketOptions, ProfileName } from "./options.ts";
 
 /** Every option has a value. */
 export type Settings = Required<HeartbeatSocketOptions>;
 
 /** The longest time that a timer of a browser can wait: 2^31 - 1 ms, 24.8 days. */
-export const MAX_TIMER_MS = 0x7fffffff;
+const MAX_TIMER_MS = 0x7fffffff;
 
-/** Options that are times for timers. */
-const TIMES = ["heartbeatInterval", "heartbeatTimeout", "connectTimeout", "reconnectInterval"];
-
-/** Options that count, or may be without end. */
-const AMOUNTS = ["maxReconnectAttempts", "outboxMessages", "outboxAgeMs"];
-
-/** Options that divide the statuses. */
-const LATENCIES = ["healthyLatency", "degradedLatency", "poorLatency"];
+/** Options that timers are set to; the other numbers may be 0 or without end. */
+const TIMES = /(Interval|Timeout)$/;
 
 /**
  * Fills in what was not given.
@@ -31,9 +25,26 @@ const LATENCIES = ["healthyLatency", "degradedLatency", "poorLatency"];
 export function settingsOf(given: HeartbeatSocketOptions): Settings {
   const profile = given.profile ?? "json";
   if (!Object.hasOwn(DIALECTS, profile)) {
-    throw wrong(TypeError, "profile", `one of ${Object.keys(DIALECTS).join(", ")}`, profile);
+    throw new TypeError(problem("profile", `one of ${Object.keys(DIALECTS)}`, profile));
   }
-  const settings: Record<string, unknown> = {
+  const defaults = defaultsOf(profile);
+  const settings: Record<string, unknown> = { ...defaults };
+  for (const [name, standard] of Object.entries(defaults)) {
+    const value = settings[name] = given[name as keyof Settings] ?? standard;
+    if (typeof standard !== "number") continue;
+    const isTime = TIMES.test(name);
+    if (Number(value) >= (isTime ? 1 : 0) && (!isTime || Number(value) <= MAX_TIMER_MS)) continue;
+    const rule = isTime ? `from 1 to ${MAX_TIMER_MS}` : "0 or more";
+    throw new RangeError(problem(name, rule, value));
+  }
+  if (!settings.WebSocket) {
+    throw new TypeError(problem("WebSocket", "given where there is none", settings.WebSocket));
+  }
+  return settings as unknown as Settings;
+}
+
+function defaultsOf(profile: ProfileName): Settings {
+  return {
     profile,
     protocols: [],
     heartbeatInterval: DIALECTS[profile].intervalMs,
@@ -49,34 +60,8 @@ export function settingsOf(given: HeartbeatSocketOptions): Settings {
     poorLatency: 1_000,
     WebSocket: globalThis.WebSocket,
   };
-  for (const [name, value] of Object.entries(given)) {
-    if (value !== undefined) settings[name] = value;
-  }
-  for (const name of TIMES) {
-    const ms = settings[name] as number;
-    if (!(ms > 0 && ms <= MAX_TIMER_MS)) {
-      throw wrong(RangeError, name, `above 0 and at most ${MAX_TIMER_MS}`, ms);
-    }
-  }
-  for (const name of AMOUNTS) {
-    const amount = settings[name] as number;
-    if (!(amount >= 0)) throw wrong(RangeError, name, "0 or more", amount);
-  }
-  const [healthy, degraded, poor] = LATENCIES.map((name) => settings[name] as number);
-  if (!(0 < healthy && healthy < degraded && degraded < poor)) {
-    throw wrong(RangeError, LATENCIES.join(", "), "above 0 and ascend", [healthy, degraded, poor]);
-  }
-  if (typeof settings.WebSocket !== "function") {
-    throw wrong(TypeError, "WebSocket", "a constructor where there is none", settings.WebSocket);
-  }
-  return settings as unknown as Settings;
 }
 
-function wrong(
-  Wrong: new (text: string) => Error,
-  name: string,
-  rule: string,
-  got: unknown,
-): Error {
-  return new Wrong(`Cannot connect: ${name} must be ${rule}, got ${got}`);
+function problem(name: string, rule: string, got: unknown): string {
+  return `Cannot connect: ${name} must be ${rule}, got ${got}`;
 }

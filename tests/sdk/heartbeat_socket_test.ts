@@ -341,27 +341,27 @@ Deno.test("HeartbeatSocket closed by what hears its events stays closed", () =>
 
 Deno.test("HeartbeatSocket says what is wrong with what it is told", () => {
   const rules = [
-    [
-      { profile: "morse" },
-      TypeError,
-      "profile must be one of json, events-hub, infoway, tank, talo",
-    ],
-    [
-      { heartbeatInterval: 0 },
-      RangeError,
-      "heartbeatInterval must be above 0 and at most 2147483647",
-    ],
-    [{ heartbeatTimeout: NaN }, RangeError, "heartbeatTimeout must be above 0"],
-    [{ reconnectInterval: Infinity }, RangeError, "reconnectInterval must be above 0"],
+    [{ profile: "morse" }, TypeError, "profile must be one of json,events-hub,infoway,tank,talo"],
+    [{ heartbeatInterval: 0 }, RangeError, "heartbeatInterval must be from 1 to 2147483647, got 0"],
+    [{ heartbeatTimeout: NaN }, RangeError, "heartbeatTimeout must be from 1 to"],
+    [{ connectTimeout: 2 ** 31 }, RangeError, "connectTimeout must be from 1 to"],
+    [{ reconnectInterval: Infinity }, RangeError, "reconnectInterval must be from 1 to"],
     [{ maxReconnectAttempts: -1 }, RangeError, "maxReconnectAttempts must be 0 or more, got -1"],
-    [{ poorLatency: 10 }, RangeError, "must be above 0 and ascend, got 100,500,10"],
-    [{ WebSocket: "ws" }, TypeError, "WebSocket must be a constructor"],
+    [{ outboxMessages: "x" }, RangeError, "outboxMessages must be 0 or more, got x"],
   ] as const;
   for (const [options, kind, text] of rules) {
     const connect = () => new HeartbeatSocket("ws://hub.test/", options as never);
     assertThrows(connect, kind, text);
   }
   assertThrows(() => new HeartbeatSocket("no address"), TypeError);
+  const original = globalThis.WebSocket;
+  Reflect.deleteProperty(globalThis, "WebSocket");
+  try {
+    const connect = () => new HeartbeatSocket("ws://hub.test/");
+    assertThrows(connect, TypeError, "WebSocket must be given where there is none");
+  } finally {
+    globalThis.WebSocket = original;
+  }
 });
 
 Deno.test("HeartbeatSocket says what a profile cannot", () =>

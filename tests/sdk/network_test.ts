@@ -110,6 +110,50 @@ Deno.test("HeartbeatSocket without a network blames no peer for its silence", ()
     assertEquals(page.server.sockets.length, 1);
   }));
 
+Deno.test("HeartbeatSocket without a network keeps what is said until the peer answers", () =>
+  withPage(async (page) => {
+    const socket = page.connect();
+    await page.pass(1_000);
+    page.server.answersBeats = false; // nothing passes any more, and nothing says so
+    page.fire("offline");
+    socket.send("1");
+    page.fire("online");
+    socket.send("2");
+    page.server.last.say("an old frame, on its way since before");
+    assertEquals(page.server.last.messages, []);
+    page.server.last.answer(page.server.last.sent.at(-1));
+    await page.pass(20);
+    socket.send("3");
+    assertEquals(page.server.last.sent.slice(-3), ["1", "2", "3"]);
+    socket.close();
+  }));
+
+Deno.test("HeartbeatSocket that the network left for good says it to the next server", () =>
+  withPage(async (page) => {
+    const socket = page.connect();
+    await page.pass(1_000);
+    page.server.answersBeats = false;
+    page.fire("offline");
+    socket.send("1");
+    page.fire("online");
+    await page.pass(5_000); // the probe is not answered
+    page.server.answersBeats = true;
+    await page.pass(5_100);
+    assertEquals(page.server.sockets.length, 2);
+    assertEquals(page.server.last.sent[0], "1");
+  }));
+
+Deno.test("HeartbeatSocket on this very machine does without a network", () =>
+  withPage(async (page) => {
+    const socket = page.connect();
+    await page.pass(1_000);
+    page.fire("offline");
+    await page.pass(20); // the beat of doubt is answered
+    socket.send("said");
+    assertEquals(page.server.last.sent.at(-1), "said");
+    socket.close();
+  }));
+
 Deno.test("HeartbeatSocket drops an attempt that began without the network that is back", () =>
   withPage(async (page) => {
     page.server.answersAttempts = false;

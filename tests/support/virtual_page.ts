@@ -79,26 +79,28 @@ export class VirtualPage {
     globalThis.dispatchEvent(new Event(type));
   }
 
-  /** Gives everything back. */
-  async end(): Promise<void> {
+  /** Gives everything back. @returns timers that are left */
+  async end(): Promise<number> {
     for (const socket of this.#made) socket.close();
     await this.pass(5_000);
     const left = this.#timers.countTimers();
     this.#timers.uninstall();
     Reflect.deleteProperty(globalThis, "document");
     Reflect.deleteProperty(navigator, "connection");
-    assertEquals(left, 0, "timers are left");
+    return left;
   }
 }
 
 /** Runs a test in a page of its own. */
 export async function withPage(test: (page: VirtualPage) => Promise<void> | void): Promise<void> {
   const page = new VirtualPage();
+  let left = NaN;
   try {
     await test(page);
   } finally {
-    await page.end();
+    left = await page.end();
   }
+  assertEquals(left, 0, "timers are left");
 }
 
 function detailsOf(event: Event): unknown {

@@ -119,7 +119,6 @@ export declare class HeartbeatEventTarget extends EventTarget {
     options?: boolean | EventListenerOptions,
   ) => void;
 }
-export { HeartbeatEventTarget };
 /** An address, or what makes one for each attempt: a ticket or token may serve only once. */
 export type Address = string | URL | (() => string | URL | Promise<string | URL>);
 /** The systems, by the names that the hub has for them. */

@@ -1,0 +1,67 @@
+import { assert, assertEquals } from "@std/assert";
+import { gzipSync } from "node:zlib";
+import { buildSdk, SDK_FOLDER } from "../../server/cli/sdk.ts";
+
+/** What the library may weigh, compressed, bytes. */
+const MAX_BYTES = 6_144;
+
+const committed = (name: string) => Deno.readTextFile(new URL(name, SDK_FOLDER));
+
+Deno.test("deno task sdk: the committed build is that of these sources", async () => {
+  const { code, types } = await buildSdk();
+  const again = "the library's sources have changed: run deno task sdk and commit server/sdk/dist";
+  assert(code === await committed("sdk.js"), again);
+  assert(types === await committed("sdk.d.ts"), again);
+});
+
+Deno.test("The library is at most 6 KiB compressed", async () => {
+  const bytes = gzipSync(await committed("sdk.js"), { level: 9 }).length;
+  console.log(`sdk.js: ${bytes} bytes compressed`);
+  assert(bytes <= MAX_BYTES, `${bytes} bytes`);
+});
+
+Deno.test("The library knows no Deno, imports nothing and exports what it declares", async () => {
+  const code = await committed("sdk.js");
+  assert(!/\bDeno\b|\bimport\b|\brequire\b/.test(code.replace(/^\/\/.*$/gm, "")));
+  const names = Object.keys(await import(new URL("sdk.js", SDK_FOLDER).href));
+  const declared = [...(await committed("sdk.d.ts")).matchAll(/^export declare \w+ (\w+)/gm)];
+  assertEquals(names.toSorted(), declared.map(([, name]) => name).toSorted());
+});
+
+const PROGRAM = `
+import { HeartbeatSocket, type HealthEvent } from "SDK";
+const socket = new HeartbeatSocket("ws://localhost:1/", { profile: "infoway", WebSocket });
+const hear = ({ status, latency }: HealthEvent): string => status + latency?.toFixed();
+socket.addEventListener("health", hear);
+socket.addEventListener("message", ({ data }) => void data, { once: true });
+socket.onreconnecting = ({ attempt, delayMs, reason }) => void (reason + (attempt + delayMs));
+const rtt: number | undefined = socket.rtt;
+// @ts-expect-error there is no such event
+socket.addEventListener("hearbeat", () => {});
+// @ts-expect-error there is no such profile
+new HeartbeatSocket("ws://localhost:1/", { profile: "morse" });
+// @ts-expect-error it is a number
+socket.rtt?.slice();
+export { rtt };
+`;
+
+Deno.test("The declarations fit their users, also without Deno's own types", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const source = PROGRAM.replace("SDK", new URL("sdk.js", SDK_FOLDER).href);
+    await Deno.writeTextFile(`${folder}/program.ts`, source);
+    for (const lib of [["deno.window"], ["esnext", "dom"]]) {
+      const config = { compilerOptions: { lib, strict: true } };
+      await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify(config));
+      const command = new Deno.Command(Deno.execPath(), {
+        args: ["check", "--quiet", `--config=${folder}/deno.json`, `${folder}/program.ts`],
+        env: { NO_COLOR: "1" },
+        stdout: "null",
+      });
+      const { success, stderr } = await command.output();
+      assert(success, `${lib}: ${new TextDecoder().decode(stderr)}`);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
