@@ -59,11 +59,11 @@ export interface ConnectionParts {
 /** What a client says of a peer that is silent (PROTOCOLS section 1). */
 const SILENT: End = { code: 4000, reason: "Heartbeat timeout", wasClean: false };
 
+/** Of one that did not open, or whose peer does not answer our close frame. */
+const FAILED: End = { code: 1006, reason: "", wasClean: false };
+
 /** Of one that did not open in time; no close code of ours reaches it. */
 const TOO_LATE: End = { code: 1006, reason: "Connect timeout", wasClean: false };
-
-/** Of one whose peer does not answer our close frame. */
-const UNANSWERED: End = { code: 1006, reason: "", wasClean: false };
 
 /** A peer may take so long to answer a close frame, ms. */
 const CLOSE_WAIT_MS = 2_000;
@@ -100,7 +100,11 @@ export class Connection {
       if (this.isOpen) this.#lifeline.opened();
     };
     socket.onmessage = (event) => this.#receive(event);
-    socket.onerror = () => calls.failed();
+    socket.onerror = () => {
+      calls.failed();
+      // Of a failed attempt Node 22 tells no more than this; elsewhere the close event says the same.
+      if (Number.isNaN(this.#openedMs)) this.#give(FAILED);
+    };
     socket.onclose = ({ code, reason, wasClean }) => {
       this.#lifeline.stop();
       this.#cancelWait();
@@ -145,7 +149,7 @@ export class Connection {
   close(end: End): void {
     this.socket.close(end.code, end.reason);
     this.#lifeline.stop();
-    this.#cancelWait = this.#parts.after(CLOSE_WAIT_MS, () => this.#give(UNANSWERED));
+    this.#cancelWait = this.#parts.after(CLOSE_WAIT_MS, () => this.#give(FAILED));
   }
 
   /** Lets go at once, deaf from now on; a dead peer's part of the handshake is not waited for. */

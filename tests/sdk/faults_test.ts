@@ -199,3 +199,19 @@ Deno.test("Fault: a listener that throws stops the heartbeat", () =>
       globalThis.removeEventListener("error", catchIt);
     }
   }));
+
+for (const tellsOfFailures of [true, false]) {
+  const how = tellsOfFailures ? "an error and a close" : "an error alone, as in Node 22";
+  Deno.test(`Fault: of a failed attempt the platform tells by ${how}; it is one failure`, () =>
+    withPage(async (page) => {
+      page.server.isUp = false;
+      page.server.tellsOfFailures = tellsOfFailures;
+      page.connect({ maxReconnectAttempts: 1 });
+      await page.pass(20);
+      assertEquals(page.of("close"), [{ code: 1006, reason: "" }]);
+      await page.pass(5_020);
+      assertEquals(page.happened.map(([type]) => type), [
+        ...["error", "close", "reconnecting", "error", "health", "close", "giveup"],
+      ]);
+    }));
+}

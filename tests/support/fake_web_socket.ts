@@ -69,9 +69,9 @@ export class FakeWebSocket {
   /** The attempt fails. */
   refuse(): void {
     if (this.readyState !== 0) return;
-    this.readyState = 3;
+    this.readyState = this.#server.tellsOfFailures ? 3 : 0;
     this.onerror?.();
-    this.onclose?.(new CloseEvent("close", { code: 1006 }));
+    if (this.#server.tellsOfFailures) this.onclose?.(new CloseEvent("close", { code: 1006 }));
   }
 
   /** The server says something. */
@@ -113,6 +113,8 @@ export class FakeServer {
   isUp = true;
   /** Whether attempts end by themselves at all. */
   answersAttempts = true;
+  /** Whether a close event follows the error event of a failed attempt; in Node 22 it does not. */
+  tellsOfFailures = true;
   /** Whether json heartbeats are answered. */
   answersBeats = true;
   /** Whether it takes its part in the closing handshake. */
