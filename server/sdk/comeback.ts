@@ -33,11 +33,12 @@ export interface ComebackParts {
 
 /** See the module. */
 export class Comeback {
+  /** Whether the network has gone, by the platform's own word. */
+  isOffline = false;
   readonly #parts: ComebackParts;
   #attempts = 0;
   #notBeforeMs = 0;
   #isPlanned = false;
-  #isOffline = false;
   #cancel = () => {};
 
   /** Nothing is planned. */
@@ -81,13 +82,13 @@ export class Comeback {
 
   /** There is no network: no attempts. */
   offline(): void {
-    this.#isOffline = true;
+    this.isOffline = true;
     this.#cancel();
   }
 
   /** There is one again: attempts count afresh. */
   online(): void {
-    this.#isOffline = false;
+    this.isOffline = false;
     this.#attempts = 0;
   }
 
@@ -101,13 +102,13 @@ export class Comeback {
     const { after, attempt, planned } = this.#parts;
     this.stop();
     this.#isPlanned = true;
-    if (!this.#isOffline) {
+    if (!this.isOffline) {
       this.#cancel = after(delayMs, () => {
         this.#isPlanned = false;
         attempt();
       });
     }
-    const plan = { attempt: this.#attempts, delayMs: this.#isOffline ? Infinity : delayMs };
+    const plan = { attempt: this.#attempts, delayMs: this.isOffline ? Infinity : delayMs };
     planned(plan, reason);
   }
 }

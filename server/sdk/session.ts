@@ -94,6 +94,7 @@ export class Session {
         this.connection?.hold();
       },
       doubt: () => {
+        if (this.#comeback.isOffline) return; // a network that goes is a change of it, too
         if (this.connection?.isOpen) this.connection.probe();
         else if (this.#comeback.isPlanned) this.#comeback.hurry("the page is back");
       },

@@ -101,6 +101,7 @@ Deno.test("HeartbeatSocket without a network blames no peer for its silence", ()
     await page.pass(1_000);
     page.server.answersBeats = false;
     page.fire("offline");
+    page.connection.dispatchEvent(new Event("change")); // to none, browsers say
     await page.pass(100_000);
     assertEquals(page.of("heartbeattimeout"), []);
     page.server.answersBeats = true;
