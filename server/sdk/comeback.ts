@@ -63,10 +63,9 @@ export class Comeback {
 
   /** Plans the next attempt. @param afterMs the earliest time for it, ms from now */
   plan(afterMs: number, reason: string): void {
-    const nowMs = performance.now();
-    this.#notBeforeMs = Math.max(this.#notBeforeMs, nowMs + afterMs);
+    this.#notBeforeMs = performance.now() + afterMs;
     const wait = backoffMs(++this.#attempts, this.#parts.baseMs, Math.random());
-    this.#set(this.#notBeforeMs - nowMs + wait, reason);
+    this.#set(afterMs + wait, reason);
   }
 
   /** The next attempt is made now, or as soon as the server allows. */

@@ -97,7 +97,7 @@ export class Connection {
     socket.onopen = () => {
       this.#openedMs = performance.now();
       calls.opened(); // the user's first words, a login perhaps, go before our first beat
-      if (this.isOpen) this.#lifeline.opened();
+      this.#lifeline.opened();
     };
     socket.onmessage = (event) => this.#receive(event);
     socket.onerror = () => {

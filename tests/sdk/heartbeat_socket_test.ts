@@ -269,6 +269,33 @@ Deno.test("HeartbeatSocket counts advice and the close that follows it as one", 
     assertEquals(page.of("open").length, 2);
   }));
 
+Deno.test("HeartbeatSocket counts no failure before advice, and follows it after a time offline", () =>
+  withPage(async (page) => {
+    page.connect();
+    await page.pass(20);
+    page.server.last.end(1006);
+    await page.pass(5_020);
+    page.server.last.say({ type: "reconnect", afterMs: 2_000, reason: "poor" });
+    assertEquals(page.of("reconnecting").map(({ attempt }) => attempt), [1, 1]);
+    page.fire("offline");
+    await page.pass(10_000);
+    assertEquals(page.server.sockets.length, 2);
+    page.fire("online");
+    await page.pass(20);
+    assertEquals(page.server.sockets.length, 3);
+  }));
+
+Deno.test("HeartbeatSocket closed while it moves does not move", () =>
+  withPage(async (page) => {
+    const socket = page.connect();
+    await page.pass(20);
+    socket.onclose = () => socket.close();
+    page.server.last.say({ type: "reconnect", afterMs: 0, reason: "poor" });
+    await page.pass(10_000);
+    assertEquals(page.server.sockets.length, 1);
+    assertEquals(socket.readyState, socket.CLOSED);
+  }));
+
 Deno.test("HeartbeatSocket asks for a new address before each attempt", () =>
   withPage(async (page) => {
     let tickets = 0;
@@ -328,13 +355,16 @@ Deno.test("HeartbeatSocket closed by what hears its events stays closed", () =>
       page.server.isUp = true;
       const socket = page.connect({ heartbeatInterval: 1_000, heartbeatTimeout: 500 });
       const { last } = page.server;
+      const ends: number[] = [];
+      socket.addEventListener("close", () => ends.push(socket.readyState));
       socket.addEventListener(type, () => socket.close());
       await page.pass(30);
       if (type === "heartbeattimeout") page.server.answersBeats = false;
       else if (type !== "heartbeat" && type !== "open") last.end(1006);
       await page.pass(30_000);
       assertEquals(socket.readyState, socket.CLOSED, type);
-      assertEquals(page.server.last, last, `${type}: a new attempt`);
+      assertEquals(last, page.server.last, `${type}: a new attempt`);
+      assertEquals(ends.filter((state) => state === socket.CLOSED).length, 1, type);
       page.server.answersBeats = true;
     }
   }));

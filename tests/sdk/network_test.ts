@@ -137,6 +137,7 @@ Deno.test("HeartbeatSocket that the network left for good says it to the next se
     page.fire("offline");
     socket.send("1");
     page.fire("online");
+    page.server.last.say("an old frame, on its way since before");
     await page.pass(5_000); // the probe is not answered
     page.server.answersBeats = true;
     await page.pass(5_100);
@@ -167,6 +168,17 @@ Deno.test("HeartbeatSocket drops an attempt that began without the network that 
     assertEquals(page.of("open").length, 1);
     page.server.sockets[0].accept();
     assertEquals(page.of("open").length, 1, "the old attempt is deaf");
+  }));
+
+Deno.test("HeartbeatSocket keeps an attempt that succeeds just when it was to be dropped", () =>
+  withPage(async (page) => {
+    page.server.answersAttempts = false;
+    page.connect();
+    page.fire("online");
+    page.server.last.accept();
+    await page.pass(1_000);
+    assertEquals(page.server.sockets.length, 1);
+    assertEquals(page.of("open").length, 1);
   }));
 
 Deno.test("HeartbeatSocket does not give up while the platform knows of no network", () =>

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { workerTimers } from "../../server/sdk/timers.ts";
 import { within } from "../support/until.ts";
+import { withPage } from "../support/virtual_page.ts";
 
 /** Holds back the page's timers, as a browser does with a hidden tab's. */
 function throttled(): Disposable {
@@ -71,3 +72,37 @@ for (const [why, refusing] of Object.entries(REFUSALS)) {
     }
   });
 }
+
+Deno.test("HeartbeatSocket with heartbeatInWorker has one worker, until it is closed or gives up", () =>
+  withPage(async (page) => {
+    const original = globalThis.Worker;
+    let running = 0;
+    let started = 0;
+    globalThis.Worker = class {
+      constructor() {
+        started++;
+        running++;
+      }
+      postMessage() {}
+      terminate() {
+        running--;
+      }
+    } as unknown as typeof Worker;
+    try {
+      page.connect();
+      await page.pass(100);
+      assertEquals(started, 0, "nobody asked for one");
+      const closed = page.connect({ heartbeatInWorker: true });
+      page.connect({ heartbeatInWorker: true, maxReconnectAttempts: 1 });
+      await page.pass(60_000);
+      assertEquals([started, running], [2, 2]);
+      closed.close();
+      await page.pass(100);
+      assertEquals(running, 1);
+      page.server.die();
+      await page.pass(60_000);
+      assertEquals([started, running], [2, 0]);
+    } finally {
+      globalThis.Worker = original;
+    }
+  }));
