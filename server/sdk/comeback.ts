@@ -38,6 +38,7 @@ export class Comeback {
   readonly #parts: ComebackParts;
   #attempts = 0;
   #notBeforeMs = 0;
+  #dueMs = 0;
   #isPlanned = false;
   #cancel = () => {};
 
@@ -49,6 +50,11 @@ export class Comeback {
   /** Attempts in a row. */
   get attempts(): number {
     return this.#attempts;
+  }
+
+  /** Whether an attempt will be made, and not before a wait from now, ms, is over. */
+  isPlannedAfter(afterMs: number): boolean {
+    return this.#isPlanned && this.#dueMs >= performance.now() + afterMs;
   }
 
   /** Whether an attempt will be made. */
@@ -101,6 +107,7 @@ export class Comeback {
     const { after, attempt, planned } = this.#parts;
     this.stop();
     this.#isPlanned = true;
+    this.#dueMs = performance.now() + delayMs;
     if (!this.isOffline) {
       this.#cancel = after(delayMs, () => {
         this.#isPlanned = false;

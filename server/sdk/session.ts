@@ -158,6 +158,7 @@ export class Session {
       },
       advised: ({ afterMs, reason }) => {
         this.#comeback.settle(); // the server's wish, not a failure
+        if (this.#comeback.isExhausted) return; // there may be no attempt at all
         this.#comeback.plan(waitOf(afterMs), `advised: ${reason}`);
       },
       silent: () => {
@@ -187,10 +188,13 @@ export class Session {
     const isNewTicket = end.code === BAD_TICKET && typeof this.#parts.address === "function";
     if (ageMs >= STABLE_MS) this.#comeback.settle();
     if (!mayRetry && !isNewTicket) return this.#giveUp(end, end.reason || `code ${end.code}`);
-    if (this.#comeback.isExhausted) return this.#giveUp(end, "too many attempts failed");
+    const isPlanned = this.#comeback.isPlannedAfter(afterMs); // since the server had advised it
+    if (!isPlanned && this.#comeback.isExhausted) {
+      return this.#giveUp(end, "too many attempts failed");
+    }
     if (this.wellbeing.status !== "timeout") this.wellbeing.reset();
     this.#parts.emit(closeEventOf(end));
-    if (this.ending || this.#comeback.isPlanned) return; // closed by who heard it; or advised before
+    if (this.ending || isPlanned) return;
     this.#comeback.plan(afterMs, end.reason || `code ${end.code}`);
   }
 

@@ -269,6 +269,35 @@ Deno.test("HeartbeatSocket counts advice and the close that follows it as one", 
     assertEquals(page.of("open").length, 2);
   }));
 
+Deno.test("HeartbeatSocket obeys a close that wants a longer wait than the advice before it", () =>
+  withPage(async (page) => {
+    page.connect();
+    await page.pass(20);
+    page.server.last.say({ type: "reconnect", afterMs: 1_000, reason: "poor" });
+    page.server.last.end(1008, "rate_limited: too many messages; afterMs=60000");
+    await page.pass(59_900);
+    assertEquals(page.server.sockets.length, 1);
+    await page.pass(10_200);
+    assertEquals(page.server.sockets.length, 2);
+  }));
+
+Deno.test("HeartbeatSocket follows advice with its only attempt, and without any stays where it is", () =>
+  withPage(async (page) => {
+    page.connect({ maxReconnectAttempts: 1 });
+    page.connect({ maxReconnectAttempts: 0 });
+    await page.pass(20);
+    const [first, second] = page.server.sockets;
+    for (const socket of [first, second]) {
+      socket.say({ type: "reconnect", afterMs: 3_000, reason: "drain" });
+    }
+    await page.pass(1_000);
+    first.end(1012, "drain: server restarting; afterMs=1000");
+    await page.pass(10_000);
+    assertEquals(page.server.sockets.length, 3, "one came back");
+    assertEquals(page.of("giveup"), []);
+    assertEquals(second.readyState, 1);
+  }));
+
 Deno.test("HeartbeatSocket counts no failure before advice, and follows it after a time offline", () =>
   withPage(async (page) => {
     page.connect();
