@@ -152,6 +152,19 @@ export class Page {
     return Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
   }
 
+  /**
+   * Takes its network away or gives it back. The page sees `offline` or `online`; new connections
+   * fail; of a WebSocket that is open nothing passes any more, either way, until the network is back.
+   */
+  async network(state: "offline" | "online"): Promise<void> {
+    await this.devtools.call("Network.emulateNetworkConditions", {
+      offline: state === "offline",
+      latency: 0,
+      downloadThroughput: -1,
+      uploadThroughput: -1,
+    });
+  }
+
   /** Brings it to the front, which hides the others. */
   async show(): Promise<void> {
     await this.#browser.call("Target.activateTarget", { targetId: this.#targetId });

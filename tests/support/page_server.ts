@@ -6,7 +6,7 @@
  */
 
 /** What is served under a path: HTML, or text with headers of its own. */
-export type Served = string | { readonly text: string; readonly headers: HeadersInit };
+export type Served = string | { readonly text: string; readonly headers: Record<string, string> };
 
 /** It runs until it is disposed of. */
 export interface PageServer extends AsyncDisposable {
