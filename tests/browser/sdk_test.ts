@@ -8,11 +8,17 @@ import { WsClient } from "../support/ws_client.ts";
 
 /** The minute of pongWait scaled down 20 times, and the client's own times with it. */
 const PONG_WAIT_MS = 3_000;
-const ENV = { PONG_WAIT_MS: `${PONG_WAIT_MS}`, INFOWAY_PONG_WAIT_MS: `${PONG_WAIT_MS}` };
+const ENV = {
+  PONG_WAIT_MS: `${PONG_WAIT_MS}`,
+  EVENTS_HUB_PONG_WAIT_MS: `${PONG_WAIT_MS}`,
+  INFOWAY_PONG_WAIT_MS: `${PONG_WAIT_MS}`,
+};
 const BEAT = { heartbeatInterval: 1_000, heartbeatTimeout: 500, reconnectInterval: 200 };
 const IN_WORKER = { ...BEAT, heartbeatInWorker: true };
 /** Lives by its own heartbeats alone, so the server tells whether they go on. */
-const INFOWAY = { profile: "infoway", ...BEAT };
+const INFOWAY = { ...BEAT, profile: "infoway" };
+/** Its server pings by control frames only: nothing that the page would see comes unasked. */
+const EVENTS_HUB = { ...BEAT, profile: "events-hub" };
 
 /** Hidden pages get their rarest timers, one a minute, after a second instead of 5 minutes. */
 const EARLY_THROTTLING = "--enable-features=IntensiveWakeUpThrottling:grace_period_seconds/1";
@@ -25,10 +31,10 @@ const NUMBERS = Array.from({ length: 20 }, (_, index) => index);
 
 const hub = (server: ServerProcess) => new URL("/ws", server.url);
 const infoway = (server: ServerProcess) => new URL("/ws?business=stock&apikey=any", server.url);
+const eventsHub = (server: ServerProcess) => new URL("/api/v1/ws/subscribe", server.url);
 
 const openPage = (browser: Browser, _server: ServerProcess, headers = {}) =>
-  SdkPage.open(browser, SDK_URL, headers);
-const SDK_URL = new URL(Deno.env.get("SDK_URL")!);
+  SdkPage.open(browser, headers);
 
 /** Subscribes, and waits until the hub says so as often as told. */
 async function follow(page: SdkPage, socket: string): Promise<void> {
@@ -171,15 +177,20 @@ integrationTest("the SDK in a frozen page that keeps its connections", async () 
   await using page = await openPage(browser, server);
   await page.connect("json", hub(server), IN_WORKER);
   await page.connect("infoway", infoway(server), { ...INFOWAY, heartbeatInWorker: true });
+  await page.connect("events-hub", eventsHub(server), EVENTS_HUB);
   await follow(page, "json");
-  await page.happens("heartbeat", { times: 2 });
+  await page.happens("heartbeat", { times: 3 });
   await freezeAndThaw(page);
   // The browser answers control pings for a frozen page, but cannot say infoway's heartbeats.
   assertEquals(ends(server), ["infoway stale"]);
   await page.happens("open", { socket: "infoway", times: 2 });
   await page.call("json", "publish", CHANNEL, "awake");
   await until("a publication", async () => (await page.heard("json")).length > 0);
-  assertEquals(await page.seen("close", { socket: "json" }), []);
+  const beats = (await page.seen("heartbeat", { socket: "events-hub" })).length;
+  await page.happens("heartbeat", { socket: "events-hub", times: beats + 2 });
+  for (const socket of ["json", "events-hub"]) {
+    assertEquals(await page.seen("close", { socket }), []);
+  }
   await assertCalm(page);
 });
 
