@@ -159,6 +159,23 @@ integrationTest(
   },
 );
 
+integrationTest(
+  "the SDK in a browser that is told of no network talks on where there is one",
+  async () => {
+    await using server = await ServerProcess.start({ env: ENV });
+    await using browser = await Browser.start();
+    await using page = await openPage(browser, server);
+    await page.connect("it", hub(server), BEAT);
+    await follow(page, "it");
+    await page.tab.network("said to be offline");
+    await page.happens("offline");
+    await page.call("it", "publish", CHANNEL, "on this machine");
+    await until("a publication", async () => (await page.heard("it")).length > 0);
+    assertEquals(await page.tab.evaluate("navigator.onLine"), false);
+    await assertCalm(page);
+  },
+);
+
 /** Freezes a page for longer than pongWait; shows that it was. */
 async function freezeAndThaw(page: SdkPage): Promise<void> {
   await page.tab.freeze();

@@ -155,14 +155,16 @@ export class Page {
   /**
    * Takes its network away or gives it back. The page sees `offline` or `online`; new connections
    * fail; of a WebSocket that is open nothing passes any more, either way, until the network is back.
+   * `said to be offline` does nothing but tell the page: so a machine without a network that serves
+   * itself.
    */
-  async network(state: "offline" | "online"): Promise<void> {
-    await this.devtools.call("Network.emulateNetworkConditions", {
-      offline: state === "offline",
-      latency: 0,
-      downloadThroughput: -1,
-      uploadThroughput: -1,
-    });
+  async network(state: "offline" | "said to be offline" | "online"): Promise<void> {
+    const method = state === "said to be offline"
+      ? "Network.overrideNetworkState"
+      : "Network.emulateNetworkConditions";
+    const offline = state !== "online";
+    const unlimited = { latency: 0, downloadThroughput: -1, uploadThroughput: -1 };
+    await this.devtools.call(method, { offline, ...unlimited });
   }
 
   /** Brings it to the front, which hides the others. */
