@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { Browser } from "../support/browser.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
+import { servePages } from "../support/page_server.ts";
 import { SdkPage } from "../support/sdk_page.ts";
+import { outlivesItsServer, SDK_SCRIPT } from "../support/sdk_story.ts";
 import { ServerProcess } from "../support/server_process.ts";
 import { at, until } from "../support/until.ts";
 import { WsClient } from "../support/ws_client.ts";
@@ -25,6 +27,9 @@ const EARLY_THROTTLING = "--enable-features=IntensiveWakeUpThrottling:grace_peri
 
 /** Chromium 156 ends the WebSockets of a page as it freezes it; before, and elsewhere, they live on. */
 const FREEZING_KEEPS = "--disable-features=DisconnectWebSocketOnBFCache";
+
+/** What Chromium says of a connection that it could not make or keep. */
+const NO_SERVER = /^WebSocket connection to .* failed/;
 
 const CHANNEL = "updates";
 const NUMBERS = Array.from({ length: 20 }, (_, index) => index);
@@ -54,8 +59,7 @@ async function assertCalm(page: SdkPage): Promise<void> {
   assertEquals(await page.seen("heartbeattimeout"), []);
   assertEquals(await page.seen("giveup"), []);
   assertEquals(await page.seen("drop"), []);
-  const lost = /^WebSocket connection to .* failed/;
-  assertEquals(page.tab.problems.filter(({ text }) => !lost.test(text)), []);
+  assertEquals(page.tab.problems.filter(({ text }) => !NO_SERVER.test(text)), []);
 }
 
 /** Why the server let connections go. */
@@ -90,27 +94,33 @@ integrationTest("the SDK in a browser connects, exchanges and measures", async (
   assertEquals(page.tab.problems, []);
 });
 
-integrationTest(
-  "the SDK in a browser outlives its server and sends its outbox in order",
-  async () => {
-    await using first = await ServerProcess.start({ env: ENV });
-    await using browser = await Browser.start();
-    await using page = await openPage(browser, first);
-    await page.connect("it", hub(first), BEAT);
-    await follow(page, "it");
-    const { port } = first;
-    await first[Symbol.asyncDispose]();
-    await page.happens("reconnecting", { socket: "it", times: 2 }); // one attempt found nobody
-    for (const number of NUMBERS) await page.call("it", "publish", CHANNEL, number);
-    await using second = await ServerProcess.start({ env: { ...ENV, PORT: `${port}` } });
-    await page.happens("open", { socket: "it", times: 2 });
-    await subscribed(page, "it", 2);
-    await until("the outbox", async () => (await page.heard("it")).length >= NUMBERS.length);
-    assertEquals(await page.heard("it"), NUMBERS);
-    assertEquals(second.lines("connection closed"), []);
-    await assertCalm(page);
-  },
-);
+integrationTest("the SDK in a browser outlives its server, in order", async () => {
+  await using browser = await Browser.start();
+  await outlivesItsServer(async (library, hub) => {
+    const text = await Deno.readTextFile(SDK_SCRIPT);
+    const javascript = { "content-type": "text/javascript" };
+    const pages = servePages({
+      "/": `<!doctype html><script type="module" src="/script.js"></script>`,
+      "/script.js": { text, headers: javascript },
+      "/sdk.js": { text: await Deno.readTextFile(library), headers: javascript },
+    });
+    const page = await browser.open();
+    const lines: string[] = [];
+    page.devtools.on("Runtime.consoleAPICalled", ({ type, args: [{ value }] }) => {
+      if (type === "log") lines.push(value);
+    });
+    const args = new URLSearchParams([["arg", "/sdk.js"], ["arg", hub.href]]);
+    await page.goto(new URL(`?${args}`, pages.url));
+    return {
+      lines,
+      complaints: () => JSON.stringify(page.problems),
+      async [Symbol.asyncDispose]() {
+        await pages[Symbol.asyncDispose]();
+        assertEquals(page.problems.filter(({ text }) => !NO_SERVER.test(text)), []);
+      },
+    };
+  });
+});
 
 integrationTest(
   "the SDK in a browser bridges a short time without network",

@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
-import { SDK_FOLDER } from "../../server/cli/sdk.ts";
 import { HeartbeatSocket, type ProfileName } from "../../server/sdk/heartbeat_socket.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
+import { outlivesItsServer, SDK_SCRIPT } from "../support/sdk_story.ts";
 import { postJson } from "../support/post_json.ts";
-import { PROJECT, ServerProcess } from "../support/server_process.ts";
+import { ServerProcess } from "../support/server_process.ts";
 import { until, within } from "../support/until.ts";
 
 const NUMBERS = Array.from({ length: 20 }, (_, index) => index);
@@ -197,46 +197,34 @@ const RUNTIMES: Record<string, readonly string[]> = {
 };
 
 for (const [name, [program, ...flags]] of Object.entries(RUNTIMES)) {
-  integrationTest(`The built library under ${name} outlives its server, in order`, async () => {
-    const first = await ServerProcess.start();
-    const { port, url } = first;
-    const script = new URL("tests/support/sdk_script.mjs", PROJECT).pathname;
-    const child = new Deno.Command(program, {
-      args: [...flags, script, new URL("sdk.js", SDK_FOLDER).href, new URL("/ws", url).href],
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-      env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
-    }).spawn();
-    const stages: { stage: string; [detail: string]: unknown }[] = [];
-    let stderr = "";
-    const output = Promise.all([
-      eachLine(child.stdout, (line) => stages.push(JSON.parse(line))),
-      eachLine(child.stderr, (line) => stderr += `${line}\n`),
-    ]);
-    const stage = (wanted: string) =>
-      until(`${name} ${wanted}`, () => stages.find(({ stage }) => stage === wanted), {
-        withinMs: 60_000, // a first start also downloads the runtime
-      }).catch((error) => {
-        throw new Error(`${JSON.stringify(stages)} ${stderr}`, { cause: error });
-      });
-    const alive = await stage("alive");
-    assertEquals(alive.status, "healthy");
-    await first[Symbol.asyncDispose]();
-    const lost = await stage("lost");
-    assertEquals(lost.readyState, HeartbeatSocket.CONNECTING);
-    assert(lost.buffered as number > 0);
-    await using second = await ServerProcess.start({ env: { PORT: `${port}` } });
-    const { heard, seen, code, reason } = await stage("closed");
-    assertEquals(heard, ["hello", ...NUMBERS]);
-    assertEquals([code, reason], [1000, "Client closed"]);
-    const { open, heartbeattimeout, drop } = seen as Record<string, number>;
-    assertEquals([open, heartbeattimeout, drop], [2, undefined, undefined]);
-    const { success } = await within("its end", 10_000, child.status);
-    await output;
-    assert(success, stderr);
-    await second.line("connection closed");
-  });
+  integrationTest(
+    `The built library under ${name} outlives its server, in order`,
+    () =>
+      outlivesItsServer((library, hub) => {
+        const child = new Deno.Command(program, {
+          args: [...flags, SDK_SCRIPT.pathname, library.href, hub.href],
+          stdin: "null",
+          stdout: "piped",
+          stderr: "piped",
+          env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+        }).spawn();
+        const lines: string[] = [];
+        let stderr = "";
+        const output = Promise.all([
+          eachLine(child.stdout, (line) => lines.push(line)),
+          eachLine(child.stderr, (line) => stderr += `${line}\n`),
+        ]);
+        return {
+          lines,
+          complaints: () => stderr,
+          async [Symbol.asyncDispose]() {
+            const { success } = await within("its end", 10_000, child.status);
+            await output;
+            assert(success, stderr);
+          },
+        };
+      }),
+  );
 }
 
 function numberIn(pattern: RegExp, text: string): number | undefined {

@@ -3,10 +3,11 @@
  * a channel, says something, loses its server, says twenty things more, and reads them all on the
  * next one. Prints a line of JSON for each stage; the test that runs it kills and starts the server.
  *
- * Arguments: the library's address, the hub's.
+ * Arguments: the library's address, the hub's; in a page `arg` twice in the query.
  */
 
-const [library, address] = globalThis.Deno?.args ?? globalThis.process.argv.slice(2);
+const [library, address] = globalThis.Deno?.args ?? globalThis.process?.argv.slice(2) ??
+  new URLSearchParams(location.search).getAll("arg");
 const { HeartbeatSocket } = await import(library);
 
 const tell = (stage, more) => console.log(JSON.stringify({ stage, ...more }));
