@@ -25,7 +25,7 @@ const EVENTS_HUB = { ...BEAT, profile: "events-hub" };
 /** Hidden pages get their rarest timers, one a minute, after a second instead of 5 minutes. */
 const EARLY_THROTTLING = "--enable-features=IntensiveWakeUpThrottling:grace_period_seconds/1";
 
-/** Chromium 156 ends the WebSockets of a page as it freezes it; before, and elsewhere, they live on. */
+/** Chromium 156 ends the WebSockets of a frozen page when it thaws; before, and elsewhere, they live on. */
 const FREEZING_KEEPS = "--disable-features=DisconnectWebSocketOnBFCache";
 
 /** What Chromium says of a connection that it could not make or keep. */
