@@ -50,9 +50,13 @@ const STOREYS: readonly (readonly string[])[] = [
   ["upgrade.ts", "http_routes.ts", "files.ts"],
   ["drain.ts"],
   ["server.ts"],
+  ["sdk/events.ts", "sdk/options.ts", "sdk/dialect.ts"],
+  ["sdk/infoway_dialect.ts", "sdk/dialects.ts", "sdk/settings.ts", "sdk/emit.ts"],
+  ["sdk/backoff.ts", "sdk/verdict.ts", "sdk/timers.ts", "sdk/network.ts", "sdk/outbox.ts"],
+  ["sdk/lifeline.ts", "sdk/comeback.ts", "sdk/wellbeing.ts", "sdk/connection.ts"],
+  ["sdk/session.ts", "sdk/heartbeat_socket.ts"],
   [
     "cli/probe_words.ts",
-    "cli/probe_heartbeats.ts",
     "cli/probe_pings.ts",
     "cli/probe_cadence.ts",
     "cli/probe_refusal.ts",
@@ -65,11 +69,6 @@ const STOREYS: readonly (readonly string[])[] = [
   ],
   ["cli/probe_report.ts", "cli/probe.ts"],
   ["main.ts", "cli/key.ts", "cli/sdk.ts"],
-  ["sdk/events.ts", "sdk/options.ts", "sdk/dialect.ts"],
-  ["sdk/infoway_dialect.ts", "sdk/dialects.ts", "sdk/settings.ts", "sdk/emit.ts"],
-  ["sdk/backoff.ts", "sdk/verdict.ts", "sdk/timers.ts", "sdk/network.ts", "sdk/outbox.ts"],
-  ["sdk/lifeline.ts", "sdk/comeback.ts", "sdk/wellbeing.ts", "sdk/connection.ts"],
-  ["sdk/session.ts", "sdk/heartbeat_socket.ts"],
 ];
 
 /** Packages that only one room may know; ws by its two ends, the server's and the probe's. */

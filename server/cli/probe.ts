@@ -8,6 +8,7 @@
 import { randomBytes } from "node:crypto";
 import { systemClock } from "../clock.ts";
 import { ConfigError } from "../errors.ts";
+import { BEAT_ID } from "../sdk/dialect.ts";
 import { parseProbeArgs, type ProbeRequest, USAGE } from "./probe_options.ts";
 import { jsonReport, textReport } from "./probe_report.ts";
 import { type Findings, ProbeSession } from "./probe_session.ts";
@@ -28,8 +29,8 @@ const MARK_BYTES = 4;
 /** Probes until done or stopped. @returns the exit code */
 async function probe({ target, plan, profile, json, notes }: ProbeRequest): Promise<number> {
   const idle = plan.idleMs !== undefined;
-  const { timeoutMs, heartbeat } = plan;
-  const subject = { url: target.url, profile, answered: heartbeat?.answered, timeoutMs, idle };
+  const { timeoutMs, dialect } = plan;
+  const subject = { url: target.url, profile, answered: dialect?.answers, timeoutMs, idle };
   const report = json ? jsonReport(subject) : textReport(subject);
   for (const note of notes) console.error(note);
   const startMs = systemClock.now();
@@ -42,7 +43,7 @@ async function probe({ target, plan, profile, json, notes }: ProbeRequest): Prom
   const session = new ProbeSession(socket, {
     clock: systemClock,
     plan,
-    token: `probe-${randomBytes(MARK_BYTES).toString("hex")}`,
+    token: `${BEAT_ID}-${randomBytes(MARK_BYTES).toString("hex")}`,
     tell: (event) => console.log(report.event(event)),
   });
   // Twice for one Ctrl-C, since `deno task` forwards it; the session ends within a second anyhow.

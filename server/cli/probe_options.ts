@@ -7,8 +7,8 @@
 
 import { parseArgs } from "node:util";
 import { ConfigError } from "../errors.ts";
+import { DIALECTS } from "../sdk/dialects.ts";
 import { PROFILE_NAMES, type ProfileName } from "../timing_options.ts";
-import { HEARTBEATS } from "./probe_heartbeats.ts";
 import type { ProbePlan } from "./probe_session.ts";
 import type { ProbeTarget } from "./probe_socket.ts";
 
@@ -49,6 +49,16 @@ export interface ProbeRequest {
 const DEFAULT_IDLE_SECONDS = 600;
 const MAX_SECONDS = 86_400;
 const MIN_SECONDS = 0.01;
+
+/** Query parameters that a system's clients have their credential in; else it is a bearer token. */
+const CREDENTIAL_PARAMETERS: { readonly [name in ProfileName]?: string } = {
+  infoway: "apikey",
+  tank: "token",
+  talo: "ticket",
+};
+
+/** What events-hub's heartbeat needs in the address. */
+const PREPARED = "added health to event_types: the server answers only to who follows it";
 
 /** RFC 9110 5.6.2: of names of header fields, and of subprotocols (RFC 6455 4.1). */
 const TOKEN = /^[!#$%&'*+\-.^_`|~\w]+$/;
@@ -97,14 +107,15 @@ export function parseProbeArgs(args: readonly string[], key?: string): ProbeRequ
   }
   const credential = values.key ?? key;
   if (credential !== undefined) reader.credential(credential, { url, headers, profile });
-  const heartbeat = profile && HEARTBEATS[profile];
-  const prepared = heartbeat?.prepare?.(url);
-  if (prepared !== undefined) reader.notes.push(prepared);
+  const dialect = profile && DIALECTS[profile];
+  const { search } = url;
+  dialect?.prepare?.(url);
+  if (url.search !== search) reader.notes.push(PREPARED);
   if (reader.problems.length > 0) throw new ConfigError(reader.problems);
   const { insecure = false, mute = false, json = false } = values;
   return {
     target: { url, headers, subprotocols, insecure, timeoutMs },
-    plan: { count, intervalMs, timeoutMs, idleMs, mute, heartbeat },
+    plan: { count, intervalMs, timeoutMs, idleMs, mute, dialect },
     profile,
     json,
     notes: reader.notes,
@@ -201,7 +212,7 @@ class Reader {
       readonly profile?: ProfileName;
     },
   ): void {
-    const parameter = profile && HEARTBEATS[profile].credentialParameter;
+    const parameter = profile && CREDENTIAL_PARAMETERS[profile];
     if (parameter !== undefined) return url.searchParams.set(parameter, key);
     if (!/^[\x21-\x7e]+$/.test(key)) this.problems.push("--key must be printable ASCII");
     else if ("authorization" in headers) {

@@ -7,8 +7,8 @@
 
 import type { Clock } from "../clock.ts";
 import { rounded } from "../liveness/rtt.ts";
+import type { Dialect } from "../sdk/dialect.ts";
 import { Cadence, type CadenceFigures } from "./probe_cadence.ts";
-import type { Heartbeat } from "./probe_heartbeats.ts";
 import { type PingFigures, ProbePings } from "./probe_pings.ts";
 import type { PeerEnd, ProbeSocket } from "./probe_socket.ts";
 
@@ -27,8 +27,8 @@ export interface ProbePlan {
   readonly idleMs?: number;
   /** Leave the server's pings unanswered. */
   readonly mute: boolean;
-  /** The profile's messages. */
-  readonly heartbeat?: Heartbeat;
+  /** How the profile's clients speak. */
+  readonly dialect?: Dialect;
 }
 
 /** Something worth a line. */
@@ -99,7 +99,7 @@ export class ProbeSession {
   /** Set when the probe itself has decided to end. */
   #findings: Findings | undefined;
 
-  /** Starts at once. @param token marks this probe's pings; no other's may have it */
+  /** Starts at once. @param token begins this probe's ids, as `BEAT_ID` begins it; no other's may have it */
   constructor(
     socket: ProbeSocket,
     { clock, plan, token, tell }: {
@@ -148,14 +148,14 @@ export class ProbeSession {
   }
 
   #round(): void {
-    const { count = Infinity, intervalMs, heartbeat } = this.#plan;
+    const { count = Infinity, intervalMs, dialect } = this.#plan;
     const id = `${this.#token}-${++this.#rounds}`;
     this.#pings.control.send(id);
     this.#send(() => this.#socket.ping(id));
-    if (heartbeat !== undefined) {
+    if (dialect !== undefined) {
       this.#appSent++;
-      if (heartbeat.answered) this.#pings.app.send(id);
-      this.#send(() => this.#socket.send(heartbeat.beat(id, this.#clock.wall())));
+      if (dialect.answers) this.#pings.app.send(id);
+      this.#send(() => this.#socket.send(dialect.beat(id)));
     }
     if (this.#rounds < count) {
       this.#cancelNext = this.#clock.after(intervalMs, () => this.#round());
@@ -164,15 +164,15 @@ export class ProbeSession {
 
   #message(text: string): void {
     this.#heardMs = this.#clock.now();
-    const heard = this.#plan.heartbeat?.hear(text, this.#clock.wall());
-    if (heard === undefined) {
-      this.#messages++;
-    } else if (heard.kind === "answer") {
-      if (!this.#answer("app", heard.id)) this.#messages++;
-    } else {
+    const { dialect, mute } = this.#plan;
+    const heard = dialect?.hear(text);
+    if (heard?.kind === "ping") {
       this.#beat("app");
-      const { answer } = heard;
-      if (answer !== undefined && !this.#plan.mute) this.#send(() => this.#socket.send(answer));
+      if (!mute) this.#send(() => this.#socket.send(heard.answer));
+    } else if (heard?.kind === "beat" && !dialect?.answers) {
+      this.#beat("app");
+    } else if (heard?.kind !== "beat" || !this.#answer("app", heard.id)) {
+      this.#messages++;
     }
   }
 
@@ -220,14 +220,14 @@ export class ProbeSession {
   #findingsAt(end: End): Findings {
     const nowMs = this.#clock.now();
     const { control, app } = this.#pings;
-    const { heartbeat } = this.#plan;
+    const { dialect } = this.#plan;
     return {
       openMs: rounded(nowMs - this.#startMs)!,
       sinceSentMs: this.#sentMs === undefined ? null : rounded(nowMs - this.#sentMs),
       sinceHeardMs: this.#heardMs === undefined ? null : rounded(nowMs - this.#heardMs),
       end,
       control: control.figures,
-      app: heartbeat === undefined ? null : { ...app.figures, sent: this.#appSent },
+      app: dialect === undefined ? null : { ...app.figures, sent: this.#appSent },
       server: { control: this.#beats.control.figures, app: this.#beats.app.figures },
       strayPongs: this.#strayPongs,
       messages: this.#messages,

@@ -16,7 +16,7 @@ Deno.test("parseProbeArgs() fills in what USAGE promises", () => {
   assertEquals(target.url.href, URL_TEXT);
   assertEquals([target.headers, target.subprotocols, target.insecure], [{}, [], false]);
   assertEquals([plan.count, plan.intervalMs, plan.timeoutMs], [undefined, 1_000, 5_000]);
-  assertEquals([plan.idleMs, plan.mute, plan.heartbeat], [undefined, false, undefined]);
+  assertEquals([plan.idleMs, plan.mute, plan.dialect], [undefined, false, undefined]);
   assertEquals([target.timeoutMs, json, notes], [5_000, false, []]);
   assertEquals(parseProbeArgs(["--help"]), undefined);
 });
@@ -91,4 +91,15 @@ Deno.test("parseProbeArgs() tells all that is wrong at once, and no value that m
   assertEquals(problemsOf(...twice, URL_TEXT), ["--header number 2 names x-api-key a second time"]);
   const both = ["--header", "Authorization: Basic eA==", "--key", "k"];
   assertStringIncludes(problemsOf(...both, URL_TEXT)[0], "both give Authorization");
+});
+
+Deno.test("parseProbeArgs() follows health where events-hub's heartbeat needs it, and says so", () => {
+  const typesOf = (query: string) => {
+    const url = `ws://localhost/api/v1/ws/subscribe${query}`;
+    const { target, notes } = parseProbeArgs(["--profile", "events-hub", url])!;
+    return [target.url.searchParams.get("event_types"), notes.length];
+  };
+  assertEquals(typesOf(""), ["health", 1]);
+  assertEquals(typesOf("?event_types=pdfm,stats"), ["pdfm,stats,health", 1]);
+  assertEquals(typesOf("?event_types=pdfm,Health"), ["pdfm,Health", 0]);
 });
