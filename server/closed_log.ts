@@ -97,13 +97,16 @@ export class ClosedLog {
     this.#next = (this.#next + 1) % this.#size;
   }
 
-  /** The newest first. @param most at most so many */
-  latest(most: number, reason?: CloseReason): ClosedConnection[] {
+  /** The newest first. @param most at most so many @param matches only those */
+  latest(
+    most: number,
+    matches: (closed: ClosedConnection) => boolean = () => true,
+  ): ClosedConnection[] {
     const found: ClosedConnection[] = [];
     const { length } = this.#ring;
     for (let back = 1; back <= length && found.length < most; back++) {
       const closed = this.#ring[(this.#next - back + length) % length];
-      if (reason === undefined || closed.reason === reason) found.push(closed);
+      if (matches(closed)) found.push(closed);
     }
     return found;
   }

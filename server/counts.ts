@@ -1,10 +1,11 @@
 /**
  * What is counted of each system: plain numbers, for the frame path to add to, and the name that
- * each has as a metric.
+ * each has as a metric; and what is seen of all figures at a glance.
  *
  * @module
  */
 
+import type { Distribution } from "./tally.ts";
 import { type CloseReason, REASON_NAMES } from "./close_codes.ts";
 
 /** What is counted for each profile. */
@@ -111,4 +112,18 @@ export function newCounts(): ProfileCounts {
     oddPongs: 0,
     healthAlerts: 0,
   };
+}
+
+/** What is seen at a glance beside the counts; totals are since the start. */
+export interface Glance {
+  /** Connections ended, by cause. */
+  readonly deaths: Readonly<Record<string, number>>;
+  /** Connections open now, by health. */
+  readonly health: Readonly<Record<string, number>>;
+  /** Round trips of control pings, seconds. */
+  readonly rtt: Distribution;
+  /** How late the wheel's ticks came, seconds. */
+  readonly lateness: Distribution;
+  /** How often and how long the server itself stood still. */
+  readonly stalls: { readonly count: number; readonly seconds: number };
 }

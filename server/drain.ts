@@ -14,6 +14,7 @@ import type { Guard } from "./guard/guard.ts";
 import type { Hub } from "./hub.ts";
 import { TICK_MS, type Wheel } from "./liveness/wheel.ts";
 import type { Logger } from "./logging.ts";
+import type { OverviewFeed } from "./overview_feed.ts";
 import type { Member } from "./roster.ts";
 import type { Upgrader } from "./upgrade.ts";
 
@@ -42,6 +43,8 @@ export interface House {
   readonly hub: Hub;
   /** Its loop. */
   readonly hubRun: Promise<void>;
+  /** Tells of the house until then. */
+  readonly feed: Pick<OverviewFeed, "stop">;
   /** Carries broadcasts. */
   readonly broker: Broker;
   /** Lets nobody in any more. */
@@ -54,7 +57,7 @@ export interface House {
 
 /** Clients first, then the hub, then what carried them. */
 export async function takeDown(house: House): Promise<void> {
-  const { config, clock, log, http, wheel, hub, hubRun, broker, upgrader, admission, guard } =
+  const { config, clock, log, http, wheel, hub, hubRun, feed, broker, upgrader, admission, guard } =
     house;
   const deadlineMs = clock.now() + Math.max(0, config.shutdownMs - LAST_STEPS_MS);
   upgrader.drain();
@@ -63,6 +66,7 @@ export async function takeDown(house: House): Promise<void> {
   await askToLeave(members, house);
   while (admission.open > 0 && clock.now() < deadlineMs) await sleep(clock, TICK_MS);
   for (const member of members) member.terminate();
+  feed.stop();
   hub.stop();
   await hubRun;
   wheel.stop();

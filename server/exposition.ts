@@ -33,6 +33,20 @@ export interface Exposed {
   readonly read: () => Sample[];
 }
 
+/** Figures that other rooms hold, read when asked for. */
+export interface Readings {
+  /** Letters in the hub's mailbox. */
+  readonly mailboxLetters: () => number;
+  /** Bytes in all send queues together. */
+  readonly queuedBytes: () => number;
+  /** Channels that somebody follows. */
+  readonly channels: () => number;
+  /** Idle timeouts known on the way to clients. */
+  readonly pathLimits: () => number;
+  /** Connections that they have cut so far. */
+  readonly pathLimitCuts: () => number;
+}
+
 /** See the module. */
 export class Exposition {
   readonly #registry = new Registry();

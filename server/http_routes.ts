@@ -17,6 +17,7 @@ import { problem } from "./http/problems.ts";
 import { type PublishOptions, publishRoutes } from "./http/publish.ts";
 import { suspensionRoutes, type SuspensionsRoutesOptions } from "./http/suspensions.ts";
 import { ticketRoutes, type TicketsRoutesOptions } from "./http/tickets.ts";
+import type { Metrics } from "./metrics.ts";
 import { parseTarget, type Routes } from "./routes.ts";
 
 /** What the routes work with: what each room needs, and what these here do. */
@@ -32,6 +33,8 @@ export interface HttpRoutesOptions
   readonly gate: EventsHubRoutesOptions["gate"];
   /** Which paths are WebSockets. */
   readonly routes: Routes;
+  /** Counts. */
+  readonly metrics: Metrics;
   /** Whether new connections are accepted. */
   readonly ready: () => boolean;
   /** Whether the Host header must be loopback. */

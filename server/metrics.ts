@@ -6,24 +6,10 @@
  */
 
 import { REASON_NAMES } from "./close_codes.ts";
-import { COUNTERS, newCounts, openNow, type ProfileCounts } from "./counts.ts";
-import { byLabel, Exposition, type Labels, one, type Sample } from "./exposition.ts";
+import { COUNTERS, type Glance, newCounts, openNow, type ProfileCounts } from "./counts.ts";
+import { byLabel, Exposition, type Labels, one, type Readings, type Sample } from "./exposition.ts";
 import { samplesOf, Tally } from "./tally.ts";
 import type { RttKind } from "./vitals.ts";
-
-/** Figures that are read when asked for. */
-export interface Readings {
-  /** Letters in the hub's mailbox. */
-  readonly mailboxLetters: () => number;
-  /** Bytes in all send queues together. */
-  readonly queuedBytes: () => number;
-  /** Channels that somebody follows. */
-  readonly channels: () => number;
-  /** Idle timeouts known on the way to clients. */
-  readonly pathLimits: () => number;
-  /** Connections that they have cut so far. */
-  readonly pathLimitCuts: () => number;
-}
 
 /** Bounds of waits within the process, s; `STALL_MS` is one of them. */
 const WAITS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.07, 0.1, 0.25, 0.5, 1, 5];
@@ -150,6 +136,17 @@ export class Metrics {
       "Connections cut by known idle timeouts on the way",
       () => one(pathLimitCuts()),
     );
+  }
+
+  /** What is seen of them at a glance. */
+  glance(): Glance {
+    return {
+      deaths: Object.fromEntries(this.#deaths),
+      health: Object.fromEntries(this.#health),
+      rtt: this.#roundTrips.wire.distribution,
+      lateness: this.#lateness.distribution,
+      stalls: { count: this.#stalls, seconds: this.#stalledMs / 1_000 },
+    };
   }
 
   /** The exposition. */

@@ -27,6 +27,7 @@ import { Wheel } from "./liveness/wheel.ts";
 import type { Logger } from "./logging.ts";
 import { MailboxProbe } from "./mailbox_probe.ts";
 import { Metrics } from "./metrics.ts";
+import { OverviewFeed } from "./overview_feed.ts";
 import { PathLimits } from "./path_limits.ts";
 import { eventsHubProfile } from "./profiles/events_hub.ts";
 import { infowayProfile } from "./profiles/infoway.ts";
@@ -36,6 +37,7 @@ import { taloProfile } from "./profiles/talo.ts";
 import { tankProfile } from "./profiles/tank.ts";
 import { QueueBudget } from "./queue_budget.ts";
 import { Routes } from "./routes.ts";
+import { statsReader } from "./stats.ts";
 import { PROFILE_NAMES, PROFILE_TIMING } from "./timing_options.ts";
 import { Upgrader } from "./upgrade.ts";
 import type { Listen } from "./values.ts";
@@ -115,12 +117,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const door = { routes, gate, proxies, allowedOrigins, loopbackHostOnly };
   const entry = { acceptor, suspensions, admission, context, closeWaitMs };
   const upgrader = new Upgrader({ ...door, ...entry });
+  const readStats = statsReader({ ...context, profileNames: PROFILE_NAMES });
+  const feed = new OverviewFeed({ ...context, readStats });
   const app = httpRoutes({
     ...context,
     ...guard,
     ...door,
     eventsHub: profiles[0],
-    profileNames: profiles.map(({ name }) => name),
+    readStats,
     maxMessageBytes,
     ready: () => !draining,
   });
@@ -130,6 +134,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   http.on("request", respond);
   http.on("upgrade", (request, raw, head) => upgrader.upgrade(request, raw as NetSocket, head));
   wheel.start();
+  feed.start();
   const hubRun = hub.run();
   const house = {
     config,
@@ -139,6 +144,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     wheel,
     hub,
     hubRun,
+    feed,
     broker,
     upgrader,
     admission,

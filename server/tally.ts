@@ -7,6 +7,14 @@
 
 import type { Labels, Sample } from "./exposition.ts";
 
+/** How values spread, in plain numbers. */
+export interface Distribution {
+  /** The upper bound of each bucket but the last, which has none; ascending. */
+  readonly bounds: number[];
+  /** How many fell into each bucket: one more than there are bounds. */
+  readonly counts: number[];
+}
+
 /** See the module. */
 export class Tally {
   /** Upper bounds of the buckets, ascending, inclusive. */
@@ -28,6 +36,11 @@ export class Tally {
     while (bucket < this.bounds.length && value > this.bounds[bucket]) bucket++;
     this.counts[bucket]++;
     this.sum += value;
+  }
+
+  /** A snapshot. */
+  get distribution(): Distribution {
+    return { bounds: [...this.bounds], counts: Array.from(this.counts) };
   }
 
   /** Values up to each bound, and at the end all, as Prometheus has it. */

@@ -37,9 +37,10 @@ const STOREYS: readonly (readonly string[])[] = [
   ["ws_socket.ts", "flusher.ts", "queue_budget.ts", "delivery.ts", "commands.ts"],
   ["read_pump.ts", "write_pump.ts"],
   ["hub.ts", "mailbox_probe.ts", "pulse.ts", "alarm.ts"],
-  ["client_context.ts", "client.ts"],
+  ["client_context.ts", "client.ts", "stats.ts", "overview_feed.ts"],
   [
     "http/health.ts",
+    "http/finding.ts",
     "http/problems.ts",
     "http/reading.ts",
     "http/description.ts",

@@ -1,18 +1,34 @@
 /**
- * What a connection may do. Pure: channel patterns, in which `*` matches any run of characters.
+ * What a connection may do. Pure: channel patterns, in which `*` matches any run of characters; and
+ * channels that no pattern opens, since the hub itself speaks there.
  *
  * @module
  */
 
 import type { Rights } from "../profiles/profile.ts";
 
+/** In channels that begin so the hub tells of itself: an admin may listen, nobody may speak. */
+export const RESERVED_CHANNELS = "systole/";
+
+/** What rights are given by. */
+export interface RightsGiven {
+  /** Patterns of channels. */
+  readonly subscribe: readonly string[];
+  /** Patterns of channels. */
+  readonly publish: readonly string[];
+  /** Whether it may look at what others do; no by default. */
+  readonly admin?: boolean;
+}
+
 /** Rights by patterns. */
-export function rightsOf(
-  { subscribe, publish }: { subscribe: readonly string[]; publish: readonly string[] },
-): Rights {
-  const maySubscribe = matcher(subscribe);
-  const mayPublish = matcher(publish);
-  return { maySubscribe, mayPublish };
+export function rightsOf({ subscribe, publish, admin = false }: RightsGiven): Rights {
+  const follows = matcher(subscribe);
+  const speaks = matcher(publish);
+  const isReserved = (channel: string) => channel.startsWith(RESERVED_CHANNELS);
+  return {
+    maySubscribe: (channel) => isReserved(channel) ? admin : follows(channel),
+    mayPublish: (channel) => !isReserved(channel) && speaks(channel),
+  };
 }
 
 function matcher(patterns: readonly string[]): (channel: string) => boolean {

@@ -14,22 +14,13 @@ import type { Logger } from "../logging.ts";
 import type { Member, Roster } from "../roster.ts";
 import { adminKey, type ApiEnv, type App, type Checks } from "./caller.ts";
 import { BAD_QUERY, described, empty, json, problems, refusals } from "./description.ts";
-import { HEALTH_FIELDS, healthOf, SEVERITY, TIMELINE_FIELDS, timelineOf } from "./health.ts";
+import { mentions, mentionsEnd, ORDERS, sorted, SORTS } from "./finding.ts";
+import { HEALTH_FIELDS, healthOf, TIMELINE_FIELDS, timelineOf } from "./health.ts";
 import { problem, restarting } from "./problems.ts";
-import { DEFAULT_LIMIT, limitUpTo, query } from "./reading.ts";
+import { DEFAULT_LIMIT, limitUpTo, query, wholeNumber } from "./reading.ts";
 
 const PATH = "/api/v1/connections";
 const MAX_LISTED = 1_000;
-
-/** What comes first. */
-const ORDERS = {
-  age: (member: Member) => member.figures().ageMs,
-  idle: (member: Member) => member.figures().idleMs,
-  queue: (member: Member) => member.pendingBytes,
-  rtt: ({ vitals }: Member) => vitals.wire.averageMs ?? vitals.app.averageMs ?? -1,
-  jitter: ({ vitals }: Member) => vitals.wire.jitterMs ?? vitals.app.jitterMs ?? -1,
-  health: ({ vitals }: Member) => SEVERITY.indexOf(vitals.status),
-};
 
 const Common = {
   id: v.string(),
@@ -85,16 +76,28 @@ const InspectedEnd = v.pipe(
   v.metadata({ ref: "InspectedEnd" }),
 );
 
+const Search = v.optional(v.pipe(
+  v.string(),
+  v.toLowerCase(),
+  v.description(
+    "part of an id, key, address, profile or health; of an end, of its reason or cause",
+  ),
+));
+
 const Which = v.objectWithRest({
   limit: limitUpTo(MAX_LISTED),
-  sort: v.optional(v.picklist(Object.keys(ORDERS) as (keyof typeof ORDERS)[]), "age"),
+  offset: wholeNumber(0, Number.MAX_SAFE_INTEGER, "how many to pass over first; none by default"),
+  sort: v.optional(v.picklist(SORTS), "age"),
+  order: v.optional(v.picklist(ORDERS), "descending"),
   profile: v.optional(v.string()),
   key: v.optional(v.string()),
+  search: Search,
 }, v.never());
 
 const WhichClosed = v.objectWithRest({
   limit: limitUpTo(CLOSED_LOG_SIZE),
   reason: v.optional(v.picklist(REASON_NAMES)),
+  search: Search,
 }, v.never());
 
 /** What the room works with. */
@@ -124,19 +127,21 @@ function addList(app: App, { gate, hub }: ConnectionsOptions): void {
     summary: "The open connections of this node",
     tag: "operation",
     answers: {
-      200: json("Sorted; the greatest first", Connections),
+      200: json("Sorted; the greatest first unless told otherwise", Connections),
       ...BAD_QUERY,
       ...refusals("no admin"),
     },
   });
   app.get(PATH, description, adminKey(gate), query(Which), async (context) => {
-    const { limit = DEFAULT_LIMIT, sort, profile, key } = context.req.valid("query");
+    const { limit = DEFAULT_LIMIT, offset = 0, sort, order, profile, key, search } = context.req
+      .valid("query");
     const answer = await hub.ask((roster): v.InferOutput<typeof Connections> => {
       const matching = [...roster.members].filter((member) =>
         (profile === undefined || member.profile.name === profile) &&
-        (key === undefined || member.keyId === key)
+        (key === undefined || member.keyId === key) &&
+        (search === undefined || mentions(search, member))
       );
-      const connections = greatest(matching, ORDERS[sort]).slice(0, limit)
+      const connections = sorted(matching, { sort, order }).slice(offset, offset + limit)
         .map((member) => shown(member, roster));
       return { connections, total: matching.length };
     });
@@ -204,15 +209,13 @@ function addClosed(app: App, { gate, closedLog }: ConnectionsOptions): void {
     answers: { 200: json("The newest first", Closed), ...BAD_QUERY, ...refusals("no admin") },
   });
   app.get("/api/v1/closed", description, adminKey(gate), query(WhichClosed), (context) => {
-    const { limit = DEFAULT_LIMIT, reason } = context.req.valid("query");
-    const closed = closedLog.latest(limit, reason).map(shownEnd);
+    const { limit = DEFAULT_LIMIT, reason, search } = context.req.valid("query");
+    const matches = (end: ClosedConnection) =>
+      (reason === undefined || end.reason === reason) &&
+      (search === undefined || mentionsEnd(search, end));
+    const closed = closedLog.latest(limit, matches).map(shownEnd);
     return context.json({ closed } satisfies v.InferOutput<typeof Closed>);
   });
-}
-
-function greatest(members: readonly Member[], measure: (member: Member) => number): Member[] {
-  const measured = members.map((member) => ({ member, measure: measure(member) }));
-  return measured.sort((a, b) => b.measure - a.measure).map(({ member }) => member);
 }
 
 function shown(member: Member, roster: Roster): v.InferOutput<typeof Connection> {

@@ -7,12 +7,8 @@
 import { Hono } from "hono";
 import * as v from "valibot";
 import { type CloseReason, REASON_NAMES } from "../close_codes.ts";
-import type { Clock } from "../clock.ts";
 import type { Hub } from "../hub.ts";
-import type { ProfileCounts } from "../counts.ts";
-import type { Metrics } from "../metrics.ts";
-import type { PathLimits } from "../path_limits.ts";
-import type { Roster } from "../roster.ts";
+import { COUNTS, type ReadStats } from "../stats.ts";
 import { adminKey, type ApiEnv, type App, type Checks } from "./caller.ts";
 import { BAD_QUERY, described, json, refusals } from "./description.ts";
 import { restarting } from "./problems.ts";
@@ -20,24 +16,15 @@ import { DEFAULT_LIMIT, limitUpTo, query } from "./reading.ts";
 
 const MAX_LISTED = 1_000;
 
-/** Of a profile's counts, those that are told. */
-const COUNTS = [
-  "opened",
-  "messagesIn",
-  "messagesOut",
-  "messagesDropped",
-  "malformed",
-  "denied",
-  "heartbeatsMissed",
-] as const;
+const Counts = Object.fromEntries(COUNTS.map((name) => [name, v.number()])) as Record<
+  typeof COUNTS[number],
+  v.NumberSchema<undefined>
+>;
 
-const Totals = v.pipe(
+const TotalsShown = v.pipe(
   v.object({
     connections: v.pipe(v.number(), v.description("open now")),
-    ...Object.fromEntries(COUNTS.map((name) => [name, v.number()])) as Record<
-      typeof COUNTS[number],
-      v.NumberSchema<undefined>
-    >,
+    ...Counts,
     closed: v.object(
       Object.fromEntries(REASON_NAMES.map((name) => [name, v.number()])) as Record<
         CloseReason,
@@ -48,16 +35,33 @@ const Totals = v.pipe(
   v.metadata({ ref: "Totals" }),
 );
 
-type Totals = v.InferOutput<typeof Totals>;
+const DistributionShown = v.pipe(
+  v.object({
+    bounds: v.pipe(v.array(v.number()), v.description("upper bounds of the buckets, seconds")),
+    counts: v.pipe(v.array(v.number()), v.description("in each bucket, the last has no bound")),
+  }),
+  v.metadata({ ref: "Distribution" }),
+);
 
-const Stats = v.pipe(
+const StatsShown = v.pipe(
   v.object({
     uptimeSeconds: v.number(),
     channels: v.pipe(v.number(), v.description("that somebody follows")),
     queuedBytes: v.pipe(v.number(), v.description("in all send queues together")),
     mailboxLetters: v.pipe(v.number(), v.description("that wait for the hub")),
-    totals: v.pipe(Totals, v.description("since the start")),
-    profiles: v.record(v.string(), Totals),
+    totals: v.pipe(TotalsShown, v.description("since the start")),
+    profiles: v.record(v.string(), TotalsShown),
+    deaths: v.pipe(
+      v.record(v.string(), v.number()),
+      v.description("ends since the start, by cause"),
+    ),
+    health: v.pipe(v.record(v.string(), v.number()), v.description("open now, by health")),
+    rtt: v.pipe(DistributionShown, v.description("round trips of control pings since the start")),
+    lateness: v.pipe(DistributionShown, v.description("of the wheel's ticks since the start")),
+    stalls: v.pipe(
+      v.object({ count: v.number(), seconds: v.number() }),
+      v.description("when the server itself stood still, since the start"),
+    ),
     pathLimits: v.pipe(
       v.array(v.object({ network: v.string(), count: v.number(), text: v.string() })),
       v.description("idle timeouts on the way to clients, and what would hold"),
@@ -82,14 +86,8 @@ export interface OverviewOptions {
   readonly gate: Checks;
   /** Knows who is connected. */
   readonly hub: Hub;
-  /** Counts. */
-  readonly metrics: Metrics;
-  /** The names of the profiles that are counted. */
-  readonly profileNames: readonly string[];
-  /** Knows what cuts idle connections. */
-  readonly pathLimits: Pick<PathLimits, "list">;
-  /** Tells since when. */
-  readonly clock: Clock;
+  /** Knows the totals. */
+  readonly readStats: ReadStats;
 }
 
 /** Builds the routes. */
@@ -100,31 +98,16 @@ export function overviewRoutes(options: OverviewOptions): App {
   return app;
 }
 
-function addStats(app: App, options: OverviewOptions): void {
-  const { gate, hub, metrics, profileNames, pathLimits, clock } = options;
-  const startedMs = clock.now();
+function addStats(app: App, { gate, readStats }: OverviewOptions): void {
   const description = described({
-    summary: "Totals of this node",
+    summary: "This node at a glance",
     tag: "operation",
-    answers: { 200: json("Since its start", Stats), ...refusals("no admin") },
+    answers: { 200: json("Totals are since its start", StatsShown), ...refusals("no admin") },
   });
   app.get("/api/v1/stats", description, adminKey(gate), async (context) => {
-    const mailboxLetters = hub.backlog;
-    const roster = await hub.ask((roster) => ({
-      channels: roster.channelCount,
-      queuedBytes: queuedBytes(roster),
-    }));
-    if (roster === undefined) return restarting();
-    const profiles = profileNames.map((name) => [name, totalsOf([metrics.of(name)])] as const);
-    const stats: v.InferOutput<typeof Stats> = {
-      uptimeSeconds: Math.round(clock.now() - startedMs) / 1_000,
-      ...roster,
-      mailboxLetters,
-      totals: totalsOf(profileNames.map((name) => metrics.of(name))),
-      profiles: Object.fromEntries(profiles),
-      pathLimits: pathLimits.list().map(({ network, count, text }) => ({ network, count, text })),
-    };
-    return context.json(stats);
+    const stats = await readStats();
+    if (stats === undefined) return restarting();
+    return context.json(stats satisfies v.InferOutput<typeof StatsShown>);
   });
 }
 
@@ -150,21 +133,4 @@ function addChannels(app: App, { gate, hub }: OverviewOptions): void {
     const channels = all.sort((a, b) => b.followers - a.followers).slice(0, limit);
     return context.json({ channels, total: all.length } satisfies v.InferOutput<typeof Channels>);
   });
-}
-
-function totalsOf(counts: readonly ProfileCounts[]): Totals {
-  const sum = (read: (of: ProfileCounts) => number) =>
-    counts.reduce((total, of) => total + read(of), 0);
-  const totals = Object.fromEntries(COUNTS.map((name) => [name, sum((of) => of[name])]));
-  const closed = Object.fromEntries(
-    REASON_NAMES.map((name) => [name, sum((of) => of.closed[name])]),
-  );
-  const ended = Object.values(closed).reduce((total, count) => total + count, 0);
-  return { connections: totals.opened - ended, ...totals, closed } as Totals;
-}
-
-function queuedBytes(roster: Roster): number {
-  let bytes = 0;
-  for (const { pendingBytes } of roster.members) bytes += pendingBytes;
-  return bytes;
 }

@@ -93,17 +93,24 @@ export function query<Of extends Schema>(schema: Of): Reads<"query", Of> {
 export const DEFAULT_LIMIT = 100;
 
 /** A `limit` parameter: how many entries of a list are wanted. */
-export function limitUpTo(
+export function limitUpTo(most: number): Schema<string | undefined, number | undefined> {
+  return wholeNumber(1, most, `how many at most; ${DEFAULT_LIMIT} by default`);
+}
+
+/** A parameter that is a whole number. @param meaning what the document says of it */
+export function wholeNumber(
+  least: number,
   most: number,
+  meaning: string,
 ): Schema<string | undefined, number | undefined> {
-  const must = `must be a whole number from 1 to ${most}`;
+  const must = `must be a whole number from ${least} to ${most}`;
   return v.optional(v.pipe(
     v.string(),
     v.transform((text) => /^\d+$/.test(text) ? Number(text) : NaN),
     v.integer(must),
-    v.minValue(1, must),
+    v.minValue(least, must),
     v.maxValue(most, must),
-    v.description(`how many at most; ${DEFAULT_LIMIT} by default`),
+    v.description(meaning),
   ));
 }
 

@@ -64,6 +64,13 @@ Deno.test("GET /api/v1/connections sorts by age, idle and queue, filters and lim
     assertEquals(await listed("key=k1"), "ac of 2");
     assertEquals(await listed("key=k1&profile=events-hub&limit=&sort="), "c of 1");
     assertEquals(await listed("profile=none"), " of 0");
+    assertEquals(await listed("offset=1&limit=1"), "b of 3");
+    assertEquals(await listed("offset=3"), " of 3");
+    assertEquals(await listed("order=ascending"), "cba of 3");
+    assertEquals(await listed("search=K1"), "ac of 2");
+    assertEquals(await listed("search=EVENTS"), "c of 1");
+    assertEquals(await listed(`search=${b.client.id}`), "b of 1");
+    assertEquals(await listed("search=192.0&order=ascending&limit=2"), "cb of 3");
   }));
 
 for (
@@ -73,6 +80,8 @@ for (
     ["limit=1e2", /1 to 1000/],
     ["limit=99999999999999999999999", /1 to 1000/],
     ["limit=1&limit=2", /^limit: /],
+    ["offset=-1", /^offset: must be a whole number from 0/],
+    ["order=up", /^order: must be \("descending" \| "ascending"\)/],
     ["sort=colour", /^sort: must be \("age" \| "idle" \| "queue" \| "rtt"/],
     ["colour=red&sort=x", /sort: .*; colour: unknown/],
   ] as const
@@ -122,6 +131,9 @@ Deno.test("GET /api/v1/closed tells the ends, the newest first, by reason and up
     assertEquals(await ended(""), [c, b, a].map(({ client }) => client.id));
     assertEquals(await ended("reason=stale"), [c, a].map(({ client }) => client.id));
     assertEquals(await ended("reason=stale&limit=1"), [c.client.id]);
+    assertEquals(await ended("search=STALE"), [c, a].map(({ client }) => client.id));
+    assertEquals(await ended("search=network&limit=1"), [c.client.id]);
+    assertEquals(await ended(`search=${b.client.id}&reason=stale`), []);
     const [first] = (await api.json("/api/v1/closed?reason=admin")).body.closed;
     assertEquals([first.reason, first.cause, first.key], ["admin", "admin", null]);
     const { status, body } = await api.json("/api/v1/closed?reason=bored");

@@ -12,6 +12,7 @@ import { httpRoutes } from "../../server/http_routes.ts";
 import { eventsHubProfile } from "../../server/profiles/events_hub.ts";
 import type { Presented, Profile } from "../../server/profiles/profile.ts";
 import { Routes } from "../../server/routes.ts";
+import { statsReader } from "../../server/stats.ts";
 import { RULES, type Visitor, withWorld, type World } from "./world.ts";
 
 /** Longest body. */
@@ -61,7 +62,13 @@ export class Api {
   constructor(world: World, options: ApiOptions) {
     const { hub, clock, metrics, closedLog, context: { log } } = this.world = world;
     this.app = httpRoutes({
-      pathLimits: world.pathLimits,
+      readStats: statsReader({
+        hub,
+        metrics,
+        clock,
+        pathLimits: world.pathLimits,
+        profileNames: ["json", "events-hub"],
+      }),
       gate: { open: !options.keys, check: (presented) => Promise.resolve(verdict(presented)) },
       hub,
       clock,
@@ -69,7 +76,6 @@ export class Api {
       closedLog,
       log,
       eventsHub: this.eventsHub,
-      profileNames: ["json", "events-hub"],
       routes: new Routes([world.profile, this.eventsHub], "json"),
       ready: () => this.ready,
       loopbackHostOnly: options.loopbackHostOnly ?? false,

@@ -1,0 +1,77 @@
+import { assert, assertEquals } from "@std/assert";
+import { rightsOf } from "../server/guard/rights.ts";
+import { OVERVIEW_CHANNEL, OverviewFeed } from "../server/overview_feed.ts";
+import { type ReadStats, statsReader } from "../server/stats.ts";
+import { type Visitor, withWorld, type World } from "./support/world.ts";
+
+/** A feed that runs in a world while the test does. */
+function withFeed(test: (world: World, reads: () => number) => Promise<void>): Promise<void> {
+  return withWorld({}, async (world) => {
+    const { hub, clock, metrics, pathLimits, context: { frameText } } = world;
+    const stats = statsReader({ hub, clock, metrics, pathLimits, profileNames: ["json"] });
+    let reads = 0;
+    const readStats: ReadStats = () => (reads++, stats());
+    const feed = new OverviewFeed({ hub, clock, frameText, readStats });
+    feed.start();
+    await test(world, () => reads);
+    feed.stop();
+  });
+}
+
+const overviews = ({ socket }: Visitor) =>
+  socket.messages.filter(({ channel, type }) => channel === OVERVIEW_CHANNEL && type === "message");
+
+Deno.test("OverviewFeed reads and says nothing while nobody follows", () =>
+  withFeed(async (world, reads) => {
+    const bystander = world.connect();
+    await world.clock.pass(10_000);
+    assertEquals([reads(), overviews(bystander).length], [0, 0]);
+  }));
+
+Deno.test("OverviewFeed tells followers alone, each second, until they have gone", () =>
+  withFeed(async (world, reads) => {
+    const [follower, bystander] = [world.connect(), world.connect()];
+    follower.socket.say({ type: "subscribe", channel: OVERVIEW_CHANNEL });
+    await world.clock.pass(3_500);
+    assertEquals([overviews(follower).length, overviews(bystander).length], [3, 0]);
+    const { data } = overviews(follower).at(-1)!;
+    assertEquals([data.uptimeSeconds, data.totals.connections, data.health], [3, 2, {
+      unknown: 2,
+    }]);
+    follower.client.terminate();
+    await world.clock.pass(5_000);
+    assertEquals(reads(), 3);
+  }));
+
+Deno.test("OverviewFeed tells deaths by cause and round trips as counts of buckets", () =>
+  withFeed(async (world) => {
+    const [follower, peer] = [world.connect(), world.connect()];
+    follower.socket.say({ type: "subscribe", channel: OVERVIEW_CHANNEL });
+    for (const rttMs of [4, 30, 20_000]) world.metrics.roundTrip("wire", rttMs);
+    world.metrics.roundTrip("app", 4);
+    peer.client.close("slow_consumer");
+    await world.clock.pass(1_500);
+    const { deaths, rtt, lateness, stalls } = overviews(follower)[0].data;
+    assertEquals(deaths, { "slow consumer": 1 });
+    const { bounds, counts } = rtt;
+    assertEquals(counts.length, bounds.length + 1);
+    const at = (seconds: number) => counts[bounds.indexOf(seconds)];
+    assertEquals([at(0.005), at(0.05), counts.at(-1)], [1, 1, 1]);
+    assertEquals(counts.reduce((sum: number, count: number) => sum + count), 3);
+    assert(lateness.counts[0] > 0, "the wheel ticks");
+    assertEquals(stalls, { count: 0, seconds: 0 });
+  }));
+
+Deno.test("Only an admin may follow what the hub tells of itself, and nobody may speak there", () => {
+  const everything = { subscribe: ["*"], publish: ["*"] };
+  const may = (admin: boolean | undefined, channel: string) => {
+    const { maySubscribe, mayPublish } = rightsOf({ ...everything, admin });
+    return [maySubscribe(channel), mayPublish(channel)];
+  };
+  assertEquals(may(true, OVERVIEW_CHANNEL), [true, false]);
+  assertEquals(may(false, OVERVIEW_CHANNEL), [false, false]);
+  assertEquals(may(undefined, OVERVIEW_CHANNEL), [false, false]);
+  assertEquals(may(false, "systole"), [true, true]);
+  const { maySubscribe } = rightsOf({ subscribe: [], publish: [], admin: true });
+  assertEquals([maySubscribe(OVERVIEW_CHANNEL), maySubscribe("news")], [true, false]);
+});
