@@ -1,6 +1,6 @@
 /**
- * The plain HTTP routes, joined: health, readiness, metrics, the API of http/, its description, and
- * a word to those who forgot to upgrade.
+ * The plain HTTP routes, joined: the page, health, readiness, metrics, the API of http/, its
+ * description, and a word to those who forgot to upgrade.
  *
  * @module
  */
@@ -8,6 +8,7 @@
 import { STATUS_CODE } from "@std/http/status";
 import { Hono } from "hono";
 import { hostIsLoopback } from "./guard/origin.ts";
+import { assetRoutes, type AssetsOptions } from "./http/assets.ts";
 import { adminKey, type ApiEnv, type App, sameSite } from "./http/caller.ts";
 import { connectionRoutes, type ConnectionsOptions } from "./http/connections.ts";
 import { addDocument, described, refusals, text } from "./http/description.ts";
@@ -23,6 +24,7 @@ import { parseTarget, type Routes } from "./routes.ts";
 /** What the routes work with: what each room needs, and what these here do. */
 export interface HttpRoutesOptions
   extends
+    AssetsOptions,
     PublishOptions,
     ConnectionsOptions,
     OverviewOptions,
@@ -59,6 +61,7 @@ export function httpRoutes(options: HttpRoutesOptions): App {
     });
   }
   addProcessRoutes(app, options);
+  app.route("/", assetRoutes(options));
   app.route("/", publishRoutes(options));
   app.route("/", connectionRoutes(options));
   app.route("/", overviewRoutes(options));
@@ -101,13 +104,6 @@ function addProcessRoutes(app: App, { metrics, gate, ready }: HttpRoutesOptions)
   app.get("/metrics", exposition, adminKey(gate), async (context) => {
     return context.body(await metrics.text(), 200, { "Content-Type": metrics.contentType });
   });
-  const page = described({
-    summary: "Where to connect",
-    tag: "process",
-    access: "open",
-    answers: { 200: text("A word") },
-  });
-  app.get("/", page, (context) => context.text("Systole: connect a WebSocket to /ws\n"));
 }
 
 /** On each path that is there: 405 and the methods that work. */

@@ -19,6 +19,7 @@ import { Flusher } from "./flusher.ts";
 import { Admission } from "./guard/admission.ts";
 import type { Gate } from "./guard/gate.ts";
 import { openGuard } from "./guard/guard.ts";
+import { loadWebFiles } from "./http/web_files.ts";
 import { httpRoutes } from "./http_routes.ts";
 import { Hub } from "./hub.ts";
 import { formatAddress, listen, makeHttpServer, reachableByOthers } from "./listener.ts";
@@ -125,6 +126,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ...door,
     eventsHub: profiles[0],
     readStats,
+    webFiles: loadWebFiles(),
     maxMessageBytes,
     ready: () => !draining,
   });

@@ -34,6 +34,7 @@ declare module "@std/async" {
 declare module "@std/http/status" {
   export const STATUS_CODE: {
     readonly OK: 200;
+    readonly NotModified: 304;
     readonly BadRequest: 400;
     readonly Unauthorized: 401;
     readonly Forbidden: 403;

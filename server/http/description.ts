@@ -65,7 +65,7 @@ export interface Description {
   /** One line. */
   readonly summary: string;
   /** The section. */
-  readonly tag: "hub" | "operation" | "events-hub" | "talo" | "process";
+  readonly tag: "hub" | "operation" | "events-hub" | "talo" | "page" | "process";
   /** Who may call it: an admin unless told otherwise. */
   readonly access?: "open";
   /** What it answers, by status. */
@@ -89,7 +89,12 @@ export function json(description: string, schema: Schema): Answers[string] {
 
 /** An answer in plain text. */
 export function text(description: string): Answers[string] {
-  return { description, content: { "text/plain": { schema: { type: "string" } } } };
+  return file(description, "text/plain");
+}
+
+/** An answer that is a file. @param type its media type */
+export function file(description: string, type: string): Answers[string] {
+  return { description, content: { [type]: { schema: { type: "string" } } } };
 }
 
 /** An answer without a body. */

@@ -21,7 +21,7 @@ const MASKED = 0x80;
 export interface RawSocketEvents {
   /** A text frame: its payload is `chunk[start..end)`, and not to be kept after the call. */
   text(chunk: Buffer, start: number, end: number): void;
-  /** A control ping, already answered. */
+  /** A control ping, already answered or about to be. */
   ping?(): void;
   /** Every frame of one read has been reported. */
   readEnd?(): void;
@@ -29,26 +29,39 @@ export interface RawSocketEvents {
   ended(reason: string): void;
 }
 
+/** How it behaves. */
+export interface RawSocketOptions {
+  /** How late it answers a control ping, ms; Infinity: never. */
+  readonly pongDelayMs?: number;
+}
+
 /** One open connection. */
 export class RawSocket {
   readonly #socket: Socket;
   readonly #events: RawSocketEvents;
+  readonly #pongDelayMs: number;
   #rest: Buffer | undefined;
   #isOver = false;
 
-  private constructor(socket: Socket, events: RawSocketEvents) {
+  private constructor(socket: Socket, events: RawSocketEvents, options: RawSocketOptions) {
     this.#socket = socket;
     this.#events = events;
+    this.#pongDelayMs = options.pongDelayMs ?? 0;
   }
 
   /**
    * Connects to 127.0.0.1 and upgrades.
    * @throws Error when the connection or the upgrade is refused.
    */
-  static open(port: number, path: string, events: RawSocketEvents): Promise<RawSocket> {
+  static open(
+    port: number,
+    path: string,
+    events: RawSocketEvents,
+    options: RawSocketOptions = {},
+  ): Promise<RawSocket> {
     const { promise, resolve, reject } = Promise.withResolvers<RawSocket>();
     const socket = connect({ host: "127.0.0.1", port, noDelay: true });
-    const raw = new RawSocket(socket, events);
+    const raw = new RawSocket(socket, events, options);
     const refuse = (why: string) =>
       reject(new Error(`Cannot connect to 127.0.0.1:${port}${path}: ${why}`));
     let head = Buffer.alloc(0);
@@ -87,6 +100,11 @@ export class RawSocket {
     this.#socket.write(Buffer.concat(texts.map((text) => frame(OPCODE_TEXT, Buffer.from(text)))));
   }
 
+  /** Says goodbye by a close frame; the server does the rest. */
+  close(): void {
+    this.#socket.write(frame(OPCODE_CLOSE, Buffer.from([0x03, 0xe8]))); // 1000
+  }
+
   /** Ends the connection at once, without a close handshake; nothing is reported any more. */
   destroy(): void {
     this.#isOver = true;
@@ -123,7 +141,7 @@ export class RawSocket {
       case FIN | OPCODE_TEXT:
         return this.#events.text(bytes, start, end);
       case FIN | OPCODE_PING:
-        this.#socket.write(frame(OPCODE_PONG, bytes.subarray(start, end)));
+        this.#pong(frame(OPCODE_PONG, bytes.subarray(start, end)));
         return this.#events.ping?.();
       case FIN | OPCODE_PONG:
         return;
@@ -131,6 +149,13 @@ export class RawSocket {
         return this.#end(closeText(bytes.subarray(start, end)));
       default:
         return this.#end(`unexpected frame, first byte 0x${firstByte.toString(16)}`);
+    }
+  }
+
+  #pong(answer: Buffer): void {
+    if (this.#pongDelayMs === 0) this.#socket.write(answer);
+    else if (this.#pongDelayMs < Infinity) {
+      setTimeout(() => this.#isOver || this.#socket.write(answer), this.#pongDelayMs);
     }
   }
 

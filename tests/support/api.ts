@@ -8,6 +8,7 @@ import { type Grant, grantOf, OPEN_GRANT, refused } from "../../server/guard/gra
 import type { Suspension } from "../../server/guard/suspensions.ts";
 import type { TicketAnswer } from "../../server/guard/tickets.ts";
 import type { App } from "../../server/http/caller.ts";
+import { loadWebFiles } from "../../server/http/web_files.ts";
 import { httpRoutes } from "../../server/http_routes.ts";
 import { eventsHubProfile } from "../../server/profiles/events_hub.ts";
 import type { Presented, Profile } from "../../server/profiles/profile.ts";
@@ -17,6 +18,8 @@ import { RULES, type Visitor, withWorld, type World } from "./world.ts";
 
 /** Longest body. */
 export const MAX_BYTES = 1_000;
+
+const WEB_FILES = loadWebFiles();
 
 const NOTHING = { publish: [], subscribe: [], admin: false };
 
@@ -77,6 +80,7 @@ export class Api {
       log,
       eventsHub: this.eventsHub,
       routes: new Routes([world.profile, this.eventsHub], "json"),
+      webFiles: WEB_FILES,
       ready: () => this.ready,
       loopbackHostOnly: options.loopbackHostOnly ?? false,
       allowedOrigins: options.allowedOrigins ?? [],

@@ -1,0 +1,113 @@
+/**
+ * The live page with its scripts, and the client library for pages of any origin. They need no
+ * right: what they show does.
+ *
+ * @module
+ */
+
+import { STATUS_CODE } from "@std/http/status";
+import { type Context, Hono } from "hono";
+import type { ApiEnv, App } from "./caller.ts";
+import { described, empty, file, problems } from "./description.ts";
+import { problem } from "./problems.ts";
+import type { WebFile } from "./web_files.ts";
+
+/** Nothing but what this very server serves, and nothing inline. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self'",
+  "img-src 'self'",
+  "frame-ancestors 'none'",
+  "base-uri 'none'",
+  "form-action 'none'",
+].join("; ");
+
+const FOR_ANY_ORIGIN = {
+  "Access-Control-Allow-Origin": "*",
+  "Cross-Origin-Resource-Policy": "cross-origin",
+};
+
+/** What the room works with. */
+export interface AssetsOptions {
+  /** The files by their paths. */
+  readonly webFiles: ReadonlyMap<string, WebFile>;
+}
+
+/** Builds the routes. */
+export function assetRoutes({ webFiles }: AssetsOptions): App {
+  const app = new Hono<ApiEnv>();
+  const describe = (summary: string, type: string) =>
+    described({
+      summary,
+      tag: "page",
+      access: "open",
+      answers: {
+        200: file("It", type),
+        304: empty("It has not changed"),
+        ...problems({ 404: "nothing is there" }),
+      },
+    });
+  const serve = (path: string, context: Context<ApiEnv>, headers?: Record<string, string>) => {
+    const found = webFiles.get(path);
+    return found === undefined ? missing(path) : answer(context, found, headers);
+  };
+  app.get(
+    "/",
+    describe("The live page", "text/html"),
+    (context) => serve("/", context, { "Content-Security-Policy": POLICY }),
+  );
+  app.get(
+    "/web/:name",
+    describe("What the live page is made of", "text/javascript"),
+    (context) => serve(`/web/${context.req.param("name")}`, context),
+  );
+  app.get(
+    "/sdk.js",
+    describe("The client library: one module, for pages of any origin", "text/javascript"),
+    (context) =>
+      serve("/sdk.js", context, { ...FOR_ANY_ORIGIN, "X-TypeScript-Types": "/sdk.d.ts" }),
+  );
+  app.get(
+    "/sdk.d.ts",
+    describe("Its types", "application/typescript"),
+    (context) => serve("/sdk.d.ts", context, FOR_ANY_ORIGIN),
+  );
+  return app;
+}
+
+function answer(
+  { req }: Context<ApiEnv>,
+  { type, plain, gzip, etag }: WebFile,
+  more: Record<string, string> = {},
+): Response {
+  const headers = {
+    "Cache-Control": "no-cache", // to be asked for again: an update of the server is seen at once
+    "ETag": etag,
+    "Vary": "Accept-Encoding",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    ...more,
+  };
+  const known = req.header("if-none-match")?.split(",").map((tag) => tag.trim());
+  // Weak comparison (RFC 9110 13.1.2): a proxy may have made our tag a strong one.
+  if (known?.some((tag) => tag === "*" || `W/${tag.replace(/^W\//, "")}` === etag)) {
+    return new Response(null, { status: STATUS_CODE.NotModified, headers });
+  }
+  const zipped = acceptsGzip(req.header("accept-encoding") ?? "");
+  return new Response(zipped ? gzip : plain, {
+    headers: { ...headers, "Content-Type": type, ...(zipped && { "Content-Encoding": "gzip" }) },
+  });
+}
+
+/** RFC 9110 12.5.3; a quality of nothing refuses it. */
+function acceptsGzip(accepted: string): boolean {
+  return accepted.split(",").some((coding) =>
+    /^\s*gzip\s*(;(?!\s*q=0(\.0*)?\s*$)|$)/i.test(coding)
+  );
+}
+
+function missing(path: string): Response {
+  return problem(STATUS_CODE.NotFound, `nothing is at ${path.slice(0, 256)}`);
+}

@@ -1,0 +1,36 @@
+/**
+ * The columns of the table of connections: what they are called, sorted by and filled with.
+ *
+ * @module
+ */
+
+import { bytes, duration, milliseconds, whole } from "./format.ts";
+import type { Connection } from "./shapes.ts";
+
+/** A column. */
+export interface Cell {
+  /** Its heading. */
+  readonly name: string;
+  /** What the API sorts by; undefined: not sortable. */
+  readonly sort?: string;
+  /** Whether it holds figures. */
+  readonly numeric?: boolean;
+  /** What stands in it. */
+  readonly text: (of: Connection) => string;
+}
+
+/** From left to right. */
+export const CELLS: readonly Cell[] = [
+  { name: "Connection", text: ({ id }) => id },
+  { name: "Health", sort: "health", text: ({ health }) => health },
+  { name: "RTT", sort: "rtt", numeric: true, text: ({ rttMs }) => milliseconds(rttMs) },
+  { name: "Jitter", sort: "jitter", numeric: true, text: ({ jitterMs }) => milliseconds(jitterMs) },
+  { name: "Idle", sort: "idle", numeric: true, text: ({ idleMs }) => duration(idleMs / 1_000) },
+  { name: "Queue", sort: "queue", numeric: true, text: ({ queuedBytes }) => bytes(queuedBytes) },
+  { name: "Age", sort: "age", numeric: true, text: ({ seconds }) => duration(seconds) },
+  { name: "In", numeric: true, text: ({ messagesIn }) => whole(messagesIn) },
+  { name: "Out", numeric: true, text: ({ messagesOut }) => whole(messagesOut) },
+  { name: "Profile", text: ({ profile }) => profile },
+  { name: "Address", text: ({ address }) => address },
+  { name: "Key", text: ({ key }) => key ?? "" },
+];

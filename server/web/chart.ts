@@ -1,0 +1,180 @@
+/**
+ * One plot over time with a title and a legend of its own, which tells the values under the pointer,
+ * or else the newest. Colours are the style sheet's, so both themes are.
+ *
+ * @module
+ */
+
+/// <reference lib="dom" />
+
+import uPlot from "uplot";
+import type { Columns } from "./columns.ts";
+import { el, setText } from "./dom.ts";
+import { NOTHING } from "./format.ts";
+
+const HEIGHT = 150;
+
+/** No plot shows less time than this, seconds: a line of two points is no picture. */
+const LEAST_SECONDS = 60;
+
+/** One line, or one part of the bars. */
+export interface Series {
+  /** As the legend calls it. */
+  readonly name: string;
+  /** The name of a colour of the style sheet, as in `--good`. */
+  readonly colour: string;
+}
+
+/** How a chart looks. */
+export interface ChartOptions {
+  /** Above it. */
+  readonly title: string;
+  /** The lines; of stacked bars the lowest first. */
+  readonly series: readonly Series[];
+  /** Whether they are bars that stand upon each other. */
+  readonly stacked?: boolean;
+  /** `wide` shows nothing and thousands in one picture; `logarithmic` has no zero. */
+  readonly scale?: "linear" | "wide" | "logarithmic";
+  /** A value in words. */
+  readonly format: (value: number) => string;
+  /** The top of the axis for the greatest value. */
+  readonly range: (greatest: number) => [number, number];
+  /** Paints behind the lines. */
+  readonly backdrop?: (canvas: Canvas) => void;
+}
+
+/** Where a backdrop is painted. */
+export interface Canvas {
+  /** The canvas. */
+  readonly context: CanvasRenderingContext2D;
+  /** A time's place, device pixels. */
+  readonly x: (seconds: number) => number;
+  /** A value's place, device pixels. */
+  readonly y: (value: number) => number;
+  /** A colour of the style sheet. */
+  readonly colour: (name: string) => string;
+}
+
+/** See the module. */
+export class Chart {
+  /** The whole of it. */
+  readonly element: HTMLElement;
+  readonly #options: ChartOptions;
+  readonly #plot: uPlot;
+  readonly #legend: { readonly item: HTMLElement; readonly value: HTMLElement }[];
+  #columns: Columns = [[]];
+
+  /** Empty at first. */
+  constructor(options: ChartOptions) {
+    this.#options = options;
+    const { title, series } = options;
+    this.#legend = series.map(({ name, colour }) => {
+      const value = el("b", {}, NOTHING);
+      const swatch = el("i", { "class": "swatch" });
+      swatch.style.backgroundColor = `var(${colour})`;
+      return { item: el("li", {}, swatch, `${name} `, value), value };
+    });
+    const host = el("div", { "class": "plot", role: "img", "aria-label": `${title} over time` });
+    const legend = el("ul", { "class": "legend" }, ...this.#legend.map(({ item }) => item));
+    this.element = el("figure", {}, el("figcaption", {}, title), legend, host);
+    this.#plot = new uPlot(this.#plotOptions(), [[]], host);
+    new ResizeObserver(([{ contentRect: { width } }]) => {
+      this.#plot.setSize({ width: Math.floor(width), height: HEIGHT });
+    }).observe(host);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+      this.#plot.redraw(false, true);
+    });
+  }
+
+  /** Shows other values. */
+  show(columns: Columns): void {
+    this.#columns = columns;
+    const [times, ...values] = columns;
+    // What stands on top is drawn first, so that what it stands upon covers it.
+    this.#plot.setData([times, ...this.#options.stacked ? values.toReversed() : values]);
+    this.#tell();
+  }
+
+  #plotOptions(): uPlot.Options {
+    const { series, stacked, scale = "linear", format, range, backdrop } = this.#options;
+    const bars = stacked ? uPlot.paths.bars!({ size: [0.8, 12] }) : undefined;
+    const lines = series.map(({ name, colour }): uPlot.Series => ({
+      label: name,
+      stroke: () => colourOf(colour),
+      fill: stacked ? () => colourOf(colour) : undefined,
+      width: stacked ? 0 : 1.5,
+      paths: bars,
+      points: { show: false },
+    }));
+    const axis: uPlot.Axis = {
+      stroke: () => colourOf("--quiet"),
+      grid: { stroke: () => colourOf("--grid"), width: 1 },
+      ticks: { show: false },
+      font: "11px system-ui, sans-serif",
+    };
+    return {
+      width: 320,
+      height: HEIGHT,
+      padding: [8, 8, 0, 0],
+      legend: { show: false },
+      cursor: { y: false, points: { size: 5 }, drag: { x: false, y: false } },
+      series: [{}, ...stacked ? lines.toReversed() : lines],
+      scales: {
+        x: { range: (_, first, last) => [Math.min(first, last - LEAST_SECONDS), last] },
+        y: {
+          distr: { linear: 1, logarithmic: 3, wide: 4 }[scale] as uPlot.Scale.Distr,
+          range: (_, __, greatest) => range(greatest ?? 0),
+        },
+      },
+      axes: [
+        { ...axis, space: 70, size: 24, values: (_, times) => times.map(clockTime) },
+        {
+          ...axis,
+          size: 52,
+          space: 26,
+          values: (_, values) => values.map((value) => value === null ? "" : format(value)),
+        },
+      ],
+      hooks: {
+        setCursor: [() => this.#tell()],
+        drawClear: backdrop ? [(plot) => backdrop(canvasOf(plot))] : [],
+      },
+    };
+  }
+
+  /** The values under the pointer, or the newest. */
+  #tell(): void {
+    const { stacked, format } = this.#options;
+    const [times, ...values] = this.#columns;
+    const at = this.#plot?.cursor.idx ?? times.length - 1;
+    this.#legend.forEach(({ item, value }, i) => {
+      const shown = values[i]?.[at] ?? null;
+      const below = stacked && i > 0 ? values[i - 1]?.[at] ?? 0 : 0;
+      setText(value, shown === null ? NOTHING : format(shown - below));
+      item.hidden = values.length > 2 &&
+        !values[i]?.some((value, t) =>
+          value !== null && value !== (stacked && i > 0 ? values[i - 1][t] : 0)
+        );
+    });
+  }
+}
+
+function canvasOf(plot: uPlot): Canvas {
+  return {
+    context: plot.ctx,
+    x: (seconds) => plot.valToPos(seconds, "x", true),
+    y: (value) => plot.valToPos(value, "y", true),
+    colour: colourOf,
+  };
+}
+
+function clockTime(seconds: number): string {
+  const time = new Date(seconds * 1_000);
+  return [time.getHours(), time.getMinutes(), time.getSeconds()].map((part) =>
+    String(part).padStart(2, "0")
+  ).join(":");
+}
+
+function colourOf(name: string): string {
+  return getComputedStyle(document.documentElement).getPropertyValue(name);
+}

@@ -1,0 +1,173 @@
+/**
+ * What the page plots over time, and how.
+ *
+ * @module
+ */
+
+/// <reference lib="dom" />
+
+import { type Canvas, Chart, type Series } from "./chart.ts";
+import { type Column, columnsOf, stackedBins } from "./columns.ts";
+import { milliseconds, rate, whole } from "./format.ts";
+import { type History, type Sample } from "./history.ts";
+
+/** Causes of death, with their colours: what is our fault or the network's stands out. */
+export const CAUSES: Readonly<Record<string, string>> = {
+  "client bye": "--calm",
+  "drain": "--series-5",
+  "admin": "--series-6",
+  "network": "--bad",
+  "frozen": "--timeout",
+  "proxy idle cut": "--poor",
+  "server stall": "--server",
+  "slow consumer": "--warn",
+  "rate": "--series-2",
+  "auth": "--series-3",
+  "client fault": "--series-4",
+};
+
+/** Health, the best first. */
+export const STATUSES: Readonly<Record<string, string>> = {
+  healthy: "--good",
+  degraded: "--warn",
+  poor: "--poor",
+  critical: "--bad",
+  timeout: "--timeout",
+  dead: "--dead",
+  unknown: "--calm",
+};
+
+const PROFILE_COLOURS = ["--series-1", "--series-2", "--series-3", "--series-4", "--series-5"];
+
+/** A bar of the deaths, and a cell of the round trips, stand for so long, seconds. */
+const BAR_SECONDS = 15;
+const CELL_SECONDS = 5;
+
+/** The least round trip that is told apart, ms. */
+const LEAST_MS = 0.1;
+
+/** See the module. */
+export class Charts {
+  readonly #history: History;
+  readonly #shows: (() => void)[] = [];
+  readonly #host: HTMLElement;
+
+  /** Empty at first. @param profiles the systems, by name */
+  constructor(host: HTMLElement, history: History, profiles: readonly string[]) {
+    this.#history = history;
+    this.#host = host;
+    host.replaceChildren();
+    const samples = () => history.samples;
+    const lines = (
+      options: Omit<ConstructorParameters<typeof Chart>[0], "series">,
+      series: readonly (Series & { read: (sample: Sample) => number | null })[],
+    ) => {
+      const chart = this.#add(new Chart({ ...options, series }));
+      this.#shows.push(() => chart.show(columnsOf(samples(), series.map(({ read }) => read))));
+    };
+    const fromZero = (greatest: number): [number, number] => [0, Math.max(1, greatest * 1.1)];
+    lines(
+      { title: "Connections", format: whole, range: fromZero },
+      profiles.map((name, i) => ({
+        name,
+        colour: PROFILE_COLOURS[i % PROFILE_COLOURS.length],
+        read: ({ profiles }) => profiles[name] ?? 0,
+      })),
+    );
+    this.#addDeaths();
+    lines({
+      title: "Round trips",
+      scale: "logarithmic",
+      format: milliseconds,
+      range: () => [LEAST_MS, this.#longestMs()],
+      backdrop: (canvas) => paintCells(canvas, history),
+    }, [
+      { name: "median", colour: "--text", read: ({ rttMs }) => rttMs.p50 },
+      { name: "99 %", colour: "--bad", read: ({ rttMs }) => rttMs.p99 },
+    ]);
+    lines(
+      { title: "Health", scale: "wide", format: whole, range: fromZero },
+      Object.entries(STATUSES).map(([name, colour]) => ({
+        name,
+        colour,
+        read: ({ health }) => health[name] ?? 0,
+      })),
+    );
+    lines({ title: "Messages a second", format: rate, range: fromZero }, [
+      { name: "in", colour: "--series-1", read: ({ messagesIn }) => messagesIn },
+      { name: "out", colour: "--series-2", read: ({ messagesOut }) => messagesOut },
+    ]);
+    lines({
+      title: "The server itself",
+      format: milliseconds,
+      range: (greatest) => [0, Math.max(10, greatest * 1.1)],
+    }, [
+      { name: "late, 99 %", colour: "--series-1", read: ({ latenessMs }) => latenessMs },
+      {
+        name: "stood still",
+        colour: "--server",
+        read: ({ stalledSeconds }) => stalledSeconds === 0 ? null : stalledSeconds * 1_000,
+      },
+    ]);
+  }
+
+  /** Shows what the history has now. */
+  show(): void {
+    for (const show of this.#shows) show();
+  }
+
+  #add(chart: Chart): Chart {
+    this.#host.append(chart.element);
+    return chart;
+  }
+
+  #addDeaths(): void {
+    const causes = Object.keys(CAUSES);
+    const chart = this.#add(
+      new Chart({
+        title: `Deaths by cause, in ${BAR_SECONDS} s each`,
+        series: causes.map((name) => ({ name, colour: CAUSES[name] })),
+        stacked: true,
+        format: whole,
+        range: (greatest) => [0, Math.max(4, greatest * 1.1)],
+      }),
+    );
+    const reads = causes.map((cause) => ({ deaths }: Sample) => deaths[cause] ?? 0);
+    this.#shows.push(() => {
+      chart.show(stackedBins(this.#history.samples, { seconds: BAR_SECONDS, reads }));
+    });
+  }
+
+  /** The upper bound of the highest bucket that was hit, ms. */
+  #longestMs(): number {
+    const { bounds, samples } = this.#history;
+    const hit = samples.reduce(
+      (highest, sample) => Math.max(highest, sample?.rtt.findLastIndex((count) => count > 0) ?? -1),
+      -1,
+    );
+    return Math.max(10, (bounds[Math.min(hit, bounds.length - 1)] ?? 0) * 1_000);
+  }
+}
+
+/** Each cell as strong as the share of its time's round trips that it holds. */
+function paintCells({ context, x, y, colour }: Canvas, { samples, bounds }: History): void {
+  if (bounds.length === 0) return;
+  const reads = [...bounds, Infinity].map((_, i) => ({ rtt }: Sample) => rtt[i]);
+  const [middles, ...stacks] = stackedBins(samples, { seconds: CELL_SECONDS, reads });
+  const last = stacks.at(-1) ?? [];
+  context.save();
+  context.fillStyle = colour("--series-1");
+  stacks.forEach((stack: Column, bucket) => {
+    const below = stacks[bucket - 1];
+    const bottom = y(Math.max(LEAST_MS, (bounds[bucket - 1] ?? 0) * 1_000));
+    const top = y((bounds[bucket] ?? 2 * bounds[bounds.length - 1]) * 1_000);
+    middles.forEach((middle, t) => {
+      const share = ((stack[t] ?? 0) - (below?.[t] ?? 0)) / (last[t] || 1);
+      if (share === 0) return;
+      const left = x(middle - CELL_SECONDS / 2);
+      context.globalAlpha = 0.08 + 0.62 * Math.sqrt(share);
+      context.fillRect(left, top, x(middle + CELL_SECONDS / 2) - left - 1, bottom - top - 1);
+    });
+  });
+  context.restore();
+}

@@ -1,0 +1,50 @@
+/**
+ * Samples turned into the columns that a plot draws: times, and one row of values for each series.
+ * Pure. null is a gap.
+ *
+ * @module
+ */
+
+import type { Sample } from "./history.ts";
+
+/** Values of one series. */
+export type Column = (number | null)[];
+
+/** Times, then a column for each series. */
+export type Columns = [times: number[], ...values: Column[]];
+
+/** One value a sample. @param reads one for each series */
+export function columnsOf(
+  samples: readonly (Sample | undefined)[],
+  reads: readonly ((sample: Sample) => number | null)[],
+): Columns {
+  const times: number[] = [];
+  const values = reads.map((): Column => []);
+  for (const sample of samples) {
+    // A gap stands right after what came before it.
+    times.push(sample?.at ?? (times.at(-1) ?? 0) + 0.001);
+    reads.forEach((read, i) => values[i].push(sample === undefined ? null : read(sample)));
+  }
+  return [times, ...values];
+}
+
+/** Sums of spans of time, each series upon the one before it, as bars that stand behind each other. */
+export function stackedBins(
+  samples: readonly (Sample | undefined)[],
+  { seconds, reads }: { seconds: number; reads: readonly ((sample: Sample) => number)[] },
+): Columns {
+  const bins = new Map<number, number[]>();
+  for (const sample of samples) {
+    if (sample === undefined) continue;
+    const at = Math.floor(sample.at / seconds) * seconds;
+    let sums = bins.get(at);
+    if (sums === undefined) bins.set(at, sums = reads.map(() => 0));
+    reads.forEach((read, i) => sums[i] += read(sample));
+  }
+  const times = [...bins.keys()];
+  const stacks = [...bins.values()].map((sums) => {
+    let height = 0;
+    return sums.map((sum) => height += sum);
+  });
+  return [times.map((at) => at + seconds / 2), ...reads.map((_, i) => stacks.map((of) => of[i]))];
+}

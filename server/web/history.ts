@@ -1,0 +1,149 @@
+/**
+ * What the page remembers of the overviews that it was told: one sample a second for a quarter of an
+ * hour, totals turned into rates. Pure; time is an argument. A time without word is a gap, not a
+ * line drawn across it.
+ *
+ * @module
+ */
+
+import type { Stats } from "../stats.ts";
+import { hitsBetween, quantile, together } from "./histogram.ts";
+
+/** So many samples are kept. */
+export const SAMPLES = 900;
+
+/** Two samples further apart than this have a gap between them, seconds. */
+const GAP_SECONDS = 5;
+
+/** Samples that a quantile is taken of: one second holds too few round trips of a small hub. */
+const QUANTILE_SAMPLES = 10;
+
+/** One second of the hub. */
+export interface Sample {
+  /** Wall-clock seconds. */
+  readonly at: number;
+  /** Open connections by profile. */
+  readonly profiles: Readonly<Record<string, number>>;
+  /** Open connections by health. */
+  readonly health: Readonly<Record<string, number>>;
+  /** Connections ended since the sample before, by cause. */
+  readonly deaths: Readonly<Record<string, number>>;
+  /** Messages a second from clients; null after a gap. */
+  readonly messagesIn: number | null;
+  /** Messages a second to clients; null after a gap. */
+  readonly messagesOut: number | null;
+  /** Round trips since the sample before, by bucket. */
+  readonly rtt: readonly number[];
+  /** Median and 99th percentile of the last ten seconds, ms. */
+  readonly rttMs: { readonly p50: number | null; readonly p99: number | null };
+  /** How late the server's clockwork came, 99th percentile of the last ten seconds, ms. */
+  readonly latenessMs: number | null;
+  /** How long the server stood still since the sample before, seconds. */
+  readonly stalledSeconds: number;
+}
+
+interface Kept extends Sample {
+  readonly lateness: readonly number[];
+}
+
+/** See the module. */
+export class History {
+  #samples: (Kept | undefined)[] = [];
+  #latest: Stats | undefined;
+  #latestAt = -Infinity;
+
+  /** Upper bounds of the buckets of `Sample.rtt`, seconds. */
+  get bounds(): readonly number[] {
+    return this.#latest?.rtt.bounds ?? [];
+  }
+
+  /** What was told last. */
+  get latest(): Stats | undefined {
+    return this.#latest;
+  }
+
+  /** The oldest first; undefined is a gap. */
+  get samples(): readonly (Sample | undefined)[] {
+    return this.#samples;
+  }
+
+  /** Remembers an overview. @param atMs wall-clock */
+  add(stats: Stats, atMs: number): void {
+    const at = atMs / 1_000;
+    const before = this.#latest;
+    const seconds = at - this.#latestAt;
+    if (seconds <= 0) return; // the clock was set back: wait until it has caught up
+    const joined = before !== undefined && seconds <= GAP_SECONDS &&
+      stats.uptimeSeconds >= before.uptimeSeconds;
+    if (before !== undefined && !joined) this.#samples.push(undefined);
+    this.#samples.push(this.#sample(stats, joined ? before : undefined, { at, seconds }));
+    if (this.#samples.length > SAMPLES) this.#samples = this.#samples.slice(-SAMPLES);
+    this.#latest = stats;
+    this.#latestAt = at;
+  }
+
+  /** Connections that ended in the last while, by cause. @param seconds how long that is */
+  deathsIn(seconds: number): Record<string, number> {
+    const sums: Record<string, number> = {};
+    for (const sample of this.#samples) {
+      if (sample === undefined || sample.at <= this.#latestAt - seconds) continue;
+      for (const [cause, count] of Object.entries(sample.deaths)) {
+        sums[cause] = (sums[cause] ?? 0) + count;
+      }
+    }
+    return sums;
+  }
+
+  /** The first sample after a gap has no rates: it shows what is, not what has happened. */
+  #sample(stats: Stats, before: Stats | undefined, time: { at: number; seconds: number }): Kept {
+    const { profiles, health } = stats;
+    const rtt = before ? hitsBetween(before.rtt.counts, stats.rtt.counts) : zeros(stats.rtt.counts);
+    const lateness = before
+      ? hitsBetween(before.lateness.counts, stats.lateness.counts)
+      : zeros(stats.lateness.counts);
+    const recent = this.#samples.slice(1 - QUANTILE_SAMPLES)
+      .filter((sample) => sample !== undefined);
+    const rtts = {
+      bounds: stats.rtt.bounds,
+      counts: together([...recent.map((sample) => [...sample.rtt]), rtt]),
+    };
+    const latenesses = {
+      bounds: stats.lateness.bounds,
+      counts: together([...recent.map((sample) => [...sample.lateness]), lateness]),
+    };
+    const perSecond = (read: (of: Stats) => number) =>
+      before ? (read(stats) - read(before)) / time.seconds : null;
+    return {
+      at: time.at,
+      profiles: Object.fromEntries(
+        Object.entries(profiles).map(([name, { connections }]) => [name, connections]),
+      ),
+      health,
+      deaths: before ? more(before.deaths, stats.deaths) : {},
+      messagesIn: perSecond(({ totals }) => totals.messagesIn),
+      messagesOut: perSecond(({ totals }) => totals.messagesOut),
+      rtt,
+      rttMs: { p50: toMs(quantile(rtts, 0.5)), p99: toMs(quantile(rtts, 0.99)) },
+      lateness,
+      latenessMs: toMs(quantile(latenesses, 0.99)),
+      stalledSeconds: before ? stats.stalls.seconds - before.stalls.seconds : 0,
+    };
+  }
+}
+
+function more(
+  before: Readonly<Record<string, number>>,
+  after: Readonly<Record<string, number>>,
+): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(after).map(([name, count]) => [name, count - (before[name] ?? 0)]),
+  );
+}
+
+function zeros(like: readonly number[]): number[] {
+  return like.map(() => 0);
+}
+
+function toMs(seconds: number | null): number | null {
+  return seconds === null ? null : seconds * 1_000;
+}

@@ -1,0 +1,114 @@
+/**
+ * One connection in a dialog: what it is, how it fares or why it dropped, and its last events. Looks
+ * again as long as it is open.
+ *
+ * @module
+ */
+
+/// <reference lib="dom" />
+
+import type { Api } from "./api.ts";
+import { byId, el } from "./dom.ts";
+import { bytes, duration, milliseconds, moment, NOTHING, whole } from "./format.ts";
+import { hasEnded, type Inspected } from "./shapes.ts";
+import { listOf, pictureOf } from "./timeline.ts";
+import { whyEnded } from "./why.ts";
+
+const REFRESH_MS = 2_000;
+
+/** See the module. */
+export class Inspector {
+  readonly #api: Api;
+  readonly #dialog = byId("inspector", HTMLDialogElement);
+  readonly #body = el("div", { "class": "body" });
+  #id = "";
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Closed at first. */
+  constructor(api: Api) {
+    this.#api = api;
+    this.#dialog.addEventListener("close", () => clearTimeout(this.#timer));
+    this.#dialog.addEventListener("click", ({ target }) => {
+      if (target === this.#dialog) this.#dialog.close(); // beside it
+    });
+  }
+
+  /** Shows a connection. */
+  open(id: string): void {
+    this.#id = id;
+    const close = el("button", { type: "button", "class": "close", "aria-label": "Close" }, "×");
+    close.addEventListener("click", () => this.#dialog.close());
+    const title = el("h2", { id: "inspector-title" }, "Connection ", el("code", {}, id));
+    this.#body.replaceChildren(el("p", { "class": "quiet" }, "Looking…"));
+    this.#dialog.replaceChildren(el("div", { "class": "heading" }, title, close), this.#body);
+    if (!this.#dialog.open) this.#dialog.showModal();
+    close.focus();
+    void this.#look(id);
+  }
+
+  async #look(id: string): Promise<void> {
+    clearTimeout(this.#timer);
+    try {
+      const of = await this.#api.get<Inspected>(`/api/v1/connections/${encodeURIComponent(id)}`);
+      if (this.#id !== id || !this.#dialog.open) return;
+      this.#show(of);
+      if (!hasEnded(of)) this.#timer = setTimeout(() => void this.#look(id), REFRESH_MS);
+    } catch (error) {
+      if (this.#id !== id) return;
+      const text = error instanceof Error ? error.message : String(error);
+      this.#body.replaceChildren(el("p", { "class": "wrong", role: "alert" }, text));
+    }
+  }
+
+  #show(of: Inspected): void {
+    const scrolled = this.#body.querySelector(".events")?.scrollTop ?? 0;
+    const events = listOf(of.events);
+    this.#body.replaceChildren(
+      el("p", { "class": "sentence", "data-health": of.health }, sentenceOf(of)),
+      el(
+        "dl",
+        { "class": "facts" },
+        ...factsOf(of).flatMap(([name, value]) => [
+          el("div", {}, el("dt", {}, name), el("dd", {}, value)),
+        ]),
+      ),
+      el("h3", {}, "Its last events"),
+      pictureOf(of.events, of.seconds * 1_000),
+      events,
+    );
+    events.scrollTop = scrolled;
+  }
+}
+
+function sentenceOf(of: Inspected): string {
+  if (hasEnded(of)) return whyEnded(of);
+  return `Open for ${duration(of.seconds)}; ${of.health}, ${of.life}; ` +
+    `last sign of life ${milliseconds(of.idleMs)} ago.`;
+}
+
+function factsOf(of: Inspected): [string, string][] {
+  const { wire, app } = of;
+  const loss = wire.lossRatio === null ? NOTHING : `${(wire.lossRatio * 100).toFixed(1)} %`;
+  const facts: [string, string][] = [
+    ["Profile", of.profile],
+    ["Key", of.key ?? NOTHING],
+    ["Address", of.address || NOTHING],
+    ["Since", moment(of.openedMs)],
+    ["Round trip", milliseconds(of.rttMs)],
+    ["Shortest", milliseconds(wire.minMs)],
+    ["Jitter", milliseconds(of.jitterMs)],
+    ["Pings lost", loss],
+    ["App round trip", milliseconds(app.averageMs)],
+    ["Messages in / out", `${whole(of.messagesIn)} / ${whole(of.messagesOut)}`],
+  ];
+  if (!hasEnded(of)) {
+    return [...facts, ["Queue", `${whole(of.queuedMessages)} messages, ${bytes(of.queuedBytes)}`]];
+  }
+  return [
+    ...facts,
+    ["Ended", moment(of.closedMs)],
+    ["Reason", of.reason],
+    ["Cause", of.cause],
+    ["Silent before", duration(of.silentSeconds)],
+  ];
+}

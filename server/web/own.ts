@@ -1,0 +1,48 @@
+/**
+ * How the page's own connection fares, in the head of the page.
+ *
+ * @module
+ */
+
+/// <reference lib="dom" />
+
+import { byId, setText } from "./dom.ts";
+import { milliseconds } from "./format.ts";
+import type { Link } from "./feed.ts";
+
+/** See the module. */
+export class Own {
+  readonly #pill = byId("own", HTMLElement);
+  #link: Link = { kind: "connecting" };
+
+  /** Counts down while a retry is awaited. */
+  constructor() {
+    setInterval(() => this.show(this.#link), 1_000);
+  }
+
+  /** Shows how it is now. */
+  show(link: Link): void {
+    this.#link = link;
+    this.#pill.dataset.state = link.kind === "open" ? link.status : link.kind;
+    setText(this.#pill, wordsOf(link, performance.now()));
+  }
+}
+
+function wordsOf(link: Link, nowMs: number): string {
+  switch (link.kind) {
+    case "connecting":
+      return "connecting…";
+    case "open": {
+      const { rtt, jitter, status } = link;
+      if (rtt === undefined) return "live";
+      return `live · ${milliseconds(rtt)} ± ${milliseconds(jitter)} · ${status}`;
+    }
+    case "gone": {
+      const seconds = Math.ceil((link.untilMs - nowMs) / 1_000);
+      if (seconds <= 0) return "server gone · reconnecting…";
+      return `server gone · trying again in ${seconds} s`;
+    }
+    case "given up":
+      return `given up: ${link.reason}`;
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * The table of connections. However many there are, only the rows in sight exist: a handful of
+ * elements that are filled anew as they scroll. One row has the keyboard's attention; arrows move it,
+ * Enter opens its connection.
+ *
+ * @module
+ */
+
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+
+import { CELLS } from "./cells.ts";
+import { byId, el, setText } from "./dom.ts";
+import { NOTHING, whole } from "./format.ts";
+import type { Rows } from "./rows.ts";
+
+/** Of a row, px; the style sheet's, too. */
+const ROW_PX = 30;
+
+/** Rows beyond each edge that are there before they are seen. */
+const MARGIN = 6;
+
+/** Between two looks at what is in sight, ms. */
+const REFRESH_MS = 2_000;
+
+/** A scroll that rests so long asks for rows, ms. */
+const REST_MS = 60;
+
+/** See the module. */
+export class Table {
+  readonly #rows: Rows;
+  readonly #scroller = byId("scroller", HTMLElement);
+  readonly #table = byId("table", HTMLTableElement);
+  readonly #body = this.#table.tBodies[0];
+  readonly #above = el("tr", { "class": "space", "aria-hidden": true });
+  readonly #below = el("tr", { "class": "space", "aria-hidden": true });
+  readonly #pool: HTMLTableRowElement[] = [];
+  readonly #open: (id: string) => void;
+  #active = 0;
+  #resting: ReturnType<typeof setTimeout> | undefined;
+  #drawn = false;
+
+  /** Empty at first. @param open shows a connection */
+  constructor(rows: Rows, open: (id: string) => void) {
+    this.#rows = rows;
+    this.#open = open;
+    this.#table.tHead!.replaceChildren(this.#headings());
+    this.#body.replaceChildren(this.#above, this.#below);
+    rows.onChange = () => this.#draw();
+    this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    new ResizeObserver(() => this.#scrolled()).observe(this.#scroller);
+    this.#body.addEventListener("keydown", (event) => this.#pressed(event));
+    this.#body.addEventListener("click", ({ target }) => {
+      const row = target instanceof Element ? target.closest("tr") : null;
+      if (row !== null) this.#choose(indexOf(row));
+    });
+    const filter = byId("filter", HTMLInputElement);
+    filter.addEventListener("input", () => this.#list({ search: filter.value.trim() }));
+    setInterval(() => void this.refresh(), REFRESH_MS);
+  }
+
+  /** Asks anew for what is in sight. */
+  async refresh(): Promise<void> {
+    if (!document.hidden) await this.#rows.want(this.#sight(), "all");
+  }
+
+  /** First row in sight, and the one after the last. */
+  #sight(): [number, number] {
+    const { scrollTop, clientHeight } = this.#scroller;
+    const first = Math.max(0, Math.floor(scrollTop / ROW_PX) - MARGIN);
+    return [first, Math.ceil((scrollTop + clientHeight) / ROW_PX) + MARGIN];
+  }
+
+  #list(change: { sort?: string; order?: "ascending" | "descending"; search?: string }): void {
+    this.#rows.listing = { ...this.#rows.listing, ...change };
+    this.#scroller.scrollTop = 0;
+    this.#active = 0;
+    this.#table.tHead!.replaceChildren(this.#headings());
+    void this.#rows.want(this.#sight(), "missing");
+  }
+
+  #headings(): HTMLTableRowElement {
+    const { sort, order } = this.#rows.listing;
+    return el(
+      "tr",
+      { "aria-rowindex": 1 },
+      ...CELLS.map((cell) => {
+        const isSorted = cell.sort !== undefined && cell.sort === sort;
+        const heading = el("th", {
+          scope: "col",
+          "class": cell.numeric && "numeric",
+          "aria-sort": isSorted ? order : undefined,
+        });
+        if (cell.sort === undefined) heading.append(cell.name);
+        else heading.append(this.#sortButton(cell.name, cell.sort));
+        return heading;
+      }),
+    );
+  }
+
+  #sortButton(name: string, sort: string): HTMLButtonElement {
+    const button = el("button", { type: "button", "data-sort": sort }, name);
+    button.addEventListener("click", () => {
+      const now = this.#rows.listing;
+      const other = now.order === "descending" ? "ascending" : "descending";
+      this.#list({ sort, order: now.sort === sort ? other : "descending" });
+      const again = this.#table.querySelector(`button[data-sort=${sort}]`);
+      if (again instanceof HTMLElement) again.focus();
+    });
+    return button;
+  }
+
+  #scrolled(): void {
+    if (!this.#drawn) {
+      this.#drawn = true;
+      requestAnimationFrame(() => {
+        this.#drawn = false;
+        this.#draw();
+      });
+    }
+    clearTimeout(this.#resting);
+    this.#resting = setTimeout(() => void this.#rows.want(this.#sight(), "missing"), REST_MS);
+  }
+
+  #draw(): void {
+    const { total, listing } = this.#rows;
+    const [first, end] = this.#sight();
+    const from = Math.min(first, Math.max(0, total - 1));
+    const until = Math.min(end, total);
+    while (this.#pool.length < until - from) this.#pool.push(this.#emptyRow());
+    this.#above.style.height = `${from * ROW_PX}px`;
+    this.#below.style.height = `${(total - until) * ROW_PX}px`;
+    this.#pool.forEach((row, i) => this.#fill(row, from + i, until));
+    this.#table.setAttribute("aria-rowcount", String(total + 1));
+    setText(byId("connections-count", HTMLElement), whole(total));
+    const nobody = byId("nobody", HTMLElement);
+    nobody.hidden = total > 0;
+    setText(nobody, listing.search === "" ? "Nobody is connected." : "No connection has that.");
+  }
+
+  #fill(row: HTMLTableRowElement, index: number, until: number): void {
+    if (index >= until) return row.remove();
+    if (!row.isConnected) this.#below.before(row);
+    const of = this.#rows.at(index);
+    row.setAttribute("aria-rowindex", String(index + 2));
+    row.tabIndex = index === this.#active ? 0 : -1;
+    row.dataset.health = of?.health ?? "";
+    row.title = of?.id ?? "";
+    CELLS.forEach(({ text }, i) => setText(row.cells[i], of === undefined ? NOTHING : text(of)));
+  }
+
+  #emptyRow(): HTMLTableRowElement {
+    const cells = CELLS.map(({ name, numeric }) =>
+      el("td", { "class": numeric ? "numeric" : name.toLowerCase() })
+    );
+    return el("tr", {}, ...cells);
+  }
+
+  #pressed(event: KeyboardEvent): void {
+    const page = Math.floor(this.#scroller.clientHeight / ROW_PX) - 2;
+    const moves: Readonly<Record<string, number>> = {
+      ArrowDown: 1,
+      ArrowUp: -1,
+      PageDown: page,
+      PageUp: -page,
+      Home: -Infinity,
+      End: Infinity,
+    };
+    if (event.key === "Enter" || event.key === " ") this.#choose(this.#active);
+    else if (event.key in moves) this.#move(this.#active + moves[event.key]);
+    else return;
+    event.preventDefault();
+  }
+
+  #move(to: number): void {
+    this.#active = Math.min(Math.max(0, to), this.#rows.total - 1);
+    const head = this.#table.tHead!.offsetHeight;
+    const top = this.#active * ROW_PX;
+    const { scrollTop, clientHeight } = this.#scroller;
+    if (top < scrollTop) this.#scroller.scrollTop = top;
+    else if (top + ROW_PX + head > scrollTop + clientHeight) {
+      this.#scroller.scrollTop = top + ROW_PX + head - clientHeight;
+    }
+    this.#draw();
+    this.#pool.find((row) => row.isConnected && row.tabIndex === 0)?.focus({ preventScroll: true });
+  }
+
+  #choose(index: number): void {
+    const of = this.#rows.at(index);
+    if (of === undefined) return;
+    this.#active = index;
+    this.#draw();
+    this.#open(of.id);
+  }
+}
+
+function indexOf(row: HTMLTableRowElement): number {
+  return Number(row.getAttribute("aria-rowindex")) - 2;
+}
