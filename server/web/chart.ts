@@ -17,12 +17,17 @@ const HEIGHT = 150;
 /** No plot shows less time than this, seconds: a line of two points is no picture. */
 const LEAST_SECONDS = 60;
 
+/** Where the axis of a scale that is not linear has its lines. */
+const DECADES = [0, 0.1, 1, 10, 100, 1_000, 10_000, 100_000];
+
 /** One line, or one part of the bars. */
 export interface Series {
   /** As the legend calls it. */
   readonly name: string;
   /** The name of a colour of the style sheet, as in `--good`. */
   readonly colour: string;
+  /** Whether its values stand alone, so that no line joins them. */
+  readonly dots?: boolean;
 }
 
 /** How a chart looks. */
@@ -98,13 +103,13 @@ export class Chart {
   #plotOptions(): uPlot.Options {
     const { series, stacked, scale = "linear", format, range, backdrop } = this.#options;
     const bars = stacked ? uPlot.paths.bars!({ size: [0.8, 12] }) : undefined;
-    const lines = series.map(({ name, colour }): uPlot.Series => ({
+    const lines = series.map(({ name, colour, dots = false }): uPlot.Series => ({
       label: name,
       stroke: () => colourOf(colour),
       fill: stacked ? () => colourOf(colour) : undefined,
       width: stacked ? 0 : 1.5,
       paths: bars,
-      points: { show: false },
+      points: { show: dots, size: 7, fill: () => colourOf(colour) },
     }));
     const axis: uPlot.Axis = {
       stroke: () => colourOf("--quiet"),
@@ -115,7 +120,7 @@ export class Chart {
     return {
       width: 320,
       height: HEIGHT,
-      padding: [8, 8, 0, 0],
+      padding: [8, 26, 0, 0], // half of the last time's label stands beyond the plot
       legend: { show: false },
       cursor: { y: false, points: { size: 5 }, drag: { x: false, y: false } },
       series: [{}, ...stacked ? lines.toReversed() : lines],
@@ -132,12 +137,16 @@ export class Chart {
           ...axis,
           size: 52,
           space: 26,
+          splits: scale === "linear"
+            ? undefined
+            : (_, __, least, greatest) =>
+              DECADES.filter((decade) => decade >= least && decade <= greatest),
           values: (_, values) => values.map((value) => value === null ? "" : format(value)),
         },
       ],
       hooks: {
         setCursor: [() => this.#tell()],
-        drawClear: backdrop ? [(plot) => backdrop(canvasOf(plot))] : [],
+        drawClear: backdrop ? [(plot) => paintBehind(plot, backdrop)] : [],
       },
     };
   }
@@ -159,13 +168,19 @@ export class Chart {
   }
 }
 
-function canvasOf(plot: uPlot): Canvas {
-  return {
-    context: plot.ctx,
+function paintBehind(plot: uPlot, paint: (canvas: Canvas) => void): void {
+  const { ctx: context, bbox: { left, top, width, height } } = plot;
+  context.save();
+  context.beginPath();
+  context.rect(left, top, width, height);
+  context.clip();
+  paint({
+    context,
     x: (seconds) => plot.valToPos(seconds, "x", true),
     y: (value) => plot.valToPos(value, "y", true),
     colour: colourOf,
-  };
+  });
+  context.restore();
 }
 
 function clockTime(seconds: number): string {

@@ -106,6 +106,7 @@ export class Charts {
       {
         name: "stood still",
         colour: "--server",
+        dots: true,
         read: ({ stalledSeconds }) => stalledSeconds === 0 ? null : stalledSeconds * 1_000,
       },
     ]);
@@ -155,7 +156,6 @@ function paintCells({ context, x, y, colour }: Canvas, { samples, bounds }: Hist
   const reads = [...bounds, Infinity].map((_, i) => ({ rtt }: Sample) => rtt[i]);
   const [middles, ...stacks] = stackedBins(samples, { seconds: CELL_SECONDS, reads });
   const last = stacks.at(-1) ?? [];
-  context.save();
   context.fillStyle = colour("--series-1");
   stacks.forEach((stack: Column, bucket) => {
     const below = stacks[bucket - 1];
@@ -169,5 +169,4 @@ function paintCells({ context, x, y, colour }: Canvas, { samples, bounds }: Hist
       context.fillRect(left, top, x(middle + CELL_SECONDS / 2) - left - 1, bottom - top - 1);
     });
   });
-  context.restore();
 }

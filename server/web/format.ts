@@ -30,6 +30,11 @@ export function milliseconds(ms: number | null | undefined): string {
   return `${ms.toFixed(ms >= 10 ? 1 : 2)} ms`;
 }
 
+/** A moment on an axis that starts at nothing. */
+export function ageOf(ms: number): string {
+  return ms % 1_000 === 0 ? duration(ms / 1_000) : `${(ms / 1_000).toFixed(1)} s`;
+}
+
 /** A span of time in its two greatest units. */
 export function duration(seconds: number): string {
   const s = Math.max(0, Math.round(seconds));

@@ -8,7 +8,7 @@
 
 import type { FlightEvent } from "../liveness/flight_recorder.ts";
 import { el, svg } from "./dom.ts";
-import { milliseconds } from "./format.ts";
+import { ageOf, milliseconds } from "./format.ts";
 import { LANES, layOut, type Mark, type Span, toneOf, wordsOf } from "./timeline_layout.ts";
 
 /** Of the drawing; the picture is as wide as there is room. */
@@ -18,8 +18,8 @@ const LANE = 34;
 const AXIS = 20;
 const EDGE = 8;
 
-/** The picture. @param untilMs the right edge, since birth: now, or the end */
-export function pictureOf(events: readonly FlightEvent[], untilMs: number): SVGSVGElement {
+/** The picture, in a frame that scrolls where it is narrow. @param untilMs the right edge, since birth: now, or the end */
+export function pictureOf(events: readonly FlightEvent[], untilMs: number): HTMLElement {
   const width = WIDTH - LABELS - 2 * EDGE;
   const { spans, marks, ticks } = layOut(events, { width, untilMs });
   const height = LANES.length * LANE + AXIS;
@@ -39,10 +39,10 @@ export function pictureOf(events: readonly FlightEvent[], untilMs: number): SVGS
     svg(
       "text",
       { "class": "tick-name", x: x(at), y: height - 4, "text-anchor": "middle" },
-      milliseconds(atMs),
+      ageOf(atMs),
     ),
   ]);
-  return svg(
+  const picture = svg(
     "svg",
     {
       "class": "timeline",
@@ -55,6 +55,7 @@ export function pictureOf(events: readonly FlightEvent[], untilMs: number): SVGS
     ...spans.map((span) => spanOf(span, x(span.x))),
     ...marks.map((mark) => markOf(mark, x(mark.x))),
   );
+  return el("div", { "class": "picture", tabindex: 0, "aria-label": "Timeline" }, picture);
 }
 
 /** The list, the newest first. */

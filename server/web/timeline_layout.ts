@@ -125,11 +125,15 @@ const TIMES: readonly string[] = [
   "status_critical",
 ];
 
+/** Kinds whose value is a number: of pings, messages, or a close code. */
+const NUMBERS: readonly string[] = ["odd_pong", "missed", "queue_full", "closing", "ended"];
+
 /** An event in words. */
 export function wordsOf({ kind, value }: FlightEvent): string {
   const [words] = WORDS[kind] ?? [kind];
   if (value === undefined || value === null) return words;
-  return `${words} (${TIMES.includes(kind) ? milliseconds(value) : Math.round(value)})`;
+  if (TIMES.includes(kind)) return `${words} (${milliseconds(value)})`;
+  return NUMBERS.includes(kind) ? `${words} (${Math.round(value)})` : words;
 }
 
 /** The tone of an event. */
@@ -152,10 +156,13 @@ export function layOut(
     tone,
     label,
   });
-  const states = (lane: number, prefix: string): Span[] => {
-    const changes = events.filter(({ kind }) => kind.startsWith(prefix));
-    return changes.map(({ kind, atMs }, i) => {
-      const state = kind.slice(prefix.length);
+  // What a state was before the first event that is remembered is known at a birth alone.
+  const isWhole = events[0]?.kind === "opened";
+  const states = (lane: number, prefix: string, atBirth: string): Span[] => {
+    const changes = events.filter(({ kind }) => kind.startsWith(prefix))
+      .map(({ kind, atMs }) => ({ state: kind.slice(prefix.length), atMs }));
+    if (isWhole) changes.unshift({ state: atBirth, atMs: fromMs });
+    return changes.map(({ state, atMs }, i) => {
       const to = changes[i + 1]?.atMs ?? untilMs;
       return span(lane, [atMs, to], STATE_TONES[state] ?? "calm", state);
     });
@@ -170,7 +177,7 @@ export function layOut(
     return [span(SERVER, [atMs, to], "server", wordsOf(event))];
   });
   return {
-    spans: [...states(HEALTH, "status_"), ...states(LIFE, "life_"), ...lasting],
+    spans: [...states(HEALTH, "status_", "unknown"), ...states(LIFE, "life_", "alive"), ...lasting],
     marks: events.flatMap((event) => markOf(event, x(event.atMs))),
     ticks: ticksOf(fromMs, untilMs).map((atMs) => ({ x: x(atMs), atMs })),
   };

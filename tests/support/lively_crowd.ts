@@ -17,32 +17,34 @@ const CONNECTING = 200;
 const NEVER_ANSWER = 0.000_5;
 const TALK = 0.02;
 
-const PATHS = ["/ws/json", "/ws/json", "/ws/json", "/ws/json", "/ws/json", "/ws/json", "/ws/tank"];
+const JSON_PATH = "/ws/json";
+const PATHS = [...Array(6).fill(JSON_PATH), "/ws/tank"];
 
 const [port, count, leavePerSecond] = Deno.args.map(Number);
-const crowd = new Set<RawSocket>();
+/** Each with its path. */
+const crowd = new Map<RawSocket, string>();
 
 async function join(index: number): Promise<void> {
-  const socket: { it?: RawSocket } = {};
-  socket.it = await RawSocket.open(port, PATHS[index % PATHS.length], {
+  const path = PATHS[index % PATHS.length];
+  const socket: RawSocket = await RawSocket.open(port, path, {
     text() {},
-    ended: () => void crowd.delete(socket.it!),
+    ended: () => void crowd.delete(socket),
   }, { pongDelayMs: pongDelayMs() });
-  crowd.add(socket.it);
+  crowd.set(socket, path);
 }
 
-/** A long tail: half within 30 ms, one in a hundred above a second. */
+/** A long tail: half within 18 ms, one in a hundred above 350 ms. */
 function pongDelayMs(): number {
   if (Math.random() < NEVER_ANSWER) return Infinity;
   const normal = Math.sqrt(-2 * Math.log(1 - Math.random())) *
     Math.cos(2 * Math.PI * Math.random());
-  return Math.min(4_000, 28 * Math.exp(1.5 * normal));
+  return Math.min(4_000, 18 * Math.exp(1.3 * normal));
 }
 
 function* some(wanted: number): Generator<RawSocket> {
   const start = Math.floor(Math.random() * Math.max(1, crowd.size - wanted));
   let index = 0;
-  for (const socket of crowd) {
+  for (const socket of crowd.keys()) {
     if (index >= start + wanted) return;
     if (index++ >= start) yield socket;
   }
@@ -50,6 +52,7 @@ function* some(wanted: number): Generator<RawSocket> {
 
 function liveASecond(): void {
   for (const socket of some(Math.ceil(count * TALK))) {
+    if (crowd.get(socket) !== JSON_PATH) continue; // others would relay it to everybody
     socket.send([JSON.stringify({ type: "ping", timestamp: Date.now() })]);
   }
   for (const socket of [...some(leavePerSecond)]) {
