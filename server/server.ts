@@ -30,12 +30,7 @@ import { MailboxProbe } from "./mailbox_probe.ts";
 import { Metrics } from "./metrics.ts";
 import { OverviewFeed } from "./overview_feed.ts";
 import { PathLimits } from "./path_limits.ts";
-import { eventsHubProfile } from "./profiles/events_hub.ts";
-import { infowayProfile } from "./profiles/infoway.ts";
-import { jsonProfile } from "./profiles/json.ts";
-import type { Profile } from "./profiles/profile.ts";
-import { taloProfile } from "./profiles/talo.ts";
-import { tankProfile } from "./profiles/tank.ts";
+import { profilesOf } from "./profiles/systems.ts";
 import { QueueBudget } from "./queue_budget.ts";
 import { Routes } from "./routes.ts";
 import { statsReader } from "./stats.ts";
@@ -158,24 +153,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     return drained ??= takeDown(house);
   };
   return { address, open: gate.open, drain };
-}
-
-/** In the order in which they are asked whether a request is theirs. */
-function profilesOf({ timing, limits, echo }: Config): readonly [Profile, ...Profile[]] {
-  return [
-    eventsHubProfile({ timing: timing["events-hub"] }),
-    infowayProfile({
-      timing: timing.infoway,
-      maxMessagesPerMinute: limits.infowayMessagesPerMinute,
-    }),
-    tankProfile({ timing: timing.tank }),
-    taloProfile({
-      timing: timing.talo,
-      messagesPerMinute: limits.taloMessagesPerMinute,
-      messagesPerMinuteIdentified: limits.taloMessagesPerMinuteIdentified,
-    }),
-    jsonProfile({ timing: timing.json, echo }),
-  ];
 }
 
 /** Closes the connections of a suspended key. */

@@ -33,6 +33,7 @@ const STOREYS: readonly (readonly string[])[] = [
   ["profiles/json.ts", "profiles/events_hub.ts", "profiles/tank.ts"],
   ["profiles/infoway_codes.ts", "profiles/infoway.ts"],
   ["profiles/talo_frames.ts", "profiles/talo_limit.ts", "profiles/talo.ts"],
+  ["profiles/systems.ts"],
   ["guard/guard.ts", "roster.ts", "closed_log.ts", "ledger.ts", "routes.ts", "listener.ts"],
   ["ws_socket.ts", "flusher.ts", "queue_budget.ts", "delivery.ts", "commands.ts"],
   ["read_pump.ts", "write_pump.ts"],
@@ -77,6 +78,12 @@ const STOREYS: readonly (readonly string[])[] = [
   ],
   ["cli/probe_report.ts", "cli/probe.ts"],
   ["main.ts", "cli/key.ts", "cli/sdk.ts"],
+  ["web/format.ts", "web/dom.ts", "web/api.ts", "web/shapes.ts", "web/histogram.ts"],
+  ["web/history.ts", "web/columns.ts", "web/why.ts", "web/timeline_layout.ts"],
+  ["web/cells.ts", "web/rows.ts", "web/chart.ts", "web/feed.ts", "web/key_dialog.ts"],
+  ["web/charts.ts", "web/timeline.ts", "web/own.ts"],
+  ["web/tiles.ts", "web/search.ts", "web/inspector.ts", "web/table.ts"],
+  ["web/main.ts"],
 ];
 
 /** Packages that only one room may know; ws by its two ends, the server's and the probe's. */
@@ -86,6 +93,7 @@ const IMPORTERS: Readonly<Record<string, readonly string[]>> = {
   "prom-client": ["exposition.ts"],
   "@logtape/logtape": ["logging.ts"],
   "jose": ["guard/tokens.ts"],
+  "uplot": ["web/chart.ts"],
 };
 
 const ROOT = new URL("../server/", import.meta.url);

@@ -9,7 +9,7 @@
 import { type Canvas, Chart, type Series } from "./chart.ts";
 import { type Column, columnsOf, stackedBins } from "./columns.ts";
 import { milliseconds, rate, whole } from "./format.ts";
-import { type History, type Sample } from "./history.ts";
+import type { History, Sample } from "./history.ts";
 
 /** Causes of death, with their colours: what is our fault or the network's stands out. */
 export const CAUSES: Readonly<Record<string, string>> = {

@@ -65,6 +65,7 @@ export class Inspector {
     const events = listOf(of.events);
     this.#body.replaceChildren(
       el("p", { "class": "sentence", "data-health": of.health }, sentenceOf(of)),
+      pictureOf(of.events, of.seconds * 1_000),
       el(
         "dl",
         { "class": "facts" },
@@ -72,8 +73,7 @@ export class Inspector {
           el("div", {}, el("dt", {}, name), el("dd", {}, value)),
         ]),
       ),
-      el("h3", {}, "Its last events"),
-      pictureOf(of.events, of.seconds * 1_000),
+      el("h3", {}, "Its last events, the newest first"),
       events,
     );
     events.scrollTop = scrolled;

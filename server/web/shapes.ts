@@ -9,7 +9,7 @@ import type { FlightEvent } from "../liveness/flight_recorder.ts";
 import type { RoundTripsShown } from "../http/health.ts";
 
 /** What open and ended connections have in common. */
-interface Common {
+export interface Common {
   /** Unique. */
   readonly id: string;
   /** The system it speaks. */

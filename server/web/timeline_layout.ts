@@ -107,8 +107,8 @@ const WORDS: Readonly<Record<FlightEventKind, readonly [string, Tone]>> = {
   write_stuck: ["a write was not drained", "bad"],
   queue_full: ["its queue was full", "bad"],
   advised: ["advised to reconnect", "warn"],
-  closing: ["we let it go", "bad"],
-  ended: ["its socket has gone", "bad"],
+  closing: ["we let it go", "warn"],
+  ended: ["its socket has gone", "calm"],
 };
 
 /** Kinds whose value is a time. */

@@ -1,0 +1,108 @@
+import { assert, assertEquals } from "@std/assert";
+import type { Stats, Totals } from "../../server/stats.ts";
+import { columnsOf, stackedBins } from "../../server/web/columns.ts";
+import { hitsBetween, quantile } from "../../server/web/histogram.ts";
+import { History, type Sample, SAMPLES } from "../../server/web/history.ts";
+
+interface Told {
+  readonly messagesIn?: number;
+  readonly deaths?: Record<string, number>;
+  readonly rtt?: number[];
+  readonly stalled?: number;
+  readonly uptimeSeconds?: number;
+}
+
+/** An overview as the hub tells it. */
+function stats(
+  { messagesIn = 0, deaths = {}, rtt = [0, 0, 0], stalled = 0, uptimeSeconds = 0 }: Told,
+): Stats {
+  const totals = { connections: 7, messagesIn, messagesOut: 0 } as Totals;
+  return {
+    uptimeSeconds,
+    channels: 0,
+    queuedBytes: 0,
+    mailboxLetters: 0,
+    totals,
+    profiles: { json: totals },
+    deaths,
+    health: { healthy: 7 },
+    rtt: { bounds: [0.01, 0.1], counts: rtt },
+    lateness: { bounds: [0.01, 0.1], counts: [0, 0, 0] },
+    stalls: { count: 0, seconds: stalled },
+    pathLimits: [],
+  };
+}
+
+Deno.test("History turns totals into rates, from the second overview on", () => {
+  const history = new History();
+  history.add(stats({ messagesIn: 1_000, deaths: { network: 3 } }), 10_000);
+  history.add(
+    stats({
+      messagesIn: 1_050,
+      deaths: { network: 5, drain: 1 },
+      rtt: [9, 1, 0],
+      stalled: 0.5,
+      uptimeSeconds: 2,
+    }),
+    12_000,
+  );
+  const [first, second] = history.samples;
+  assertEquals([first?.messagesIn, first?.deaths, first?.rtt], [null, {}, [0, 0, 0]]);
+  assertEquals([second?.messagesIn, second?.deaths], [25, { network: 2, drain: 1 }]);
+  assertEquals([second?.rtt, second?.stalledSeconds], [[9, 1, 0], 0.5]);
+  assert(Math.abs(second!.rttMs.p50! - 10 * 5 / 9) < 1e-9, `${second?.rttMs.p50}`);
+  assertEquals([second?.profiles, second?.health], [{ json: 7 }, { healthy: 7 }]);
+  assertEquals(history.deathsIn(60), { network: 2, drain: 1 });
+});
+
+Deno.test("History leaves a gap where no word came, and draws no rate across it or a restart", () => {
+  const history = new History();
+  history.add(stats({ messagesIn: 10, uptimeSeconds: 100 }), 100_000);
+  history.add(stats({ messagesIn: 20, uptimeSeconds: 120 }), 120_000); // 20 s of silence
+  history.add(stats({ messagesIn: 5, uptimeSeconds: 1 }), 121_000); // another process
+  const shown = history.samples.map((sample) => sample && [sample.at, sample.messagesIn]);
+  assertEquals(shown, [[100, null], undefined, [120, null], undefined, [121, null]]);
+  history.add(stats({ uptimeSeconds: 2 }), 121_000); // the clock stood still
+  assertEquals(history.samples.length, 5);
+});
+
+Deno.test("History keeps a quarter of an hour; its deaths are those of the time asked for", () => {
+  const history = new History();
+  for (let second = 0; second < SAMPLES + 100; second++) {
+    const told = { deaths: { network: second }, uptimeSeconds: second };
+    history.add(stats(told), second * 1_000);
+  }
+  assertEquals([history.samples.length, history.samples[0]?.at], [SAMPLES, 100]);
+  assertEquals(history.deathsIn(60), { network: 60 });
+});
+
+Deno.test("hitsBetween() counts anew when the server has started anew", () => {
+  assertEquals(hitsBetween([3, 4], [5, 4]), [2, 0]);
+  assertEquals(hitsBetween([3, 4], [1, 9]), [1, 9]);
+  assertEquals(hitsBetween([], [1, 9]), [1, 9]);
+});
+
+Deno.test("quantile() spreads a bucket evenly, and knows nothing beyond the last bound", () => {
+  const bounds = [1, 2, 4];
+  assertEquals(quantile({ bounds, counts: [0, 0, 0, 0] }, 0.5), null);
+  assertEquals(quantile({ bounds, counts: [0, 10, 0, 0] }, 0.5), 1.5);
+  assertEquals(quantile({ bounds, counts: [5, 0, 5, 0] }, 0.5), 1);
+  assertEquals(quantile({ bounds, counts: [5, 0, 5, 0] }, 0.75), 3);
+  assertEquals(quantile({ bounds, counts: [1, 0, 0, 9] }, 0.99), 4);
+});
+
+Deno.test("columnsOf() puts a gap right after what came before it", () => {
+  const samples = [{ at: 1 }, undefined, { at: 9 }] as (Sample | undefined)[];
+  assertEquals(columnsOf(samples, [({ at }) => at * 2]), [[1, 1.001, 9], [2, null, 18]]);
+});
+
+Deno.test("stackedBins() sums spans of time and puts each series upon the one before it", () => {
+  const samples = [
+    { at: 31, deaths: { a: 1, b: 2 } },
+    undefined,
+    { at: 44, deaths: { b: 3 } },
+    { at: 45, deaths: { a: 4 } },
+  ] as unknown as (Sample | undefined)[];
+  const reads = ["a", "b"].map((name) => ({ deaths }: Sample) => deaths[name] ?? 0);
+  assertEquals(stackedBins(samples, { seconds: 15, reads }), [[37.5, 52.5], [1, 4], [6, 4]]);
+});

@@ -1,0 +1,82 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { FLIGHT_EVENT_KINDS, type FlightEvent } from "../../server/liveness/flight_recorder.ts";
+import { LANES, layOut, wordsOf } from "../../server/web/timeline_layout.ts";
+
+const event = (kind: FlightEvent["kind"], atMs: number, value?: number): FlightEvent => ({
+  kind,
+  atMs,
+  value,
+});
+
+Deno.test("layOut() spreads time over the width, and states until the next one or the end", () => {
+  const events = [
+    event("opened", 0),
+    event("ping", 1_000),
+    event("pong", 1_100, 100),
+    event("status_healthy", 1_100, 100),
+    event("life_silent", 5_000),
+    event("status_timeout", 6_000, 1),
+    event("ended", 10_000, 1_006),
+  ];
+  const { spans, marks, ticks } = layOut(events, { width: 1_000, untilMs: 10_000 });
+  const states = spans.map(({ lane, x, width, label }) => [LANES[lane], x, width, label]);
+  assertEquals(states, [
+    ["health", 0, 110, "unknown"],
+    ["health", 110, 490, "healthy"],
+    ["health", 600, 400, "timeout"],
+    ["life", 0, 500, "alive"],
+    ["life", 500, 500, "silent"],
+  ]);
+  const shown = marks.map(({ lane, x, label }) => [LANES[lane], x, label]);
+  assertEquals(shown, [
+    ["heartbeats", 0, "accepted"],
+    ["heartbeats", 100, "ping sent"],
+    ["round trips", 110, "pong (100 ms)"],
+    ["heartbeats", 110, "pong (100 ms)"],
+    ["server and queue", 1_000, "its socket has gone (1006)"],
+  ]);
+  assertEquals(ticks.map(({ x, atMs }) => [x, atMs]), [[0, 0], [500, 5_000], [1_000, 10_000]]);
+});
+
+Deno.test("layOut() does not know what was before the first event that is remembered", () => {
+  const { spans } = layOut([event("ping", 50_000), event("status_poor", 60_000)], {
+    width: 100,
+    untilMs: 70_000,
+  });
+  assertEquals(spans.map(({ x, label }) => [x, label]), [[50, "poor"]]);
+});
+
+Deno.test("layOut() shows a stall before the moment at which it ended, and a pause until we read again", () => {
+  const events = [event("opened", 0), event("stall", 4_000, 2_000), event("paused", 6_000)];
+  const server = (more: FlightEvent[]) =>
+    layOut([...events, ...more], { width: 1_000, untilMs: 10_000 }).spans
+      .filter(({ lane }) => LANES[lane] === "server and queue").map(({ x, width }) => [x, width]);
+  assertEquals(server([event("resumed", 7_000)]), [[200, 200], [600, 100]]);
+  assertEquals(server([]), [[200, 200], [600, 400]]);
+});
+
+Deno.test("layOut() keeps everything within the width, whatever happened", () => {
+  const anyEvent = fc.record({
+    kind: fc.constantFrom(...FLIGHT_EVENT_KINDS),
+    atMs: fc.integer({ min: 0, max: 2 ** 40 }),
+    value: fc.option(fc.double({ min: 0, max: 1e9, noNaN: true }), { nil: undefined }),
+  });
+  fc.assert(fc.property(fc.array(anyEvent, { maxLength: 64 }), (found) => {
+    const events = found.toSorted((a, b) => a.atMs - b.atMs);
+    const untilMs = events.at(-1)?.atMs ?? 0;
+    const { spans, marks, ticks } = layOut(events, { width: 500, untilMs });
+    for (const { x, width } of spans) {
+      assert(x >= 0 && width >= 1 && x + width <= 501, `${x} ${width}`);
+    }
+    for (const { x, stem = 0 } of marks) assert(x >= 0 && x <= 500 && stem >= 0 && stem <= 1);
+    assert(ticks.length <= 7, `${ticks.length}`);
+  }));
+});
+
+Deno.test("wordsOf() has words for every kind of event", () => {
+  const words = FLIGHT_EVENT_KINDS.map((kind) => wordsOf(event(kind, 0)));
+  assertEquals(new Set(words).size, FLIGHT_EVENT_KINDS.length);
+  assertEquals(wordsOf(event("missed", 0, 2)), "ping missed (2)");
+  assertEquals(wordsOf(event("stall", 0, 1_500)), "the server itself stood still (1.50 s)");
+});
