@@ -20,6 +20,9 @@ const LEAST_SECONDS = 60;
 /** Where the axis of a scale that is not linear has its lines. */
 const DECADES = [0, 0.1, 1, 10, 100, 1_000, 10_000, 100_000];
 
+const THEME = matchMedia("(prefers-color-scheme: dark)");
+const COLOURS = new Map<string, string>();
+
 /** One line, or one part of the bars. */
 export interface Series {
   /** As the legend calls it. */
@@ -68,6 +71,7 @@ export class Chart {
   readonly #plot: uPlot;
   readonly #legend: { readonly item: HTMLElement; readonly value: HTMLElement }[];
   #columns: Columns = [[]];
+  #isInSight = false;
 
   /** Empty at first. */
   constructor(options: ChartOptions) {
@@ -86,15 +90,25 @@ export class Chart {
     new ResizeObserver(([{ contentRect: { width } }]) => {
       this.#plot.setSize({ width: Math.floor(width), height: HEIGHT });
     }).observe(host);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    new IntersectionObserver((changes) => {
+      this.#isInSight = changes.at(-1)!.isIntersecting;
+      this.#draw();
+    }).observe(host);
+    THEME.addEventListener("change", () => {
+      COLOURS.clear();
       this.#plot.redraw(false, true);
     });
   }
 
-  /** Shows other values. */
+  /** Shows other values; draws them once they are in sight. */
   show(columns: Columns): void {
     this.#columns = columns;
-    const [times, ...values] = columns;
+    this.#draw();
+  }
+
+  #draw(): void {
+    if (!this.#isInSight) return;
+    const [times, ...values] = this.#columns;
     // What stands on top is drawn first, so that what it stands upon covers it.
     this.#plot.setData([times, ...this.#options.stacked ? values.toReversed() : values]);
     this.#tell();
@@ -190,6 +204,12 @@ function clockTime(seconds: number): string {
   ).join(":");
 }
 
+/** Asked for once a theme: each look would lay the page out anew. */
 function colourOf(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(name);
+  let colour = COLOURS.get(name);
+  if (colour === undefined) {
+    colour = getComputedStyle(document.documentElement).getPropertyValue(name);
+    COLOURS.set(name, colour);
+  }
+  return colour;
 }

@@ -10,34 +10,7 @@ import { type Canvas, Chart, type Series } from "./chart.ts";
 import { type Column, columnsOf, stackedBins } from "./columns.ts";
 import { milliseconds, rate, whole } from "./format.ts";
 import type { History, Sample } from "./history.ts";
-
-/** Causes of death, with their colours: what is our fault or the network's stands out. */
-export const CAUSES: Readonly<Record<string, string>> = {
-  "client bye": "--calm",
-  "drain": "--series-5",
-  "admin": "--series-6",
-  "network": "--bad",
-  "frozen": "--timeout",
-  "proxy idle cut": "--poor",
-  "server stall": "--server",
-  "slow consumer": "--warn",
-  "rate": "--series-2",
-  "auth": "--series-3",
-  "client fault": "--series-4",
-};
-
-/** Health, the best first. */
-export const STATUSES: Readonly<Record<string, string>> = {
-  healthy: "--good",
-  degraded: "--warn",
-  poor: "--poor",
-  critical: "--bad",
-  timeout: "--timeout",
-  dead: "--dead",
-  unknown: "--calm",
-};
-
-const PROFILE_COLOURS = ["--series-1", "--series-2", "--series-3", "--series-4", "--series-5"];
+import { CAUSES, PROFILES, STATUSES } from "./palette.ts";
 
 /** A bar of the deaths, and a cell of the round trips, stand for so long, seconds. */
 const BAR_SECONDS = 15;
@@ -70,7 +43,7 @@ export class Charts {
       { title: "Connections", format: whole, range: fromZero },
       profiles.map((name, i) => ({
         name,
-        colour: PROFILE_COLOURS[i % PROFILE_COLOURS.length],
+        colour: PROFILES[i % PROFILES.length],
         read: ({ profiles }) => profiles[name] ?? 0,
       })),
     );

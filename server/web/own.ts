@@ -43,6 +43,6 @@ function wordsOf(link: Link, nowMs: number): string {
       return `server gone · trying again in ${seconds} s`;
     }
     case "given up":
-      return `given up: ${link.reason}`;
+      return `given up: ${link.reason} · reload to try again`;
   }
 }

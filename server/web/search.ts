@@ -8,7 +8,7 @@
 /// <reference lib="dom" />
 
 import type { Api } from "./api.ts";
-import { CAUSES } from "./charts.ts";
+import { CAUSES } from "./palette.ts";
 import { byId, el } from "./dom.ts";
 import { moment } from "./format.ts";
 import type { End } from "./shapes.ts";

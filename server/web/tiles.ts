@@ -6,7 +6,7 @@
 
 /// <reference lib="dom" />
 
-import { STATUSES } from "./charts.ts";
+import { STATUSES } from "./palette.ts";
 import { el, setText } from "./dom.ts";
 import { bytes, duration, milliseconds, NOTHING, rate, whole } from "./format.ts";
 import type { History, Sample } from "./history.ts";

@@ -17,9 +17,11 @@ import { until, within } from "../support/until.ts";
 const CROWD = 10_000;
 const LEAVING = 12;
 
-/** README's picture, drawn anew where this is set. */
-const SCREENSHOT = new URL("../../server/web/screenshot.png", import.meta.url);
-const DRAW = Deno.env.get("DRAW_SCREENSHOT") !== undefined;
+/** What the server logs of the slow ones in the crowd. */
+const SLOW = ["connection in trouble: advised to come back"];
+
+/** Where the pictures are kept, if anywhere; README's are in server/web/. */
+const PICTURES = Deno.env.get("SCREENSHOTS");
 
 const DESK: Screen = { width: 1_360, height: 900, scheme: "light" };
 const PHONE: Screen = { width: 360, height: 740, scheme: "light" };
@@ -109,7 +111,7 @@ integrationTest(
   async () => {
     await using server = await ServerProcess.start({
       env: { PING_PERIOD_MS: "6000", PONG_WAIT_MS: "10000", TANK_PING_PERIOD_MS: "4000" },
-      provoked: ["connection in trouble: advised to come back"],
+      provoked: SLOW,
     });
     await using _crowd = await crowdOf(server.port, CROWD);
     await using browser = await Browser.start();
@@ -126,10 +128,10 @@ integrationTest(
 
     await page.click("button[data-sort=rtt]");
     await page.until(`document.querySelector("th[aria-sort=descending]").textContent === "RTT"`);
-    await page.until(`document.querySelector("${ROWS}").cells[2].textContent !== "–"`);
-    const worst = (await column(page, 2)).slice(0, 10).map(msOf);
-    assertEquals(worst, worst.toSorted((a, b) => b - a));
-    assertGreater(worst[0], 100, "a crowd of ten thousand has somebody slow");
+    await until("the slowest first", async () => {
+      const worst = (await column(page, 2)).slice(0, 10).map(msOf);
+      return worst[0] > 100 && worst.every((ms, i) => i === 0 || ms <= worst[i - 1]);
+    });
     await page.click("button[data-sort=rtt]");
     await page.until(`document.querySelector("th[aria-sort=ascending]").textContent === "RTT"`);
     await page.click("button[data-sort=age]");
@@ -158,11 +160,21 @@ integrationTest(
     assert(last !== undefined);
 
     await page.evaluate(`document.querySelector("#scroller").scrollTop = 0; scrollTo(0, 0)`);
-    const light = await looksRight(page, DESK);
-    await looksRight(page, { ...DESK, scheme: "dark" });
-    await looksRight(page, PHONE);
-    await looksRight(page, { ...PHONE, scheme: "dark" });
-    if (DRAW) await Deno.writeFile(SCREENSHOT, light);
+    // A picture to keep has more to show: a minute of the hub's life.
+    if (PICTURES !== undefined) await page.until("performance.now() > 75_000", 80_000);
+    for (
+      const [name, screen] of Object.entries(
+        {
+          "": DESK,
+          "-dark": { ...DESK, scheme: "dark" },
+          "-phone": PHONE,
+          "-phone-dark": { ...PHONE, scheme: "dark" },
+        } satisfies Record<string, Screen>,
+      )
+    ) {
+      const png = await looksRight(page, screen);
+      if (PICTURES !== undefined) await Deno.writeFile(`${PICTURES}/screenshot${name}.png`, png);
+    }
     assertEquals(page.problems, []);
   },
 );
@@ -170,7 +182,10 @@ integrationTest(
 integrationTest(
   "The page is used by keyboard: a row, its story, a search for why it dropped",
   async () => {
-    await using server = await ServerProcess.start({ env: { PING_PERIOD_MS: "1000" } });
+    await using server = await ServerProcess.start({
+      env: { PING_PERIOD_MS: "1000" },
+      provoked: SLOW,
+    });
     await using _crowd = await crowdOf(server.port, 40);
     await using browser = await Browser.start();
     const page = await browser.open();
@@ -239,7 +254,7 @@ integrationTest(
     };
     const told = (words: string) =>
       page.until(`${words}.test(document.querySelector("#key-wrong").textContent)`);
-    await page.until("document.querySelector('#key').open");
+    await page.until("document.querySelector('#key')?.open");
     assertEquals(await text(page, "#key-wrong"), "");
     await page.press("Escape"); // there is nothing behind it
     await enter("admin.wrong");
@@ -259,10 +274,12 @@ integrationTest(
       false,
     ]);
 
-    await page.evaluate("location.reload()");
-    await page.until("/^live/.test(document.querySelector('#own').textContent)");
+    await page.evaluate("globalThis.isOld = true; location.reload()");
+    await page.until(
+      "!globalThis.isOld && /^live/.test(document.querySelector('#own')?.textContent)",
+    );
     await page.click("#forget");
-    await page.until("document.querySelector('#key').open");
+    await page.until("document.querySelector('#key')?.open");
     assertEquals(await page.evaluate("sessionStorage.length"), 0);
     // The browser itself tells of each 401 and 403; nothing else may be wrong.
     const others = page.problems.filter(({ source, text }) =>

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { causeOf } from "../../server/causes.ts";
 import { CLOSE_REASONS, REASON_NAMES } from "../../server/close_codes.ts";
-import { CAUSES } from "../../server/web/charts.ts";
+import { CAUSES } from "../../server/web/palette.ts";
 import { whyEnded } from "../../server/web/why.ts";
 
 const END = { seconds: 3_700, silentSeconds: 60, health: "healthy" };

@@ -1,0 +1,41 @@
+/**
+ * Which colour of the style sheet stands for what, the same everywhere on the page. Never alone: a
+ * word stands beside it.
+ *
+ * @module
+ */
+
+/** Causes of death, with their colours: what is our fault or the network's stands out. */
+export const CAUSES: Readonly<Record<string, string>> = {
+  "client bye": "--calm",
+  "drain": "--series-5",
+  "admin": "--series-6",
+  "network": "--bad",
+  "frozen": "--timeout",
+  "proxy idle cut": "--poor",
+  "server stall": "--server",
+  "slow consumer": "--warn",
+  "rate": "--series-2",
+  "auth": "--series-3",
+  "client fault": "--series-4",
+};
+
+/** Health, the best first. */
+export const STATUSES: Readonly<Record<string, string>> = {
+  healthy: "--good",
+  degraded: "--warn",
+  poor: "--poor",
+  critical: "--bad",
+  timeout: "--timeout",
+  dead: "--dead",
+  unknown: "--calm",
+};
+
+/** Systems, in the order in which the hub tells of them. */
+export const PROFILES: readonly string[] = [
+  "--series-1",
+  "--series-2",
+  "--series-3",
+  "--series-4",
+  "--series-5",
+];
