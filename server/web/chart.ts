@@ -122,7 +122,7 @@ export class Chart {
       stroke: () => colourOf(colour),
       fill: stacked ? () => colourOf(colour) : undefined,
       width: stacked ? 0 : 1.5,
-      paths: bars,
+      paths: dots ? () => null : bars,
       points: { show: dots, size: 7, fill: () => colourOf(colour) },
     }));
     const axis: uPlot.Axis = {
