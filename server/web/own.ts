@@ -39,6 +39,7 @@ function wordsOf(link: Link, nowMs: number): string {
     }
     case "gone": {
       const seconds = Math.ceil((link.untilMs - nowMs) / 1_000);
+      if (seconds === Infinity) return "no network · waiting for it";
       if (seconds <= 0) return "server gone · reconnecting…";
       return `server gone · trying again in ${seconds} s`;
     }
