@@ -9,7 +9,8 @@ import type { CloseReason } from "../close_codes.ts";
 import { duration } from "./format.ts";
 import type { End } from "./shapes.ts";
 
-type Why = Pick<End, "reason" | "cause" | "seconds" | "silentSeconds" | "health">;
+/** What it goes by. */
+export type Why = Pick<End, "reason" | "cause" | "seconds" | "silentSeconds" | "health">;
 
 /** Causes that say more than the reason under which we let go. */
 const BY_CAUSE: Readonly<Record<string, (end: Why) => string>> = {

@@ -264,6 +264,8 @@ integrationTest(
     await enter(admin.credential);
     await page.until("/^live/.test(document.querySelector('#own').textContent)");
     await page.until(`document.querySelector("${ROWS}")?.cells[11].textContent === "admin"`);
+    // The API told of nobody yet: this is from the feed.
+    await page.until(`document.querySelector(".figure").textContent === "1"`);
     const stored = await page.evaluate(
       "[JSON.stringify(localStorage), JSON.stringify(sessionStorage), document.cookie, location.href]",
     );
