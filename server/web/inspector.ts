@@ -8,7 +8,7 @@
 /// <reference lib="dom" />
 
 import type { Api } from "./api.ts";
-import { byId, el } from "./dom.ts";
+import { byId, el, setText } from "./dom.ts";
 import { bytes, duration, milliseconds, moment, NOTHING, whole } from "./format.ts";
 import { hasEnded, type Inspected } from "./shapes.ts";
 import { listOf, pictureOf } from "./timeline.ts";
@@ -20,7 +20,19 @@ const REFRESH_MS = 2_000;
 export class Inspector {
   readonly #api: Api;
   readonly #dialog = byId("inspector", HTMLDialogElement);
-  readonly #body = el("div", { "class": "body" });
+  /** These stay while what they hold is looked at again, and so do focus and scroll. */
+  readonly #sentence = el("p", { "class": "sentence" });
+  readonly #picture = el("div", { "class": "picture", tabindex: 0, "aria-label": "Timeline" });
+  readonly #facts = el("dl", { "class": "facts" });
+  readonly #events = el("ol", { "class": "events", tabindex: 0, "aria-label": "Events" });
+  readonly #details = el(
+    "div",
+    {},
+    this.#picture,
+    this.#facts,
+    el("h3", {}, "Its last events, the newest first"),
+    this.#events,
+  );
   #id = "";
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -39,8 +51,10 @@ export class Inspector {
     const close = el("button", { type: "button", "class": "close", "aria-label": "Close" }, "×");
     close.addEventListener("click", () => this.#dialog.close());
     const title = el("h2", { id: "inspector-title" }, "Connection ", el("code", {}, id));
-    this.#body.replaceChildren(el("p", { "class": "quiet" }, "Looking…"));
-    this.#dialog.replaceChildren(el("div", { "class": "heading" }, title, close), this.#body);
+    const heading = el("div", { "class": "heading" }, title, close);
+    this.#dialog.replaceChildren(heading, this.#sentence, this.#details);
+    this.#say("Looking…", "");
+    this.#details.hidden = true;
     if (!this.#dialog.open) this.#dialog.showModal();
     close.focus();
     void this.#look(id);
@@ -55,28 +69,27 @@ export class Inspector {
       if (!hasEnded(of)) this.#timer = setTimeout(() => void this.#look(id), REFRESH_MS);
     } catch (error) {
       if (this.#id !== id) return;
-      const text = error instanceof Error ? error.message : String(error);
-      this.#body.replaceChildren(el("p", { "class": "wrong", role: "alert" }, text));
+      this.#say(error instanceof Error ? error.message : String(error), "");
+      this.#details.hidden = true;
     }
   }
 
   #show(of: Inspected): void {
-    const scrolled = this.#body.querySelector(".events")?.scrollTop ?? 0;
-    const events = listOf(of.events);
-    this.#body.replaceChildren(
-      el("p", { "class": "sentence", "data-health": of.health }, sentenceOf(of)),
-      pictureOf(of.events, of.seconds * 1_000),
-      el(
-        "dl",
-        { "class": "facts" },
-        ...factsOf(of).flatMap(([name, value]) => [
-          el("div", {}, el("dt", {}, name), el("dd", {}, value)),
-        ]),
-      ),
-      el("h3", {}, "Its last events, the newest first"),
-      events,
+    this.#say(sentenceOf(of), of.health);
+    this.#picture.replaceChildren(pictureOf(of.events, of.seconds * 1_000));
+    this.#facts.replaceChildren(
+      ...factsOf(of).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))),
     );
-    events.scrollTop = scrolled;
+    this.#events.replaceChildren(...listOf(of.events));
+    if (!this.#details.hidden) return;
+    this.#details.hidden = false;
+    this.#picture.scrollLeft = this.#picture.scrollWidth; // its last moments are what one came for
+    this.#events.scrollTop = 0;
+  }
+
+  #say(text: string, health: string): void {
+    setText(this.#sentence, text);
+    this.#sentence.dataset.health = health;
   }
 }
 

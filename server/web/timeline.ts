@@ -18,8 +18,8 @@ const LANE = 34;
 const AXIS = 20;
 const EDGE = 8;
 
-/** The picture, in a frame that scrolls where it is narrow. @param untilMs the right edge, since birth: now, or the end */
-export function pictureOf(events: readonly FlightEvent[], untilMs: number): HTMLElement {
+/** The picture. @param untilMs the right edge, since birth: now, or the end */
+export function pictureOf(events: readonly FlightEvent[], untilMs: number): SVGSVGElement {
   const width = WIDTH - LABELS - 2 * EDGE;
   const { spans, marks, ticks } = layOut(events, { width, untilMs });
   const height = LANES.length * LANE + AXIS;
@@ -42,7 +42,7 @@ export function pictureOf(events: readonly FlightEvent[], untilMs: number): HTML
       ageOf(atMs),
     ),
   ]);
-  const picture = svg(
+  return svg(
     "svg",
     {
       "class": "timeline",
@@ -55,22 +55,17 @@ export function pictureOf(events: readonly FlightEvent[], untilMs: number): HTML
     ...spans.map((span) => spanOf(span, x(span.x))),
     ...marks.map((mark) => markOf(mark, x(mark.x))),
   );
-  return el("div", { "class": "picture", tabindex: 0, "aria-label": "Timeline" }, picture);
 }
 
 /** The list, the newest first. */
-export function listOf(events: readonly FlightEvent[]): HTMLOListElement {
-  return el(
-    "ol",
-    { "class": "events" },
-    ...events.toReversed().map((event) =>
-      el(
-        "li",
-        { "data-tone": toneOf(event) },
-        el("span", { "class": "at" }, milliseconds(event.atMs)),
-        wordsOf(event),
-      )
-    ),
+export function listOf(events: readonly FlightEvent[]): HTMLLIElement[] {
+  return events.toReversed().map((event) =>
+    el(
+      "li",
+      { "data-tone": toneOf(event) },
+      el("span", { "class": "at" }, milliseconds(event.atMs)),
+      wordsOf(event),
+    )
   );
 }
 

@@ -189,7 +189,7 @@ function markOf(event: FlightEvent, x: number): Mark[] {
     case "pong":
     case "app_pong":
       return [
-        { ...mark, lane: ROUND_TRIPS, stem: stemOf(event.value ?? 0) },
+        { ...mark, lane: ROUND_TRIPS, tone: "calm", stem: stemOf(event.value ?? 0) },
         { ...mark, lane: HEARTBEATS },
       ];
     case "opened":

@@ -204,7 +204,7 @@ integrationTest(
     assertEquals(await row(), "2");
     const id = await page.evaluate("document.activeElement.cells[0].textContent");
     await page.press("Enter");
-    await page.until(`document.querySelector("#inspector[open] svg.timeline")`);
+    await page.until(`document.querySelector("#inspector[open] svg.timeline")?.checkVisibility()`);
     assertMatch(await text(page, "#inspector-title"), new RegExp(id));
     assertMatch(await text(page, "#inspector .sentence"), /^Open for \d+ s; .* last sign of life/);
     assertEquals(await page.evaluate("document.activeElement.className"), "close");
@@ -226,7 +226,7 @@ integrationTest(
     await page.press("Tab");
     await page.press("Tab");
     await page.press("Enter");
-    await page.until(`document.querySelector("#inspector[open] svg.timeline")`);
+    await page.until(`document.querySelector("#inspector[open] svg.timeline")?.checkVisibility()`);
     assertMatch(await text(page, "#inspector .sentence"), /^The client said goodbye after \d+ s\./);
     assertMatch(await text(page, ".events li"), /its socket has gone \(1000\)/);
     await page.press("Escape");
