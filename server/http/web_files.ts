@@ -1,5 +1,5 @@
 /**
- * The files of the live page, made ready to be served: read once, types stripped from the scripts,
+ * The files of the live page, made ready to be served: types stripped from the scripts,
  * names that only Deno resolves replaced by addresses, compressed. There is no build step.
  *
  * @module
@@ -8,8 +8,11 @@
 import { createHash } from "node:crypto";
 import { stripTypeScriptTypes } from "node:module";
 import { gzipSync } from "node:zlib";
+import sdkTypes from "../sdk/dist/sdk.d.ts" with { type: "text" };
+import sdk from "../sdk/dist/sdk.js" with { type: "text" };
 import uplotStyle from "uplot/dist/uPlot.min.css" with { type: "text" };
 import uplotScript from "uplot/dist/uPlot.esm.js" with { type: "text" };
+import { WEB_TEXTS } from "./web_texts.ts";
 
 /** A file as it is sent. */
 export interface WebFile {
@@ -22,10 +25,6 @@ export interface WebFile {
   /** Tells one version from another; weak, since both forms share it. */
   readonly etag: string;
 }
-
-const SERVER = new URL("../", import.meta.url);
-const PAGE = new URL("web/", SERVER);
-const SDK = new URL("sdk/dist/", SERVER);
 
 const JAVASCRIPT = "text/javascript; charset=utf-8";
 
@@ -42,22 +41,18 @@ const ADDRESSES: Readonly<Record<string, string>> = {
   "../sdk/heartbeat_socket.ts": "/sdk.js",
 };
 
-/** Reads all files. @returns them by their paths */
+/** Prepares all files. @returns them by their paths */
 export function loadWebFiles(): ReadonlyMap<string, WebFile> {
-  const sdk = (name: string) => Deno.readTextFileSync(new URL(name, SDK));
   const files = new Map([
-    ["/sdk.js", fileOf(sdk("sdk.js"), JAVASCRIPT)],
-    ["/sdk.d.ts", fileOf(sdk("sdk.d.ts"), "application/typescript; charset=utf-8")],
+    ["/sdk.js", fileOf(sdk, JAVASCRIPT)],
+    ["/sdk.d.ts", fileOf(sdkTypes, "application/typescript; charset=utf-8")],
     ["/web/uplot.js", fileOf(uplotScript, JAVASCRIPT)],
     ["/web/uplot.css", fileOf(uplotStyle, TYPES.css)],
   ]);
-  for (const { name } of Deno.readDirSync(PAGE)) {
+  for (const [name, text] of Object.entries(WEB_TEXTS)) {
     const extension = name.slice(name.lastIndexOf(".") + 1);
-    const type = TYPES[extension];
-    if (type === undefined) continue; // the screenshot is README's
-    const text = Deno.readTextFileSync(new URL(name, PAGE));
     const path = name === "index.html" ? "/" : `/web/${name}`;
-    files.set(path, fileOf(extension === "ts" ? scriptOf(text) : text, type));
+    files.set(path, fileOf(extension === "ts" ? scriptOf(text) : text, TYPES[extension]));
   }
   return files;
 }

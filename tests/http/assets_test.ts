@@ -125,6 +125,15 @@ for (
   });
 }
 
+Deno.test("Every file of the page's folder is served, but for its pictures", () => {
+  const folder = new URL("../../server/web/", import.meta.url);
+  const names = [...Deno.readDirSync(folder)].map(({ name }) => name);
+  const served = names.filter((name) => !name.endsWith(".png"));
+  const paths = served.map((name) => name === "index.html" ? "/" : `/web/${name}`);
+  const ours = [...FILES.keys()].filter((path) => !/^\/sdk|uplot/.test(path));
+  assertEquals(ours.sort(), paths.sort());
+});
+
 Deno.test("Scripts are served as what a browser can run: no types, and addresses that it resolves", () => {
   const scripts = [...FILES].filter(([path]) => /^\/web\/.*\.ts$/.test(path));
   assert(scripts.length > 10);
