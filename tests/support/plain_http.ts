@@ -76,10 +76,11 @@ async function readAnswer(conn: Deno.Conn): Promise<HttpAnswer> {
   }
 }
 
-/** Undefined while something is missing. Lengths count characters: our bodies are ASCII. */
+/** Undefined while something is missing. Chunks count characters: what we stream is ASCII. */
 function wholeBody(headers: Headers, text: string): string | undefined {
   if (headers.get("transfer-encoding") === "chunked") return joinChunks(text);
-  return text.length >= Number(headers.get("content-length")) ? text : undefined;
+  const { length } = new TextEncoder().encode(text);
+  return length >= Number(headers.get("content-length")) ? text : undefined;
 }
 
 /** Status and headers of an answer, without the empty line that ends them. */
