@@ -38,8 +38,11 @@ const hub = (server: ServerProcess) => new URL("/ws", server.url);
 const infoway = (server: ServerProcess) => new URL("/ws?business=stock&apikey=any", server.url);
 const eventsHub = (server: ServerProcess) => new URL("/api/v1/ws/subscribe", server.url);
 
-const openPage = (browser: Browser, _server: ServerProcess, headers = {}) =>
-  SdkPage.open(browser, headers);
+/** Where everybody gets the SDK: from the hub itself, which is another origin than the page's. */
+const sdkOf = (hub: URL) => new URL("/sdk.js", hub.href.replace("ws", "http"));
+
+const openPage = (browser: Browser, server: ServerProcess, headers = {}) =>
+  SdkPage.open(browser, sdkOf(server.url), headers);
 
 /** Subscribes, and waits until the hub says so as often as told. */
 async function follow(page: SdkPage, socket: string): Promise<void> {
@@ -96,20 +99,18 @@ integrationTest("the SDK in a browser connects, exchanges and measures", async (
 
 integrationTest("the SDK in a browser outlives its server, in order", async () => {
   await using browser = await Browser.start();
-  await outlivesItsServer(async (library, hub) => {
+  await outlivesItsServer(async (_library, hub) => {
     const text = await Deno.readTextFile(SDK_SCRIPT);
-    const javascript = { "content-type": "text/javascript" };
     const pages = servePages({
       "/": `<!doctype html><script type="module" src="/script.js"></script>`,
-      "/script.js": { text, headers: javascript },
-      "/sdk.js": { text: await Deno.readTextFile(library), headers: javascript },
+      "/script.js": { text, headers: { "content-type": "text/javascript" } },
     });
     const page = await browser.open();
     const lines: string[] = [];
     page.devtools.on("Runtime.consoleAPICalled", ({ type, args: [{ value }] }) => {
       if (type === "log") lines.push(value);
     });
-    const args = new URLSearchParams([["arg", "/sdk.js"], ["arg", hub.href]]);
+    const args = new URLSearchParams([["arg", sdkOf(hub).href], ["arg", hub.href]]);
     await page.goto(new URL(`?${args}`, pages.url));
     return {
       lines,

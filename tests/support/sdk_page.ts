@@ -12,7 +12,6 @@ import { until } from "./until.ts";
 
 const HTML =
   `<!doctype html><title>witness</title><script type="module" src="/witness.js"></script>`;
-const SDK = new URL("../../server/sdk/dist/sdk.js", import.meta.url);
 const WITNESS = new URL("../browser/witness.js", import.meta.url);
 
 /** Something that happened in the page. */
@@ -32,37 +31,32 @@ export class SdkPage implements AsyncDisposable {
   readonly tab: Page;
   /** Where it got the SDK from. */
   readonly sdk: URL;
-  readonly #servers: PageServer[];
+  readonly #server: PageServer;
 
-  private constructor(tab: Page, sdk: URL, servers: PageServer[]) {
+  private constructor(tab: Page, sdk: URL, server: PageServer) {
     this.tab = tab;
     this.sdk = sdk;
-    this.#servers = servers;
+    this.#server = server;
   }
 
   /**
    * Opens a page of an origin of its own.
    *
+   * @param sdk where it gets the SDK from
    * @param headers of the page, such as its Content-Security-Policy
    */
   static async open(
     browser: Browser,
+    sdk: URL,
     headers: Record<string, string> = {},
   ): Promise<SdkPage> {
-    const sdkServer = servePages({
-      "/sdk.js": {
-        text: await Deno.readTextFile(SDK),
-        headers: { "content-type": "text/javascript", "access-control-allow-origin": "*" },
-      },
-    });
-    const sdk = new URL("sdk.js", sdkServer.url);
     const script = await Deno.readTextFile(WITNESS);
     const server = servePages({
       "/": { text: HTML, headers: { "content-type": "text/html", ...headers } },
       "/witness.js": { text: script, headers: { "content-type": "text/javascript" } },
     });
     const url = new URL(`?sdk=${encodeURIComponent(sdk.href)}`, server.url);
-    const page = new SdkPage(await browser.open(url), sdk, [server, sdkServer]);
+    const page = new SdkPage(await browser.open(url), sdk, server);
     await page.tab.until("globalThis.witness");
     return page;
   }
@@ -113,7 +107,7 @@ export class SdkPage implements AsyncDisposable {
   /** Closes it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.tab.close();
-    for (const server of this.#servers) await server[Symbol.asyncDispose]();
+    await this.#server[Symbol.asyncDispose]();
   }
 }
 
