@@ -110,7 +110,8 @@ export const OPTIONS = {
   }),
   MAX_MESSAGES_PER_SECOND: option(count(), {
     fallback: 1000,
-    meaning: "frames from one client per second, in bursts of twice that; 0 = off",
+    meaning:
+      "frames from one client per second, in bursts of twice that; malformed ones count as four; 0 = off",
   }),
   MAX_SUBSCRIPTIONS: option(count({ min: 1 }), {
     fallback: 10_000,

@@ -124,10 +124,10 @@ Deno.test("Client whose batch is not drained within writeWait is terminated", ()
 Deno.test("Client that floods is closed for rate_limited, with the code and a time to come back", () =>
   withWorld({ maxMessagesPerSecond: 10 }, async (world) => {
     const { socket } = world.connect();
-    for (let i = 0; i < 10; i++) socket.say("x");
+    for (let i = 0; i < 10; i++) socket.say({ type: "ping" });
     for (let i = 0; i < 10; i++) socket.peerPing(); // control frames are counted, too
     assertEquals(socket.letGo, undefined);
-    for (let i = 0; i < 100; i++) socket.say("x");
+    for (let i = 0; i < 100; i++) socket.say({ type: "ping" });
     assertEquals(socket.letGo?.how, "abort");
     assertEquals(socket.letGo?.code, 1008);
     assertMatch(socket.letGo?.text ?? "", /^rate_limited: .*; afterMs=60000$/);
@@ -140,10 +140,21 @@ Deno.test("Client within the flood limit in the long run is left alone", () =>
   withWorld({ maxMessagesPerSecond: 10 }, async (world) => {
     const { socket } = world.connect();
     for (let second = 0; second < 100; second++) {
-      for (let i = 0; i < 10; i++) socket.say("x");
+      for (let i = 0; i < 10; i++) socket.say({ type: "ping" });
       await world.clock.pass(1_000);
     }
     assertEquals(socket.letGo, undefined);
+  }));
+
+Deno.test("Client that talks nonsense exceeds the limit four times as soon", () =>
+  withWorld({ maxMessagesPerSecond: 10 }, async (world) => {
+    const { socket } = world.connect();
+    for (let i = 0; i < 5; i++) socket.say("{}}");
+    assertEquals(socket.letGo, undefined);
+    socket.say("{}}");
+    assertEquals(socket.letGo?.code, 1008);
+    await world.clock.turnOver();
+    assertEquals(world.metrics.of("json").malformed, 5);
   }));
 
 Deno.test("pong() answers control pings with their payload, until the peer reads none of them", () =>

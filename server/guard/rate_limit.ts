@@ -36,4 +36,9 @@ export class RateLimit {
     this.#tokens--;
     return true;
   }
+
+  /** Takes more for a message that cost more than others; debts are paid by the next ones. */
+  charge(tokens: number): void {
+    this.#tokens -= tokens;
+  }
 }
