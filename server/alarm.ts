@@ -106,7 +106,7 @@ export class Alarm implements VitalsWatcher {
       case "critical":
         heartbeat.hurry(true, wheel.now());
         counts.healthAlerts++;
-        log.error("connection in trouble: advised to come back", { id, ...change });
+        log.warning("connection in trouble: advised to come back", { id, ...change });
         this.#client.notify({
           kind: "reconnect",
           afterMs: ADVICE_AFTER_MS,

@@ -233,7 +233,8 @@ export class Vitals {
   /** Arguments are read from left to right: `before` is from before the judgement. */
   #follow(before: HealthStatus, status: HealthStatus | undefined, nowMs: number): void {
     if (status === undefined) return;
-    const value = this.wire.averageMs ?? this.app.averageMs ?? undefined;
+    const averageMs = this.wire.averageMs ?? this.app.averageMs ?? undefined;
+    const value = status === "timeout" ? this.#health.consecutiveTimeouts : averageMs;
     this.recorder.record(`status_${status}`, nowMs, value);
     this.#watcher.healthChanged(status, before);
   }

@@ -126,7 +126,14 @@ const TIMES: readonly string[] = [
 ];
 
 /** Kinds whose value is a number: of pings, messages, or a close code. */
-const NUMBERS: readonly string[] = ["odd_pong", "missed", "queue_full", "closing", "ended"];
+const NUMBERS: readonly string[] = [
+  "odd_pong",
+  "missed",
+  "status_timeout",
+  "queue_full",
+  "closing",
+  "ended",
+];
 
 /** An event in words. */
 export function wordsOf({ kind, value }: FlightEvent): string {

@@ -17,9 +17,6 @@ import { until, within } from "../support/until.ts";
 const CROWD = 10_000;
 const LEAVING = 12;
 
-/** What the server logs of the slow ones in the crowd. */
-const SLOW = ["connection in trouble: advised to come back"];
-
 /** Where the pictures are kept, if anywhere; README's are in server/web/. */
 const PICTURES = Deno.env.get("SCREENSHOTS");
 
@@ -111,7 +108,6 @@ integrationTest(
   async () => {
     await using server = await ServerProcess.start({
       env: { PING_PERIOD_MS: "6000", PONG_WAIT_MS: "10000", TANK_PING_PERIOD_MS: "4000" },
-      provoked: SLOW,
     });
     await using _crowd = await crowdOf(server.port, CROWD);
     await using browser = await Browser.start();
@@ -184,7 +180,6 @@ integrationTest(
   async () => {
     await using server = await ServerProcess.start({
       env: { PING_PERIOD_MS: "1000" },
-      provoked: SLOW,
     });
     await using _crowd = await crowdOf(server.port, 40);
     await using browser = await Browser.start();

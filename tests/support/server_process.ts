@@ -26,8 +26,6 @@ export interface ServerProcessOptions {
   readonly command?: readonly string[];
   /** Makes connections, where they do not go to the TCP port that the log names. */
   readonly dial?: Dial;
-  /** Errors of its peers that the test brings about: messages of its log. */
-  readonly provoked?: readonly string[];
 }
 
 /** One line of its log. */
@@ -48,13 +46,11 @@ export class ServerProcess implements AsyncDisposable {
   readonly dial: Dial;
   readonly #child: Deno.ChildProcess;
   readonly #outputs: Promise<void>[];
-  readonly #provoked: readonly string[];
   #ended = false;
   #stderr = "";
 
   private constructor(options: ServerProcessOptions) {
-    const { env = {}, command = startCommand(), dial, provoked = [] } = options;
-    this.#provoked = provoked;
+    const { env = {}, command = startCommand(), dial } = options;
     const [program, ...args] = command;
     this.#child = new Deno.Command(program, {
       args,
@@ -155,9 +151,7 @@ export class ServerProcess implements AsyncDisposable {
   /** Kills what still runs; fails when it told of an error of its own. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#kill();
-    const errors = this.log.filter(({ level, message }) =>
-      (level === "error" || level === "fatal") && !this.#provoked.includes(message)
-    );
+    const errors = this.log.filter(({ level }) => level === "error" || level === "fatal");
     if (errors.length > 0 || /\berror\b|panicked/i.test(this.#stderr)) {
       throw new Error(`the server told of an error: ${JSON.stringify(errors)} ${this.#stderr}`);
     }
