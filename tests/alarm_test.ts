@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { FakeSocket } from "./support/fake_socket.ts";
+import { seeded } from "./support/seeded.ts";
 import { RULES, type Visitor, withWorld, type World } from "./support/world.ts";
 
 /** A minute between pings, so that delays of a second fit in. */
@@ -100,8 +101,7 @@ Deno.test("Missed heartbeats are a timeout, an answer ends it, and death is fina
   }));
 
 Deno.test("A pong that answers none of our pings changes nothing and is counted", () => {
-  let seed = 1;
-  const random = () => (seed = seed * 16_807 % 2_147_483_647) / 2_147_483_647;
+  const random = seeded(1);
   return withWorld({ rules: CALM, random }, async (world) => {
     const [a, b] = [world.connect(), world.connect()];
     await world.clock.pass(20_100);

@@ -1,13 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { infowayProfile } from "../server/profiles/infoway.ts";
+import { seeded } from "./support/seeded.ts";
 import { RULES, type Visitor, withWorld, type World } from "./support/world.ts";
 
 const TIMES = 50;
 const CALM = { ...RULES, pingPeriodMs: 20_000, heartbeatTimeoutMs: 5_000 };
-
-function seeded(seed: number): () => number {
-  return () => (seed = seed * 16_807 % 2_147_483_647) / 2_147_483_647;
-}
 
 /** Lets time pass while it answers pings. */
 async function live(world: World, { socket }: Visitor, ms: number): Promise<void> {

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { infowayProfile } from "../server/profiles/infoway.ts";
 import type { Profile } from "../server/profiles/profile.ts";
+import { seeded } from "./support/seeded.ts";
 import { RULES, withWorld } from "./support/world.ts";
 
 const FAST = { ...RULES, pingPeriodMs: 1_800, pongWaitMs: 2_000, heartbeatTimeoutMs: 100 };
@@ -89,8 +90,7 @@ Deno.test("A stall of the server convicts nobody who answers afterwards", () =>
   }));
 
 Deno.test("Clients that come together are not pinged together", () => {
-  let seed = 1;
-  const random = () => (seed = seed * 16_807 % 2_147_483_647) / 2_147_483_647;
+  const random = seeded(1);
   return withWorld({ random }, async (world) => {
     const visitors = Array.from({ length: 1_000 }, () => world.connect());
     const pinged = () => visitors.filter(({ socket }) => socket.pings.length > 0).length;

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { MAX_NETWORKS, type PathFinding, PathLimits } from "../server/path_limits.ts";
+import { seeded } from "./support/seeded.ts";
 
 const NETWORK = "203.0.113.0/24";
 
@@ -14,16 +15,6 @@ function named(ages: readonly number[], floorMs?: number): number[] {
   const limits = new PathLimits({ floorMs });
   deaths(limits, ages);
   return limits.list().map(({ idleSeconds }) => idleSeconds);
-}
-
-/** Mulberry32: a seed makes a run repeatable. */
-function seeded(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6D2B79F5) | 0;
-    let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 Deno.test("PathLimits names a limit with the third death at the same age", () => {

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { PingLedger } from "../../server/liveness/pings.ts";
 import { LOSS_WINDOW, RTT_WINDOW, RttEstimator } from "../../server/liveness/rtt.ts";
+import { seeded } from "../support/seeded.ts";
 
 function estimatorOf(samples: readonly number[]): RttEstimator {
   const rtt = new RttEstimator();
@@ -127,17 +128,6 @@ Deno.test("recentLossRatio forgets what was lost 32 heartbeats ago, lossRatio ne
   for (let i = 0; i < 8; i++) rtt.sample(80);
   assertEquals([rtt.lossRatio, rtt.recentLossRatio], [0.5, 0]);
 });
-
-/** Uniform in [0, 1), the same each run: xorshift32 (Marsaglia 2003), seeded. */
-function seeded(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  };
-}
 
 /** Sends heartbeats over a delay line until so many were answered, and averages what is estimated. */
 function delayLine({ answers, loss, seed }: { answers: number; loss: number; seed: number }) {
