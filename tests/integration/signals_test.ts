@@ -8,8 +8,17 @@ import { at, until } from "../support/until.ts";
 import { WsClient } from "../support/ws_client.ts";
 
 const TASK = [Deno.execPath(), "task", "start"];
-/** A terminal around the task, as a user has it: `script` is in Debian's essential bsdutils. */
-const ON_A_TERMINAL = ["script", "-qec", TASK.map((word) => `'${word}'`).join(" "), "/dev/null"];
+/**
+ * A terminal around the task, as a user has it: `script` is in Debian's essential bsdutils. The
+ * task replaces the shell that `script` starts: dash, where it stays, answers Ctrl-C with an exit
+ * code of its own, and which shell it is hangs on SHELL.
+ */
+const ON_A_TERMINAL = [
+  "script",
+  "-qec",
+  `exec ${TASK.map((word) => `'${word}'`).join(" ")}`,
+  "/dev/null",
+];
 /** A process group of its own, as a service manager makes it; the leader keeps its pid. */
 const IN_A_GROUP = ["setsid", ...TASK];
 /** Ending a process, its task and its terminal takes a while on top of the drain. */
