@@ -81,7 +81,10 @@ integrationTest("the SDK in a browser connects, exchanges and measures", async (
   other.send({ type: "publish", channel: CHANNEL, data: "from outside" });
   await until("a publication", async () => (await page.heard("it")).length > 0);
   await page.call("it", "publish", CHANNEL, { from: "the page" });
-  await until("an answer", () => other.of("message").length > 1);
+  await until(
+    "both to hear it",
+    async () => other.of("message").length > 1 && (await page.heard("it")).length > 1,
+  );
   assertEquals(await page.heard("it"), ["from outside", { from: "the page" }]);
   assertEquals(other.of("message").map(({ message }) => message.data), await page.heard("it"));
   const [{ rtt }] = await page.happens("heartbeat", { socket: "it" });
