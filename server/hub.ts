@@ -11,6 +11,7 @@ import { Commands, type CommandsOptions } from "./commands.ts";
 import { deliver } from "./delivery.ts";
 import { assertNever } from "./errors.ts";
 import type { Command } from "./message.ts";
+import type { QueueBudget } from "./queue_budget.ts";
 import { type Member, Roster } from "./roster.ts";
 
 /** Commands that wait before read pumps are asked to stop reading. */
@@ -32,15 +33,13 @@ export type Letter =
     /** Told, before the delivery, how many follow the channel here. */
     readonly taken: (followers: number) => void;
   }
-  /** All queues together are above their budget: the worst offender has to go. */
-  | { readonly kind: "relieve" }
   /** Looks at the roster between two commands. */
   | { readonly kind: "ask"; readonly look: (roster: Roster) => void };
 
 /** What the hub works with. */
 export interface HubOptions extends Omit<CommandsOptions, "roster"> {
-  /** Whether all queues together are above their budget. */
-  readonly overBudget: () => boolean;
+  /** The bound over all send queues: above it the worst offenders have to go. */
+  readonly budget: Pick<QueueBudget, "exceeded" | "onExceeded">;
   /** A letter could not be carried out: a bug, told and survived. */
   readonly onError: (error: unknown) => void;
 }
@@ -51,12 +50,15 @@ export class Hub {
   readonly #mailbox = new Channel<Letter>(MAILBOX_COMMANDS);
   readonly #roster = new Roster();
   readonly #commands: Commands;
+  readonly #callForRelief: Letter = { kind: "ask", look: () => this.#relieve() };
+  #isReliefCalled = false;
   #work = 0;
 
   /** Takes letters at once, opens them once `run()` is called. */
   constructor(options: HubOptions) {
     this.#options = options;
     this.#commands = new Commands({ roster: this.#roster, ...options });
+    options.budget.onExceeded = () => this.#exceeded();
   }
 
   /** Letters that wait. */
@@ -150,8 +152,6 @@ export class Hub {
       case "publish":
         letter.taken(this.#roster.followersOf(letter.channel).size);
         return this.#commands.broadcast(letter);
-      case "relieve":
-        return this.#relieve();
       case "ask":
         return letter.look(this.#roster);
       default:
@@ -164,12 +164,22 @@ export class Hub {
     for (const channel of follows) this.#roster.follow(member, channel);
   }
 
+  /** Heard at each frame that is queued above the budget: one letter answers for all of them. */
+  #exceeded(): void {
+    if (this.#isReliefCalled) return;
+    this.#isReliefCalled = true;
+    this.tell(this.#callForRelief);
+  }
+
+  /** Worst first. Who is leaving already is passed over: its bytes go when it has gone. */
   #relieve(): void {
-    if (!this.#options.overBudget()) return; // an earlier letter has relieved it
-    let worst: Member | undefined;
-    for (const member of this.#roster.members) {
-      if (worst === undefined || member.pendingBytes > worst.pendingBytes) worst = member;
+    this.#isReliefCalled = false;
+    const { budget } = this.#options;
+    if (!budget.exceeded) return;
+    const members = [...this.#roster.members].sort((a, b) => b.pendingBytes - a.pendingBytes);
+    for (const member of members) {
+      if (!budget.exceeded) return;
+      member.close("overload");
     }
-    worst?.close("overload");
   }
 }

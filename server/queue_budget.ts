@@ -1,6 +1,6 @@
 /**
- * The bytes that wait in all send queues together. Owns the sum and its limit; who has to go when it
- * is exceeded is the hub's business.
+ * The bytes that wait in all send queues together, those of clients that were dropped left out. Owns
+ * the sum and its limit; who has to go when it is exceeded is the hub's business.
  *
  * @module
  */
@@ -10,7 +10,7 @@ export class QueueBudget {
   readonly #limitBytes: number;
   #usedBytes = 0;
 
-  /** Called each time an addition leaves the sum above the limit. */
+  /** Called each time an addition leaves the sum above the limit. Set by the hub. */
   onExceeded: () => void = () => {};
 
   /** Starts at nothing. @param limitBytes the sum that must not be exceeded */

@@ -197,10 +197,9 @@ function buildContext(
     broker,
     frameText,
     maxSubscriptions: limits.maxSubscriptions,
-    overBudget: () => budget.exceeded,
+    budget,
     onError: (error) => log.error("a hub command failed: please report this", { error }),
   });
-  budget.onExceeded = () => hub.tell({ kind: "relieve" });
   metrics.read({
     mailboxLetters: () => hub.backlog,
     queuedBytes: () => budget.usedBytes,

@@ -104,11 +104,17 @@ export class WritePump implements Flushable {
     if (this.#queue.length > 0) this.#start(this.#queue.takeAll());
   }
 
-  /** Drops what waits, counting it, and takes no more. @returns messages dropped */
+  /**
+   * Drops what waits and takes no more. The batch in flight stays with the socket, for closeWait at
+   * most, and counts no longer: it must not make a client that was let go the worst offender again.
+   *
+   * @returns messages dropped
+   */
   discard(): number {
     this.#queue.close();
-    this.#options.budget.release(this.#queuedBytes);
+    this.#options.budget.release(this.pendingBytes);
     this.#queuedBytes = 0;
+    this.#inFlightBytes = 0;
     return this.#queue.takeAll().length;
   }
 

@@ -30,6 +30,8 @@ export class FakeSocket implements Socket {
   bufferedBytes = 0;
   /** Set: writes are never drained. */
   stuck = false;
+  /** Set: the peer answers no close and reads nothing, so it stays until it is terminated or leaves. */
+  lingers = false;
   #events: SocketEvents | undefined;
   #waiting: (() => void)[] = [];
   #ended = false;
@@ -125,6 +127,7 @@ export class FakeSocket implements Socket {
   #end(letGo: LetGo): void {
     if (letGo.how !== "terminate") this.letGo ??= letGo;
     else if (!this.#ended) this.letGo = letGo;
+    if (this.lingers && letGo.how !== "terminate") return;
     queueMicrotask(() => this.#closed(1006, false));
   }
 

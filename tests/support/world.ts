@@ -102,10 +102,9 @@ export class World {
       broker: new MemoryBroker(),
       frameText,
       maxSubscriptions: options.maxSubscriptions ?? 10_000,
-      overBudget: () => this.budget.exceeded,
+      budget: this.budget,
       onError: (error) => this.errors.push(error),
     });
-    this.budget.onExceeded = () => this.hub.tell({ kind: "relieve" });
     this.context = {
       clock,
       wheel: this.wheel,
