@@ -2,10 +2,13 @@
  * A bounded first-in-first-out channel between one or more senders and one receiver, in the manner
  * of Go. Owns only the order and the bound; knows nothing of what it carries.
  *
+ * Unlike Go's it loses nothing and makes no sender wait in the middle of a call: beyond its capacity
+ * a value still gets in, and its sender is told "full" and awaits `room()` before it goes on.
+ *
  * @module
  */
 
-/** What became of a value that was offered. */
+/** What became of a value: "full" means that it got in, and that the sender should await `room()`. */
 export type Sent = "sent" | "full" | "closed";
 
 /** See the module. */
@@ -17,7 +20,7 @@ export class Channel<T> {
   #receiver: ((value: T | undefined) => void) | undefined;
   #waitingForRoom: (() => void)[] | undefined;
 
-  /** Starts empty. @param capacity how many values wait at most before `trySend` says full; at least 1 */
+  /** Starts empty. @param capacity how many values may wait before senders are told full; at least 1 */
   constructor(capacity: number) {
     if (!(capacity >= 1)) {
       throw new RangeError(`Cannot make a channel: capacity must be >= 1, got ${capacity}`);
@@ -35,17 +38,8 @@ export class Channel<T> {
     return this.#closed;
   }
 
-  /** Takes the value unless the channel is full or closed. */
-  trySend(value: T): Sent {
-    if (!this.#closed && this.length >= this.#capacity) return "full";
-    return this.force(value);
-  }
-
-  /**
-   * Takes the value even beyond the capacity, for what must not be lost; says full when the sender
-   * should now wait for `room()`.
-   */
-  force(value: T): Sent {
+  /** Takes the value unless the channel is closed. */
+  send(value: T): Sent {
     if (this.#closed) return "closed";
     const receiver = this.#receiver;
     if (receiver !== undefined) {

@@ -15,7 +15,7 @@ import type { QueueBudget } from "./queue_budget.ts";
 import { type Member, Roster } from "./roster.ts";
 
 /** Commands that wait before read pumps are asked to stop reading. */
-export const MAILBOX_COMMANDS = 4_096;
+const MAILBOX_COMMANDS = 4_096;
 
 /** Frames queued and commands carried out before other work of the process gets its turn. */
 const WORK_PER_TURN = 32_768;
@@ -77,7 +77,7 @@ export class Hub {
    * @returns "full" when the teller should now wait for `room()`, "closed" after `stop()`
    */
   tell(letter: Letter): Sent {
-    return this.#mailbox.force(letter);
+    return this.#mailbox.send(letter);
   }
 
   /** Resolves when the mailbox can take more, or the hub has stopped. */

@@ -87,7 +87,7 @@ export class ReadPump implements SocketEvents {
   }
 
   /** See `SocketEvents`. */
-  message(data: Uint8Array, _isBinary: boolean): void {
+  message(data: Uint8Array): void {
     const { heartbeat, vitals, quota, counts } = this.#reader;
     const wheelMs = this.#wheel.now();
     if (!this.#admit(heartbeat.rules.framesAreLife, wheelMs)) return;

@@ -7,8 +7,8 @@
 
 /** What a connection tells its owner. The calls of one socket never overlap. */
 export interface SocketEvents {
-  /** A whole message. `data` is only valid during the call. */
-  message(data: Uint8Array, isBinary: boolean): void;
+  /** A whole message, text or binary. `data` is only valid during the call. */
+  message(data: Uint8Array): void;
   /** A control ping. It has not been answered yet. */
   ping(payload: Uint8Array): void;
   /** A control pong, asked for or not. */

@@ -80,7 +80,7 @@ export class WritePump implements Flushable {
   enqueue(frame: Uint8Array): Enqueued {
     if (this.#queue.closed) return "closed";
     if (!this.#hasRoom(frame.length)) return "full";
-    this.#queue.force(frame); // beyond the count while the batch in flight is fresh: see #hasRoom
+    this.#queue.send(frame); // beyond the count while the batch in flight is fresh: see #hasRoom
     this.#queuedBytes += frame.length;
     this.#options.budget.add(frame.length);
     this.#mark();

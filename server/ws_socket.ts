@@ -96,7 +96,7 @@ class WsSocket implements Socket {
 
   attach(events: SocketEvents): void {
     const ws = this.#ws;
-    ws.on("message", (data, isBinary) => events.message(data as Buffer, isBinary));
+    ws.on("message", (data) => events.message(data as Buffer));
     ws.on("ping", (payload) => events.ping(payload));
     ws.on("pong", (payload) => events.pong(payload));
     ws.on("error", (error) => {

@@ -3,35 +3,33 @@ import { Channel } from "../server/channel.ts";
 
 Deno.test("Channel delivers values in the order they were sent", async () => {
   const channel = new Channel<number>(10);
-  for (let i = 0; i < 5; i++) channel.trySend(i);
+  for (let i = 0; i < 5; i++) channel.send(i);
   const received = [];
   for (let i = 0; i < 5; i++) received.push(await channel.receive());
   assertEquals(received, [0, 1, 2, 3, 4]);
 });
 
-Deno.test("trySend() refuses the value beyond the capacity, force() takes it and says full", () => {
+Deno.test("send() takes the value beyond the capacity, too, and says full", () => {
   const channel = new Channel<number>(2);
-  assertEquals([1, 2, 3].map((value) => channel.trySend(value)), ["sent", "sent", "full"]);
-  assertEquals(channel.force(4), "full");
-  assertEquals(channel.takeAll(), [1, 2, 4]);
+  assertEquals([1, 2, 3, 4].map((value) => channel.send(value)), ["sent", "sent", "full", "full"]);
+  assertEquals(channel.takeAll(), [1, 2, 3, 4]);
 });
 
 Deno.test("receive() waits for a value and takes it before any other", async () => {
   const channel = new Channel<string>(1);
   const first = channel.receive();
-  assertEquals(channel.trySend("a"), "sent");
-  assertEquals(channel.trySend("b"), "sent");
+  assertEquals(channel.send("a"), "sent");
+  assertEquals(channel.send("b"), "sent");
   assertEquals(await first, "a");
   assertEquals(await channel.receive(), "b");
 });
 
 Deno.test("receive() says undefined once the channel is closed and empty", async () => {
   const channel = new Channel<number>(2);
-  channel.trySend(1);
+  channel.send(1);
   channel.close();
   channel.close();
-  assertEquals(channel.trySend(2), "closed");
-  assertEquals(channel.force(2), "closed");
+  assertEquals(channel.send(2), "closed");
   assertEquals([await channel.receive(), await channel.receive()], [1, undefined]);
 });
 
@@ -46,13 +44,13 @@ Deno.test("receive() throws when another receive waits: nobody steals a value", 
   const channel = new Channel<number>(1);
   const first = channel.receive();
   assertThrows(() => channel.receive(), TypeError, "another receive");
-  channel.trySend(7);
+  channel.send(7);
   assertEquals(await first, 7);
 });
 
 Deno.test("take() stops at the weight, takes at least one, and keeps the rest in order", () => {
   const channel = new Channel<number>(10);
-  for (const weight of [50, 3, 4, 5]) channel.trySend(weight);
+  for (const weight of [50, 3, 4, 5]) channel.send(weight);
   const weigh = (weight: number) => weight;
   assertEquals(channel.take(10, weigh), [50]);
   assertEquals(channel.take(7, weigh), [3, 4]);
@@ -63,7 +61,7 @@ Deno.test("take() stops at the weight, takes at least one, and keeps the rest in
 
 Deno.test("room() waits until half of the capacity is free, or the channel closes", async () => {
   const channel = new Channel<number>(4);
-  for (let i = 0; i < 5; i++) channel.force(i);
+  for (let i = 0; i < 5; i++) channel.send(i);
   const order: string[] = [];
   const room = channel.room().then(() => order.push("room"));
   for (let i = 0; i < 3; i++) {
@@ -73,7 +71,7 @@ Deno.test("room() waits until half of the capacity is free, or the channel close
   }
   await room;
   assertEquals(order, ["4 left", "3 left", "2 left", "room"]);
-  for (let i = 0; i < 3; i++) channel.force(i);
+  for (let i = 0; i < 3; i++) channel.send(i);
   const closed = channel.room();
   channel.close();
   await closed;
@@ -81,7 +79,7 @@ Deno.test("room() waits until half of the capacity is free, or the channel close
 
 Deno.test("tryReceive() gives back the memory of a long queue as it is emptied", () => {
   const channel = new Channel<number>(10_000);
-  for (let i = 0; i < 10_000; i++) channel.trySend(i);
+  for (let i = 0; i < 10_000; i++) channel.send(i);
   for (let i = 0; i < 10_000; i++) assertEquals(channel.tryReceive(), i);
   assertEquals(channel.tryReceive(), undefined);
 });

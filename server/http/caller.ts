@@ -56,7 +56,7 @@ export type Checks = Pick<Gate, "check">;
 export type Door = Pick<Profile, "credential" | "refuse">;
 
 /** The API's own: `Authorization: Bearer` or `X-Api-Key`, both `<id>.<secret>`; a JWT goes, too. */
-export const API_DOOR: Door = {
+const API_DOOR: Door = {
   credential: ({ header }) => tokenOf(bearer(header("authorization")) ?? header("x-api-key")),
   refuse: ({ detail }) =>
     problemForm(STATUS_CODE.Unauthorized, detail, { "WWW-Authenticate": "Bearer" }),

@@ -33,7 +33,7 @@ const HEALTH_TYPE = "health";
 const SYSTEM_TYPE = "system";
 
 /** Everything that can be followed, by its name on the wire. */
-export const EVENT_TYPES: ReadonlySet<string> = new Set([
+const EVENT_TYPES: ReadonlySet<string> = new Set([
   GLOBAL_TYPE,
   "pdfm",
   SYSTEM_TYPE,

@@ -9,10 +9,10 @@
 import { type Fields, isObject } from "../json_text.ts";
 
 /** Codes that one subscription may name, in all its parts; an unsubscription likewise. */
-export const MAX_CODES = 600;
+const MAX_CODES = 600;
 
 /** Longest code of a product, UTF-16 units: with its feed still a channel name for all systems. */
-export const MAX_CODE_LENGTH = 128;
+const MAX_CODE_LENGTH = 128;
 
 /** Candles come in types 1 (a minute) to 12 (a year). */
 const KLINE_TYPES = Array.from({ length: 12 }, (_, at) => at + 1);

@@ -3,15 +3,16 @@ import fc from "fast-check";
 import { OPEN_GRANT } from "../../server/guard/grant.ts";
 import { rightsOf } from "../../server/guard/rights.ts";
 import type { Inbound } from "../../server/message.ts";
-import {
-  EVENT_TYPES,
-  eventsHubProfile,
-  knownEventTypes,
-} from "../../server/profiles/events_hub.ts";
+import { eventsHubProfile, knownEventTypes } from "../../server/profiles/events_hub.ts";
 import type { Rights } from "../../server/profiles/profile.ts";
 import { parseTarget } from "../../server/routes.ts";
 import { patternOf } from "../support/transcript.ts";
 import { RULES } from "../support/world.ts";
+
+/** As the system's documentation lists them. */
+const EVENT_TYPES =
+  "global pdfm system system_logs health orchestrator stats reverse_proxy catalog_cache job_manager auth"
+    .split(" ");
 
 const profile = eventsHubProfile({ timing: RULES });
 const MINE = "338a28f7-666e-46e1-8e7d-4feba5edc061";
@@ -81,8 +82,7 @@ Deno.test("open() lives by anything that arrives", () => {
 });
 
 Deno.test("knownEventTypes() knows the eleven types and no other", () => {
-  assertEquals(EVENT_TYPES.size, 11);
-  assertEquals(knownEventTypes([...EVENT_TYPES]), [...EVENT_TYPES]);
+  assertEquals(knownEventTypes(EVENT_TYPES), EVENT_TYPES);
   assertEquals(knownEventTypes([" PDFM ", "", "nope", "pdfm"]), ["pdfm"]);
 });
 

@@ -85,7 +85,7 @@ export class FakeSocket implements Socket {
   /** The peer sends a message. */
   say(message: unknown): void {
     const text = typeof message === "string" ? message : JSON.stringify(message);
-    this.#events?.message(new TextEncoder().encode(text), false);
+    this.#events?.message(new TextEncoder().encode(text));
   }
 
   /** The peer sends control frames. */
