@@ -85,11 +85,21 @@ export class Hub {
     return this.#mailbox.room();
   }
 
-  /** Asks for something of the roster. @returns undefined once the hub has stopped */
+  /**
+   * Asks for something of the roster; fails with what `look` throws.
+   *
+   * @returns undefined once the hub has stopped
+   */
   ask<T>(look: (roster: Roster) => T): Promise<T | undefined> {
-    return new Promise((resolve) => {
-      const letter: Letter = { kind: "ask", look: (roster) => resolve(look(roster)) };
-      if (this.tell(letter) === "closed") resolve(undefined);
+    return new Promise((resolve, reject) => {
+      const answer = (roster: Roster) => {
+        try {
+          resolve(look(roster));
+        } catch (error) {
+          reject(error);
+        }
+      };
+      if (this.tell({ kind: "ask", look: answer }) === "closed") resolve(undefined);
     });
   }
 

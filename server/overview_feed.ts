@@ -44,7 +44,7 @@ export class OverviewFeed {
   start(): void {
     this.#cancel = this.#options.clock.after(PERIOD_MS, () => {
       this.start(); // before the telling, so that `stop()` in its midst is the last word
-      void this.#tell(); // cannot reject: neither the hub nor the stats do
+      void this.#tell(); // cannot reject: neither a look at the roster nor the stats do
     });
   }
 
@@ -60,6 +60,6 @@ export class OverviewFeed {
     const data = await readStats();
     if (data === undefined) return;
     const publication = { kind: "publication", channel, data, timestamp: clock.wall() } as const;
-    await hub.ask((roster) => deliver(publication, roster, frameText));
+    hub.tell({ kind: "ask", look: (roster) => deliver(publication, roster, frameText) });
   }
 }

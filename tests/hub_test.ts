@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { deadline } from "@std/async";
 import fc from "fast-check";
 import { type Visitor, withWorld, type World } from "./support/world.ts";
 
@@ -216,6 +217,18 @@ Deno.test("tell() after stop() says closed, ask() answers undefined: nobody hang
     if (!String(error).includes("someone is still on the roster")) throw error;
   });
 });
+
+Deno.test("ask() fails with what the look throws, and the hub goes on", () =>
+  withWorld({}, async (world) => {
+    const failed = world.hub.ask(() => {
+      throw new RangeError("boom");
+    });
+    const next = world.hub.ask(({ size }) => size);
+    const outcomes = Promise.allSettled([failed, next]);
+    await world.clock.turnOver();
+    const [{ status }, answer] = await deadline(outcomes, 5_000);
+    assertEquals([status, answer], ["rejected", { status: "fulfilled", value: 0 }]);
+  }));
 
 Deno.test("Any interleaving of join, leave, subscribe, publish and kick keeps the roster consistent", async () => {
   const step = fc.record({
