@@ -80,7 +80,8 @@ export class Commands {
     const { roster, maxSubscriptions } = this.#options;
     const followed = roster.channelsOf(member);
     const added = new Set(channels.filter((channel) => !followed.has(channel)));
-    if (followed.size + added.size > maxSubscriptions) {
+    const freed = instead.filter((channel) => followed.has(channel) && !channels.includes(channel));
+    if (followed.size + added.size - freed.length > maxSubscriptions) {
       this.#deny(member, "too_many_subscriptions", { ref, channel: channels[0] });
       return false;
     }

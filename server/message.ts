@@ -13,8 +13,8 @@ export const MAX_CHANNEL_LENGTH = 256;
 /** What the hub is asked to do. `ack` is the answer when it was done, ready to send. */
 export type Command =
   /**
-   * Follow channels, all of them or none, and no more those `instead` of which they are. `ref` names
-   * the request when it has to be refused.
+   * Follow channels, all of them or none, and no more those `instead` of which they are, each named
+   * once. `ref` names the request when it has to be refused.
    */
   | {
     readonly kind: "subscribe";

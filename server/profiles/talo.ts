@@ -152,8 +152,8 @@ class Talk implements Dialogue {
   }
 
   /**
-   * A second one changes for whom it speaks, and adds to what it hears. Whom its key may not hear,
-   * it does not become.
+   * A second one changes for whom it speaks and whom it hears. Whom its key may not hear, it does not
+   * become; anybody else it becomes at once, since the new topic takes the old one's place.
    */
   #identify(data: unknown): Inbound {
     if (!isObject(data) || !isId(data.playerAliasId) || typeof data.socketToken !== "string") {

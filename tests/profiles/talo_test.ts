@@ -442,6 +442,21 @@ Deno.test("Clients meet in a channel, each hears its own word, and a json client
     assertEquals(heard.map(({ data }) => data), ["anyone?", "hi", { a: 1 }]);
   }));
 
+Deno.test("A second identify takes the first one's place, also at the limit of subscriptions", () =>
+  withWorld({ maxSubscriptions: 1 }, async (world) => {
+    const { socket } = connect(world);
+    socket.say(IDENTIFY);
+    socket.say(IDENTIFY);
+    socket.say(IDENTIFY.replace("7", "8"));
+    socket.say(SAY);
+    await world.clock.turnOver();
+    const [, ...answers] = socket.messages;
+    assertEquals(answers.map(({ data }) => data.id ?? data.errorCode), [7, 7, 8, "LISTENER_ERROR"]);
+    const followed = world.hub.ask((roster) => [...roster.channels]);
+    await world.clock.turnOver();
+    assertEquals(await followed, ["players/8"]);
+  }));
+
 Deno.test("A key without the right is told which request it was", () =>
   withWorld({}, async (world) => {
     const rights = rightsOf({ subscribe: ["players/*", "channels/*"], publish: ["channels/2"] });
