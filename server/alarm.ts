@@ -28,8 +28,8 @@ export interface Watched {
   readonly counts: ProfileCounts;
   /** Whether it has been let go. */
   readonly closing: boolean;
-  /** Tells it, where its system has a frame for that. */
-  notify(notice: Notice): void;
+  /** Tells it, where its system has a frame for that. @returns whether it is told */
+  notify(notice: Notice): boolean;
 }
 
 /** What all alarms share. */
@@ -106,12 +106,13 @@ export class Alarm implements VitalsWatcher {
       case "critical":
         heartbeat.hurry(true, wheel.now());
         counts.healthAlerts++;
-        log.warning("connection in trouble: advised to come back", { id, ...change });
-        this.#client.notify({
-          kind: "reconnect",
-          afterMs: ADVICE_AFTER_MS,
-          reason: change.status,
-        });
+        log.warning(this.#advise(change.status), { id, ...change });
     }
+  }
+
+  /** Advises it to come back. @returns what the operator is told */
+  #advise(reason: string): string {
+    const isAdvised = this.#client.notify({ kind: "reconnect", afterMs: ADVICE_AFTER_MS, reason });
+    return isAdvised ? "connection in trouble: advised to come back" : "connection in trouble";
   }
 }

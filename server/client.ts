@@ -7,7 +7,7 @@
  */
 
 import { causeOf } from "./causes.ts";
-import { CLOSE_REASONS, type CloseReason, closeText } from "./close_codes.ts";
+import { CLOSE_REASONS, type CloseChange, type CloseReason, closeText } from "./close_codes.ts";
 import { endOf, lineOf } from "./closed_log.ts";
 import { RateLimit } from "./guard/rate_limit.ts";
 import { perMinute, type SlidingWindow } from "./guard/sliding_window.ts";
@@ -154,34 +154,24 @@ export class Client implements Member, Reader, Pulsed, Watched {
     else this.#socket.pong(payload);
   }
 
-  /**
-   * Lets the client go, for exactly one reason: later ones change nothing.
-   *
-   * @param afterMs tells the client to come back after another time than the table's, ms
-   */
-  close(reason: CloseReason, afterMs?: number): void {
+  /** Lets the client go, for exactly one reason: later ones change nothing. See `Member`. */
+  close(reason: CloseReason, change?: CloseChange): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
-    const row = CLOSE_REASONS[reason];
     if (reason === "rate_limited") this.#onViolation();
-    this.vitals.recorder.record("closing", this.#context.wheel.now(), row.code);
+    const { ending, mayRetry, afterMs, ...row } = { ...CLOSE_REASONS[reason], ...change };
     const farewell = this.dialogue.farewell?.(reason);
-    const goodbye = farewell ?? { code: row.code, reason: closeText(reason, afterMs) };
-    if (row.ending === "polite") {
-      if (row.mayRetry) {
-        this.notify({ kind: "reconnect", afterMs: afterMs ?? row.afterMs, reason });
-      }
-      if (farewell?.text !== undefined) this.say(farewell.text);
-      this.#writePump.finish();
-      this.#socket.close(goodbye.code, goodbye.reason);
-      return;
-    }
-    // Where the system says goodbye itself, what it was answered before comes before that.
+    const { code, reason: text } = farewell ?? { ...row, reason: closeText(reason, afterMs) };
+    this.vitals.recorder.record("closing", this.#context.wheel.now(), code);
+    const isPolite = ending === "polite";
+    if (isPolite && mayRetry) this.notify({ kind: "reconnect", afterMs, reason });
     if (farewell?.text !== undefined) this.say(farewell.text);
-    if (farewell !== undefined) this.#writePump.finish();
+    // Where the system says goodbye itself, what it was answered before comes before that.
+    if (isPolite || farewell !== undefined) this.#writePump.finish();
     else this.counts.messagesDropped += this.#writePump.discard();
-    if (row.ending === "terminate" && farewell === undefined) return this.#socket.terminate();
-    this.#socket.abort(goodbye.code, goodbye.reason);
+    if (isPolite) this.#socket.close(code, text);
+    else if (ending === "terminate" && farewell === undefined) this.#socket.terminate();
+    else this.#socket.abort(code, text);
   }
 
   /** See `Member`. */
@@ -224,12 +214,13 @@ export class Client implements Member, Reader, Pulsed, Watched {
   }
 
   /** See `Watched`. */
-  notify(notice: Notice): void {
+  notify(notice: Notice): boolean {
+    const text = this.dialogue.notify(notice);
+    if (text === undefined || this.say(text) !== "queued") return false;
     if (notice.kind === "reconnect") {
       this.vitals.recorder.record("advised", this.#context.wheel.now(), notice.afterMs);
     }
-    const text = this.dialogue.notify(notice);
-    if (text !== undefined) this.say(text);
+    return true;
   }
 
   /** See `Pulsed`. */

@@ -50,6 +50,9 @@ export interface CloseRow {
   readonly cause: string;
 }
 
+/** What of a row is otherwise for one connection. */
+export type CloseChange = Partial<Pick<CloseRow, "code" | "afterMs">>;
+
 /** Every reason a connection can end for. */
 export const CLOSE_REASONS: Readonly<Record<CloseReason, CloseRow>> = {
   client_close: row(1000, "none", "closed by the client", "client bye"),

@@ -7,6 +7,7 @@
 
 import type { Server } from "node:http";
 import type { Broker } from "./brokers/broker.ts";
+import { CLOSE_REASONS } from "./close_codes.ts";
 import { type Clock, sleep } from "./clock.ts";
 import type { Config } from "./config.ts";
 import type { Admission } from "./guard/admission.ts";
@@ -84,7 +85,8 @@ async function askToLeave(members: Member[], { config, clock }: House): Promise<
   const perWave = Math.max(20, Math.ceil(members.length / Math.max(1, waves)));
   for (let i = 0; i < members.length; i++) {
     if (i > 0 && i % perWave === 0) await sleep(clock, TICK_MS);
-    members[i].close("drain", Math.round(1_000 + Math.random() * RETURN_SPREAD_MS));
+    const afterMs = Math.round(CLOSE_REASONS.drain.afterMs + Math.random() * RETURN_SPREAD_MS);
+    members[i].close("drain", { afterMs });
   }
 }
 

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { CloseReason } from "./close_codes.ts";
+import type { CloseChange, CloseReason } from "./close_codes.ts";
 import type { Clock } from "./clock.ts";
 import { assertNever } from "./errors.ts";
 import type { RateLimit } from "./guard/rate_limit.ts";
@@ -44,8 +44,8 @@ export interface Reader {
   received(): void;
   /** Answers a control ping. */
   pong(payload: Uint8Array): void;
-  /** Lets the client go. */
-  close(reason: CloseReason): void;
+  /** Lets the client go. @param change of the reason's row in the table */
+  close(reason: CloseReason, change?: CloseChange): void;
   /** The socket has gone. */
   ended(end: SocketEnd): void;
   /** Tells the hub; "full" asks to stop reading until `room()`. */
@@ -144,8 +144,8 @@ export class ReadPump implements SocketEvents {
   }
 
   /** See `SocketEvents`. */
-  fault(kind: SocketFault): void {
-    this.#reader.close(kind);
+  fault(kind: SocketFault, code: number): void {
+    this.#reader.close(kind, { code });
   }
 
   /** See `SocketEvents`. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { CloseReason } from "./close_codes.ts";
+import type { CloseChange, CloseReason } from "./close_codes.ts";
 import type { Vitals } from "./vitals.ts";
 import type { Dialogue, Profile } from "./profiles/profile.ts";
 
@@ -45,12 +45,8 @@ export interface Member {
   figures(): Figures;
   /** Queues a frame. MUST NOT wait and MUST NOT throw: a member that cannot take it ends itself. */
   enqueue(frame: Uint8Array): void;
-  /**
-   * Lets it go. MUST NOT wait and MUST NOT throw.
-   *
-   * @param afterMs when the client may come back, if not as the table says
-   */
-  close(reason: CloseReason, afterMs?: number): void;
+  /** Lets it go. MUST NOT wait and MUST NOT throw. @param change of the reason's row in the table */
+  close(reason: CloseReason, change?: CloseChange): void;
   /** Ends it at once, even in the middle of a polite close. */
   terminate(): void;
 }

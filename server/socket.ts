@@ -13,8 +13,8 @@ export interface SocketEvents {
   ping(payload: Uint8Array): void;
   /** A control pong, asked for or not. */
   pong(payload: Uint8Array): void;
-  /** Bytes that are no valid frame; the socket has already told the peer and will close. */
-  fault(kind: SocketFault): void;
+  /** Bytes that are no valid frame; the socket has already told the peer the code and will close. */
+  fault(kind: SocketFault, code: number): void;
   /** The connection is gone, its descriptor released. Exactly once, the last call. */
   closed(end: SocketEnd): void;
 }

@@ -10,7 +10,7 @@ import { Sender, type WebSocket, WebSocketServer } from "ws";
 import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
-import type { Socket, SocketEvents, SocketFault } from "./socket.ts";
+import type { Socket, SocketEvents } from "./socket.ts";
 
 declare module "ws" {
   /** Frame writer; not in the published types. Shape: ws 8, lib/sender.js. */
@@ -100,9 +100,9 @@ class WsSocket implements Socket {
     ws.on("ping", (payload) => events.ping(payload));
     ws.on("pong", (payload) => events.pong(payload));
     ws.on("error", (error) => {
-      const fault = faultOf(error);
-      if (fault === undefined) return; // of the network: `close` follows and says 1006
-      events.fault(fault);
+      const code = faultCodeOf(error);
+      if (code === undefined) return; // of the network: `close` follows and says 1006
+      events.fault(code === TOO_BIG ? "message_too_big" : "bad_frame", code);
     });
     ws.on("close", (code) => events.closed({ code, byPeer: code !== 1006 }));
   }
@@ -145,11 +145,20 @@ class WsSocket implements Socket {
   }
 }
 
-/** Above maxPayload, and above what a number counts (2^53 - 1). */
-const TOO_BIG = ["WS_ERR_UNSUPPORTED_MESSAGE_LENGTH", "WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH"];
+/** RFC 6455 section 7.4.1: a protocol error; a message too big. */
+const [PROTOCOL_ERROR, TOO_BIG] = [1002, 1009];
 
-/** ws marks what it refuses with a code; other errors are the network's. */
-function faultOf(error: Error & { code?: string }): SocketFault | undefined {
-  if (!error.code?.startsWith("WS_ERR_")) return undefined;
-  return TOO_BIG.includes(error.code) ? "message_too_big" : "bad_frame";
+/** The close codes of ws's errors where they are no protocol error (ws 8, lib/receiver.js). */
+const FAULT_CODES: Readonly<Record<string, number>> = {
+  WS_ERR_INVALID_UTF8: 1007,
+  WS_ERR_TOO_MANY_BUFFERED_PARTS: 1008,
+  /** Above maxPayload. */
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: TOO_BIG,
+  /** Above what a number counts, 2^53 - 1. */
+  WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH: TOO_BIG,
+};
+
+/** The code that ws has told the peer; undefined where the network is at fault. */
+function faultCodeOf({ code = "" }: Error & { code?: string }): number | undefined {
+  return code.startsWith("WS_ERR_") ? FAULT_CODES[code] ?? PROTOCOL_ERROR : undefined;
 }

@@ -1,10 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
+import { tankProfile } from "../server/profiles/tank.ts";
 import type { FakeSocket } from "./support/fake_socket.ts";
 import { seeded } from "./support/seeded.ts";
 import { RULES, type Visitor, withWorld, type World } from "./support/world.ts";
 
 /** A minute between pings, so that delays of a second fit in. */
 const CALM = { ...RULES, pingPeriodMs: 20_000, pongWaitMs: 60_000, heartbeatTimeoutMs: 10_000 };
+
+const TROUBLE = "connection in trouble";
 
 const told = ({ socket }: { socket: FakeSocket }, type: string) =>
   socket.messages.filter((message) => message.type === type);
@@ -67,9 +70,19 @@ for (const [rttMs, status] of [[700, "poor"], [1_500, "critical"]] as const) {
         { type: "reconnect", afterMs: 1_000, reason: status },
       ]);
       assertEquals(world.metrics.of("json").healthAlerts, 1);
+      assert(world.log.some(({ message }) => message === TROUBLE + ": advised to come back"));
       assertEquals(visitor.socket.letGo, undefined);
     }));
 }
+
+Deno.test("Who has no word for it is not said to be advised", () =>
+  withWorld({}, async (world) => {
+    const visitor = world.connect({ profile: tankProfile({ timing: CALM }) });
+    await answerAfter(world, visitor, 700);
+    assertEquals(world.metrics.of("tank").healthAlerts, 1);
+    const { message } = world.log.findLast(({ level }) => level === "warning")!;
+    assertEquals(message, TROUBLE);
+  }));
 
 Deno.test("Health is judged by the thresholds of the profile", () =>
   withWorld(

@@ -217,7 +217,7 @@ Deno.test("close(drain) sends what is queued and the advice to come back, then t
     const { client, socket } = world.connect();
     socket.say({ type: "ping", timestamp: 1 });
     await Promise.resolve(); // the hub has answered, the turn has not ended
-    client.close("drain", 2_500);
+    client.close("drain", { afterMs: 2_500 });
     assertEquals(socket.messages.map(({ type }) => type), ["welcome", "pong", "reconnect"]);
     assertEquals(socket.messages[2], { type: "reconnect", afterMs: 2_500, reason: "drain" });
     assertEquals([socket.letGo?.how, socket.letGo?.code], ["close", 1012]);
@@ -226,8 +226,8 @@ Deno.test("close(drain) sends what is queued and the advice to come back, then t
 
 Deno.test("fault() closes with the fault's own reason", () =>
   withWorld({}, async (world) => {
-    world.connect().socket.fault("message_too_big");
-    world.connect().socket.fault("bad_frame");
+    world.connect().socket.fault("message_too_big", 1009);
+    world.connect().socket.fault("bad_frame", 1002);
     await world.clock.turnOver();
     assertEquals([world.closed("message_too_big"), world.closed("bad_frame")], [1, 1]);
   }));

@@ -1,4 +1,6 @@
 import { assertEquals } from "@std/assert";
+import { infowayProfile } from "../server/profiles/infoway.ts";
+import { tankProfile } from "../server/profiles/tank.ts";
 import { RULES, type Visitor, withWorld } from "./support/world.ts";
 
 /** What the recorder tells of a connection, without the pings and pongs in between. */
@@ -53,7 +55,38 @@ Deno.test("The recorder tells of a queue that was full", () =>
 Deno.test("The recorder tells of the advice to come back", () =>
   withWorld({ rules: CALM }, async (world) => {
     const visitor = world.connect();
-    visitor.client.close("drain", 2_500);
+    visitor.client.close("drain", { afterMs: 2_500 });
     await world.clock.turnOver();
     assertEquals(story(visitor).slice(1, 3), [["closing", 1012], ["advised", 2_500]]);
+  }));
+
+Deno.test("The recorder tells of no advice that was not given", () =>
+  withWorld({ rules: CALM, queueMessages: 1 }, async (world) => {
+    const wordless = world.connect({ profile: tankProfile({ timing: RULES }) });
+    const stuck = world.connect();
+    await world.clock.pass(1_000);
+    stuck.socket.stuck = true;
+    stuck.socket.say({ type: "ping" }); // in flight
+    await world.clock.pass(200);
+    stuck.socket.say({ type: "ping" }); // fills the queue of one
+    await world.clock.turnOver();
+    for (const visitor of [wordless, stuck]) {
+      visitor.client.close("drain");
+      await world.clock.turnOver();
+      assertEquals(story(visitor).map(([kind]) => kind), ["opened", "closing", "ended"]);
+    }
+  }));
+
+Deno.test("The recorder tells the close code that the peer gets", () =>
+  withWorld({ rules: CALM }, async (world) => {
+    const profile = infowayProfile({ timing: RULES, maxMessagesPerMinute: 0 });
+    const polite = world.connect({ profile, url: "/ws?business=crypto" });
+    const [dead, garbled] = [world.connect(), world.connect()];
+    polite.client.close("stale"); // its system says goodbye even then
+    dead.client.close("stale");
+    garbled.socket.fault("bad_frame", 1007); // told by the socket itself
+    await world.clock.turnOver();
+    const codes = [polite, dead, garbled].map((visitor) => story(visitor)[1]);
+    assertEquals(codes, [["closing", 1008], ["closing", 1006], ["closing", 1007]]);
+    assertEquals(polite.socket.letGo?.code, 1008);
   }));

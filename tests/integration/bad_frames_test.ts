@@ -86,6 +86,17 @@ async function isClosedAtOnce(server: ServerProcess, { what, bytes, code }: Faul
   assertLess(performance.now() - sentMs, AT_ONCE_MS, `${what}: TCP did not end at once`);
 }
 
+/** The close codes that the recorders of those who ended for a reason keep, sorted. */
+async function recordedCodes(server: ServerProcess, reason: string): Promise<number[]> {
+  const look = async (path: string) => JSON.parse((await server.ask({ path })).body);
+  const { closed } = await look(`/api/v1/closed?reason=${reason}`);
+  const codes = closed.map(async ({ id }: { id: string }) => {
+    const { events } = await look(`/api/v1/connections/${id}`);
+    return events.find(({ kind }: { kind: string }) => kind === "closing").value;
+  });
+  return (await Promise.all<number>(codes)).sort();
+}
+
 integrationTest("A frame that breaks the protocol gets its close code, and TCP ends", async () => {
   await using server = await ServerProcess.start();
   using bystander = await RawPeer.connect(server.dial);
@@ -95,6 +106,8 @@ integrationTest("A frame that breaks the protocol gets its close code, and TCP e
     await until(`${count} closed for ${reason}`, async () => {
       return (await server.metrics()).closed(reason) === count;
     });
+    const told = FAULTS.filter((fault) => fault.reason === reason).map(({ code }) => code);
+    assertEquals(await recordedCodes(server, reason), told.sort());
   }
   await bystander.send({ type: "ping", id: "bystander" });
   assertEquals((await bystander.message("pong")).id, "bystander");

@@ -104,8 +104,8 @@ export class FakeSocket implements Socket {
   }
 
   /** The peer sends what is no valid frame. */
-  fault(kind: SocketFault): void {
-    this.#events?.fault(kind);
+  fault(kind: SocketFault, code: number): void {
+    this.#events?.fault(kind, code);
   }
 
   /** The peer goes away. */
