@@ -25,7 +25,7 @@ const LEAVE_SPREAD = 0.4;
 /** Clients that left together come back spread over so long, ms. */
 const RETURN_SPREAD_MS = 4_000;
 
-/** What is left of the shutdown time for what comes after the clients, ms. */
+/** What is left of the shutdown time for who had to be terminated, and what comes after the clients, ms. */
 const LAST_STEPS_MS = 300;
 
 /** The rooms that a drain has to close. */
@@ -65,8 +65,10 @@ export async function takeDown(house: House): Promise<void> {
   const members = await hub.ask((roster) => [...roster.members]) ?? [];
   log.info("draining", { connections: members.length });
   await askToLeave(members, house);
-  while (admission.open > 0 && clock.now() < deadlineMs) await sleep(clock, TICK_MS);
+  await emptied(house, deadlineMs);
+  const terminated = admission.open;
   for (const member of members) member.terminate();
+  await emptied(house, deadlineMs + LAST_STEPS_MS); // their ends are told in a later turn
   feed.stop();
   hub.stop();
   await hubRun;
@@ -75,7 +77,12 @@ export async function takeDown(house: House): Promise<void> {
   await guard.close();
   http.close();
   http.closeAllConnections();
-  log.info("drained", { terminated: admission.open });
+  log.info("drained", { terminated });
+}
+
+/** Resolves when nobody is there any more, or at a moment. */
+async function emptied({ admission, clock }: House, untilMs: number): Promise<void> {
+  while (admission.open > 0 && clock.now() < untilMs) await sleep(clock, TICK_MS);
 }
 
 /** Spread at random, so that the next server does not meet them all at once. */

@@ -175,4 +175,7 @@ integrationTest("A drain ends within SHUTDOWN_MS whatever its clients do", async
   assertEquals((await server.status).code, 0);
   assertLess(performance.now() - signalledMs, shutdownMs + EXIT_MS / 5);
   await until("its last line", () => server.lines("drained").length === 1);
+  assertEquals(server.lines("drained")[0].terminated, 3);
+  const ends = server.lines("connection closed").map(({ reason }) => reason);
+  assertEquals(ends, ["drain", "drain", "drain"]);
 });

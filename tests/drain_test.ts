@@ -1,0 +1,94 @@
+import { assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
+import type { Server } from "node:http";
+import { MemoryBroker } from "../server/brokers/memory.ts";
+import type { Config } from "../server/config.ts";
+import { takeDown } from "../server/drain.ts";
+import type { Admission } from "../server/guard/admission.ts";
+import type { Guard } from "../server/guard/guard.ts";
+import type { Upgrader } from "../server/upgrade.ts";
+import { FakeSocket } from "./support/fake_socket.ts";
+import { World } from "./support/world.ts";
+
+const SHUTDOWN_MS = 800;
+
+/** Answers no close; its end is told in a later turn, as a real socket's is. */
+class MuteSocket extends FakeSocket {
+  override lingers = true;
+  readonly #world: World;
+
+  constructor(world: World) {
+    super();
+    this.#world = world;
+  }
+
+  override terminate(): void {
+    this.#world.clock.turn(() => super.terminate());
+  }
+}
+
+/** Its end is never told. */
+class LostSocket extends FakeSocket {
+  override lingers = true;
+  override terminate(): void {}
+}
+
+/** Connects clients and takes everything down. @returns the log, and how long it took, ms */
+async function drained(socketOf: (world: World) => FakeSocket) {
+  const world = new World({});
+  for (let i = 0; i < 5; i++) world.connect({ socket: socketOf(world) });
+  await world.clock.turnOver();
+  world.log.length = 0;
+  const { clock, context: { log }, wheel, hub } = world;
+  const startMs = clock.now();
+  let endMs = Infinity;
+  const down = takeDown({
+    config: { shutdownMs: SHUTDOWN_MS } as Config,
+    clock,
+    log,
+    http: { close() {}, closeAllConnections() {} } as Server,
+    wheel,
+    hub,
+    hubRun: Promise.resolve(),
+    feed: { stop() {} },
+    broker: new MemoryBroker(),
+    upgrader: { drain() {} } as Upgrader,
+    admission: {
+      get open() {
+        return 5 - world.closed("drain");
+      },
+    } as Admission,
+    guard: { close: () => Promise.resolve() } as Guard,
+  }).then(() => endMs = clock.now());
+  while (endMs === Infinity) await clock.pass(10);
+  await down;
+  return { log: world.log, tookMs: endMs - startMs };
+}
+
+Deno.test("takeDown() waits for nobody who answers, and has them all in the log first", async () => {
+  const { log, tookMs } = await drained(() => new FakeSocket());
+  assertEquals(log.map(({ message }) => message), [
+    "draining",
+    ...Array(5).fill("connection closed"),
+    "drained",
+  ]);
+  assertEquals(log.at(-1)?.properties, { terminated: 0 });
+  assertLess(tookMs, 100);
+});
+
+Deno.test("takeDown() tells the end of each whom it had to terminate before it is done", async () => {
+  const { log, tookMs } = await drained((world) => new MuteSocket(world));
+  assertEquals(log.map(({ message }) => message), [
+    "draining",
+    ...Array(5).fill("connection closed"),
+    "drained",
+  ]);
+  assertEquals(log.at(-1)?.properties, { terminated: 5 });
+  assertLessOrEqual(tookMs, SHUTDOWN_MS);
+});
+
+Deno.test("takeDown() ends within SHUTDOWN_MS, though a socket never tells its end", async () => {
+  const { log, tookMs } = await drained(() => new LostSocket());
+  assertEquals(log.map(({ message }) => message), ["draining", "drained"]);
+  assertEquals(log.at(-1)?.properties, { terminated: 5 });
+  assertLessOrEqual(tookMs, SHUTDOWN_MS + 50); // a look each 50 ms
+});
