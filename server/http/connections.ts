@@ -169,7 +169,7 @@ function addInspect(app: App, { gate, hub, closedLog }: ConnectionsOptions): voi
     });
     if (answer !== undefined) return context.json(answer);
     const end = closedLog.find(id);
-    if (end === undefined) return unknown(id);
+    if (end === undefined) return unknown(id, "is open on this node or among the last that ended");
     const inspected: v.InferOutput<typeof InspectedEnd> = {
       ...shownEnd(end),
       ...timelineOf(end.vitals),
@@ -196,7 +196,7 @@ function addDisconnect(app: App, { gate, hub, log }: ConnectionsOptions): void {
       return member !== undefined;
     });
     if (found === undefined) return restarting();
-    if (!found) return unknown(id);
+    if (!found) return unknown(id, "is open on this node");
     log.info("connection ended by an operator", { id, by: context.var.grant.keyId });
     return context.body(null, 204);
   });
@@ -242,6 +242,6 @@ function memberOf(roster: Roster, id: string): Member | undefined {
   for (const member of roster.members) if (member.id === id) return member;
 }
 
-function unknown(id: string): Response {
-  return problem(STATUS_CODE.NotFound, `no connection ${JSON.stringify(id)} is open on this node`);
+function unknown(id: string, where: string): Response {
+  return problem(STATUS_CODE.NotFound, `no connection ${JSON.stringify(id)} ${where}`);
 }
