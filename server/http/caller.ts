@@ -12,7 +12,7 @@ import type { Gate } from "../guard/gate.ts";
 import type { Grant } from "../guard/grant.ts";
 import { originAllowed } from "../guard/origin.ts";
 import { problemForm } from "../problem.ts";
-import type { Presented, Profile } from "../profiles/profile.ts";
+import { bearerOf, type Profile, tokenOf } from "../profiles/profile.ts";
 import { problem } from "./problems.ts";
 
 /** What middleware and handlers find in their context. */
@@ -57,7 +57,7 @@ export type Door = Pick<Profile, "credential" | "refuse">;
 
 /** The API's own: `Authorization: Bearer` or `X-Api-Key`, both `<id>.<secret>`; a JWT goes, too. */
 const API_DOOR: Door = {
-  credential: ({ header }) => tokenOf(bearer(header("authorization")) ?? header("x-api-key")),
+  credential: (source) => tokenOf(bearerOf(source) ?? source.header("x-api-key")),
   refuse: ({ detail }) =>
     problemForm(STATUS_CODE.Unauthorized, detail, { "WWW-Authenticate": "Bearer" }),
 };
@@ -65,7 +65,7 @@ const API_DOOR: Door = {
 /** `Authorization: Bearer` and nothing else. */
 export const BEARER_DOOR: Door = {
   ...API_DOOR,
-  credential: ({ header }) => tokenOf(bearer(header("authorization"))),
+  credential: (source) => tokenOf(bearerOf(source)),
 };
 
 /** Lets whoever has a valid credential pass; on an open hub everybody has. */
@@ -113,12 +113,4 @@ async function identify(
   const form = door.refuse({ kind: "unauthorized", presented, detail: verdict.detail });
   if (form.kind === "http") return new Response(form.body, form);
   return problem(STATUS_CODE.Unauthorized, verdict.detail);
-}
-
-function bearer(authorization: string | undefined): string | undefined {
-  return /^Bearer +(.+)$/i.exec(authorization ?? "")?.[1];
-}
-
-function tokenOf(token: string | undefined): Presented {
-  return token ? { kind: "token", token } : { kind: "none" };
 }

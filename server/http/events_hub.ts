@@ -11,7 +11,7 @@ import * as v from "valibot";
 import type { Clock } from "../clock.ts";
 import type { Gate } from "../guard/gate.ts";
 import type { Hub } from "../hub.ts";
-import { GLOBAL_TYPE, knownEventTypes } from "../profiles/events_hub.ts";
+import { GLOBAL_TYPE, knownEventTypes, timestampOf } from "../profiles/events_hub.ts";
 import type { Profile } from "../profiles/profile.ts";
 import type { Member, Roster } from "../roster.ts";
 import { anyKey, type ApiEnv, type App } from "./caller.ts";
@@ -192,8 +192,8 @@ function infoOf(
     id: member.id,
     user_id: member.keyId ?? "",
     username: member.keyId ?? "",
-    connected_at: rfc3339(openedMs),
-    last_pong_at: rfc3339(nowMs - idleMs),
+    connected_at: timestampOf(openedMs),
+    last_pong_at: timestampOf(nowMs - idleMs),
     event_subscriptions: [...roster.channelsOf(member)],
     is_alive: true,
     queue_depth: queuedMessages,
@@ -212,14 +212,9 @@ function statsOf(
     type_stats: Object.fromEntries([...byType].map(([type, { length }]) => [type, length])),
     clients,
     messages_sent: messagesSent,
-    start_time: rfc3339(startedMs),
+    start_time: timestampOf(startedMs),
     uptime: duration(nowMs - startedMs),
   };
-}
-
-/** With microseconds, as in the system's frames. */
-function rfc3339(ms: number): string {
-  return new Date(ms).toISOString().replace("Z", "000Z");
 }
 
 /** As Go writes durations: `1h2m3s`, leading zeros left out. */

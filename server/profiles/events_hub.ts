@@ -14,12 +14,14 @@ import type { Inbound, Publication } from "../message.ts";
 import type { Timing } from "../timing.ts";
 import {
   ANY_LIFE,
+  bearerOf,
   type CredentialSource,
   type Dialogue,
   type DoorRefusal,
   type Presented,
   type Profile,
   type RefusalForm,
+  tokenOf,
   type Visit,
 } from "./profile.ts";
 
@@ -98,20 +100,15 @@ export function knownEventTypes(names: readonly string[]): string[] {
   return [...new Set(types)].filter((type) => EVENT_TYPES.has(type));
 }
 
-function credential({ header, query }: CredentialSource): Presented {
-  const authorization = header("authorization") ?? "";
+function credential(source: CredentialSource): Presented {
+  const { header, query } = source;
   const apiKey = header("x-api-key");
-  if (authorization && apiKey) {
+  if (header("authorization") && apiKey) {
     return { kind: "unreadable", detail: "send Authorization or X-Api-Key, not both" };
   }
   if (apiKey) return pairOf(apiKey);
-  const token = (BEARER.test(authorization) && withoutBearer(authorization)) ||
-    query.get("access_token") || withoutBearer(query.get("authorization") ?? "");
-  return token ? { kind: "token", token } : { kind: "none" };
-}
-
-function withoutBearer(text: string): string {
-  return text.replace(BEARER, "");
+  const inQuery = query.get("access_token") || query.get("authorization")?.replace(BEARER, "");
+  return tokenOf(bearerOf(source) || inQuery);
 }
 
 /** What is no pair counts as no credential: its refusal tells the form, and an open hub wants none. */
@@ -214,11 +211,16 @@ function envelope({ refId, type, wallMs, message, body, clientId }: Envelope): s
     id: randomId(),
     ref_id: refId,
     event_type: type,
-    timestamp: new Date(wallMs).toISOString().replace("Z", "000Z"), // microseconds, by form
+    timestamp: timestampOf(wallMs),
     message,
     body,
     client_id: clientId,
   });
+}
+
+/** RFC 3339, UTC, with six digits: microseconds by form. @param wallMs wall-clock ms */
+export function timestampOf(wallMs: number): string {
+  return new Date(wallMs).toISOString().replace("Z", "000Z");
 }
 
 function randomId(): string {

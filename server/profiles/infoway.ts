@@ -14,16 +14,17 @@ import type { HeartbeatRules } from "../liveness/heartbeat.ts";
 import type { Denial, Inbound, Publication } from "../message.ts";
 import type { Timing } from "../timing.ts";
 import { type Fault, NOT_JSON, pushCodeOf, requestOf, tooMany } from "./infoway_codes.ts";
-import type {
-  CredentialSource,
-  Dialogue,
-  DoorRefusal,
-  Farewell,
-  Moment,
-  Presented,
-  Profile,
-  RefusalForm,
-  UpgradeTarget,
+import {
+  type CredentialSource,
+  type Dialogue,
+  type DoorRefusal,
+  type Farewell,
+  type Moment,
+  type Presented,
+  type Profile,
+  type RefusalForm,
+  tokenOf,
+  type UpgradeTarget,
 } from "./profile.ts";
 
 const HEARTBEAT = 10010;
@@ -153,8 +154,7 @@ function traceOf({ trace }: Fields): string | undefined {
 }
 
 function credential({ header, query }: CredentialSource): Presented {
-  const token = query.get("apikey") || header("x-api-key");
-  return token ? { kind: "token", token } : { kind: "none" };
+  return tokenOf(query.get("apikey") || header("x-api-key"));
 }
 
 function refuse({ kind }: DoorRefusal): RefusalForm {

@@ -18,11 +18,13 @@ import { problemForm } from "../problem.ts";
 import type { Timing } from "../timing.ts";
 import {
   ANY_LIFE,
+  bearerOf,
   type CredentialSource,
   type Dialogue,
   type Presented,
   type Profile,
   type RefusalForm,
+  tokenOf,
 } from "./profile.ts";
 
 /** Talo's heartbeat: its published browser example connects to an open hub's `/` without a ticket. */
@@ -78,12 +80,13 @@ const DENIALS: Record<Denial, (channel: string) => string> = {
 /** Browsers set no headers: they offer the credential as a subprotocol. */
 const SUBPROTOCOL = "systole.bearer.";
 
-function credential({ header, query, subprotocols }: CredentialSource): Presented {
-  const bearer = /^Bearer +(.+)$/i.exec(header("authorization") ?? "")?.[1];
+function credential(source: CredentialSource): Presented {
+  const { header, query, subprotocols } = source;
   const offered = subprotocols.find((name) => name.startsWith(SUBPROTOCOL));
-  const token = bearer ?? header("x-api-key") ?? query.get("access_token") ??
-    offered?.slice(SUBPROTOCOL.length);
-  return token ? { kind: "token", token } : { kind: "none" };
+  return tokenOf(
+    bearerOf(source) ?? header("x-api-key") ?? query.get("access_token") ??
+      offered?.slice(SUBPROTOCOL.length),
+  );
 }
 
 function decode(text: string, context: { wallMs: number; echo: boolean }): Inbound {

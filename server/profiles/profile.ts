@@ -38,6 +38,16 @@ export type Presented =
   /** Cannot be read; the text says why. */
   | { readonly kind: "unreadable"; readonly detail: string };
 
+/** A token, or none where there is none or an empty one. */
+export function tokenOf(token: string | null | undefined): Presented {
+  return token ? { kind: "token", token } : { kind: "none" };
+}
+
+/** The token of an `Authorization: Bearer <token>` (RFC 6750 section 2.1); the scheme in any case. */
+export function bearerOf({ header }: Pick<CredentialSource, "header">): string | undefined {
+  return /^Bearer +(.+)$/i.exec(header("authorization") ?? "")?.[1];
+}
+
 /** Why a connection is refused at the door. */
 export type DoorRefusal =
   | { readonly kind: "unauthorized"; readonly presented: Presented; readonly detail: string }

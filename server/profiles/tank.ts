@@ -17,6 +17,7 @@ import {
   type Presented,
   type Profile,
   type RefusalForm,
+  tokenOf,
 } from "./profile.ts";
 
 /** The original's heartbeat starts so long after the connection, ms, plus one period. */
@@ -94,8 +95,7 @@ function textOf(frame: Uint8Array): string | undefined {
 }
 
 function credential({ header, query }: CredentialSource): Presented {
-  const token = query.get("token") || header("x-api-key");
-  return token ? { kind: "token", token } : { kind: "none" };
+  return tokenOf(query.get("token") || header("x-api-key"));
 }
 
 function refuse({ kind }: DoorRefusal): RefusalForm {
