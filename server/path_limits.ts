@@ -2,28 +2,16 @@
  * Proxies on the way that cut idle connections, found by what they leave behind: several connections
  * of one network, or through one trusted proxy, that ended without a close frame at the same idle
  * age. Pure; bounded memory. Owns what is known of each network; must not know what the connections
- * spoke.
+ * spoke, nor when ages are the same (strokes.ts).
  *
- * A proxy's timer is exact and spares nobody; other deaths come at any age. Two things name a limit:
- *
- * - The last three deaths of a network agree within 0.1 % of their age (25 ms at least), and none
- *   that is remembered came at a greater age: who outlived the limit refutes it. Of ages spread
- *   evenly over [0, R] three are that near to each other, at the very top of the m that are
- *   remembered, with a chance of at most 3 d^2 / m (d = 0.001). Over 50 deaths, of which the last 16
- *   are remembered, that sums up to 3 d^2 (1/3 + ... + 1/16 + 34/16) = 1.2e-5, whatever R is above
- *   25 s: in 1000 runs of 50 deaths, 0.012 false names are expected.
- * - Seven of the last 16 lie within 1 % (100 ms at least) of each other: for proxies whose timers
- *   are coarse and networks where others die, too. At most
- *   C(15, 6) d^6 = 5005 * 1e-12 for each death (d = 0.01): 2.5e-4 in the same 1000 runs.
- *
- * What it cannot tell from a proxy: a program that always breaks off after the same time, and
- * connections that fell silent together and were then cut at one stroke. So a name is withdrawn
- * when three deaths in a row come at a greater age.
+ * What it cannot tell from a proxy: a program that always breaks off after the same time. So a name
+ * is withdrawn when three deaths in a row come at a greater age.
  *
  * @module
  */
 
 import { networkOf } from "./network.ts";
+import { isNear, Strokes } from "./strokes.ts";
 import { PROXY_PERIODS_MS, type ProxyPreset } from "./timing.ts";
 
 /** A connection that ended without a close frame, and not by us. */
@@ -77,26 +65,15 @@ export interface PathLimitsOptions {
 
 /** Networks that are remembered, those with a limit apart from the rest; the quietest goes first. */
 export const MAX_NETWORKS = 1024;
-/** Deaths that are remembered of each. */
-const MAX_DEATHS = 16;
-/** Deaths in a row that name a limit, or refute it. */
-const ROW = 3;
-/** Deaths among those remembered that name it, too. */
-const MANY = 7;
-/** Of the idle age: what a millisecond timer behind a network makes of one value. */
-const NARROW = 0.001;
-const MIN_NARROW_MS = 25;
-/** Of the idle age: what a timer that looks twice a second or so does. */
-const WIDE = 0.01;
-const MIN_WIDE_MS = 100;
+/** Deaths in a row at a greater age that refute a limit. */
+const OUTLIVED = 3;
 
 /** What is known of one network. */
 interface Path {
   readonly network: string;
   /** How connections came: the key under which it is kept. */
   readonly way: string;
-  /** Idle ages, the oldest death first. */
-  readonly ages: number[];
+  readonly strokes: Strokes;
   limit: Limit | undefined;
 }
 
@@ -145,10 +122,10 @@ export class PathLimits {
     if (network === undefined || !Number.isFinite(idleMs)) return undefined;
     const way = `${side} ${network}`;
     const path = this.#limited.get(way) ?? this.#unsuspected.get(way) ??
-      { network, way, ages: [], limit: undefined };
-    path.ages.push(idleMs);
-    if (path.ages.length > MAX_DEATHS) path.ages.shift();
-    const counted = this.#cuts(path, idleMs, nowMs) ? 1 : this.#name(path, idleMs, nowMs);
+      { network, way, strokes: new Strokes(), limit: undefined };
+    const isNew = path.strokes.add(idleMs, nowMs);
+    const isCut = this.#cuts(path, idleMs, nowMs);
+    const counted = isCut ? 1 : isNew ? this.#name(path, idleMs, nowMs) : 0;
     this.#cut += counted;
     this.#keep(path);
     if (path.limit === undefined || counted === 0) return undefined;
@@ -168,30 +145,30 @@ export class PathLimits {
   #cuts(path: Path, idleMs: number, nowMs: number): boolean {
     const { limit } = path;
     if (limit === undefined) return false;
-    const apartMs = idleMs - limit.idleMs;
-    if (Math.abs(apartMs) <= wideMs(limit.idleMs) / 2) {
+    if (isNear(idleMs, limit.idleMs)) {
       limit.count++;
       limit.lastMs = nowMs;
       limit.outlived = 0;
       return true;
     }
-    if (apartMs > 0 && ++limit.outlived >= ROW) path.limit = undefined;
+    if (idleMs > limit.idleMs && ++limit.outlived >= OUTLIVED) path.limit = undefined;
     return false;
   }
 
   /** @returns how many deaths a new name explains; 0 without one */
   #name(path: Path, idleMs: number, nowMs: number): number {
     if (idleMs < this.#floorMs) return 0;
-    const { ages } = path;
-    const row = ages.slice(-ROW);
-    const agreeing = isExactRow(row) && !ages.some((age) => age > idleMs + wideMs(idleMs) / 2)
-      ? row
-      : ages.filter((age) => Math.abs(age - idleMs) <= wideMs(idleMs) / 2);
-    if (agreeing !== row && agreeing.length < MANY) return 0;
-    const count = agreeing.length;
-    const meanMs = agreeing.reduce((sum, age) => sum + age, 0) / count;
-    path.limit = { idleMs: meanMs, namedMs: nowMs, lastMs: nowMs, count, told: 0, outlived: 0 };
-    return count;
+    const timer = path.strokes.timer(idleMs);
+    if (timer === undefined) return 0;
+    path.limit = {
+      idleMs: timer.idleMs,
+      namedMs: nowMs,
+      lastMs: nowMs,
+      count: timer.deaths,
+      told: 0,
+      outlived: 0,
+    };
+    return timer.deaths;
   }
 
   /** A Map keeps the order of entry: whoever enters anew is the last to be forgotten. */
@@ -204,16 +181,6 @@ export class PathLimits {
     const [quietest] = paths.keys();
     paths.delete(quietest);
   }
-}
-
-function isExactRow(row: readonly number[]): boolean {
-  if (row.length < ROW) return false;
-  const youngestMs = Math.min(...row);
-  return Math.max(...row) - youngestMs <= Math.max(MIN_NARROW_MS, youngestMs * NARROW);
-}
-
-function wideMs(idleMs: number): number {
-  return Math.max(MIN_WIDE_MS, idleMs * WIDE);
 }
 
 function described({ network, way }: Path, limit: Limit): PathLimit {

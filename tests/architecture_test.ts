@@ -10,6 +10,7 @@ const STOREYS: readonly (readonly string[])[] = [
     "message.ts",
     "json_text.ts",
     "network.ts",
+    "strokes.ts",
   ],
   ["liveness/health.ts", "timing.ts", "latency.ts", "values.ts", "limits.ts", "option.ts"],
   ["timing_options.ts", "guard_options.ts", "options.ts"],

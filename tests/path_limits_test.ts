@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { MAX_NETWORKS, type PathFinding, PathLimits } from "../server/path_limits.ts";
 import { seeded } from "./support/seeded.ts";
+import { RULES, withWorld } from "./support/world.ts";
 
 const NETWORK = "203.0.113.0/24";
 
@@ -87,6 +88,70 @@ Deno.test("PathLimits finds a limit scaled down to 600 ms when its floor is, too
   assertEquals(named([604, 611, 600], 100), [0.6]);
 });
 
+/** Connections that heard their last byte together, cut one after the other. */
+function restart(
+  limits: PathLimits,
+  { connections, idleMs, atMs, lastsMs }: Record<
+    "connections" | "idleMs" | "atMs" | "lastsMs",
+    number
+  >,
+): (PathFinding | undefined)[] {
+  return Array.from({ length: connections }, (_, n) => {
+    const laterMs = lastsMs * n / connections;
+    return limits.ended({
+      address: `203.0.113.${n % 250 + 1}`,
+      idleMs: idleMs + laterMs,
+      nowMs: atMs + laterMs,
+    });
+  });
+}
+
+Deno.test("PathLimits takes a restart of what lies between for one stroke, however long it lasts", () => {
+  for (const idleMs of [1_700, 24_000, 60_000, 300_000]) {
+    for (const lastsMs of [0, 30, 100, 300, 1_000, 5_000, 20_000]) {
+      for (const connections of [3, 20, 200, 2_000]) {
+        const limits = new PathLimits();
+        restart(limits, { connections, idleMs, atMs: 1_000_000, lastsMs });
+        assertEquals(limits.list(), [], `${connections} at ${idleMs} ms, within ${lastsMs} ms`);
+        assertEquals(limits.cut, 0);
+      }
+    }
+  }
+});
+
+Deno.test("A relay that restarts 1.7 s after a publication to all is the network, no idle timeout", () =>
+  withWorld({ rules: RULES }, async (world) => {
+    const visitors = Array.from({ length: 20 }, () => world.connect());
+    await world.clock.pass(5_000);
+    for (const { client } of visitors) client.enqueue(world.context.frameText("x"));
+    await world.clock.pass(1_700);
+    for (const { socket } of visitors) socket.leave({ byPeer: false });
+    await world.clock.turnOver();
+    const causes = world.closedLog.latest(20).map(({ cause }) => cause);
+    assertEquals(causes, Array(20).fill("network"));
+    assertEquals(world.pathLimits.list(), []);
+  }));
+
+Deno.test("PathLimits names a proxy that cuts many at a stroke with the third stroke, and counts all", () => {
+  const limits = new PathLimits();
+  const found = [1, 2, 3].flatMap((n) =>
+    restart(limits, { connections: 20, idleMs: 60_000, atMs: 70_000 * n, lastsMs: 10 })
+  );
+  assertEquals(found.findIndex((finding) => finding !== undefined), 40);
+  assertEquals([found[40]?.limit.count, found.at(-1)?.limit.count, limits.cut], [41, 60, 60]);
+});
+
+Deno.test("PathLimits names a proxy that cuts a thousand a second as soon as one that cuts few", () => {
+  const limits = new PathLimits();
+  const named = Array.from(
+    { length: 1_000 },
+    (_, n) => limits.ended({ address: "203.0.113.7", idleMs: 60_000 + n * 7 % 10, nowMs: n }),
+  )
+    .findIndex((finding) => finding !== undefined);
+  assert(named > 0 && named <= 150, `with death ${named}`);
+  assertEquals(limits.cut, 1_000);
+});
+
 Deno.test("PathLimits advises what would hold", () => {
   const rows: [number, string | undefined, number][] = [
     [350_000, "cloudflare", 315_000],
@@ -122,7 +187,7 @@ Deno.test("PathLimits follows a proxy whose timeout was raised", () => {
 Deno.test("PathLimits keeps networks apart", () => {
   const limits = new PathLimits();
   for (let n = 0; n < 100; n++) {
-    limits.ended({ address: `198.51.${n}.7`, idleMs: 60_000, nowMs: n });
+    limits.ended({ address: `198.51.${n}.7`, idleMs: 60_000, nowMs: 1_000 * n });
   }
   limits.ended({ address: "", idleMs: 60_000, nowMs: 1 });
   assertEquals([limits.size, limits.cut], [0, 0]);
@@ -131,7 +196,12 @@ Deno.test("PathLimits keeps networks apart", () => {
 Deno.test("PathLimits names a trusted proxy, whatever networks its clients come from", () => {
   const limits = new PathLimits();
   const found = [1, 2, 3, 4].map((n) =>
-    limits.ended({ address: `198.51.${n}.7`, proxy: "10.0.0.2", idleMs: 60_000, nowMs: n })
+    limits.ended({
+      address: `198.51.${n}.7`,
+      proxy: "10.0.0.2",
+      idleMs: 60_000,
+      nowMs: 1_000 * n,
+    })
   );
   assertEquals(found.map((finding) => finding?.limit.text.split(":")[0]), [
     undefined,
@@ -140,14 +210,15 @@ Deno.test("PathLimits names a trusted proxy, whatever networks its clients come 
     "4 connections through 10.0.0.0/24 were cut after 60 s idle",
   ]);
   assertEquals([limits.size, limits.cut], [1, 4]);
-  limits.ended({ address: "10.0.0.9", idleMs: 60_000, nowMs: 5 });
+  limits.ended({ address: "10.0.0.9", idleMs: 60_000, nowMs: 5_000 });
   assertEquals([limits.size, limits.cut], [1, 4], "who comes from there came another way");
 });
 
 Deno.test("PathLimits finds a network's own limit behind a proxy that has none", () => {
   const limits = new PathLimits();
+  let nowMs = 0;
   const die = (address: string, idleMs: number) =>
-    limits.ended({ address, proxy: "10.0.0.2", idleMs, nowMs: 0 });
+    limits.ended({ address, proxy: "10.0.0.2", idleMs, nowMs: nowMs += 1_000 });
   const others = [95_000, 31_000, 72_000];
   const found = others.map((idleMs, n) => {
     die(`198.51.${n}.7`, idleMs);
@@ -158,7 +229,8 @@ Deno.test("PathLimits finds a network's own limit behind a proxy that has none",
 
 Deno.test("PathLimits remembers a bounded number of networks, and limits longer than the rest", () => {
   const limits = new PathLimits();
-  const die = (address: string) => limits.ended({ address, idleMs: 60_000, nowMs: 0 });
+  let nowMs = 0;
+  const die = (address: string) => limits.ended({ address, idleMs: 60_000, nowMs: nowMs += 1_000 });
   for (let n = 0; n < 3; n++) die("203.0.113.1");
   for (let n = 0; n < 2; n++) die("198.51.100.1");
   for (let n = 0; n < MAX_NETWORKS; n++) die(`10.${n >> 8}.${n & 255}.1`);
