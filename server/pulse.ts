@@ -128,7 +128,8 @@ export class Pulse implements Beating {
     const { heartbeat, profile, counts, vitals } = this.#client;
     const silentMs = nowMs - heartbeat.lastLifeMs;
     metrics.detected(profile.name, silentMs);
-    if (silentMs > detectionBoundMs(heartbeat.rules) + wheel.graceMs) counts.detectionsLate++;
+    const isLate = silentMs > detectionBoundMs(heartbeat.rules);
+    if (isLate && nowMs > wheel.judgingSinceMs) counts.detectionsLate++;
     if (heartbeat.isAsked) counts.heartbeatsMissed++; // nobody waits for its answer any more
     vitals.convicted(nowMs, silentMs);
   }

@@ -15,6 +15,8 @@ import { RULES, withWorld, type World } from "./support/world.ts";
 
 /** Two seconds of patience, a ping each second. */
 const SHORT = { ...RULES, pingPeriodMs: 1_000, pongWaitMs: 2_000, heartbeatTimeoutMs: 900 };
+/** The deadline alone decides. */
+const FOUR_SECONDS = { ...SHORT, pongWaitMs: 4_000, missedHeartbeats: 0 };
 
 const exposed = async ({ metrics }: World) => new Exposition(await metrics.text());
 const counts = ({ metrics }: World) => metrics.of("json");
@@ -81,22 +83,63 @@ Deno.test("A sign that is read before the wheel notices a stall averts nothing, 
     assertEquals(counts(world).verdictsAverted, 0);
   }));
 
-Deno.test("A verdict beyond the published bound is counted, the grace after a stall is not", async () => {
-  for (const [silentMs, graceMs, late] of [[60_100, 0, 0], [60_101, 0, 1], [60_350, 250, 0]]) {
+Deno.test("A verdict beyond the published bound is counted, unless it came as soon as stalls let it", async () => {
+  const rows = [[60_100, 0, 0], [60_101, 0, 1], [60_350, 60_350, 0], [60_350, 60_325, 1]];
+  for (const [silentMs, judgingAfterMs, late] of rows) {
     await withWorld({ rules: RULES }, (world) => {
       const { client } = world.connect();
       const nowMs = world.wheel.now();
-      const wheel = { now: () => nowMs, enter: () => new Place(undefined), leave() {}, graceMs };
+      const wheel = {
+        now: () => nowMs,
+        enter: () => new Place(undefined),
+        leave() {},
+        judgingSinceMs: nowMs + judgingAfterMs,
+      };
       const pulse = new Pulse(client, Infinity, {
         ...world.context,
         wheel: wheel as unknown as Wheel,
       });
       pulse.beat(nowMs + silentMs, true);
-      assertEquals(counts(world).detectionsLate, late, `${silentMs} ms, ${graceMs} of grace`);
+      assertEquals(
+        counts(world).detectionsLate,
+        late,
+        `${silentMs} ms, judging after ${judgingAfterMs}`,
+      );
       return Promise.resolve();
     });
   }
 });
+
+Deno.test("Stalls around a deadline, one after the other, make no verdict late", async () => {
+  for (const gapMs of [100, 150, 200, 250, 300]) {
+    for (let fromMs = 3_700; fromMs <= 4_100; fromMs += 25) {
+      await withWorld({ rules: FOUR_SECONDS }, async (world) => {
+        const { socket } = world.connect();
+        await world.clock.pass(fromMs);
+        for (let stalls = 0; stalls < 3; stalls++) {
+          world.clock.block(100);
+          await world.clock.pass(gapMs);
+        }
+        await world.clock.pass(1_000);
+        assertEquals(socket.letGo, { how: "terminate" });
+        assertEquals(counts(world).detectionsLate, 0, `from ${fromMs} ms, each ${gapMs} ms`);
+      });
+    }
+  }
+});
+
+Deno.test("Short stalls without end postpone no verdict beyond the published bound and the next ticks", () =>
+  withWorld({ rules: FOUR_SECONDS }, async (world) => {
+    const { socket } = world.connect();
+    for (let freeMs = 0; freeMs < 4_000; freeMs += 200) {
+      assertEquals(socket.letGo, undefined, `${freeMs} ms`);
+      await world.clock.pass(200);
+      world.clock.block(80);
+    }
+    await world.clock.pass(200);
+    assertEquals(socket.letGo, { how: "terminate" });
+    assertEquals(counts(world).detectionsLate, 0);
+  }));
 
 Deno.test("detectionBoundMs() is pongWait and two ticks, after a period where silence counts from a ping", () => {
   assertEquals(detectionBoundMs(RULES), 60_100);

@@ -21,11 +21,12 @@ export const TICK_MS = 25;
 export const STALL_MS = 70;
 
 /**
- * On-time ticks after a stall before a verdict may fall, ms of them: after a stall one turn reads
- * only about a thousand waiting sockets (measured on two cores).
+ * The most on-time ticks after stalls before a verdict may fall, ms of them: after a stall one turn
+ * reads only about a thousand waiting sockets (measured on two cores). What a shorter stall leaves
+ * unread is less: it withholds verdicts for as long as it lasted. So they fall, however often the
+ * loop stalls, as long as it runs for more than half of the time, or now and then for 275 ms.
  */
 const GRACE_MS = 250;
-const GRACE_TICKS = GRACE_MS / TICK_MS;
 
 /** A stall that a client would notice, and may leave because of, ms. */
 const STANDSTILL_MS = 1_000;
@@ -83,9 +84,10 @@ export class Wheel {
   #lastTickMs: number;
   #expectedMs = 0;
   #handTick = 0;
-  #graceTicks = 0;
+  /** What is left of it, ms of on-time ticks. */
+  #graceMs = 0;
+  #judgingSinceMs = -Infinity;
   #ticks = 0;
-  #stallEndedMs = -Infinity;
   #standstillEndedMs = -Infinity;
   #cancel: Cancel | undefined;
 
@@ -105,7 +107,7 @@ export class Wheel {
     return Math.min(this.#clock.now() - this.#stalledMs, this.#lastTickMs + TICK_MS + STALL_MS);
   }
 
-  /** Ticks so far: two ticks later, every socket that was ready has had its turn. */
+  /** Ticks so far: from one to the next the event loop has gone round at least once. */
   get ticks(): number {
     return this.#ticks;
   }
@@ -115,9 +117,9 @@ export class Wheel {
     return this.#clock.now() - this.#standstillEndedMs;
   }
 
-  /** How much later than due a verdict may fall just now, because of a stall a moment ago, ms. */
-  get graceMs(): number {
-    return this.#clock.now() - this.#stallEndedMs <= GRACE_MS + STALL_MS ? GRACE_MS : 0;
+  /** Since which tick verdicts may fall without a break, time on the wheel: no stall postponed later ones. */
+  get judgingSinceMs(): number {
+    return this.#judgingSinceMs;
   }
 
   /** Starts to turn. */
@@ -161,22 +163,24 @@ export class Wheel {
 
   readonly #tick = (): void => {
     const lateMs = Math.max(0, this.#clock.now() - this.#expectedMs);
-    if (lateMs > STALL_MS) {
-      this.#tellOfStall(this.#expectedMs - this.#stalledMs, lateMs);
-      this.#stalledMs += lateMs;
-      this.#graceTicks = GRACE_TICKS;
-      this.#stallEndedMs = this.#clock.now();
-      if (lateMs >= STANDSTILL_MS) this.#standstillEndedMs = this.#stallEndedMs;
-      this.#watcher.stall(lateMs);
-    } else if (this.#graceTicks > 0) {
-      this.#graceTicks--;
-    }
+    const isGrace = this.#graceMs > 0;
+    if (lateMs > STALL_MS) this.#stall(lateMs);
+    else if (isGrace) this.#graceMs = Math.max(0, this.#graceMs - TICK_MS);
     this.#watcher.tick(lateMs);
     this.#ticks++;
     this.#lastTickMs = this.#clock.now() - this.#stalledMs;
+    if (isGrace) this.#judgingSinceMs = this.#lastTickMs;
     this.#arm();
-    this.#turnTo(this.#lastTickMs, this.#graceTicks === 0);
+    this.#turnTo(this.#lastTickMs, this.#graceMs === 0);
   };
+
+  #stall(lateMs: number): void {
+    this.#tellOfStall(this.#expectedMs - this.#stalledMs, lateMs);
+    this.#stalledMs += lateMs;
+    this.#graceMs = Math.min(GRACE_MS, this.#graceMs + lateMs);
+    if (lateMs >= STANDSTILL_MS) this.#standstillEndedMs = this.#clock.now();
+    this.#watcher.stall(lateMs);
+  }
 
   #tellOfStall(sinceMs: number, lateMs: number): void {
     for (const slot of this.#slots) {

@@ -9,7 +9,7 @@ const PONG_WAIT_MS = 2_000;
 const PERIOD_MS = 1_000;
 const ENV = { PONG_WAIT_MS: String(PONG_WAIT_MS), PING_PERIOD_MS: String(PERIOD_MS) };
 const PAUSE_MS = 3 * PONG_WAIT_MS;
-/** What the published bound grants after a stall of the server. */
+/** The most that the published bound grants after a stall of the server. */
 const GRACE_MS = 250;
 /**
  * Beyond the bound, for the machine: the server and its crowd share two cores, and what the server

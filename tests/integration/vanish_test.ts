@@ -7,7 +7,7 @@ import { at, until } from "../support/until.ts";
 
 const PEERS = 1_000;
 const PONG_WAIT_MS = 2_000;
-/** The published bound without stalls, and what it grants after each stall of the server. */
+/** The published bound without stalls, and the most that it grants after each stall of the server. */
 const BOUND_MS = PONG_WAIT_MS + 100;
 const GRACE_MS = 250;
 /**

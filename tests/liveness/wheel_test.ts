@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
-import { type Beating, Wheel } from "../../server/liveness/wheel.ts";
+import { type Beating, TICK_MS, Wheel } from "../../server/liveness/wheel.ts";
 import { VirtualClock } from "../support/virtual_clock.ts";
 
 interface Beat {
@@ -142,6 +142,60 @@ Deno.test("After a stall no verdict falls until 250 ms of on-time ticks have pas
     ...Array(10).fill(false),
     true,
   ]);
+  wheel.stop();
+});
+
+Deno.test("After a short stall verdicts wait for as long as it lasted, in on-time ticks", async () => {
+  for (const [stalledMs, withheld] of [[71, 3], [100, 4], [101, 5], [249, 10], [9_999, 10]]) {
+    const { clock, wheel } = newWheel();
+    const member = new Recorder((nowMs) => nowMs + 1);
+    wheel.enter(member, 0);
+    await clock.pass(100);
+    clock.block(stalledMs);
+    await clock.pass(400);
+    const without = member.beats.filter(({ mayConvict }) => !mayConvict);
+    assertEquals(without.length, withheld, `${stalledMs} ms`);
+    const first = member.beats.find(({ nowMs, mayConvict }) => nowMs > 100 && mayConvict);
+    assertEquals(first?.nowMs, 125 + withheld * 25, "the tick that stalled, and as many more");
+    assertEquals(wheel.judgingSinceMs, first?.nowMs);
+    wheel.stop();
+  }
+});
+
+Deno.test("Verdicts go on whenever the loop runs for more than half of the time, or for 275 ms", async () => {
+  for (const freeMs of [100, 125, 200, 275]) {
+    for (const stalledMs of [71, 80, 95, 120, 190, 1_000, 10_000]) {
+      if (freeMs < 275 && stalledMs + TICK_MS > freeMs) continue; // the tick that stalls is not on time
+      const { clock, wheel } = newWheel();
+      const member = new Recorder((nowMs) => nowMs + 1);
+      wheel.enter(member, 0);
+      for (let round = 0; round < 100; round++) {
+        clock.block(stalledMs);
+        await clock.pass(freeMs);
+      }
+      const verdicts = member.beats.filter(({ mayConvict }) => mayConvict).map(({ nowMs }) =>
+        nowMs
+      );
+      const waits = [...verdicts, wheel.now()].map((nowMs, i) => nowMs - (verdicts[i - 1] ?? 0));
+      assertLess(Math.max(...waits), 1_000, `${stalledMs} ms after each ${freeMs} ms`);
+      wheel.stop();
+    }
+  }
+});
+
+Deno.test("A stall within the grace of another adds to it, up to 250 ms", async () => {
+  const { clock, wheel } = newWheel();
+  const member = new Recorder((nowMs) => nowMs + 1);
+  wheel.enter(member, 0);
+  await clock.pass(100);
+  clock.block(100);
+  await clock.pass(50); // 75 ms are left
+  clock.block(100);
+  await clock.pass(50); // 150 ms
+  clock.block(3_000);
+  await clock.pass(500);
+  const verdict = member.beats.find(({ nowMs, mayConvict }) => nowMs > 100 && mayConvict);
+  assertEquals(verdict?.nowMs, 100 + 50 + 50 + 25 + 250);
   wheel.stop();
 });
 
