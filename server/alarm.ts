@@ -72,14 +72,14 @@ export class Alarm implements VitalsWatcher {
 
   /** See `VitalsWatcher`. */
   healthChanged(status: HealthStatus, previous: HealthStatus): void {
-    const { wheel, metrics } = this.#options;
+    const { metrics } = this.#options;
     metrics.health(previous, status);
     if (this.#client.closing) return;
     const { wire, app } = this.#client.vitals;
     const from = wire.averageMs === null ? app : wire;
     const [latency, jitter] = [rounded(from.averageMs), rounded(from.deviationMs) ?? 0];
     this.#client.notify({ kind: "health_status", status, latency, jitter });
-    if (status === "healthy") this.#client.heartbeat.hurry(false, wheel.now());
+    if (status === "healthy") this.#client.heartbeat.relax();
     this.#act({ status, previous, latency, jitter });
   }
 
@@ -100,11 +100,11 @@ export class Alarm implements VitalsWatcher {
     const { id, counts, heartbeat } = this.#client;
     switch (change.status) {
       case "degraded":
-        heartbeat.hurry(true, wheel.now()); // until it is healthy again
+        heartbeat.hurry(wheel.now()); // until it is healthy again
         return log.warning("connection degraded: pinged twice as often", { id, ...change });
       case "poor":
       case "critical":
-        heartbeat.hurry(true, wheel.now());
+        heartbeat.hurry(wheel.now());
         counts.healthAlerts++;
         log.warning(this.#advise(change.status), { id, ...change });
     }

@@ -99,7 +99,7 @@ function wait(profile: ProfileName): Option<number> {
   const meaning = silenceFrom === "life"
     ? "without a sign of life for this long a connection is dead"
     : "an unanswered ping for this long is death";
-  // A default period is at least 200 ms shorter, and never below two ticks: see timing.ts.
+  // A default period is at least 200 ms shorter, and never below eight ticks: see timing.ts.
   return option(milliseconds({ min: silenceFrom === "life" ? 400 : 200 }), {
     fallback: pongWaitMs,
     meaning: `${profile}: ${meaning}`,

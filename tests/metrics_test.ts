@@ -141,7 +141,7 @@ Deno.test("Short stalls without end postpone no verdict beyond the published bou
     assertEquals(counts(world).detectionsLate, 0);
   }));
 
-Deno.test("detectionBoundMs() is pongWait and two ticks, after a period where silence counts from a ping", () => {
+Deno.test("detectionBoundMs() is pongWait and 100 ms, after a period where silence counts from a ping", () => {
   assertEquals(detectionBoundMs(RULES), 60_100);
   assertEquals(
     detectionBoundMs({ silenceFrom: "ping", pingPeriodMs: 30_000, pongWaitMs: 20_000 }),

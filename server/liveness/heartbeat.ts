@@ -7,6 +7,7 @@
  */
 
 import type { HealthThresholds } from "./health.ts";
+import { STALL_MS, TICK_MS } from "./wheel.ts";
 
 /** When a profile pings and when it loses patience; all times in ms. */
 export interface HeartbeatRules {
@@ -35,10 +36,11 @@ export interface HeartbeatRules {
 }
 
 /**
- * What a wheel on time may add to a deadline, ms: up to a tick until it looks, and up to a tick by
- * which it comes after the end of its slot.
+ * What a wheel without a stall may add to a deadline, ms: up to a tick until the deadline's slot
+ * ends, up to a stall by which the look comes after that, and 5 ms for timers that count in whole ms
+ * and for verdicts that fall together.
  */
-const WHEEL_MS = 100;
+const WHEEL_MS = TICK_MS + STALL_MS + 5;
 
 /**
  * The published bound, ms: a peer that vanishes is convicted at most so long after its last sign of
@@ -139,11 +141,15 @@ export class Heartbeat {
     if (!this.#suspended && silentSinceMs <= sinceMs) this.#stalledMs += stalledMs;
   }
 
-  /** Pings twice as often, or as the rules say again. */
-  hurry(isHurried: boolean, nowMs: number): void {
-    this.#pace = isHurried ? 0.5 : 1;
-    const soonMs = nowMs + this.rules.pingPeriodMs * this.#pace;
-    this.#nextPingMs = Math.min(this.#nextPingMs, soonMs);
+  /** Pings twice as often. */
+  hurry(nowMs: number): void {
+    this.#pace = 0.5;
+    this.#nextPingMs = Math.min(this.#nextPingMs, nowMs + this.rules.pingPeriodMs / 2);
+  }
+
+  /** Pings as the rules say again, from the next ping on. */
+  relax(): void {
+    this.#pace = 1;
   }
 
   /** We stopped reading, so silence proves nothing until `resume()`. */

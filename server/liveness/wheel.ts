@@ -13,10 +13,9 @@ import type { Cancel, Clock } from "../clock.ts";
 export const TICK_MS = 25;
 
 /**
- * A tick so much overdue is a stall, ms. Below it, lateness is noise of the machine, which the
- * published detection bound must hold: 100 ms, for a slot of the wheel, this, and 5 ms for timers
- * that count in whole ms and for verdicts that fall together (measured with slots of 50 ms and
- * stalls from 100 ms: on a busy machine peers were found up to 150 ms after their deadline, without a stall).
+ * A tick so much overdue is a stall, ms. Below it, lateness is noise of the machine, for which the
+ * published detection bound has room (measured with slots of 50 ms and stalls from 100 ms: on a busy
+ * machine peers were found up to 150 ms after their deadline, without a stall).
  */
 export const STALL_MS = 70;
 

@@ -129,6 +129,18 @@ Deno.test("lastLifeMs is the last sign, not the last ping", () => {
   assertEquals(heartbeat.lastLifeMs, 1_234);
 });
 
+Deno.test("hurry() halves the way to the next ping and those after it, relax() restores the period", () => {
+  const heartbeat = new Heartbeat(RULES, 0, 1);
+  heartbeat.hurry(1_000);
+  const found: number[] = [];
+  for (let now = 0; now <= 200_000; now += 1_000) {
+    heartbeat.sign(now);
+    if (heartbeat.look(now, true) === "ping") found.push(now);
+    if (now === 60_000) heartbeat.relax();
+  }
+  assertEquals(found, [28_000, 55_000, 82_000, 136_000, 190_000]);
+});
+
 Deno.test("Heartbeat counting silence from the ping waits for no life before it", () => {
   const rules = {
     ...RULES,
