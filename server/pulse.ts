@@ -89,7 +89,7 @@ export class Pulse implements Beating {
   stalled(sinceMs: number, stalledMs: number): void {
     const { heartbeat, vitals } = this.#client;
     heartbeat.stalled(sinceMs, stalledMs);
-    vitals.recorder.record("stall", sinceMs, stalledMs);
+    vitals.recorder.stalled(sinceMs, stalledMs);
   }
 
   /** Beats no more. */

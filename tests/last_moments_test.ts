@@ -29,6 +29,31 @@ Deno.test("The recorder tells of a stall of the server, to all who lived through
     assertEquals(story(visitors[0]).at(-1)?.[0], "ended");
   }));
 
+Deno.test("The recorder's times are the machine's, stalls included, as the connection's seconds are", () =>
+  withWorld({ rules: CALM }, async (world) => {
+    const visitor = world.connect();
+    await world.clock.pass(2_500);
+    world.clock.block(6_000);
+    visitor.socket.peerPong(); // read before the wheel notices
+    const newcomer = world.connect();
+    await world.clock.pass(1_500);
+    world.clock.block(200);
+    await world.clock.pass(300);
+    for (const { socket } of [visitor, newcomer]) socket.leave();
+    await world.clock.turnOver();
+    const times = ({ client }: Visitor) =>
+      client.vitals.recorder.events().map(({ kind, atMs }) => [kind, atMs]);
+    assertEquals(times(visitor), [
+      ["opened", 0],
+      ["odd_pong", 8_525],
+      ["stall", 8_525],
+      ["stall", 10_225],
+      ["ended", 10_500],
+    ]);
+    // Its birth was stamped before the wheel had noticed: 95 ms late at most.
+    assertEquals(times(newcomer), [["opened", 0], ["stall", 1_630], ["ended", 1_905]]);
+  }));
+
 Deno.test("The recorder tells of a write that did not drain", () =>
   withWorld({ rules: CALM, writeWaitMs: 10_000 }, async (world) => {
     const visitor = world.connect();

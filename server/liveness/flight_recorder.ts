@@ -1,6 +1,7 @@
 /**
  * What happened to one connection last: a ring of its liveness events, for whoever asks why it
- * dropped. Pure; time is an argument. Whole from the start, 0.9 KiB: a record allocates nothing, and
+ * dropped. Pure; time is an argument, always the wheel's, which leaves stalls out; what people are
+ * shown leaves nothing out. Whole from the start, 0.9 KiB: a record allocates nothing, and
  * growing would leave behind what has lived long enough to be kept long (0.5 KiB a connection, until
  * a major collection). Owns the kinds of events; knows nobody who records them.
  *
@@ -49,13 +50,13 @@ export type FlightEventKind =
   | "life_silent"
   /** Convicted. Value: silence, ms. */
   | "life_dead"
-  /** The server itself stalled. Value: for how long, ms. */
+  /** The server itself had stalled until then. Value: for how long, ms. */
   | "stall"
   /** We stopped reading: the hub's mailbox was full. */
   | "paused"
   /** We read again. */
   | "resumed"
-  /** A batch did not drain in time. Value: how long we waited, ms. */
+  /** A batch did not drain in time. Value: how long we had waited, ms. */
   | "write_stuck"
   /** The send queue was full. Value: messages in it. */
   | "queue_full"
@@ -70,9 +71,9 @@ export type FlightEventKind =
 export interface FlightEvent {
   /** What happened. */
   readonly kind: FlightEventKind;
-  /** When, ms since the connection's birth. */
+  /** When, ms since the connection's birth, the server's own stalls included. */
   readonly atMs: number;
-  /** See its kind; undefined where there is none. */
+  /** See its kind, to the hundredth; undefined where there is none. */
   readonly value: number | undefined;
 }
 
@@ -129,8 +130,10 @@ export class FlightRecorder {
   /** Where the next event goes, in bytes: on the oldest one, once the ring is full. */
   #next = 0;
   #length = 0;
+  /** Stalls so far, ms. */
+  #stalledMs = 0;
 
-  /** Starts empty. @param bornMs the connection's birth, on the clock of all its events */
+  /** Starts empty. @param bornMs the connection's birth, time on the wheel */
   constructor(bornMs: number) {
     this.#bornMs = bornMs;
   }
@@ -140,10 +143,10 @@ export class FlightRecorder {
    * that came before.
    *
    * @param kind what happened
-   * @param nowMs on the clock of the birth
+   * @param nowMs time on the wheel
    * @param value see the kind; ignored for an odd pong
    */
-  record(kind: FlightEventKind, nowMs: number, value: number = NaN): void {
+  record(kind: Exclude<FlightEventKind, "stall">, nowMs: number, value: number = NaN): void {
     const code = CODES[kind];
     if (kind !== "odd_pong") return this.#append(code, nowMs, value);
     const latest = (this.#next || this.#ring.byteLength) - BYTES;
@@ -151,6 +154,28 @@ export class FlightRecorder {
       return this.#write(latest, nowMs, this.#ring.getFloat32(latest + VALUE) + 1);
     }
     this.#append(code, nowMs, 1);
+  }
+
+  /**
+   * Remembers that the server stood still, and that all later events come so much later. What was
+   * recorded since, before the wheel noticed, came at its end. One that began before the birth is
+   * none of this connection's.
+   *
+   * @param sinceMs when that began, time on the wheel
+   * @param stalledMs how long it lasted
+   */
+  stalled(sinceMs: number, stalledMs: number): void {
+    if (sinceMs < this.#bornMs) return;
+    const beganMs = this.#ageMs(sinceMs);
+    this.#stalledMs += stalledMs;
+    const endedMs = this.#ageMs(sinceMs);
+    const { byteLength } = this.#ring;
+    for (let n = 1; n <= this.#length; n++) {
+      const at = (this.#next - n * BYTES + byteLength) % byteLength;
+      if (this.#atMs(at) <= beganMs) break;
+      this.#stamp(at, endedMs);
+    }
+    this.#append(CODES.stall, sinceMs, stalledMs);
   }
 
   /** The oldest first. Allocates: for people, not for the server's own use. */
@@ -162,8 +187,8 @@ export class FlightRecorder {
       const value = this.#ring.getFloat32(at + VALUE);
       return {
         kind: FLIGHT_EVENT_KINDS[this.#ring.getUint8(at)],
-        atMs: this.#ring.getUint8(at + AT_HIGH) * LOW_RANGE + this.#ring.getUint32(at + AT_LOW),
-        value: Number.isNaN(value) ? undefined : value,
+        atMs: this.#atMs(at),
+        value: Number.isNaN(value) ? undefined : Math.round(value * 100) / 100,
       };
     });
   }
@@ -176,9 +201,20 @@ export class FlightRecorder {
   }
 
   #write(at: number, nowMs: number, value: number): void {
-    const ageMs = Math.max(0, Math.round(nowMs - this.#bornMs));
+    this.#stamp(at, this.#ageMs(nowMs));
+    this.#ring.setFloat32(at + VALUE, value);
+  }
+
+  #stamp(at: number, ageMs: number): void {
     this.#ring.setUint32(at + AT_LOW, ageMs); // takes the lower 32 bits
     this.#ring.setUint8(at + AT_HIGH, Math.floor(ageMs / LOW_RANGE));
-    this.#ring.setFloat32(at + VALUE, value);
+  }
+
+  #atMs(at: number): number {
+    return this.#ring.getUint8(at + AT_HIGH) * LOW_RANGE + this.#ring.getUint32(at + AT_LOW);
+  }
+
+  #ageMs(nowMs: number): number {
+    return Math.max(0, Math.round(nowMs - this.#bornMs + this.#stalledMs));
   }
 }

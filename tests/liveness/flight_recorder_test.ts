@@ -5,22 +5,22 @@ import {
   FlightRecorder,
 } from "../../server/liveness/flight_recorder.ts";
 
-Deno.test("FlightRecorder keeps kind, time since birth and value, and no value where none is", () => {
+Deno.test("FlightRecorder keeps kind, time since birth and value in hundredths, and no value where none is", () => {
   const recorder = new FlightRecorder(1_000.5);
   assertEquals(recorder.events(), []);
   recorder.record("opened", 1_000.5);
   recorder.record("ping", 28_000.5);
-  recorder.record("pong", 28_040.6, 40.125);
+  recorder.record("pong", 28_040.6, 5_197.4296875);
   assertEquals(recorder.events(), [
     { kind: "opened", atMs: 0, value: undefined },
     { kind: "ping", atMs: 27_000, value: undefined },
-    { kind: "pong", atMs: 27_040, value: 40.125 },
+    { kind: "pong", atMs: 27_040, value: 5_197.43 },
   ]);
 });
 
 Deno.test("FlightRecorder keeps every kind as what it is, zero as a value, and never a time before birth", () => {
   const recorder = new FlightRecorder(500);
-  const kinds = FLIGHT_EVENT_KINDS.filter((kind) => kind !== "odd_pong");
+  const kinds = FLIGHT_EVENT_KINDS.filter((kind) => kind !== "odd_pong" && kind !== "stall");
   for (const kind of kinds) recorder.record(kind, 0, 0);
   assertEquals(recorder.events(), kinds.map((kind) => ({ kind, atMs: 0, value: 0 })));
   recorder.record("odd_pong", 501);
@@ -40,6 +40,46 @@ Deno.test("FlightRecorder keeps the last 64, oldest first, however many came", (
       `${count} events`,
     );
   }
+});
+
+Deno.test("FlightRecorder stamps a stall with its end, and what comes later that much later", () => {
+  const recorder = new FlightRecorder(1_000);
+  recorder.record("ping", 3_000);
+  recorder.stalled(3_500, 6_000);
+  recorder.record("pong", 3_600, 600);
+  recorder.stalled(4_000, 100);
+  recorder.record("write_stuck", 5_000, 900);
+  assertEquals(recorder.events().map(({ kind, atMs, value }) => [kind, atMs, value]), [
+    ["ping", 2_000, undefined],
+    ["stall", 8_500, 6_000],
+    ["pong", 8_600, 600],
+    ["stall", 9_100, 100],
+    ["write_stuck", 10_100, 900],
+  ]);
+});
+
+Deno.test("FlightRecorder stamps what came before a stall was noticed with its end, however much it was", () => {
+  for (const count of [1, FLIGHT_RECORDER_SIZE - 1, FLIGHT_RECORDER_SIZE, 200]) {
+    const recorder = new FlightRecorder(0);
+    for (let n = 0; n < 100; n++) recorder.record("ping", n);
+    for (let n = 0; n < count; n++) recorder.record("pong", 2_570, 70);
+    recorder.stalled(2_500, 6_000);
+    const times = recorder.events().map(({ atMs }) => atMs);
+    assertEquals(times.filter((atMs) => atMs === 8_500).length, Math.min(count + 1, 64));
+    assertEquals(times, times.toSorted((a, b) => a - b));
+    assertEquals(times[0] < 100, count < FLIGHT_RECORDER_SIZE - 1, "the rest stays");
+  }
+});
+
+Deno.test("FlightRecorder leaves out a stall that began before the birth", () => {
+  const recorder = new FlightRecorder(2_570);
+  recorder.record("opened", 2_570);
+  recorder.stalled(2_500, 6_000);
+  recorder.record("ping", 2_600);
+  assertEquals(recorder.events().map(({ kind, atMs }) => [kind, atMs]), [["opened", 0], [
+    "ping",
+    30,
+  ]]);
 });
 
 Deno.test("FlightRecorder tells time right to the ms after years", () => {
