@@ -11,10 +11,11 @@ const PONG_WAIT_MS = 2_000;
 const BOUND_MS = PONG_WAIT_MS + 100;
 const GRACE_MS = 250;
 /**
- * Seen from outside: a byte may lie in the server's kernel, and a busy machine may keep the server
- * from reading it. Its own measure, which knows when it read, gets none of this.
+ * Between the silence and what is seen of it: a busy machine may keep the server from reading a byte
+ * that lies in its kernel, and from closing the socket after the verdict, which comes before the line
+ * that tells the silence. The server's own count of late verdicts gets none of this.
  */
-const UNREAD_MS = 150;
+const BUSY_MS = 150;
 /** Leaves a healthy client a second to answer, on a machine that three busy processes share. */
 const ENV = { PONG_WAIT_MS: String(PONG_WAIT_MS), PING_PERIOD_MS: "1000" };
 /** Peers vanish from 0 to 24 s; the loop is blocked from 3 to 6 s and from 11 to 21 s. */
@@ -31,7 +32,7 @@ interface Stall {
 
 /** How one peer that vanished was found; all in ms. */
 interface Finding {
-  /** Its silence as the server measured it, its own stalls left out. */
+  /** Its silence as the server measured it at the end of the socket, its own stalls left out. */
   readonly silentMs: number;
   /** What the published bound grants that silence after stalls. */
   readonly graceMs: number;
@@ -117,16 +118,17 @@ integrationTest(
     assertEquals(metrics.closed("stale"), PEERS);
     assertEquals(metrics.value("systole_connections_closed_total"), PEERS);
     assertEquals(metrics.value("systole_connections"), PEERS);
+    assertEquals(metrics.value("systole_detections_late_total"), 0);
     for (const { fromMs, ms } of BLOCKS) {
       assert(stalls.some((stall) => stall.toMs - stall.fromMs >= ms - 100), `none at ${fromMs} ms`);
     }
     assertGreaterOrEqual(blocked.length, PEERS / 3, "the blocks met nobody");
     for (const { silentMs, graceMs, outsideMs, stalledMs } of findings) {
-      assertLessOrEqual(silentMs, BOUND_MS + graceMs, "found too late");
+      assertLessOrEqual(silentMs, BOUND_MS + graceMs + BUSY_MS, "found too late");
       assertGreaterOrEqual(outsideMs.most, PONG_WAIT_MS - 2, "too early"); // two clocks, whole ms
       assertLessOrEqual(
         outsideMs.least - stalledMs,
-        BOUND_MS + graceMs + UNREAD_MS,
+        BOUND_MS + graceMs + BUSY_MS,
         "from outside",
       );
     }
