@@ -5,7 +5,7 @@
  * @module
  */
 
-import { CLOSE_REASONS, type CloseReason } from "./close_codes.ts";
+import { type Cause, CLOSE_REASONS, type CloseReason } from "./close_codes.ts";
 
 /** A client that leaves so soon after a stall of the server left because of it, ms. */
 const STALL_BLAMED_MS = 10_000;
@@ -22,8 +22,8 @@ export interface Death {
   readonly wasCut: boolean;
 }
 
-/** Why it ended: one of a bounded set. */
-export function causeOf({ reason, sinceStandstillMs, wasFrozen, wasCut }: Death): string {
+/** Why it ended. */
+export function causeOf({ reason, sinceStandstillMs, wasFrozen, wasCut }: Death): Cause {
   switch (reason) {
     case "client_close":
     case "network_error":

@@ -7,7 +7,13 @@
  */
 
 import { causeOf } from "./causes.ts";
-import { CLOSE_REASONS, type CloseChange, type CloseReason, closeText } from "./close_codes.ts";
+import {
+  type Cause,
+  CLOSE_REASONS,
+  type CloseChange,
+  type CloseReason,
+  closeText,
+} from "./close_codes.ts";
 import { endOf, lineOf } from "./closed_log.ts";
 import { RateLimit } from "./guard/rate_limit.ts";
 import { perMinute, type SlidingWindow } from "./guard/sliding_window.ts";
@@ -197,7 +203,7 @@ export class Client implements Member, Reader, Pulsed, Watched {
     this.#onEnd();
   }
 
-  #causeOf(reason: CloseReason): string {
+  #causeOf(reason: CloseReason): Cause {
     const { wheel, clock, pathLimits, log } = this.#context;
     const { wasFrozen, lastHeardOrPingedMs } = this.vitals;
     const found = reason === "network_error"

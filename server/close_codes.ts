@@ -34,6 +34,24 @@ export type CloseReason =
   | "drain"
   | "admin";
 
+/** What can be behind an end, for operators; three of them need more than the reason to be told. */
+export const CAUSES = [
+  "client bye",
+  "network",
+  "slow consumer",
+  "client fault",
+  "rate",
+  "auth",
+  "drain",
+  "admin",
+  "server stall",
+  "proxy idle cut",
+  "frozen",
+] as const;
+
+/** One of `CAUSES`. */
+export type Cause = typeof CAUSES[number];
+
 /** A row of the table. */
 export interface CloseRow {
   /** The close code the peer sees (RFC 6455 section 7.4); 1006 where no close frame is sent. */
@@ -46,8 +64,8 @@ export interface CloseRow {
   readonly mayRetry: boolean;
   /** The earliest time for that, ms. */
   readonly afterMs: number;
-  /** What was behind it, for operators. */
-  readonly cause: string;
+  /** What was behind it, where nothing else is known. */
+  readonly cause: Cause;
 }
 
 /** What of a row is otherwise for one connection. */
@@ -87,10 +105,10 @@ export function closeText(reason: CloseReason, afterMs?: number): string {
   return `${reason}: ${text}; ${mayRetry ? `afterMs=${afterMs ?? rowAfterMs}` : "no retry"}`;
 }
 
-function row(code: number, ending: Ending, text: string, cause: string, afterMs = 0): CloseRow {
+function row(code: number, ending: Ending, text: string, cause: Cause, afterMs = 0): CloseRow {
   return { code, text, ending, mayRetry: true, afterMs, cause };
 }
 
-function never(code: number, ending: Ending, text: string, cause: string): CloseRow {
+function never(code: number, ending: Ending, text: string, cause: Cause): CloseRow {
   return { code, text, ending, mayRetry: false, afterMs: 0, cause };
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { CloseReason } from "./close_codes.ts";
+import type { Cause, CloseReason } from "./close_codes.ts";
 import type { Properties } from "./logging.ts";
 import type { Vitals } from "./vitals.ts";
 import type { Member } from "./roster.ts";
@@ -26,7 +26,7 @@ export interface ClosedConnection {
   /** The row of the table of close reasons. */
   readonly reason: CloseReason;
   /** What was behind it. */
-  readonly cause: string;
+  readonly cause: Cause;
   /** When it was accepted, wall-clock ms. */
   readonly openedMs: number;
   /** When it ended, wall-clock ms. */

@@ -1,12 +1,12 @@
 /**
- * What is counted of each system: plain numbers, for the frame path to add to, and the name that
- * each has as a metric; and what is seen of all figures at a glance.
+ * What is counted of each system: plain numbers, for the frame path to add to, and the metric that
+ * each is.
  *
  * @module
  */
 
-import type { Distribution } from "./tally.ts";
 import { type CloseReason, REASON_NAMES } from "./close_codes.ts";
+import type { Exposition, Sample } from "./exposition.ts";
 
 /** What is counted for each profile. */
 export interface ProfileCounts {
@@ -47,12 +47,12 @@ export interface ProfileCounts {
 }
 
 /** A count that is one number. */
-export type Count = { [K in keyof ProfileCounts]: ProfileCounts[K] extends number ? K : never }[
+type Count = { [K in keyof ProfileCounts]: ProfileCounts[K] extends number ? K : never }[
   keyof ProfileCounts
 ];
 
 /** Counters per profile: field, name, help, and further labels. */
-export const COUNTERS: readonly [Count, string, string, Record<string, string>?][] = [
+const COUNTERS: readonly [Count, string, string, Record<string, string>?][] = [
   ["opened", "systole_connections_opened_total", "Connections accepted"],
   ["messagesIn", "systole_messages_received_total", "Messages from clients"],
   ["messagesOut", "systole_messages_sent_total", "Messages queued for clients"],
@@ -84,11 +84,11 @@ export const COUNTERS: readonly [Count, string, string, Record<string, string>?]
 ];
 
 /** Connections that are open. */
-export function openNow({ opened, closed }: ProfileCounts): number {
+function openNow({ opened, closed }: ProfileCounts): number {
   return REASON_NAMES.reduce((open, reason) => open - closed[reason], opened);
 }
 
-/** All at nothing. */
+/** All at zero. */
 export function newCounts(): ProfileCounts {
   return {
     opened: 0,
@@ -114,16 +114,35 @@ export function newCounts(): ProfileCounts {
   };
 }
 
-/** What is seen at a glance beside the counts; totals are since the start. */
-export interface Glance {
-  /** Connections ended, by cause. */
-  readonly deaths: Readonly<Record<string, number>>;
-  /** Connections open now, by health. */
-  readonly health: Readonly<Record<string, number>>;
-  /** Round trips of control pings, seconds. */
-  readonly rtt: Distribution;
-  /** How late the wheel's ticks came, seconds. */
-  readonly lateness: Distribution;
-  /** How often and how long the server itself stood still. */
-  readonly stalls: { readonly count: number; readonly seconds: number };
+/** Exposes all counts of each profile, and how many connections they leave open. */
+export function exposeCounts(
+  exposition: Exposition,
+  profiles: ReadonlyMap<string, ProfileCounts>,
+): void {
+  const each = (read: (counts: ProfileCounts, profile: string) => Sample[]) => () =>
+    Array.from(profiles).flatMap(([profile, counts]) => read(counts, profile));
+  for (const [name, rows] of Map.groupBy(COUNTERS, ([, name]) => name)) {
+    exposition.counter(
+      name,
+      rows[0][2],
+      each((counts, profile) =>
+        rows.map(([field, , , labels]) => ({
+          labels: { profile, ...labels },
+          value: counts[field],
+        }))
+      ),
+    );
+  }
+  exposition.counter(
+    "systole_connections_closed_total",
+    "Connections ended, by reason",
+    each(({ closed }, profile) =>
+      REASON_NAMES.map((reason) => ({ labels: { profile, reason }, value: closed[reason] }))
+    ),
+  );
+  exposition.gauge(
+    "systole_connections",
+    "Connections open now",
+    each((counts, profile) => [{ labels: { profile }, value: openNow(counts) }]),
+  );
 }

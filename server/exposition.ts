@@ -7,73 +7,84 @@
  */
 
 import { type Metric, Registry } from "prom-client";
+import type { Tally } from "./tally.ts";
 
 /** Labels by name. */
 export type Labels = Readonly<Record<string, string | number>>;
 
 /** One value of a metric. */
 export interface Sample {
-  /** It. */
+  /** The figure, in the base unit that the metric's name ends with. */
   readonly value: number;
-  /** What tells it from the others; those of a histogram's buckets have `le`. */
+  /** What tells it from the metric's other samples; those of a histogram's buckets have `le`. */
   readonly labels: Labels;
-  /** What it is of a histogram: a bucket, the sum or the count. */
+  /** Which of a histogram's series it belongs to: `_bucket`, `_sum` or `_count`. */
   readonly metricName?: string;
 }
 
-/** A metric. */
-export interface Exposed {
-  /** Its kind. */
-  readonly type: "counter" | "gauge" | "histogram";
-  /** Its name. */
-  readonly name: string;
-  /** Its meaning. */
-  readonly help: string;
-  /** Its values now. */
-  readonly read: () => Sample[];
-}
-
-/** Figures that other rooms hold, read when asked for. */
-export interface Readings {
-  /** Letters in the hub's mailbox. */
-  readonly mailboxLetters: () => number;
-  /** Bytes in all send queues together. */
-  readonly queuedBytes: () => number;
-  /** Channels that somebody follows. */
-  readonly channels: () => number;
-  /** Idle timeouts known on the way to clients. */
-  readonly pathLimits: () => number;
-  /** Connections that they have cut so far. */
-  readonly pathLimitCuts: () => number;
-}
-
-/** See the module. */
+/** See the module. No name may be taken twice: prom-client throws. */
 export class Exposition {
   readonly #registry = new Registry();
 
-  /** Exposes a metric. @throws {Error} when its name is taken */
-  add({ type, name, help, read }: Exposed): void {
-    const get = () => Promise.resolve({ type, name, help, values: read() });
-    this.#registry.registerMetric({ name, get } as unknown as Metric);
+  /** A figure that rises and falls. @param read its samples now */
+  gauge(name: string, help: string, read: () => Sample[]): void {
+    this.#add({ type: "gauge", name, help, read });
   }
 
-  /** All metrics in words. */
+  /** A figure that only rises until the process ends. @param read its samples now */
+  counter(name: string, help: string, read: () => Sample[]): void {
+    this.#add({ type: "counter", name, help, read });
+  }
+
+  /** How values spread. @param read the tallies now, each with the labels that are its own */
+  histogram(name: string, help: string, read: () => [Labels, Tally][]): void {
+    this.#add({ type: "histogram", name, help, read: () => samplesOf(name, read()) });
+  }
+
+  /** All metrics, in Prometheus' text format. */
   text(): Promise<string> {
     return this.#registry.metrics();
   }
 
-  /** Their content type. */
+  /** The media type of `text()`. */
   get contentType(): string {
     return this.#registry.contentType;
   }
+
+  #add({ read, ...about }: {
+    readonly type: "gauge" | "counter" | "histogram";
+    readonly name: string;
+    readonly help: string;
+    readonly read: () => Sample[];
+  }): void {
+    const get = () => Promise.resolve({ ...about, values: read() });
+    this.#registry.registerMetric({ name: about.name, get } as unknown as Metric);
+  }
 }
 
-/** A metric of one value. */
+/** The samples of a metric that has one value. */
 export function one(value: number): Sample[] {
   return [{ labels: {}, value }];
 }
 
-/** A metric of a value for each name. */
-export function byLabel(label: string, counts: ReadonlyMap<string, number>): Sample[] {
-  return Array.from(counts, ([name, value]) => ({ labels: { [label]: name }, value }));
+/** The samples of a metric that has a value for each value of one label. */
+export function byLabel(label: string, values: Readonly<Record<string, number>>): Sample[] {
+  return Object.entries(values).map(([name, value]) => ({ labels: { [label]: name }, value }));
+}
+
+/** The samples of a histogram that is made of tallies with labels, as prom-client has them. */
+export function samplesOf(name: string, tallies: readonly [Labels, Tally][]): Sample[] {
+  return tallies.flatMap(([labels, tally]) => {
+    const upTo = tally.upTo();
+    const count = upTo.at(-1)!;
+    return [
+      ...upTo.map((value, i) => ({
+        metricName: `${name}_bucket`,
+        labels: { ...labels, le: tally.bounds[i] ?? "+Inf" },
+        value,
+      })),
+      { metricName: `${name}_sum`, labels, value: tally.sum },
+      { metricName: `${name}_count`, labels, value: count },
+    ];
+  });
 }

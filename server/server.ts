@@ -68,7 +68,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { config, log, files } = options;
   const { credentials, tls } = files;
   const clock = systemClock;
-  const metrics = new Metrics();
+  const metrics = new Metrics(PROFILE_NAMES.map((profile) => {
+    const { silenceFrom } = PROFILE_TIMING[profile];
+    const timing = config.timing[profile];
+    return { profile, ...timing, boundMs: detectionBoundMs({ ...timing, silenceFrom }) };
+  }));
   const broker = new MemoryBroker();
   const closedLog = new ClosedLog();
   const pathLimits = new PathLimits();
@@ -87,10 +91,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { wheel, hub } = context;
   suspensions.onSuspended = (keyId) => expel(keyId, hub, log);
   const profiles = profilesOf(config);
-  for (const name of PROFILE_NAMES) {
-    const { silenceFrom } = PROFILE_TIMING[name];
-    metrics.open(name, detectionBoundMs({ ...config.timing[name], silenceFrom }));
-  }
   const routes = new Routes(profiles, config.defaultProfile);
   const admission = new Admission(config.limits, clock.now());
   let draining = false;

@@ -7,9 +7,9 @@
 
 import type { Clock } from "./clock.ts";
 import { type CloseReason, REASON_NAMES } from "./close_codes.ts";
-import type { Glance, ProfileCounts } from "./counts.ts";
+import type { ProfileCounts } from "./counts.ts";
 import type { Hub } from "./hub.ts";
-import type { Metrics } from "./metrics.ts";
+import type { Glance, Metrics } from "./metrics.ts";
 import type { PathLimits } from "./path_limits.ts";
 import type { Roster } from "./roster.ts";
 
@@ -26,7 +26,7 @@ export const COUNTS = [
 
 /** Counts of one profile, or of all. */
 export interface Totals extends Record<typeof COUNTS[number], number> {
-  /** Open now. */
+  /** Connections open now. */
   connections: number;
   /** Ended, by reason. */
   closed: Record<CloseReason, number>;
@@ -34,7 +34,7 @@ export interface Totals extends Record<typeof COUNTS[number], number> {
 
 /** What is known of a network on the way. */
 export interface PathLimitShown {
-  /** As CIDR. */
+  /** The network in CIDR notation: `192.0.2.0/24`. */
   network: string;
   /** Connections that it cut. */
   count: number;
@@ -64,7 +64,7 @@ export interface Stats extends Glance {
 export interface StatsOptions {
   /** Knows who is connected. */
   readonly hub: Hub;
-  /** Counts. */
+  /** What is counted, and how it spreads. */
   readonly metrics: Metrics;
   /** The names of the profiles that are counted. */
   readonly profileNames: readonly string[];

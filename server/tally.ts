@@ -5,8 +5,6 @@
  * @module
  */
 
-import type { Labels, Sample } from "./exposition.ts";
-
 /** How values spread, in plain numbers. */
 export interface Distribution {
   /** The upper bound of each bucket but the last, which has none; ascending. */
@@ -21,7 +19,7 @@ export class Tally {
   readonly bounds: readonly number[];
   /** Values in each bucket, and at the end those above the last bound. */
   readonly counts: Float64Array;
-  /** Of all values. */
+  /** Sum of all values. */
   sum = 0;
 
   /** Empty. @param bounds ascending */
@@ -30,7 +28,7 @@ export class Tally {
     this.counts = new Float64Array(bounds.length + 1);
   }
 
-  /** Counts one. */
+  /** Counts a value, in the unit of the bounds. */
   add(value: number): void {
     let bucket = 0;
     while (bucket < this.bounds.length && value > this.bounds[bucket]) bucket++;
@@ -38,34 +36,19 @@ export class Tally {
     this.sum += value;
   }
 
-  /** A snapshot. */
+  /** A copy that later values do not change. */
   get distribution(): Distribution {
     return { bounds: [...this.bounds], counts: Array.from(this.counts) };
   }
 
-  /** Values up to each bound, and at the end all, as Prometheus has it. */
+  /** How many values each bound includes, and at the end all, as Prometheus counts them. */
   upTo(): number[] {
     let count = 0;
     return Array.from(this.counts, (own) => count += own);
   }
 }
 
-/** The samples of a histogram that is made of tallies with labels, as prom-client has them. */
-export function samplesOf(
-  name: string,
-  tallies: readonly [Labels, Tally][],
-): Sample[] {
-  return tallies.flatMap(([labels, tally]) => {
-    const upTo = tally.upTo();
-    const count = upTo.at(-1)!;
-    return [
-      ...upTo.map((value, i) => ({
-        metricName: `${name}_bucket`,
-        labels: { ...labels, le: tally.bounds[i] ?? "+Inf" },
-        value,
-      })),
-      { metricName: `${name}_sum`, labels, value: tally.sum },
-      { metricName: `${name}_count`, labels, value: count },
-    ];
-  });
+/** Values as bounds of buckets: ascending, each once. */
+export function ascending(values: readonly number[]): number[] {
+  return [...new Set(values)].sort((a, b) => a - b);
 }

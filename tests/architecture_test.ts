@@ -26,6 +26,8 @@ const STOREYS: readonly (readonly string[])[] = [
     "exposition.ts",
     "tally.ts",
     "counts.ts",
+    "readings.ts",
+    "detection.ts",
     "metrics.ts",
     "line_writer.ts",
     "logging.ts",

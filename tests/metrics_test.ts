@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { MemoryBroker } from "../server/brokers/memory.ts";
 import { Hub } from "../server/hub.ts";
 import { detectionBoundMs } from "../server/liveness/heartbeat.ts";
-import { Place, Wheel } from "../server/liveness/wheel.ts";
+import { Place, STALL_MS, Wheel } from "../server/liveness/wheel.ts";
 import { MailboxProbe } from "../server/mailbox_probe.ts";
 import { Metrics } from "../server/metrics.ts";
 import { QueueBudget } from "../server/queue_budget.ts";
@@ -149,15 +149,38 @@ Deno.test("detectionBoundMs() is pongWait and 100 ms, after a period where silen
   );
 });
 
-Deno.test("open() shows a profile's bound, and its counters before anything happens", async () => {
-  const metrics = new Metrics();
-  metrics.open("tank", 15_100);
+Deno.test("Every series of a closed set of labels is there before anything happens", async () => {
+  const metrics = new Metrics([{ profile: "tank", pongWaitMs: 15_000, boundMs: 15_100 }]);
   const text = new Exposition(await metrics.text());
   const tank = { profile: "tank" };
+  for (const cause of ["network", "frozen", "server stall", "proxy idle cut"]) {
+    assertEquals(text.value("systole_deaths_total", { cause }), 0);
+  }
+  assertEquals(text.value("systole_connections_by_health", { status: "critical" }), 0);
   assertEquals(text.value("systole_detection_bound_seconds", tank), 15.1);
   assertEquals(text.value("systole_dead_peer_detection_seconds_count", tank), 0);
   assertEquals(text.value("systole_detections_late_total", tank), 0);
   assertEquals(text.value("systole_connections_closed_total", tank), 0);
+});
+
+Deno.test("Quantiles of detection are exact at each profile's wait and bound, whatever they are", async () => {
+  const metrics = new Metrics([
+    { profile: "json", pongWaitMs: 20_000, boundMs: 20_100 },
+    { profile: "tank", pongWaitMs: 15_000, boundMs: 15_100 },
+  ]);
+  for (let dead = 0; dead < 100; dead++) metrics.detected("json", 20_050);
+  metrics.detected("json", 20_200);
+  const text = new Exposition(await metrics.text());
+  const upTo = (le: string, profile = "json") =>
+    text.value("systole_dead_peer_detection_seconds_bucket", { profile, le });
+  assertEquals([upTo("20"), upTo("20.1"), upTo("21.1"), upTo("30")], [0, 100, 101, 101]);
+  assertEquals(upTo("20.1", "tank"), 0, "only like buckets can be summed");
+});
+
+Deno.test("Ticks are told apart where a stall begins", async () => {
+  const metrics = new Metrics();
+  for (const lateMs of [STALL_MS, STALL_MS + 1]) metrics.tick(lateMs);
+  assertEquals(new Exposition(await metrics.text()).ticksLaterThan(STALL_MS / 1_000), 1);
 });
 
 Deno.test("Jitter is observed from the second answer on", () =>

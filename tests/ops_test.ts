@@ -33,15 +33,8 @@ const chunks = rules.split(/^ *- (?=(?:alert|record):)/m).slice(1).map((text) =>
 
 /** What is exposed: each series' name with the values of each of its labels. */
 async function exposedSeries(): Promise<Map<string, Map<string, Set<string>>>> {
-  const metrics = new Metrics();
+  const metrics = new Metrics([{ profile: "json", pongWaitMs: 60_000, boundMs: 60_100 }]);
   const one = () => 1;
-  metrics.open("json", 60_100);
-  metrics.health(undefined, "healthy");
-  metrics.death("network");
-  for (const kind of ["wire", "app"] as const) {
-    metrics.roundTrip(kind, 1);
-    metrics.jitter(kind, 1);
-  }
   metrics.read({
     mailboxLetters: one,
     queuedBytes: one,
