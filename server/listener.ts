@@ -45,17 +45,14 @@ export function makeHttpServer(tls: TlsPair | undefined): Server {
  * @throws {StartError} when it cannot be had
  */
 export async function listen(server: Server, address: Listen): Promise<Listen> {
-  if (address.kind === "unix") await removeStaleSocket(address.path);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (cause) => {
-      const message = `Cannot start: cannot listen on ${formatAddress(address)}: ${cause.message}`;
-      reject(new StartError(message, { cause }));
-    });
-    const { promise, resolve: bound } = Promise.withResolvers<void>();
-    promise.then(resolve);
-    if (address.kind === "unix") server.listen(address.path, bound);
-    else server.listen(address.port, address.host, bound);
-  });
+  try {
+    if (address.kind === "unix") await removeStaleSocket(address.path);
+    await bind(server, address);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const message = `Cannot start: cannot listen on ${formatAddress(address)}: ${why}`;
+    throw new StartError(message, { cause });
+  }
   const bound = server.address();
   if (bound === null || typeof bound === "string") return address; // a unix socket
   return { kind: "tcp", host: bound.address, port: bound.port };
@@ -71,6 +68,14 @@ export function formatAddress(address: Listen, scheme = "tcp"): string {
   if (address.kind === "unix") return `unix:${address.path}`;
   const host = address.host.includes(":") ? `[${address.host}]` : address.host;
   return `${scheme}://${host}:${address.port}`;
+}
+
+function bind(server: Server, address: Listen): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    if (address.kind === "unix") server.listen(address.path, resolve);
+    else server.listen(address.port, address.host, resolve);
+  });
 }
 
 /** Removes the socket file of a server that is gone; one that answers is left alone. */

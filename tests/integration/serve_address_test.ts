@@ -55,6 +55,17 @@ integrationTest(
   },
 );
 
+/** Does not start there with these flags, and says so in one line. */
+async function isRefused(path: string, ...flags: string[]): Promise<void> {
+  const { code, stderr } = await runToEnd(
+    { DENO_SERVE_ADDRESS: `unix:${path}` },
+    startCommand(...flags),
+  );
+  assertEquals(code, 1, stderr);
+  assertStringIncludes(stderr, `Cannot start: cannot listen on unix:${path}: `);
+  assertEquals(stderr.trim().split("\n").length, 1, stderr);
+}
+
 integrationTest("DENO_SERVE_ADDRESS=unix:… works, over a stale socket file, too", async () => {
   const folder = await Deno.makeTempDir();
   try {
@@ -63,17 +74,13 @@ integrationTest("DENO_SERVE_ADDRESS=unix:… works, over a stale socket file, to
       await using _killed = await startOn(path); // leaves its file behind
     }
     assertEquals((await Deno.lstat(path)).isSocket, true);
+    await isRefused(path); // the task's permissions do not reach there
     await using server = await startOn(path);
     assertEquals((await server.line("listening")).address, `unix:${path}`);
     await serves(server);
 
     // A second one does not take the socket of one that answers.
-    const second = await runToEnd(
-      { DENO_SERVE_ADDRESS: `unix:${path}` },
-      startCommand(`--allow-read=${path}`, `--allow-write=${path}`),
-    );
-    assertEquals(second.code, 1, second.stderr);
-    assertStringIncludes(second.stderr, path);
+    await isRefused(path, `--allow-read=${path}`, `--allow-write=${path}`);
     await serves(server);
     await drains(server);
   } finally {
@@ -86,10 +93,8 @@ integrationTest("DENO_SERVE_ADDRESS=unix:… leaves a file alone that is no sock
   try {
     const path = `${folder}/hub.sock`;
     await Deno.writeTextFile(path, "precious");
-    const command = startCommand(`--allow-read=${path}`, `--allow-write=${path}`);
-    const { code, stderr } = await runToEnd({ DENO_SERVE_ADDRESS: `unix:${path}` }, command);
-    assertEquals(code, 1, stderr);
-    assertStringIncludes(stderr, "Cannot start");
+    await isRefused(path, `--allow-read=${path}`, `--allow-write=${path}`);
+    await isRefused(`${path}/hub.sock`); // no folder
     assertEquals(await Deno.readTextFile(path), "precious");
   } finally {
     await Deno.remove(folder, { recursive: true });
