@@ -5,11 +5,12 @@
  */
 
 import { getRequestListener } from "@hono/node-server";
+import type { Server } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import type { Broker } from "./brokers/broker.ts";
 import { MemoryBroker } from "./brokers/memory.ts";
 import type { ClientContext } from "./client_context.ts";
-import { type Clock, systemClock } from "./clock.ts";
+import { systemClock } from "./clock.ts";
 import { ClosedLog } from "./closed_log.ts";
 import type { Config } from "./config.ts";
 import { takeDown } from "./drain.ts";
@@ -17,8 +18,7 @@ import { StartError } from "./errors.ts";
 import type { Files } from "./files.ts";
 import { Flusher } from "./flusher.ts";
 import { Admission } from "./guard/admission.ts";
-import type { Gate } from "./guard/gate.ts";
-import { openGuard } from "./guard/guard.ts";
+import { type Guard, openGuard } from "./guard/guard.ts";
 import { loadWebFiles } from "./http/web_files.ts";
 import { httpRoutes } from "./http_routes.ts";
 import { Hub } from "./hub.ts";
@@ -27,6 +27,7 @@ import { detectionBoundMs } from "./liveness/heartbeat.ts";
 import { Wheel } from "./liveness/wheel.ts";
 import type { Logger } from "./logging.ts";
 import { MailboxProbe } from "./mailbox_probe.ts";
+import type { Patience } from "./detection.ts";
 import { Metrics } from "./metrics.ts";
 import { OverviewFeed } from "./overview_feed.ts";
 import { PathLimits } from "./path_limits.ts";
@@ -59,71 +60,76 @@ export interface RunningServer {
   drain(): Promise<void>;
 }
 
+/** A door that nobody answers yet. */
+interface Door {
+  readonly http: Server;
+  readonly address: Listen;
+  /** Whether the Host header must be loopback. */
+  readonly loopbackHostOnly: boolean;
+}
+
 /**
  * Builds everything and listens.
  *
- * @throws {StartError} when the address cannot be had, or is open to others without consent
+ * @throws {StartError} when the store, the certificate or the address cannot be had, or the address
+ *   is open to others without consent; nothing is left open then
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { config, log, files } = options;
-  const { credentials, tls } = files;
-  const clock = systemClock;
-  const metrics = new Metrics(PROFILE_NAMES.map((profile) => {
-    const { silenceFrom } = PROFILE_TIMING[profile];
-    const timing = config.timing[profile];
-    return { profile, ...timing, boundMs: detectionBoundMs({ ...timing, silenceFrom }) };
-  }));
-  const broker = new MemoryBroker();
-  const closedLog = new ClosedLog();
-  const pathLimits = new PathLimits();
-  const guard = await openGuard({ config, credentials, clock, log });
-  const { gate, suspensions, proxies } = guard;
-  const context = buildContext({
-    config,
-    log,
-    clock,
-    metrics,
-    broker,
-    closedLog,
-    pathLimits,
-    gate,
-  });
-  const { wheel, hub } = context;
-  suspensions.onSuspended = (keyId) => expel(keyId, hub, log);
-  const profiles = profilesOf(config);
-  const routes = new Routes(profiles, config.defaultProfile);
-  const admission = new Admission(config.limits, clock.now());
-  let draining = false;
+  const { config, log, files: { credentials } } = options;
+  const guard = await openGuard({ config, credentials, clock: systemClock, log });
+  try {
+    const door = await openDoor(options, guard.gate.open);
+    return serve(options, guard, door);
+  } catch (error) {
+    await guard.close();
+    throw error;
+  }
+}
 
-  const http = makeHttpServer(tls);
+/** Listens. @throws {StartError} see `startServer` */
+async function openDoor(
+  { config, files }: ServerOptions,
+  isOpen: boolean,
+): Promise<Door> {
+  const http = makeHttpServer(files.tls);
   const address = await listen(http, config.listen);
   const exposed = reachableByOthers(address, config.onDeploy);
-  if (gate.open && exposed && !config.allowAnonymous) {
+  if (isOpen && exposed && !config.allowAnonymous) {
     http.close();
-    await guard.close();
     throw new StartError(
       `Cannot start: anybody who reaches ${formatAddress(address)} could connect, since no keys ` +
         "are configured; set API_KEYS, listen on 127.0.0.1, or set ALLOW_ANONYMOUS=true",
     );
   }
-  const { maxMessageBytes } = config.limits;
-  const { closeWaitMs, allowedOrigins } = config;
-  const loopbackHostOnly = gate.open && !exposed && address.kind === "tcp";
+  return { http, address, loopbackHostOnly: isOpen && !exposed && address.kind === "tcp" };
+}
+
+/** Joins the rooms behind the door, and lets people in. */
+function serve({ config, log }: ServerOptions, guard: Guard, door: Door): RunningServer {
+  const { http, address, loopbackHostOnly } = door;
+  const { allowedOrigins, closeWaitMs, limits, limits: { maxMessageBytes } } = config;
+  const clock = systemClock;
+  const broker = new MemoryBroker();
+  const context = buildContext({ config, log, clock, broker, isKey: guard.gate.isKey });
+  const { wheel, hub } = context;
+  guard.suspensions.onSuspended = (keyId) => expel(keyId, hub, log);
+  const profiles = profilesOf(config);
+  const routes = new Routes(Object.values(profiles), config.defaultProfile);
+  const entry = { ...guard, routes, allowedOrigins, loopbackHostOnly };
+  const admission = new Admission(limits, clock.now());
   const acceptor = new WsAcceptor({ maxMessageBytes, closeWaitMs });
-  const door = { routes, gate, proxies, allowedOrigins, loopbackHostOnly };
-  const entry = { acceptor, suspensions, admission, context, closeWaitMs };
-  const upgrader = new Upgrader({ ...door, ...entry });
+  const upgrader = new Upgrader({ ...entry, acceptor, admission, context, closeWaitMs });
   const readStats = statsReader({ ...context, profileNames: PROFILE_NAMES });
   const feed = new OverviewFeed({ ...context, readStats });
+  let drained: Promise<void> | undefined;
   const app = httpRoutes({
     ...context,
-    ...guard,
-    ...door,
-    eventsHub: profiles[0],
+    ...entry,
+    eventsHub: profiles["events-hub"],
     readStats,
     webFiles: loadWebFiles(),
     maxMessageBytes,
-    ready: () => !draining,
+    ready: () => drained === undefined,
   });
   const respond = getRequestListener((request, env) => app.fetch(request, env), {
     overrideGlobalObjects: false,
@@ -132,27 +138,19 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   http.on("upgrade", (request, raw, head) => upgrader.upgrade(request, raw as NetSocket, head));
   wheel.start();
   feed.start();
-  const hubRun = hub.run();
-  const house = {
-    config,
-    clock,
-    log,
-    http,
-    wheel,
-    hub,
-    hubRun,
-    feed,
-    broker,
-    upgrader,
-    admission,
-    guard,
-  };
-  let drained: Promise<void> | undefined;
-  const drain = () => {
-    draining = true;
-    return drained ??= takeDown(house);
-  };
-  return { address, open: gate.open, drain };
+  const rooms = { config, clock, log, http, wheel, hub, feed, broker, upgrader, admission, guard };
+  const house = { ...rooms, hubRun: hub.run() };
+  const drain = () => drained ??= takeDown(house);
+  return { address, open: guard.gate.open, drain };
+}
+
+/** So that each profile's series are there from the start. */
+function patiencesOf({ timing }: Config): Patience[] {
+  return PROFILE_NAMES.map((profile) => {
+    const { silenceFrom } = PROFILE_TIMING[profile];
+    const boundMs = detectionBoundMs({ ...timing[profile], silenceFrom });
+    return { profile, pongWaitMs: timing[profile].pongWaitMs, boundMs };
+  });
 }
 
 /** Closes the connections of a suspended key. */
@@ -170,18 +168,14 @@ function expel(keyId: string, hub: Hub, log: Logger): void {
 
 /** The rooms of a frame's way, joined. */
 function buildContext(
-  { config, log, clock, metrics, broker, closedLog, pathLimits, gate }:
+  { config, log, clock, broker, isKey }:
     & Omit<ServerOptions, "files">
-    & {
-      readonly pathLimits: PathLimits;
-      readonly gate: Gate;
-      readonly closedLog: ClosedLog;
-      readonly clock: Clock;
-      readonly metrics: Metrics;
-      readonly broker: Broker;
-    },
+    & Pick<ClientContext, "clock" | "isKey">
+    & { readonly broker: Broker },
 ): ClientContext {
   const { limits } = config;
+  const metrics = new Metrics(patiencesOf(config));
+  const pathLimits = new PathLimits();
   const budget = new QueueBudget(limits.queueBudgetBytes);
   const wheel = new Wheel(clock, {
     tick: (lateMs) => metrics.tick(lateMs),
@@ -214,7 +208,7 @@ function buildContext(
     hub,
     metrics,
     log,
-    closedLog,
+    closedLog: new ClosedLog(),
     pathLimits,
     frameText,
     budget,
@@ -224,6 +218,6 @@ function buildContext(
     writeWaitMs: config.writeWaitMs,
     maxMessagesPerSecond: limits.maxMessagesPerSecond,
     random: Math.random,
-    isKey: gate.isKey,
+    isKey,
   };
 }

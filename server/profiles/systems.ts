@@ -10,22 +10,25 @@ import { infowayProfile } from "./infoway.ts";
 import { jsonProfile } from "./json.ts";
 import { taloProfile } from "./talo.ts";
 import { tankProfile } from "./tank.ts";
+import type { ProfileName } from "../timing_options.ts";
 import type { Profile } from "./profile.ts";
 
-/** In the order in which they are asked whether a request is theirs. */
-export function profilesOf({ timing, limits, echo }: Config): readonly [Profile, ...Profile[]] {
-  return [
-    eventsHubProfile({ timing: timing["events-hub"] }),
-    infowayProfile({
+/** By name, in the order in which they are asked whether a request is theirs. */
+export function profilesOf(
+  { timing, limits, echo }: Config,
+): Readonly<Record<ProfileName, Profile>> {
+  return {
+    "events-hub": eventsHubProfile({ timing: timing["events-hub"] }),
+    "infoway": infowayProfile({
       timing: timing.infoway,
       maxMessagesPerMinute: limits.infowayMessagesPerMinute,
     }),
-    tankProfile({ timing: timing.tank }),
-    taloProfile({
+    "tank": tankProfile({ timing: timing.tank }),
+    "talo": taloProfile({
       timing: timing.talo,
       messagesPerMinute: limits.taloMessagesPerMinute,
       messagesPerMinuteIdentified: limits.taloMessagesPerMinuteIdentified,
     }),
-    jsonProfile({ timing: timing.json, echo }),
-  ];
+    "json": jsonProfile({ timing: timing.json, echo }),
+  };
 }
