@@ -1,6 +1,8 @@
 /**
  * Time as the rooms see it. Owns the one way to read clocks and to wait, so that tests can put a
- * virtual one in its place. Nothing else in the server calls a timer or reads the time.
+ * virtual one in its place. Beside it only two things of the process itself have a timer: lines of
+ * the log that wait for a reader, and the signal that is told from its echo. Neither may hang on a
+ * clock that stands still, nor move what is judged by one.
  *
  * @module
  */
