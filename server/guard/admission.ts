@@ -39,8 +39,8 @@ export type Refusal =
 export class Admission {
   readonly #limits: AdmissionLimits;
   readonly #rate: RateLimit;
-  readonly #byAddress = new Tally();
-  readonly #byKey = new Tally();
+  readonly #byAddress = new HeadCount();
+  readonly #byKey = new HeadCount();
   #open = 0;
 
   /** Starts with nobody in. @param nowMs monotonic time */
@@ -81,8 +81,8 @@ function reached(count: number, limit: number): boolean {
   return limit > 0 && count >= limit;
 }
 
-/** Counts by name; the empty name is not counted. */
-class Tally {
+/** How many of each name are in; the empty name is not counted. */
+class HeadCount {
   readonly #counts = new Map<string, number>();
 
   count(name: string): number {

@@ -64,7 +64,7 @@ export async function openGuard(options: GuardOptions): Promise<Guard> {
   const onError = (error: unknown) => log.error("the store did not answer", { error });
   const tickets = new Tickets({ store, clock, ...guard.tickets });
   const suspensions = new Suspensions({ store, clock, rules: guard.suspension, onError });
-  await suspensions.refresh();
+  await suspensions.load();
   return {
     gate: new Gate({ keys, tokens, tickets, suspensions, clock, onError }),
     tickets,

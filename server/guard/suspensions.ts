@@ -22,7 +22,7 @@ export interface SuspensionRules {
 
 /** A key that is suspended. */
 export interface Suspension {
-  /** Which. */
+  /** The key's id. */
   readonly keyId: string;
   /** When it ends by itself, wall-clock ms. */
   readonly untilMs: number;
@@ -55,7 +55,7 @@ export class Suspensions {
   readonly #options: SuspensionsOptions;
   readonly #untilMs = new Map<string, number>();
 
-  /** Knows of none until `refresh()`. */
+  /** Knows of none until `load()`. */
   constructor(options: SuspensionsOptions) {
     this.#options = options;
   }
@@ -111,14 +111,9 @@ export class Suspensions {
     return entries.map(({ id, expiresAtMs }) => ({ keyId: id, untilMs: expiresAtMs }));
   }
 
-  /** Brings the mirror up to date: at the start, and now and then where other nodes suspend too. */
-  async refresh(): Promise<void> {
-    const gone = new Set(this.#untilMs.keys());
-    for (const { keyId, untilMs } of await this.list()) {
-      gone.delete(keyId);
-      this.#learn(keyId, untilMs);
-    }
-    for (const keyId of gone) this.#untilMs.delete(keyId);
+  /** Fills the mirror from the store: at the start. `holds()` learns what other nodes do later. */
+  async load(): Promise<void> {
+    for (const { keyId, untilMs } of await this.list()) this.#learn(keyId, untilMs);
   }
 
   #learn(keyId: string, untilMs: number): void {
