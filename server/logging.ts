@@ -7,30 +7,26 @@
  * @module
  */
 
-import { configureSync, getLogger, resetSync } from "@logtape/logtape";
+import { configureSync, getLogger } from "@logtape/logtape";
 import type { LogFormat, LogLevel } from "./options.ts";
 import { LineWriter } from "./line_writer.ts";
 
 /** The data of an event by name. */
 export type Properties = Record<string, unknown>;
 
-/** Where events are told. Without `configureLogging()` it is silent. */
+/** Where events are told. */
 export interface Logger {
-  /** For whoever looks for a fault. */
-  debug(message: string, properties?: Properties): void;
   /** The ordinary course of things. */
   info(message: string, properties?: Properties): void;
   /** Something that an operator should look at some time. */
   warning(message: string, properties?: Properties): void;
   /** Something failed, the server goes on. */
   error(message: string, properties?: Properties): void;
-  /** The server cannot go on. */
-  fatal(message: string, properties?: Properties): void;
 }
 
 /** What a line is made of; LogTape's records are such events. */
 export interface LogEvent {
-  /** Who logs: `systole`, then the names given to `logger()`. */
+  /** Who logs, as a path: `systole` alone. */
   readonly category: readonly string[];
   /** How bad it is. */
   readonly level: string;
@@ -60,11 +56,7 @@ const LEVEL_WIDTH = 7;
 /** So many errors of a chain are shown. */
 const MAX_CAUSES = 5;
 
-/**
- * Starts the log, replacing an earlier configuration.
- *
- * @returns the root logger
- */
+/** Starts the log, replacing an earlier configuration. @returns where to tell it of events */
 export function configureLogging({ format, level, write }: LoggingOptions): Logger {
   const toLine = format === "json" ? formatJson : formatText;
   const sink = write === undefined ? stdoutSink(toLine) : (event: LogEvent) => write(toLine(event));
@@ -77,17 +69,7 @@ export function configureLogging({ format, level, write }: LoggingOptions): Logg
       { category: ["logtape", "meta"], sinks: [], lowestLevel: null },
     ],
   });
-  return logger();
-}
-
-/** Ends the log: what stdout has not taken yet gets one more second. Loggers are silent afterwards. */
-export function disposeLogging(): void {
-  resetSync();
-}
-
-/** A logger by its names below the root; may be taken before `configureLogging()`. */
-export function logger(...names: string[]): Logger {
-  return getLogger([ROOT, ...names]);
+  return getLogger(ROOT);
 }
 
 /** One line to read: time, level, message, then `name=value` for each property. */
@@ -174,7 +156,7 @@ function inOneLine(error: Error): string {
 
 function stdoutSink(toLine: (event: LogEvent) => string): ((event: LogEvent) => void) & Disposable {
   const writer = new LineWriter(Deno.stdout, (count) => {
-    logger().warning("log lines were lost: nobody read stdout", { count });
+    getLogger(ROOT).warning("log lines were lost: nobody read stdout", { count });
   });
   // LogTape disposes of its sinks when it is reset and when the process exits.
   return Object.assign((event: LogEvent) => writer.write(toLine(event)), {

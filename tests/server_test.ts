@@ -1,13 +1,14 @@
 import { assertRejects } from "@std/assert";
 import { type Env, parseConfig } from "../server/config.ts";
 import { StartError } from "../server/errors.ts";
-import { logger } from "../server/logging.ts";
 import { startServer } from "../server/server.ts";
+
+const SILENT = { info() {}, warning() {}, error() {} };
 
 /** The sanitizers of tests see what is left behind. */
 async function leavesNothingBehind(env: Env, tls?: { cert: string; key: string }): Promise<void> {
   const files = { credentials: {}, ...(tls !== undefined && { tls }) };
-  const options = { config: parseConfig(env), log: logger(), files };
+  const options = { config: parseConfig(env), log: SILENT, files };
   await assertRejects(() => startServer(options), StartError, "Cannot start");
 }
 

@@ -15,7 +15,7 @@ import { type Findings, ProbeSession } from "./probe_session.ts";
 import { connect } from "./probe_socket.ts";
 
 /** What the shell is told. */
-export const EXIT_CODE = { answered: 0, unanswered: 1, usage: 2, refused: 3, cut: 4 } as const;
+const EXIT_CODE = { answered: 0, unanswered: 1, usage: 2, refused: 3, cut: 4 } as const;
 
 /** The exit code of what was found. */
 export function exitCodeOf({ end, control, app }: Findings, idle: boolean): number {

@@ -24,7 +24,7 @@ import { Wellbeing } from "./wellbeing.ts";
  * A connection this old was no accident, ms: attempts before it count no more. A server that lets
  * everybody in and soon throws them out again is left alone as if it were down.
  */
-export const STABLE_MS = 10_000;
+const STABLE_MS = 10_000;
 
 /** A connection that is left for a new one. */
 const MOVED: End = { code: 1000, reason: "Reconnecting", wasClean: false };

@@ -186,5 +186,5 @@ function recordingLogger(lines: LogLine[]): Logger {
   const level = (level: string) => (message: string, properties: Record<string, unknown> = {}) => {
     lines.push({ level, message, properties });
   };
-  return { info: level("info"), warning: level("warning"), error: level("error") } as Logger;
+  return { info: level("info"), warning: level("warning"), error: level("error") };
 }
