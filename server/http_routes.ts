@@ -14,7 +14,7 @@ import { connectionRoutes, type ConnectionsOptions } from "./http/connections.ts
 import { addDocument, described, refusals, text } from "./http/description.ts";
 import { eventsHubRoutes, type EventsHubRoutesOptions } from "./http/events_hub.ts";
 import { type OverviewOptions, overviewRoutes } from "./http/overview.ts";
-import { problem } from "./http/problems.ts";
+import { problem } from "./problem.ts";
 import { type PublishOptions, publishRoutes } from "./http/publish.ts";
 import { suspensionRoutes, type SuspensionsRoutesOptions } from "./http/suspensions.ts";
 import { ticketRoutes, type TicketsRoutesOptions } from "./http/tickets.ts";

@@ -45,7 +45,6 @@ const STOREYS: readonly (readonly string[])[] = [
   [
     "http/health.ts",
     "http/finding.ts",
-    "http/problems.ts",
     "http/reading.ts",
     "http/description.ts",
     "http/caller.ts",

@@ -7,9 +7,9 @@
 
 import { STATUS_CODE } from "@std/http/status";
 import { type Context, Hono } from "hono";
+import { problem } from "../problem.ts";
 import type { ApiEnv, App } from "./caller.ts";
-import { described, empty, file, problems } from "./description.ts";
-import { problem } from "./problems.ts";
+import { described, empty, file, problemAnswers } from "./description.ts";
 import type { WebFile } from "./web_files.ts";
 
 /** Nothing but what this very server serves, and nothing inline. */
@@ -46,7 +46,7 @@ export function assetRoutes({ webFiles }: AssetsOptions): App {
       answers: {
         200: file("It", type),
         304: empty("It has not changed"),
-        ...problems({ 404: "nothing is there" }),
+        ...problemAnswers({ 404: "nothing is there" }),
       },
     });
   const serve = (path: string, context: Context<ApiEnv>, headers?: Record<string, string>) => {

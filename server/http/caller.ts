@@ -11,9 +11,8 @@ import type { Context, Hono, MiddlewareHandler } from "hono";
 import type { Gate } from "../guard/gate.ts";
 import type { Grant } from "../guard/grant.ts";
 import { originAllowed } from "../guard/origin.ts";
-import { problemForm } from "../problem.ts";
+import { problem, problemForm } from "../problem.ts";
 import { bearerOf, type Profile, tokenOf } from "../profiles/profile.ts";
-import { problem } from "./problems.ts";
 
 /** What middleware and handlers find in their context. */
 export interface ApiEnv {

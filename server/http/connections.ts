@@ -11,12 +11,12 @@ import { REASON_NAMES } from "../close_codes.ts";
 import { CLOSED_LOG_SIZE, type ClosedConnection, type ClosedLog } from "../closed_log.ts";
 import type { Hub } from "../hub.ts";
 import type { Logger } from "../logging.ts";
+import { problem, restarting } from "../problem.ts";
 import type { Member, Roster } from "../roster.ts";
 import { adminKey, type ApiEnv, type App, type Checks } from "./caller.ts";
-import { BAD_QUERY, described, empty, json, problems, refusals } from "./description.ts";
+import { BAD_QUERY, described, empty, json, problemAnswers, refusals } from "./description.ts";
 import { mentions, mentionsEnd, ORDERS, sorted, SORTS } from "./finding.ts";
 import { HEALTH_FIELDS, healthOf, TIMELINE_FIELDS, timelineOf } from "./health.ts";
-import { problem, restarting } from "./problems.ts";
 import { DEFAULT_LIMIT, limitUpTo, query, wholeNumber } from "./reading.ts";
 
 const PATH = "/api/v1/connections";
@@ -155,7 +155,7 @@ function addInspect(app: App, { gate, hub, closedLog }: ConnectionsOptions): voi
     tag: "operation",
     answers: {
       200: json("As it is now, or was at its end", v.union([Inspected, InspectedEnd])),
-      ...problems({ 404: "not known" }),
+      ...problemAnswers({ 404: "not known" }),
       ...refusals("no admin"),
     },
   });
@@ -184,7 +184,7 @@ function addDisconnect(app: App, { gate, hub, log }: ConnectionsOptions): void {
     tag: "operation",
     answers: {
       204: empty("It is told to go, and ended if it does not"),
-      ...problems({ 404: "not connected" }),
+      ...problemAnswers({ 404: "not connected" }),
       ...refusals("no admin, or a foreign Origin"),
     },
   });

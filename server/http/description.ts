@@ -103,7 +103,7 @@ export function empty(description: string): Answers[string] {
 }
 
 /** Answers that are problem details, by status. */
-export function problems(descriptions: Readonly<Record<number, string>>): Answers {
+export function problemAnswers(descriptions: Readonly<Record<number, string>>): Answers {
   const content = { [PROBLEM_TYPE]: { schema: resolver(Problem) } };
   return Object.fromEntries(
     Object.entries(descriptions).map(([status, description]) => [status, { description, content }]),
@@ -111,7 +111,7 @@ export function problems(descriptions: Readonly<Record<number, string>>): Answer
 }
 
 /** The refusal that every route with a query shares. */
-export const BAD_QUERY: Answers = problems({
+export const BAD_QUERY: Answers = problemAnswers({
   400: "a parameter is not as it must be",
 });
 
@@ -127,7 +127,7 @@ export function addDocument(app: App, gate: Checks): void {
 
 /** The refusals that every route with authentication shares. @param right what a key may lack */
 export function refusals(right: string): Answers {
-  return problems({
+  return problemAnswers({
     401: "no valid credential, where keys are configured",
     403: right,
     503: "the server is restarting",

@@ -11,12 +11,12 @@ import * as v from "valibot";
 import type { Clock } from "../clock.ts";
 import type { Gate } from "../guard/gate.ts";
 import type { Hub } from "../hub.ts";
+import type { Refuse } from "../problem.ts";
 import { GLOBAL_TYPE, knownEventTypes, timestampOf } from "../profiles/events_hub.ts";
 import type { Profile } from "../profiles/profile.ts";
 import type { Member, Roster } from "../roster.ts";
 import { anyKey, type ApiEnv, type App } from "./caller.ts";
 import { described, empty, json } from "./description.ts";
-import type { Refuse } from "./problems.ts";
 import { jsonBody } from "./reading.ts";
 
 const UNPROCESSABLE = 422;

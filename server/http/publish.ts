@@ -9,9 +9,9 @@ import { Hono } from "hono";
 import * as v from "valibot";
 import type { Hub } from "../hub.ts";
 import { MAX_CHANNEL_LENGTH } from "../message.ts";
+import { problem, restarting } from "../problem.ts";
 import { anyKey, type ApiEnv, type App, type Checks } from "./caller.ts";
-import { described, json, problems, refusals } from "./description.ts";
-import { problem, restarting } from "./problems.ts";
+import { described, json, problemAnswers, refusals } from "./description.ts";
 import { jsonBody } from "./reading.ts";
 
 const LENGTH = `must have 1 to ${MAX_CHANNEL_LENGTH} characters`;
@@ -60,7 +60,7 @@ export function publishRoutes({ gate, hub, maxMessageBytes }: PublishOptions): A
       tag: "hub",
       answers: {
         200: json("On its way to all who follow the channel", Published),
-        ...problems({
+        ...problemAnswers({
           400: "no JSON",
           413: "larger than MAX_MESSAGE_BYTES",
           422: "not as it must be",

@@ -10,7 +10,7 @@ import type { Env, MiddlewareHandler } from "hono";
 import { resolver, uniqueSymbol } from "hono-openapi";
 import * as v from "valibot";
 import { parseJson } from "../json_text.ts";
-import { problem, type Refuse } from "./problems.ts";
+import { problem, type Refuse } from "../problem.ts";
 
 const CONTENT_TOO_LARGE = 413;
 const UNPROCESSABLE = 422;

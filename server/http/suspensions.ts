@@ -9,9 +9,9 @@ import { Hono } from "hono";
 import * as v from "valibot";
 import type { Suspensions } from "../guard/suspensions.ts";
 import type { Logger } from "../logging.ts";
+import { problem } from "../problem.ts";
 import { adminKey, type ApiEnv, type App, type Checks } from "./caller.ts";
-import { described, empty, json, problems, refusals } from "./description.ts";
-import { problem } from "./problems.ts";
+import { described, empty, json, problemAnswers, refusals } from "./description.ts";
 
 const PATH = "/api/v1/suspensions";
 
@@ -48,7 +48,7 @@ export function suspensionRoutes(options: SuspensionsRoutesOptions): App {
     tag: "operation",
     answers: {
       204: empty("The key may connect again"),
-      ...problems({ 404: "not suspended" }),
+      ...problemAnswers({ 404: "not suspended" }),
       ...refusals("no admin, or a foreign Origin"),
     },
   });

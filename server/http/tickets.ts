@@ -9,9 +9,9 @@ import { Hono } from "hono";
 import * as v from "valibot";
 import type { TrustedProxies } from "../guard/client_address.ts";
 import type { Tickets } from "../guard/tickets.ts";
+import { problem } from "../problem.ts";
 import { anyKey, type ApiEnv, type App, BEARER_DOOR, type Checks } from "./caller.ts";
-import { described, json, problems } from "./description.ts";
-import { problem } from "./problems.ts";
+import { described, json, problemAnswers } from "./description.ts";
 
 const Ticket = v.pipe(v.object({ ticket: v.string() }), v.metadata({ ref: "Ticket" }));
 
@@ -32,7 +32,7 @@ export function ticketRoutes({ gate, tickets, proxies }: TicketsRoutesOptions): 
     tag: "talo",
     answers: {
       200: json("For the URL: ?ticket=…", Ticket),
-      ...problems({
+      ...problemAnswers({
         401: "no valid key as bearer, where keys are configured",
         403: "a foreign Origin",
         429: "too many tickets; Retry-After says when to come again",
