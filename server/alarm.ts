@@ -8,6 +8,7 @@
 import { CLOSE_REASONS } from "./close_codes.ts";
 import type { Heartbeat } from "./liveness/heartbeat.ts";
 import type { HealthStatus } from "./liveness/health.ts";
+import type { LifeState } from "./liveness/life.ts";
 import { rounded } from "./liveness/rtt.ts";
 import type { Wheel } from "./liveness/wheel.ts";
 import type { Logger } from "./logging.ts";
@@ -55,6 +56,7 @@ export class Alarm implements VitalsWatcher {
     this.#client = client;
     this.#options = options;
     options.metrics.health(undefined, "unknown");
+    options.metrics.life(undefined, "alive");
   }
 
   /** See `VitalsWatcher`. */
@@ -83,9 +85,17 @@ export class Alarm implements VitalsWatcher {
     this.#act({ status, previous, latency, jitter });
   }
 
+  /** See `VitalsWatcher`. */
+  lifeChanged(state: LifeState, previous: LifeState): void {
+    this.#options.metrics.life(previous, state);
+  }
+
   /** It has gone. */
   end(): void {
-    this.#options.metrics.health(this.#client.vitals.status, undefined);
+    const { metrics } = this.#options;
+    const { status, life } = this.#client.vitals;
+    metrics.health(status, undefined);
+    metrics.life(life, undefined);
   }
 
   #act(

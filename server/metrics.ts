@@ -11,6 +11,7 @@ import { exposeCounts, newCounts, type ProfileCounts } from "./counts.ts";
 import { Detection, type Patience } from "./detection.ts";
 import { byLabel, Exposition, one } from "./exposition.ts";
 import type { HealthStatus } from "./liveness/health.ts";
+import type { LifeState } from "./liveness/life.ts";
 import { STALL_MS } from "./liveness/wheel.ts";
 import { exposeReadings, type Readings } from "./readings.ts";
 import { ascending, type Distribution, Tally } from "./tally.ts";
@@ -55,6 +56,13 @@ export class Metrics {
     timeout: 0,
     dead: 0,
   };
+  readonly #life: Record<LifeState, number> = {
+    alive: 0,
+    frozen: 0,
+    stripped: 0,
+    silent: 0,
+    dead: 0,
+  };
   readonly #deaths = Object.fromEntries(CAUSES.map((cause) => [cause, 0])) as Record<Cause, number>;
   #stalls = 0;
   #stalledMs = 0;
@@ -90,6 +98,12 @@ export class Metrics {
   health(previous: HealthStatus | undefined, status: HealthStatus | undefined): void {
     if (previous !== undefined) this.#health[previous]--;
     if (status !== undefined) this.#health[status]++;
+  }
+
+  /** A connection lives in another way; undefined as in `health()`. */
+  life(previous: LifeState | undefined, state: LifeState | undefined): void {
+    if (previous !== undefined) this.#life[previous]--;
+    if (state !== undefined) this.#life[state]++;
   }
 
   /** A connection has ended. */
@@ -149,6 +163,11 @@ export class Metrics {
       "systole_connections_by_health",
       "Open connections by health",
       () => byLabel("status", this.#health),
+    );
+    this.#exposition.gauge(
+      "systole_connections_by_life",
+      "Open connections by how they live, transport and script told apart",
+      () => byLabel("life", this.#life),
     );
     this.#exposition.counter(
       "systole_deaths_total",

@@ -24,9 +24,11 @@ export interface VitalsWatcher {
   oddPong(): void;
   /** The status has changed. */
   healthChanged(status: HealthStatus, previous: HealthStatus): void;
+  /** It lives in another way. */
+  lifeChanged(state: LifeState, previous: LifeState): void;
 }
 
-const NOBODY: VitalsWatcher = { measured() {}, oddPong() {}, healthChanged() {} };
+const NOBODY: VitalsWatcher = { measured() {}, oddPong() {}, healthChanged() {}, lifeChanged() {} };
 
 /** What one connection's vitals are made of. */
 export interface VitalsOptions {
@@ -179,8 +181,7 @@ export class Vitals {
   convicted(nowMs: number, silentMs: number): void {
     this.#wasFrozen = nowMs - this.#life.transportMs < this.#patienceMs;
     this.#life.convict();
-    this.#lifeSeen = "dead";
-    this.recorder.record("life_dead", nowMs, silentMs);
+    this.#liveAs("dead", nowMs, silentMs);
     this.#follow(this.status, this.#health.die(), nowMs);
   }
 
@@ -200,9 +201,7 @@ export class Vitals {
   /** Looks how it lives; not while the server recovers from a stall. */
   look(nowMs: number): void {
     const state = this.#life.look(nowMs);
-    if (state === this.#lifeSeen) return;
-    this.#lifeSeen = state;
-    this.recorder.record(`life_${state}`, nowMs);
+    if (state !== this.#lifeSeen) this.#liveAs(state, nowMs);
   }
 
   /** When time alone may change how it lives. */
@@ -219,6 +218,13 @@ export class Vitals {
   /** Who was missed and has come back need not wait for the wheel, which may be a period away. */
   #lookAgain(nowMs: number): void {
     if (this.#lifeSeen !== "alive") this.look(nowMs);
+  }
+
+  #liveAs(state: LifeState, nowMs: number, silentMs?: number): void {
+    const previous = this.#lifeSeen;
+    this.#lifeSeen = state;
+    this.recorder.record(`life_${state}`, nowMs, silentMs);
+    this.#watcher.lifeChanged(state, previous);
   }
 
   #odd(nowMs: number): void {

@@ -9,7 +9,7 @@ const VITALS = new Vitals({
   nowMs: 0,
   random: 0,
   rules: RULES,
-  watcher: { measured() {}, oddPong() {}, healthChanged() {} },
+  watcher: { measured() {}, oddPong() {}, healthChanged() {}, lifeChanged() {} },
 });
 
 const end = (id: number, reason: CloseReason = "stale"): ClosedConnection => ({

@@ -163,6 +163,34 @@ Deno.test("Every series of a closed set of labels is there before anything happe
   assertEquals(text.value("systole_connections_closed_total", tank), 0);
 });
 
+Deno.test("Open connections are counted by how they live, from the first moment to the last", () =>
+  withWorld({ rules: SHORT }, async (world) => {
+    const counted = async () => {
+      const text = await exposed(world);
+      return (["alive", "frozen", "stripped", "silent", "dead"] as const)
+        .map((life) => text.value("systole_connections_by_life", { life }));
+    };
+    assertEquals(await counted(), [0, 0, 0, 0, 0]);
+    const [frozen, silent] = [world.connect(), world.connect()];
+    assertEquals(await counted(), [2, 0, 0, 0, 0]);
+    await world.clock.pass(1_050); // 1 s: ping
+    for (const { socket } of [frozen, silent]) {
+      socket.say({ type: "pong", id: socket.messages.findLast(({ type }) => type === "ping").id });
+      socket.answer();
+    }
+    await world.clock.pass(1_000); // 2.05 s: ping
+    frozen.socket.answer(); // the script does not
+    await world.clock.pass(950); // 2.95 s: both heartbeats time out
+    assertEquals(await counted(), [0, 1, 0, 1, 0]);
+    frozen.socket.say({ type: "anything" });
+    await world.clock.pass(200); // 3.05 s: dead
+    assertEquals(silent.socket.letGo, { how: "terminate" });
+    assertEquals(await counted(), [1, 0, 0, 0, 0]);
+    frozen.socket.leave();
+    await world.clock.turnOver();
+    assertEquals(await counted(), [0, 0, 0, 0, 0]);
+  }));
+
 Deno.test("Quantiles of detection are exact at each profile's wait and bound, whatever they are", async () => {
   const metrics = new Metrics([
     { profile: "json", pongWaitMs: 20_000, boundMs: 20_100 },
