@@ -25,7 +25,7 @@ export interface Watched {
   readonly heartbeat: Heartbeat;
   /** Knows the figures. */
   readonly vitals: Vitals;
-  /** Counts alerts. */
+  /** The counts of its profile: of alerts and odd pongs here. */
   readonly counts: ProfileCounts;
   /** Whether it has been let go. */
   readonly closing: boolean;

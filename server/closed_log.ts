@@ -15,7 +15,7 @@ export const CLOSED_LOG_SIZE = 10_000;
 
 /** How one connection ended. */
 export interface ClosedConnection {
-  /** Its id. */
+  /** The id it had as a client. */
   readonly id: string;
   /** The name of its system. */
   readonly profile: string;

@@ -42,7 +42,7 @@ export interface House {
   readonly wheel: Wheel;
   /** Knows the clients. */
   readonly hub: Hub;
-  /** Its loop. */
+  /** Ends when the hub has stopped. */
   readonly hubRun: Promise<void>;
   /** Tells of the house until then. */
   readonly feed: Pick<OverviewFeed, "stop">;

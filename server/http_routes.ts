@@ -35,7 +35,7 @@ export interface HttpRoutesOptions
   readonly gate: EventsHubRoutesOptions["gate"];
   /** Which paths are WebSockets. */
   readonly routes: Routes;
-  /** Counts. */
+  /** What `/metrics` shows. */
   readonly metrics: Metrics;
   /** Whether new connections are accepted. */
   readonly ready: () => boolean;

@@ -34,7 +34,7 @@ export interface LogEvent {
   readonly rawMessage: string | readonly string[];
   /** When, in ms since 1970. */
   readonly timestamp: number;
-  /** The data. */
+  /** The data by name. */
   readonly properties: Readonly<Properties>;
 }
 

@@ -15,7 +15,7 @@ const PERIOD_MS = 1_000;
 
 /** What it works with. */
 export interface MailboxProbeOptions {
-  /** Whose mailbox. */
+  /** Whose mailbox is measured. */
   readonly hub: Hub;
   /** Time of the machine: who waits, waits through a stall, too. */
   readonly clock: Clock;

@@ -84,7 +84,7 @@ export type Notice =
 export interface Publication {
   /** Tells it from a relay. */
   readonly kind: "publication";
-  /** Where. */
+  /** The channel that it was published on. */
   readonly channel: string;
   /** Any JSON value. */
   readonly data: unknown;

@@ -36,7 +36,7 @@ export interface Reader {
   readonly flood: RateLimit;
   /** Bounds its messages in a minute, where its key says so. */
   readonly quota: SlidingWindow | undefined;
-  /** Counts them. */
+  /** The counts of its profile. */
   readonly counts: ProfileCounts;
   /** Whether it has been let go: nothing it says counts any more. */
   readonly closing: boolean;

@@ -59,12 +59,12 @@ export class Roster {
   readonly #channelsOf = new Map<Member, Set<string> | undefined>();
   readonly #followersOf = new Map<string, Set<Member>>();
 
-  /** Everybody. */
+  /** Everybody who has joined and not left, the oldest first. */
   get members(): Iterable<Member> {
     return this.#channelsOf.keys();
   }
 
-  /** How many. */
+  /** How many members there are. */
   get size(): number {
     return this.#channelsOf.size;
   }
@@ -74,12 +74,12 @@ export class Roster {
     return this.#followersOf.keys();
   }
 
-  /** How many they are. */
+  /** How many channels somebody follows. */
   get channelCount(): number {
     return this.#followersOf.size;
   }
 
-  /** Idempotent. */
+  /** Enters a member, who follows nothing yet. Idempotent. */
   join(member: Member): void {
     if (!this.#channelsOf.has(member)) this.#channelsOf.set(member, undefined);
   }
@@ -90,7 +90,7 @@ export class Roster {
     this.#channelsOf.delete(member);
   }
 
-  /** Idempotent; of no effect for who has not joined or has left. */
+  /** Lets a member follow a channel. Idempotent; of no effect before it joins or after it left. */
   follow(member: Member, channel: string): void {
     if (!this.#channelsOf.has(member)) return;
     let channels = this.#channelsOf.get(member);
@@ -101,7 +101,7 @@ export class Roster {
     else followers.add(member);
   }
 
-  /** Idempotent. */
+  /** Lets it follow no longer. Idempotent. */
   unfollow(member: Member, channel: string): void {
     if (this.#channelsOf.get(member)?.delete(channel)) this.#unlink(member, channel);
   }

@@ -47,7 +47,7 @@ export interface Socket {
   readonly bufferedBytes: number;
   /** Stops reading; what has been read is still delivered. */
   pause(): void;
-  /** Reads on. */
+  /** Reads on after `pause()`. */
   resume(): void;
   /** Starts the closing handshake; MUST end within closeWait whatever the peer does. */
   close(code: number, text: string): void;

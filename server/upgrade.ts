@@ -23,7 +23,7 @@ import type { WsAcceptor } from "./ws_socket.ts";
 
 /** What the room works with. */
 export interface UpgraderOptions {
-  /** Shakes hands. */
+  /** Completes the WebSocket handshake. */
   readonly acceptor: WsAcceptor;
   /** Chooses the profile. */
   readonly routes: Routes;

@@ -30,9 +30,9 @@ export type Listen =
 
 /** The smallest and the greatest value allowed. */
 export interface Range {
-  /** Smallest value. */
+  /** Smallest value allowed; without it, the kind's own. */
   readonly min?: number;
-  /** Greatest value. */
+  /** Greatest value allowed; without it, the kind's own. */
   readonly max?: number;
 }
 

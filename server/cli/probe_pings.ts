@@ -10,9 +10,9 @@ import { rounded, RttEstimator } from "../liveness/rtt.ts";
 
 /** What became of all pings of one kind. Times are in ms, null until there is one. */
 export interface PingFigures {
-  /** Written. */
+  /** Pings written. */
   readonly sent: number;
-  /** Answered in time. */
+  /** Those of them that were answered in time. */
   readonly answered: number;
   /** Not answered in time, or open when the peer ended the connection. */
   readonly lost: number;

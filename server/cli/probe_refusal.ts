@@ -10,7 +10,7 @@ import { printable, shownUrl } from "./probe_words.ts";
 
 /** Why there is no connection. */
 export interface Refusal {
-  /** For programs. */
+  /** What kind of refusal, for programs. */
   readonly error:
     | "refused"
     | "unknown_host"
@@ -22,7 +22,7 @@ export interface Refusal {
     | "hung_up"
     | "handshake"
     | "network";
-  /** What happened. */
+  /** What happened, for people: a sentence without its end. */
   readonly message: string;
   /** What to do about it. */
   readonly advice: string;
@@ -46,7 +46,7 @@ export interface HttpRefusal {
 export interface ConnectError {
   /** Its code, if it has one. */
   readonly code?: string;
-  /** Its message. */
+  /** What happened, in the platform's words. */
   readonly message: string;
 }
 

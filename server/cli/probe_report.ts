@@ -14,7 +14,7 @@ import { milliseconds, printable, seconds, shownSubprotocol, shownUrl } from "./
 
 /** What a report is about. */
 export interface ReportSubject {
-  /** The address. */
+  /** Where the probe connects; its query may hold a secret. */
   readonly url: URL;
   /** The name of the profile's pings. */
   readonly profile?: string;
@@ -30,7 +30,7 @@ export interface ReportSubject {
 export interface Report {
   /** The handshake was done. */
   opened(socket: ProbeSocket, handshakeMs: number): string;
-  /** Something happened. */
+  /** A ping, a pong or another frame went or came. */
   event(event: ProbeEvent): string;
   /** The connection has ended. */
   summary(findings: Findings): string;
@@ -61,7 +61,7 @@ export function jsonReport({ url, profile }: ReportSubject): Report {
   };
 }
 
-/** For people. */
+/** Lines to read. */
 export function textReport(subject: ReportSubject): Report {
   const { url, profile, timeoutMs } = subject;
   const nameOf = (ping: PingKind) => ping === "control" ? "control" : profile!;

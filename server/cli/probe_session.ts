@@ -63,9 +63,9 @@ export interface Findings {
   readonly sinceHeardMs: number | null;
   /** Who ended it. */
   readonly end: End;
-  /** Control pings. */
+  /** What became of the control pings. */
   readonly control: PingFigures;
-  /** The profile's, if one was named. */
+  /** What became of the profile's own pings, if a profile was named. */
   readonly app: PingFigures | null;
   /** What the server sent of its own accord. */
   readonly server: Readonly<Record<PingKind, CadenceFigures>>;

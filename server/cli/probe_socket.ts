@@ -78,7 +78,7 @@ export interface ProbeSocket {
   terminate(): void;
 }
 
-/** Connects. */
+/** Shakes hands within the timeout. @returns why not, where nobody lets it in */
 export function connect(target: ProbeTarget, clock: Clock): Promise<ProbeSocket | Refusal> {
   const { url, timeoutMs } = target;
   return new Promise((resolve) => {

@@ -16,9 +16,9 @@ export const SDK_FOLDER: URL = new URL("server/sdk/dist/", ROOT);
 
 /** A build of the client library. */
 export interface SdkBuild {
-  /** The module. */
+  /** One ES module without imports. */
   readonly code: string;
-  /** Its declarations. */
+  /** Its TypeScript declarations. */
   readonly types: string;
 }
 

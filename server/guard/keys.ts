@@ -15,7 +15,7 @@ import { parseJson } from "../json_text.ts";
 import { type Grant, grantOf } from "./grant.ts";
 import { fieldProblems, GRANT_FIELDS, GRANT_RULES } from "./grant_schema.ts";
 
-/** A key. */
+/** Who may come in with a secret, and what that one may do. */
 export interface Key {
   /** `[A-Za-z0-9_-]+`, unique. */
   readonly id: string;

@@ -62,9 +62,9 @@ export type Answers = ResponsesWithResolver;
 
 /** What it says of one route. */
 export interface Description {
-  /** One line. */
+  /** What the route is for, in one line. */
   readonly summary: string;
-  /** The section. */
+  /** The section of the document that it stands in. */
   readonly tag: "hub" | "operation" | "events-hub" | "talo" | "page" | "process";
   /** Who may call it: an admin unless told otherwise. */
   readonly access?: "open";

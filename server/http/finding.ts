@@ -11,7 +11,7 @@ import { SEVERITY } from "./health.ts";
 /** What a list may be sorted by. */
 export type Sort = "age" | "idle" | "queue" | "rtt" | "jitter" | "health";
 
-/** Which way. */
+/** Whether the greatest measure comes first or last. */
 export type Order = "descending" | "ascending";
 
 const MEASURES: Readonly<Record<Sort, (member: Member) => number>> = {
@@ -23,10 +23,10 @@ const MEASURES: Readonly<Record<Sort, (member: Member) => number>> = {
   health: ({ vitals }) => SEVERITY.indexOf(vitals.status),
 };
 
-/** All that there are. */
+/** Every `Sort`. */
 export const SORTS = Object.keys(MEASURES) as readonly Sort[];
 
-/** Both. */
+/** Every `Order`. */
 export const ORDERS: readonly Order[] = ["descending", "ascending"];
 
 /** A sorted copy; what measures the same stays in its order. */

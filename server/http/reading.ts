@@ -46,9 +46,9 @@ export type Reads<Target extends "json" | "query", Of extends Schema> = Middlewa
 
 /** How a body is read. */
 export interface BodyOptions {
-  /** Longest body. */
+  /** A longer body is refused with 413, bytes. */
   readonly maxBytes: number;
-  /** Problem details by default. */
+  /** How a bad body is refused; in problem details unless told otherwise. */
   readonly refuse?: Refuse;
 }
 

@@ -29,7 +29,7 @@ const Listed = v.pipe(
 export interface SuspensionsRoutesOptions {
   /** Checks credentials. */
   readonly gate: Checks;
-  /** Holds them. */
+  /** Knows who is suspended. */
   readonly suspensions: Pick<Suspensions, "list" | "lift">;
   /** Told who lifted one. */
   readonly log: Logger;

@@ -18,9 +18,9 @@ import { WEB_TEXTS } from "./web_texts.ts";
 export interface WebFile {
   /** Its Content-Type. */
   readonly type: string;
-  /** The bytes. */
+  /** The bytes as they are. */
   readonly plain: Uint8Array<ArrayBuffer>;
-  /** The same for who accepts it. */
+  /** The same compressed, for who accepts it. */
   readonly gzip: Uint8Array<ArrayBuffer>;
   /** Tells one version from another; weak, since both forms share it. */
   readonly etag: string;

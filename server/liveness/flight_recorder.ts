@@ -10,7 +10,7 @@
 
 /** A kind of liveness event. What its value means stands beside it; the others have none. */
 export type FlightEventKind =
-  /** Accepted. */
+  /** The connection was accepted. */
   | "opened"
   /** We wrote a control ping. */
   | "ping"

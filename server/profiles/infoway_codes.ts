@@ -24,9 +24,9 @@ const COLON = "：";
 export interface Fault {
   /** Tells it from a request. */
   readonly kind: "fault";
-  /** The number. */
+  /** The code of the answer. */
   readonly code: number;
-  /** For people. */
+  /** What is wrong, in the original's words. */
   readonly msg: string;
 }
 

@@ -14,7 +14,7 @@ import type { Denial, Inbound, Notice, Publication } from "../message.ts";
 export interface UpgradeTarget {
   /** The path, without the query. */
   readonly path: string;
-  /** The query. */
+  /** What follows the `?`, decoded. */
   readonly query: URLSearchParams;
 }
 
@@ -116,7 +116,7 @@ export interface Beat {
   readonly firstMs: number;
   /** From one to the next, ms. */
   readonly periodMs: number;
-  /** The frame. */
+  /** The text of the frame, always the same. */
   readonly text: string;
 }
 
@@ -152,7 +152,7 @@ export interface Dialogue {
   pong?(): void;
 }
 
-/** One system. */
+/** One heartbeat system: which requests are its own, and how its clients talk. */
 export interface Profile {
   /** Its name in routes, logs and metrics. */
   readonly name: string;

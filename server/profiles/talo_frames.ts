@@ -23,7 +23,7 @@ export const PLAYERS = "players/";
 /** The first frame. */
 export const CONNECTED: string = response("v1.connected", {});
 
-/** Warns. */
+/** Warns who sends too much, before it is closed. */
 export const RATE_LIMIT_EXCEEDED: string = error({
   message: "Rate limit exceeded",
   errorCode: "RATE_LIMIT_EXCEEDED",

@@ -97,7 +97,7 @@ export class Comeback {
     this.#attempts = 0;
   }
 
-  /** No attempt. */
+  /** Plans no further attempt. */
   stop(): void {
     this.#isPlanned = false;
     this.#cancel();

@@ -50,7 +50,7 @@ export interface ConnectionParts {
   readonly dialect: Dialect;
   /** Its heartbeat's times. */
   readonly settings: Settings;
-  /** Its timers. */
+  /** Its timers: calls once, after so many ms, unless it is cancelled. */
   readonly after: After;
   /** The id of a new beat, never used before. */
   readonly nextId: () => string;

@@ -43,7 +43,7 @@ export class Wellbeing {
     return Math.sqrt(meanOf(this.#rtts.map((ms) => (ms - mean) ** 2)) ?? 0);
   }
 
-  /** The word. */
+  /** How well the connection is, by the average of the last ten round trips. */
   get status(): HealthStatus {
     return this.#status;
   }

@@ -7,9 +7,9 @@
 import { bytes, duration, milliseconds, whole } from "./format.ts";
 import type { Connection } from "./shapes.ts";
 
-/** A column. */
+/** A column of the table. */
 export interface Cell {
-  /** Its heading. */
+  /** The heading. */
   readonly name: string;
   /** What the API sorts by; undefined: not sortable. */
   readonly sort?: string;

@@ -35,7 +35,7 @@ export interface Series {
 
 /** How a chart looks. */
 export interface ChartOptions {
-  /** Above it. */
+  /** The heading above it. */
   readonly title: string;
   /** The lines; of stacked bars the lowest first. */
   readonly series: readonly Series[];
@@ -53,7 +53,7 @@ export interface ChartOptions {
 
 /** Where a backdrop is painted. */
 export interface Canvas {
-  /** The canvas. */
+  /** What is painted with. */
   readonly context: CanvasRenderingContext2D;
   /** A time's place, device pixels. */
   readonly x: (seconds: number) => number;

@@ -14,7 +14,7 @@ export const PAGE_ROWS = 100;
 export interface Listing {
   /** See the API's `sort`. */
   readonly sort: string;
-  /** Which way. */
+  /** See the API's `order`. */
   readonly order: "ascending" | "descending";
   /** What they must mention; empty: all. */
   readonly search: string;
@@ -22,7 +22,7 @@ export interface Listing {
 
 /** One page of the list. */
 export interface ListPage {
-  /** Its rows. */
+  /** At most `PAGE_ROWS`, in the order asked for. */
   readonly connections: readonly Connection[];
   /** How many the whole list has. */
   readonly total: number;

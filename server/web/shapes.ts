@@ -10,7 +10,7 @@ import type { RoundTripsShown } from "../http/health.ts";
 
 /** What open and ended connections have in common. */
 export interface Common {
-  /** Unique. */
+  /** Tells it from every other connection, open or ended. */
   readonly id: string;
   /** The system it speaks. */
   readonly profile: string;
@@ -18,7 +18,7 @@ export interface Common {
   readonly key: string | null;
   /** The peer's address. */
   readonly address: string;
-  /** Wall-clock ms. */
+  /** When it was accepted, wall-clock ms. */
   readonly openedMs: number;
   /** How long it is or was open. */
   readonly seconds: number;
@@ -26,13 +26,13 @@ export interface Common {
   readonly messagesIn: number;
   /** Messages to it. */
   readonly messagesOut: number;
-  /** The status. */
+  /** A `HealthStatus`. */
   readonly health: string;
-  /** How it lives. */
+  /** A `LifeState`. */
   readonly life: string;
-  /** Average. */
+  /** The average of its last 10 round trips, ms; null before the first. */
   readonly rttMs: number | null;
-  /** RFC 3550. */
+  /** How much they differ (RFC 3550), ms; null before the first. */
   readonly jitterMs: number | null;
 }
 
@@ -52,7 +52,7 @@ export interface End extends Common {
   readonly reason: CloseReason;
   /** What was behind it. */
   readonly cause: string;
-  /** Wall-clock ms. */
+  /** When it ended, wall-clock ms. */
   readonly closedMs: number;
   /** From its last sign of life to its end. */
   readonly silentSeconds: number;
@@ -60,9 +60,9 @@ export interface End extends Common {
 
 /** What an inspection adds. */
 export interface Timeline {
-  /** Control pings. */
+  /** Round trips of control pings. */
   readonly wire: RoundTripsShown;
-  /** App pings. */
+  /** Round trips of app pings. */
   readonly app: RoundTripsShown;
   /** The last events, the oldest first. */
   readonly events: readonly FlightEvent[];

@@ -18,7 +18,7 @@ export const LANES = ["round trips", "heartbeats", "health", "life", "server and
 export interface Span {
   /** Its lane's index. */
   readonly lane: number;
-  /** Left edge. */
+  /** Its left edge, from 0 to the width. */
   readonly x: number;
   /** At least 1. */
   readonly width: number;
@@ -28,11 +28,11 @@ export interface Span {
   readonly label: string;
 }
 
-/** A moment. */
+/** Something that happened at one moment. */
 export interface Mark {
   /** Its lane's index. */
   readonly lane: number;
-  /** Where. */
+  /** Its place, from 0 to the width. */
   readonly x: number;
   /** Its colour. */
   readonly tone: Tone;
@@ -44,19 +44,19 @@ export interface Mark {
 
 /** A time on the axis. */
 export interface Tick {
-  /** Where. */
+  /** Its place, from 0 to the width. */
   readonly x: number;
-  /** Which, since the connection's birth. */
+  /** The time that it marks, ms since the connection's birth. */
   readonly atMs: number;
 }
 
 /** See the module. */
 export interface TimelineLayout {
-  /** What lasted. */
+  /** What lasted: states, stalls and pauses. */
   readonly spans: readonly Span[];
-  /** What happened. */
+  /** What happened at one moment. */
   readonly marks: readonly Mark[];
-  /** The axis. */
+  /** The times along the axis, from left to right. */
   readonly ticks: readonly Tick[];
 }
 
