@@ -11,8 +11,8 @@ import { ascending, Tally } from "./tally.ts";
 /** Bounds of buckets, s, to which each profile's own come. */
 const SILENCES = [0.5, 1, 2, 5, 10, 15, 30, 45, 60, 90, 120, 300];
 
-/** From a profile's bound to the next bucket's, s: what is a little late must not look very late. */
-const LITTLE = 1;
+/** From a profile's bound to the next bucket's, ms: what is a little late must not look very late. */
+const LITTLE_MS = 1_000;
 
 /** When a profile's dead peers are found. */
 export interface Patience {
@@ -38,11 +38,11 @@ export class Detection {
    */
   constructor(patiences: readonly Patience[]) {
     const own = patiences.flatMap(({ pongWaitMs, boundMs }) => [
-      pongWaitMs / 1_000,
-      boundMs / 1_000,
-      boundMs / 1_000 + LITTLE,
+      pongWaitMs,
+      boundMs,
+      boundMs + LITTLE_MS,
     ]);
-    this.#buckets = ascending([...SILENCES, ...own]);
+    this.#buckets = ascending([...SILENCES, ...own.map((ms) => ms / 1_000)]);
     this.#boundSeconds = Object.fromEntries(
       patiences.map(({ profile, boundMs }) => [profile, boundMs / 1_000]),
     );
@@ -54,7 +54,7 @@ export class Detection {
     this.#of(profile).add(silentMs / 1_000);
   }
 
-  /** Exposes both. */
+  /** Exposes the histogram and the bounds. */
   expose(exposition: Exposition): void {
     exposition.gauge(
       "systole_detection_bound_seconds",
