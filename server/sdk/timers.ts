@@ -35,7 +35,7 @@ export const PAGE_TIMERS: Timers = {
  */
 export function workerTimers(): Timers {
   const calls = new Map<number, () => void>();
-  let worker: Worker | undefined;
+  let worker: Worker | false | undefined;
   let lastId = 0;
   return {
     after: (ms, call) => {
@@ -50,21 +50,25 @@ export function workerTimers(): Timers {
         cancel();
         call();
       });
-      worker?.postMessage({ id, ms });
+      if (worker) worker.postMessage({ id, ms });
       return cancel;
     },
-    stop: () => worker?.terminate(),
+    stop: () => void (worker && worker.terminate()),
   };
 }
 
-function startWorker(calls: ReadonlyMap<number, () => void>): Worker | undefined {
+/** Where the worker's source is, for every worker that will be started. */
+let tickerUrl: string | undefined;
+
+/** @returns false where there can be none */
+function startWorker(calls: ReadonlyMap<number, () => void>): Worker | false {
   try {
-    const url = URL.createObjectURL(new Blob([TICKER], { type: "text/javascript" }));
-    const worker = new Worker(url, { type: "module" });
+    tickerUrl ??= URL.createObjectURL(new Blob([TICKER], { type: "text/javascript" }));
+    const worker = new Worker(tickerUrl, { type: "module" });
     worker.onmessage = ({ data }) => calls.get(data)?.();
     worker.onerror = (event) => event.preventDefault(); // refused: the page's timers go on alone
     return worker;
   } catch {
-    return undefined;
+    return false;
   }
 }

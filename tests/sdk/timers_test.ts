@@ -73,6 +73,32 @@ for (const [why, refusing] of Object.entries(REFUSALS)) {
   });
 }
 
+Deno.test("workerTimers() ask once for a worker, and for its source once for all", () => {
+  const original = globalThis.Worker;
+  const { createObjectURL } = URL;
+  let asked = 0;
+  let made = 0;
+  URL.createObjectURL = (blob) => (made++, createObjectURL(blob));
+  globalThis.Worker = class {
+    constructor() {
+      asked++;
+      throw new DOMException("refused by worker-src", "SecurityError");
+    }
+  } as unknown as typeof Worker;
+  try {
+    for (let socket = 0; socket < 3; socket++) {
+      const timers = workerTimers();
+      for (let beat = 0; beat < 3; beat++) timers.after(10, () => {})();
+      timers.stop();
+    }
+    assertEquals(asked, 3);
+    assert(made <= 1, `${made} sources`);
+  } finally {
+    globalThis.Worker = original;
+    URL.createObjectURL = createObjectURL;
+  }
+});
+
 Deno.test("HeartbeatSocket with heartbeatInWorker has one worker, until it is closed or gives up", () =>
   withPage(async (page) => {
     const original = globalThis.Worker;
