@@ -7,6 +7,7 @@
 
 import { backoffMs } from "./backoff.ts";
 import { isOffline } from "./network.ts";
+import type { Settings } from "./settings.ts";
 import type { After } from "./timers.ts";
 
 /** An attempt that has been planned. */
@@ -19,10 +20,8 @@ export interface Plan {
 
 /** What a comeback goes by. */
 export interface ComebackParts {
-  /** The backoff's base, ms. */
-  readonly baseMs: number;
-  /** Attempts in a row. */
-  readonly maxAttempts: number;
+  /** The backoff's base, and how many attempts there may be in a row. */
+  readonly settings: Settings;
   /** Sets its timer. */
   readonly after: After;
   /** Told of each plan, before it comes true. */
@@ -36,10 +35,11 @@ export class Comeback {
   /** Whether the network has gone, by the platform's own word. */
   isOffline = false;
   readonly #parts: ComebackParts;
-  #attempts = 0;
+  /** Attempts made in a row. */
+  attempts = 0;
   #notBeforeMs = 0;
-  #dueMs = 0;
-  #isPlanned = false;
+  /** On the monotonic clock; -Infinity: nothing is planned. */
+  #dueMs = -Infinity;
   #cancel = () => {};
 
   /** Nothing is planned. */
@@ -47,42 +47,37 @@ export class Comeback {
     this.#parts = parts;
   }
 
-  /** Attempts in a row. */
-  get attempts(): number {
-    return this.#attempts;
-  }
-
   /** Whether an attempt will be made, and not before a wait from now, ms, is over. */
   isPlannedAfter(afterMs: number): boolean {
-    return this.#isPlanned && this.#dueMs >= performance.now() + afterMs;
+    return this.#dueMs >= performance.now() + afterMs;
   }
 
   /** Whether an attempt will be made. */
   get isPlanned(): boolean {
-    return this.#isPlanned;
+    return this.#dueMs > -Infinity;
   }
 
   /** Whether too many were made. Without a network none of them says anything about the server. */
   get isExhausted(): boolean {
-    return this.#attempts >= this.#parts.maxAttempts && !isOffline();
+    return this.attempts >= this.#parts.settings.maxReconnectAttempts && !isOffline();
   }
 
   /** Plans the next attempt. @param afterMs the earliest time for it, ms from now */
   plan(afterMs: number, reason: string): void {
     this.#notBeforeMs = performance.now() + afterMs;
-    const wait = backoffMs(++this.#attempts, this.#parts.baseMs, Math.random());
+    const { reconnectInterval } = this.#parts.settings;
+    const wait = backoffMs(this.attempts + 1, reconnectInterval, Math.random());
     this.#set(afterMs + wait, reason);
   }
 
   /** The next attempt is made now, or as soon as the server allows. */
   hurry(reason: string): void {
-    this.#attempts ||= 1;
     this.#set(Math.max(0, this.#notBeforeMs - performance.now()), reason);
   }
 
   /** A connection was stable: what was before it counts no more. */
   settle(): void {
-    this.#attempts = 0;
+    this.attempts = 0;
   }
 
   /** There is no network: no attempts. */
@@ -94,27 +89,27 @@ export class Comeback {
   /** There is one again: attempts count afresh. */
   online(): void {
     this.isOffline = false;
-    this.#attempts = 0;
+    this.attempts = 0;
   }
 
   /** Plans no further attempt. */
   stop(): void {
-    this.#isPlanned = false;
+    this.#dueMs = -Infinity;
     this.#cancel();
   }
 
   #set(delayMs: number, reason: string): void {
     const { after, attempt, planned } = this.#parts;
     this.stop();
-    this.#isPlanned = true;
     this.#dueMs = performance.now() + delayMs;
     if (!this.isOffline) {
       this.#cancel = after(delayMs, () => {
-        this.#isPlanned = false;
+        this.#dueMs = -Infinity;
+        this.attempts++;
         attempt();
       });
     }
-    const plan = { attempt: this.#attempts, delayMs: this.isOffline ? Infinity : delayMs };
+    const plan = { attempt: this.attempts + 1, delayMs: this.isOffline ? Infinity : delayMs };
     planned(plan, reason);
   }
 }

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Dialect, Heard } from "./dialect.ts";
+import { BEAT_ID, type Dialect, type Heard } from "./dialect.ts";
 import { Lifeline } from "./lifeline.ts";
 import type { Sendable } from "./events.ts";
 import type { Settings } from "./settings.ts";
@@ -52,8 +52,8 @@ export interface ConnectionParts {
   readonly settings: Settings;
   /** Its timers: calls once, after so many ms, unless it is cancelled. */
   readonly after: After;
-  /** The id of a new beat, never used before. */
-  readonly nextId: () => string;
+  /** When it must be open, ms on the monotonic clock. */
+  readonly openByMs: number;
 }
 
 /** What a client says of a peer that is silent (PROTOCOLS section 1). */
@@ -63,10 +63,19 @@ const SILENT: End = { code: 4000, reason: "Heartbeat timeout", wasClean: false }
 const FAILED: End = { code: 1006, reason: "", wasClean: false };
 
 /** Of one that did not open in time; no close code of ours reaches it. */
-const TOO_LATE: End = { code: 1006, reason: "Connect timeout", wasClean: false };
+export const TOO_LATE: End = { code: 1006, reason: "Connect timeout", wasClean: false };
+
+/**
+ * A connection this old was no accident, ms: attempts before it count no more. A server that lets
+ * everybody in and soon throws them out again is left alone as if it were down.
+ */
+const STABLE_MS = 10_000;
 
 /** A peer may take so long to answer a close frame, ms. */
 const CLOSE_WAIT_MS = 2_000;
+
+/** Of all connections: an id is never used again, so that no answer is taken for another's. */
+let beats = 0;
 
 /** See the module. */
 export class Connection {
@@ -76,7 +85,7 @@ export class Connection {
   readonly #calls: ConnectionCalls;
   readonly #lifeline: Lifeline;
   #pending: { readonly id: string; readonly sentMs: number } | undefined;
-  #openedMs = NaN;
+  #openedMs = Infinity;
   #cancelWait = () => {};
 
   /** Begins to listen. */
@@ -85,9 +94,8 @@ export class Connection {
     this.#parts = parts;
     this.#calls = calls;
     this.#lifeline = new Lifeline({
-      intervalMs: settings.heartbeatInterval,
-      timeoutMs: settings.heartbeatTimeout,
-      connectMs: settings.connectTimeout,
+      ...settings,
+      openByMs: parts.openByMs,
       answers: dialect.answers,
     }, {
       after: parts.after,
@@ -103,7 +111,7 @@ export class Connection {
     socket.onerror = () => {
       calls.failed();
       // Of a failed attempt Node 22 tells no more than this; elsewhere the close event says the same.
-      if (Number.isNaN(this.#openedMs)) this.#give(FAILED);
+      if (this.#openedMs === Infinity) this.#give(FAILED);
     };
     socket.onclose = ({ code, reason, wasClean }) => {
       this.#lifeline.stop();
@@ -119,12 +127,12 @@ export class Connection {
 
   /** Whether it can send now. A socket knows that it is closing before its close event comes. */
   get isOpen(): boolean {
-    return !Number.isNaN(this.#openedMs) && this.socket.readyState === 1;
+    return this.#openedMs < Infinity && this.socket.readyState === 1;
   }
 
-  /** How long it has been open, ms; 0 if it never was. */
-  get ageMs(): number {
-    return performance.now() - this.#openedMs || 0;
+  /** Whether it has been open for a while. */
+  get isStable(): boolean {
+    return performance.now() - this.#openedMs >= STABLE_MS;
   }
 
   /** Sends if it is open. @returns whether it did */
@@ -164,6 +172,7 @@ export class Connection {
   }
 
   #give(end: End): void {
+    if (this.socket.onclose === null) return; // left by who has just been told of the failure
     this.leave(end);
     this.#calls.ended(end);
   }
@@ -175,7 +184,7 @@ export class Connection {
   }
 
   #beat(): void {
-    const id = this.#parts.nextId();
+    const id = `${BEAT_ID}${++beats}`;
     if (this.send(this.#parts.dialect.beat(id))) this.#pending = { id, sentMs: performance.now() };
   }
 

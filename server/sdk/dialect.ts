@@ -11,8 +11,8 @@ export type Heard =
   | { readonly kind: "beat"; readonly id?: string }
   /** The peer asks for a sign of life. */
   | { readonly kind: "ping"; readonly answer: string }
-  /** The peer advises to come back on a new connection. The user reads it, too. */
-  | { readonly kind: "advice"; readonly afterMs: number; readonly reason: string };
+  /** The peer advises to come back on a new connection, when it says. The user reads it, too. */
+  | { readonly kind: "advice"; readonly afterMs: unknown; readonly reason: string };
 
 /** One system's frames. Frames that a system lacks are left out. */
 export interface Dialect {

@@ -21,7 +21,7 @@ const JSON_DIALECT: Dialect = {
       return { kind: "ping", answer: JSON.stringify(pong) };
     }
     if (type === "reconnect") {
-      return { kind: "advice", afterMs: Number(afterMs), reason: `${reason}` };
+      return { kind: "advice", afterMs, reason: `${reason}` };
     }
   },
   subscribe: (channels) => channels.map((channel) => typed("subscribe", channel)),
@@ -34,9 +34,9 @@ const EVENTS_HUB: Dialect = {
   answers: true,
   /** The answer goes only to who follows `health`. */
   prepare: ({ searchParams }) => {
-    const types = (searchParams.get("event_types") ?? "").split(",").filter(Boolean);
-    const follows = types.some((type) => type.trim().toLowerCase() === "health");
-    if (!follows) searchParams.set("event_types", [...types, "health"].join());
+    const types = searchParams.get("event_types") || "";
+    if (/(^|,)\s*health\s*(,|$)/i.test(types)) return;
+    searchParams.set("event_types", `${types && `${types},`}health`);
   },
   beat: (id) => JSON.stringify({ id, event_type: "health", message: "ping" }),
   hear: (text) => {

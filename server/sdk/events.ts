@@ -60,7 +60,7 @@ export interface HealthEvent extends Event {
   readonly status: HealthStatus;
   /** What it was. */
   readonly previous: HealthStatus;
-  /** The average of the last ten round trips, ms; undefined before any. */
+  /** The average of the last round trips (`maxSamples`), ms; undefined before any. */
   readonly latency: number | undefined;
   /** Their standard deviation, ms. */
   readonly jitter: number;

@@ -18,6 +18,7 @@ import type { Dialect } from "./dialect.ts";
 import { DIALECTS } from "./dialects.ts";
 import { type HealthStatus, HeartbeatEventTarget, type Sendable } from "./events.ts";
 import type { Address, HeartbeatSocketOptions } from "./options.ts";
+import { bytesOf } from "./outbox.ts";
 import { Session } from "./session.ts";
 import { settingsOf } from "./settings.ts";
 
@@ -42,6 +43,9 @@ export type {
   ProfileName,
   WebSocketConstructor,
 } from "./options.ts";
+
+/** RFC 6455 5.5 allows 125 to a control frame; two are the code. */
+const MAX_REASON_BYTES = 123;
 
 /** See the module. */
 export class HeartbeatSocket extends HeartbeatEventTarget {
@@ -73,7 +77,7 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
    *   asked before each attempt
    * @param options or, as WebSocket has it, the subprotocols
    * @throws {TypeError} if the URL or an option is none
-   * @throws {RangeError} if a number is out of range
+   * @throws {RangeError} if what must be a number is none, or out of range
    */
   constructor(url: Address, options: HeartbeatSocketOptions | string | string[] = {}) {
     super();
@@ -128,12 +132,12 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
     return this.#session.wellbeing.rtt;
   }
 
-  /** The standard deviation of its last ten, ms; 0 below two. */
+  /** The standard deviation of its last ones (`maxSamples`), ms; 0 below two. */
   get jitter(): number {
     return this.#session.wellbeing.jitter;
   }
 
-  /** How well it is; its average of ten is judged. */
+  /** How well it is; their average is judged. */
   get status(): HealthStatus {
     return this.#session.wellbeing.status;
   }
@@ -145,19 +149,16 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
 
   /** Follows a channel, also after a reconnect. @throws {TypeError} if the profile cannot */
   subscribe(channel: string): void {
-    const { channels, connection } = this.#session;
+    const { channels } = this.#session;
     const frames = this.#able("subscribe")([channel]);
-    if (channels.has(channel)) return;
+    if (!channels.has(channel)) this.#session.say(frames);
     channels.add(channel);
-    for (const frame of frames) connection?.send(frame);
   }
 
   /** Follows it no more. @throws {TypeError} if the profile cannot */
   unsubscribe(channel: string): void {
-    const { channels, connection } = this.#session;
     const frames = this.#able("unsubscribe")([channel]);
-    if (!channels.delete(channel)) return;
-    for (const frame of frames) connection?.send(frame);
+    if (this.#session.channels.delete(channel)) this.#session.say(frames);
   }
 
   /** Publishes on a channel; kept like what `send()` sends. @throws {TypeError} if the profile cannot */
@@ -171,9 +172,12 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
    * @throws {DOMException} as WebSocket does, if the code or the reason may not be sent
    */
   close(code = 1000, reason = "Client closed"): void {
-    if (code !== 1000 && !(code >= 3000 && code <= 4999)) {
-      const text = `Cannot close: code must be 1000 or 3000 to 4999, got ${code}`;
-      throw new DOMException(text, "InvalidAccessError");
+    const bytes = bytesOf(reason);
+    const isCode = code === 1000 || (code >= 3000 && code <= 4999);
+    if (!isCode || bytes > MAX_REASON_BYTES) {
+      const rule = `code must be 1000 or 3000 to 4999, reason at most ${MAX_REASON_BYTES} bytes`;
+      const text = `Cannot close: ${rule}, got ${code} and ${bytes}`;
+      throw new DOMException(text, isCode ? "SyntaxError" : "InvalidAccessError");
     }
     this.#session.close({ code, reason, wasClean: false });
   }

@@ -11,11 +11,11 @@ import type { After } from "./timers.ts";
 /** What a lifeline goes by, times in ms. */
 export interface Rhythm {
   /** Between beats. */
-  readonly intervalMs: number;
+  readonly heartbeatInterval: number;
   /** Silence after an interval that means death. */
-  readonly timeoutMs: number;
-  /** Opening may take so long. */
-  readonly connectMs: number;
+  readonly heartbeatTimeout: number;
+  /** When it must be open, on the monotonic clock. */
+  readonly openByMs: number;
   /** Whether a beat is answered; else the peer's own beats come as often as ours. */
   readonly answers: boolean;
 }
@@ -55,10 +55,10 @@ export class Lifeline {
   constructor(rhythm: Rhythm, calls: LifelineCalls) {
     this.#rhythm = rhythm;
     this.#calls = calls;
-    const { timeoutMs, intervalMs, answers } = rhythm;
-    this.#probeMs = Math.min(MAX_PROBE_MS, timeoutMs) + (answers ? 0 : intervalMs);
-    this.#lateMs = Math.min(MAX_LATE_MS, timeoutMs / 4);
-    this.#deadlineMs = performance.now() + rhythm.connectMs;
+    const { heartbeatTimeout, heartbeatInterval, answers, openByMs } = rhythm;
+    this.#probeMs = Math.min(MAX_PROBE_MS, heartbeatTimeout) + (answers ? 0 : heartbeatInterval);
+    this.#lateMs = Math.min(MAX_LATE_MS, heartbeatTimeout / 4);
+    this.#deadlineMs = openByMs;
     this.#plan();
   }
 
@@ -71,8 +71,8 @@ export class Lifeline {
 
   /** Something was received. The timer stays: it looks at the deadline when it fires. */
   heard(): void {
-    const { intervalMs, timeoutMs } = this.#rhythm;
-    this.#deadlineMs = performance.now() + intervalMs + timeoutMs;
+    const { heartbeatInterval, heartbeatTimeout } = this.#rhythm;
+    this.#deadlineMs = performance.now() + heartbeatInterval + heartbeatTimeout;
     this.#isProbing = false;
     this.#excuses = 0;
   }
@@ -103,7 +103,7 @@ export class Lifeline {
   }
 
   #beat(): void {
-    this.#nextBeatMs = performance.now() + this.#rhythm.intervalMs;
+    this.#nextBeatMs = performance.now() + this.#rhythm.heartbeatInterval;
     this.#calls.beat();
   }
 

@@ -31,16 +31,15 @@ export function isOffline(): boolean {
 /** Listens until told to stop. */
 export function watchNetwork({ online, offline, doubt }: NetworkCalls): () => void {
   const { document, navigator } = page;
-  const stops: (() => void)[] = [];
-  const on = (target: Partial<EventTarget> | undefined, type: string, call: () => void) => {
-    target?.addEventListener?.(type, call);
-    stops.push(() => target?.removeEventListener?.(type, call));
-  };
+  const controller = new AbortController();
+  const { signal } = controller;
+  const on = (target: Partial<EventTarget> | undefined, type: string, call: () => void) =>
+    target?.addEventListener?.(type, call, { signal });
   on(page, "online", online);
   on(page, "offline", offline);
   on(page, "pageshow", doubt);
   on(document, "resume", doubt);
   on(document, "visibilitychange", () => document?.visibilityState === "visible" && doubt());
   on(navigator?.connection, "change", doubt);
-  return () => stops.forEach((stop) => stop());
+  return () => controller.abort();
 }

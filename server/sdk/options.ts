@@ -37,6 +37,8 @@ export interface HeartbeatSocketOptions {
   heartbeatInWorker?: boolean;
   /** Messages kept while there is no connection; of more the oldest is dropped; 256. */
   outboxMessages?: number;
+  /** Their bytes, text as UTF-8; of more the oldest is dropped, or what is larger alone; 1048576. */
+  outboxBytes?: number;
   /** A kept message older than this is dropped instead of sent; Infinity is allowed; 60000. */
   outboxAgeMs?: number;
   /** Up to this rolling average of round trips the status is healthy; 100. */
@@ -45,6 +47,8 @@ export interface HeartbeatSocketOptions {
   degradedLatency?: number;
   /** Up to this: poor, above: critical; 1000. */
   poorLatency?: number;
+  /** Round trips that the average and the jitter are of; 10. */
+  maxSamples?: number;
   /** Makes the sockets; the platform's WebSocket. */
   WebSocket?: WebSocketConstructor;
 }

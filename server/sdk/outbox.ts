@@ -1,46 +1,49 @@
 /**
- * What was sent while there was no connection, in order, within bounds of number and age. Owns the
+ * What was sent while there was no connection, in order, within bounds of number, bytes and age. Owns the
  * messages; knows no socket.
  *
  * @module
  */
 
 import type { DropReason, Sendable } from "./events.ts";
+import type { Settings } from "./settings.ts";
 
 interface Kept {
   readonly data: Sendable;
+  readonly bytes: number;
   readonly atMs: number;
 }
 
-/** Bounds of an outbox. */
-export interface OutboxLimits {
-  /** Messages; 0 keeps none. */
-  readonly messages: number;
-  /** Age of a message, ms. */
-  readonly ageMs: number;
-  /** Told of every message that will not be sent. */
-  readonly onDrop: (data: Sendable, reason: DropReason) => void;
-}
+/** Told of a message that will not be sent. */
+export type OnDrop = (data: Sendable, reason: DropReason) => void;
 
 /** See the module. */
 export class Outbox {
-  readonly #limits: OutboxLimits;
-  #kept: Kept[] = [];
+  readonly #settings: Settings;
+  readonly #onDrop: OnDrop;
+  readonly #kept: Kept[] = [];
+  #bytes = 0;
 
   /** Starts empty. */
-  constructor(limits: OutboxLimits) {
-    this.#limits = limits;
+  constructor(settings: Settings, onDrop: OnDrop) {
+    this.#settings = settings;
+    this.#onDrop = onDrop;
   }
 
   /** Bytes that wait; text by its UTF-8 length. */
   get bytes(): number {
-    return this.#kept.reduce((sum, { data }) => sum + bytesOf(data), 0);
+    return this.#bytes;
   }
 
   /** Keeps a message, as it is now: who sent it may change the buffer. */
   keep(data: Sendable): void {
-    this.#kept.push({ data: copyOf(data), atMs: Date.now() });
-    while (this.#kept.length > this.#limits.messages) this.#drop("full");
+    const { outboxMessages, outboxBytes } = this.#settings;
+    const copy = copyOf(data);
+    const bytes = bytesOf(copy);
+    if (bytes > outboxBytes) return this.#onDrop(copy, "full"); // rather than all others for it
+    this.#kept.push({ data: copy, bytes, atMs: Date.now() });
+    this.#bytes += bytes;
+    while (this.#kept.length > outboxMessages || this.#bytes > outboxBytes) this.#drop("full");
   }
 
   /**
@@ -49,11 +52,11 @@ export class Outbox {
    * @param send says whether it took the message; the first that it did not, and all after it, stay
    */
   flush(send: (data: Sendable) => boolean): void {
-    const bornMs = Date.now() - this.#limits.ageMs;
+    const bornMs = Date.now() - this.#settings.outboxAgeMs;
     while (this.#kept.length > 0) {
       const [{ data, atMs }] = this.#kept;
       if (atMs < bornMs) this.#drop("expired");
-      else if (send(data)) this.#kept.shift();
+      else if (send(data)) this.#shift();
       else return;
     }
   }
@@ -64,19 +67,27 @@ export class Outbox {
   }
 
   #drop(reason: DropReason): void {
-    this.#limits.onDrop(this.#kept.shift()!.data, reason);
+    this.#onDrop(this.#shift(), reason);
+  }
+
+  #shift(): Sendable {
+    const { data, bytes } = this.#kept.shift()!;
+    this.#bytes -= bytes;
+    return data;
   }
 }
 
-function bytesOf(data: Sendable): number {
+/** How long a message is on the wire; text is UTF-8 there. */
+export function bytesOf(data: Sendable): number {
   if (typeof data === "string") return new TextEncoder().encode(data).length;
   return data instanceof Blob ? data.size : data.byteLength;
 }
 
-/** Blobs cannot change. */
+/** Blobs cannot change. What is neither text nor bytes is sent as text, as WebSocket does. */
 function copyOf(data: Sendable): Sendable {
-  if (typeof data === "string" || data instanceof Blob) return data;
-  if (!ArrayBuffer.isView(data)) return data.slice(0);
+  if (data instanceof Blob) return data;
+  if (data instanceof ArrayBuffer) return data.slice(0);
+  if (!ArrayBuffer.isView(data)) return `${data}`;
   const { buffer, byteOffset, byteLength } = data;
   return buffer.slice(byteOffset, byteOffset + byteLength);
 }

@@ -8,10 +8,10 @@
  */
 
 import { Comeback } from "./comeback.ts";
-import { Connection, type End } from "./connection.ts";
-import { BEAT_ID, type Dialect } from "./dialect.ts";
+import { Connection, type End, TOO_LATE } from "./connection.ts";
+import type { Dialect } from "./dialect.ts";
 import { closeEventOf, eventOf } from "./emit.ts";
-import type { Sendable } from "./events.ts";
+import type { HealthStatus, Sendable } from "./events.ts";
 import { watchNetwork } from "./network.ts";
 import type { Address } from "./options.ts";
 import { Outbox } from "./outbox.ts";
@@ -19,12 +19,6 @@ import type { Settings } from "./settings.ts";
 import { PAGE_TIMERS, type Timers, workerTimers } from "./timers.ts";
 import { verdictOn, waitOf } from "./verdict.ts";
 import { Wellbeing } from "./wellbeing.ts";
-
-/**
- * A connection this old was no accident, ms: attempts before it count no more. A server that lets
- * everybody in and soon throws them out again is left alone as if it were down.
- */
-const STABLE_MS = 10_000;
 
 /** A connection that is left for a new one. */
 const MOVED: End = { code: 1000, reason: "Reconnecting", wasClean: false };
@@ -64,24 +58,18 @@ export class Session {
   readonly #timers: Timers;
   readonly #comeback: Comeback;
   readonly #stopWatching: () => void;
-  /** Which attempt an address is being made for. */
-  #turn = 0;
-  #beats = 0;
+  /** Ends the wait for an address; each wait has its own. */
+  #cancelWait: (() => void) | undefined;
 
   /** Makes the first attempt. @throws what the WebSocket constructor throws */
   constructor(parts: SessionParts) {
     const { settings, emit } = parts;
     this.#parts = parts;
     this.wellbeing = new Wellbeing(settings, emit);
-    this.outbox = new Outbox({
-      messages: settings.outboxMessages,
-      ageMs: settings.outboxAgeMs,
-      onDrop: (data, reason) => emit(eventOf("drop", { data, reason })),
-    });
+    this.outbox = new Outbox(settings, (data, reason) => emit(eventOf("drop", { data, reason })));
     this.#timers = settings.heartbeatInWorker ? workerTimers() : PAGE_TIMERS;
     this.#comeback = new Comeback({
-      baseMs: settings.reconnectInterval,
-      maxAttempts: settings.maxReconnectAttempts,
+      settings,
       after: this.#timers.after,
       planned: (plan, reason) => emit(eventOf("reconnecting", { ...plan, reason })),
       attempt: () => this.#move(),
@@ -101,43 +89,49 @@ export class Session {
     });
   }
 
+  /** Sends what a later connection is told anyhow, where there is one now. */
+  say(frames: readonly string[]): void {
+    for (const frame of frames) this.connection?.send(frame);
+  }
+
   /** Sends, or keeps until there is a connection that is sure to have a network. */
   send(data: Sendable): void {
-    const { connection } = this;
-    if (!connection?.isHeld && connection?.send(data)) return;
+    if (!this.connection?.isHeld && this.connection?.send(data)) return;
     this.outbox.keep(data);
     if (this.ending) this.outbox.close();
   }
 
-  /** Ends everything. @throws {DOMException} what WebSocket's `close()` throws */
+  /** Ends everything. @param end that WebSocket's `close()` accepts */
   close(end: End): void {
     if (this.ending) return;
-    const { connection } = this;
-    const isOpen = connection?.isOpen;
-    if (isOpen) connection!.close(end); // where it throws, nothing has changed
+    const isOpen = this.connection?.isOpen;
     this.ending = 2;
     this.#stop();
-    if (isOpen) return;
-    this.connection = undefined;
-    connection?.leave(MOVED);
+    if (isOpen) return this.connection!.close(end);
+    this.#leave();
     this.#timers.after(0, () => this.#finish(end));
   }
 
   /** @throws what the WebSocket constructor throws, where the address is no function */
   #connect(): void {
-    const { address, emit } = this.#parts;
-    const turn = ++this.#turn;
-    if (typeof address !== "function") return this.#open(address);
+    const { address, settings, emit } = this.#parts;
+    const openByMs = performance.now() + settings.connectTimeout;
+    if (typeof address !== "function") return this.#open(address, openByMs);
+    this.#stopWaiting();
+    const cancel = this.#timers.after(settings.connectTimeout, () => this.#lost(TOO_LATE));
+    this.#cancelWait = cancel;
     Promise.resolve().then(address).then((url) => {
-      if (turn === this.#turn) this.#open(url);
+      if (cancel !== this.#cancelWait) return;
+      cancel();
+      this.#open(url, openByMs);
     }).catch((error) => {
-      if (turn !== this.#turn) return;
+      if (cancel !== this.#cancelWait) return;
       emit(eventOf("error"));
-      this.#lost({ code: 1006, reason: `No address: ${error}`, wasClean: false });
+      if (!this.ending) this.#lost({ code: 1006, reason: `No address: ${error}`, wasClean: false });
     });
   }
 
-  #open(address: string | URL): void {
+  #open(address: string | URL, openByMs: number): void {
     const { settings, dialect, emit } = this.#parts;
     const url = new URL(address, globalThis.location?.href);
     url.protocol = url.protocol.replace("http", "ws");
@@ -146,10 +140,9 @@ export class Session {
     socket.binaryType = this.binaryType;
     this.url = url.href;
     const { after } = this.#timers;
-    const nextId = () => `${BEAT_ID}${++this.#beats}`;
-    const connection = new Connection({ socket, dialect, settings, after, nextId }, {
-      opened: () => this.#opened(connection),
-      resumed: () => this.outbox.flush((data) => connection.send(data)),
+    const connection = new Connection({ socket, dialect, settings, after, openByMs }, {
+      opened: () => this.#opened(),
+      resumed: () => this.#flush(),
       received: ({ data, origin }) => emit(new MessageEvent("message", { data, origin })),
       failed: () => emit(eventOf("error")),
       beat: (rtt) => {
@@ -157,7 +150,7 @@ export class Session {
         emit(eventOf("heartbeat", { rtt }));
       },
       advised: ({ afterMs, reason }) => {
-        this.#comeback.settle(); // the server's wish, not a failure
+        if (connection.isStable) this.#comeback.settle(); // the server's wish, not a failure
         if (this.#comeback.isExhausted) return; // there may be no attempt at all
         this.#comeback.plan(waitOf(afterMs), `advised: ${reason}`);
       },
@@ -165,28 +158,32 @@ export class Session {
         this.wellbeing.reset("timeout");
         emit(eventOf("heartbeattimeout"));
       },
-      ended: (end) => this.#lost(end, connection.ageMs),
+      ended: (end) => this.#lost(end, connection.isStable),
     });
     this.connection = connection;
   }
 
   /** First what makes it the connection that it was, then the user, then what waited. */
-  #opened(connection: Connection): void {
+  #opened(): void {
     const { dialect, emit } = this.#parts;
     this.#comeback.stop();
     this.wellbeing.reset();
-    const frames = this.channels.size > 0 ? dialect.subscribe?.([...this.channels]) ?? [] : [];
-    for (const frame of frames) connection.send(frame);
+    this.say(dialect.subscribe?.([...this.channels]) ?? []);
     emit(eventOf("open"));
-    this.outbox.flush((data) => connection.send(data));
+    this.#flush();
   }
 
-  #lost(end: End, ageMs = 0): void {
+  #flush(): void {
+    this.outbox.flush((data) => this.connection?.send(data) ?? false);
+  }
+
+  #lost(end: End, wasStable = false): void {
     this.connection = undefined;
+    this.#stopWaiting();
     if (this.ending) return this.#finish(end);
     const { mayRetry, afterMs } = verdictOn(end.code, end.reason);
     const isNewTicket = end.code === BAD_TICKET && typeof this.#parts.address === "function";
-    if (ageMs >= STABLE_MS) this.#comeback.settle();
+    if (wasStable) this.#comeback.settle();
     if (!mayRetry && !isNewTicket) return this.#giveUp(end, end.reason || `code ${end.code}`);
     const isPlanned = this.#comeback.isPlannedAfter(afterMs); // since the server had advised it
     if (!isPlanned && this.#comeback.isExhausted) {
@@ -200,15 +197,20 @@ export class Session {
 
   /** The time of a plan has come: a connection that is still there was to be left. */
   #move(): void {
-    const { connection } = this;
-    if (connection !== undefined) {
-      this.connection = undefined;
-      connection.leave(MOVED);
+    if (this.#leave()) {
       this.wellbeing.reset();
       this.#parts.emit(closeEventOf(MOVED));
       if (this.ending) return;
     }
     this.#connect();
+  }
+
+  /** @returns whether there was a connection to leave */
+  #leave(): boolean {
+    const { connection } = this;
+    this.connection = undefined;
+    connection?.leave(MOVED);
+    return connection !== undefined;
   }
 
   /** Doubts the connection that is open, tries at once where none is. */
@@ -220,26 +222,29 @@ export class Session {
   }
 
   #giveUp(end: End, reason: string): void {
-    const { emit } = this.#parts;
     this.ending = 3;
     this.#stop();
-    this.#timers.stop();
-    this.wellbeing.reset("dead");
-    emit(closeEventOf(end));
-    emit(eventOf("giveup", { attempts: this.#comeback.attempts, reason }));
+    this.#finish(end, "dead");
+    this.#parts.emit(eventOf("giveup", { attempts: this.#comeback.attempts, reason }));
   }
 
-  #finish(end: End): void {
+  #finish(end: End, status?: HealthStatus): void {
     this.ending = 3;
     this.#timers.stop();
-    this.wellbeing.reset();
+    this.wellbeing.reset(status);
     this.#parts.emit(closeEventOf(end));
   }
 
   #stop(): void {
-    this.#turn++;
+    this.#stopWaiting();
     this.#comeback.stop();
     this.#stopWatching();
     this.outbox.close();
+  }
+
+  /** An address that comes after this comes too late. */
+  #stopWaiting(): void {
+    this.#cancelWait?.();
+    this.#cancelWait = undefined;
   }
 }

@@ -13,14 +13,14 @@ export type Settings = Required<HeartbeatSocketOptions>;
 /** The longest time that a timer of a browser can wait: 2^31 - 1 ms, 24.8 days. */
 const MAX_TIMER_MS = 0x7fffffff;
 
-/** Options that timers are set to; the other numbers may be 0 or without end. */
-const TIMES = /(Interval|Timeout)$/;
+/** Options that timers are set to, and samples; the other numbers may be 0 or without end. */
+const BOUNDED = /(Interval|Timeout|Samples)$/;
 
 /**
  * Fills in what was not given.
  *
  * @throws {TypeError} if the profile is unknown or the platform has no WebSocket
- * @throws {RangeError} if a number is out of range
+ * @throws {RangeError} if what must be a number is none, or out of range
  */
 export function settingsOf(given: HeartbeatSocketOptions): Settings {
   const profile = given.profile ?? "json";
@@ -28,14 +28,13 @@ export function settingsOf(given: HeartbeatSocketOptions): Settings {
     throw new TypeError(problem("profile", `one of ${Object.keys(DIALECTS)}`, profile));
   }
   const defaults = defaultsOf(profile);
-  const settings: Record<string, unknown> = { ...defaults };
+  const settings: Record<string, unknown> = {};
   for (const [name, standard] of Object.entries(defaults)) {
     const value = settings[name] = given[name as keyof Settings] ?? standard;
     if (typeof standard !== "number") continue;
-    const isTime = TIMES.test(name);
-    if (Number(value) >= (isTime ? 1 : 0) && (!isTime || Number(value) <= MAX_TIMER_MS)) continue;
-    const rule = isTime ? `from 1 to ${MAX_TIMER_MS}` : "0 or more";
-    throw new RangeError(problem(name, rule, value));
+    const [min, max] = BOUNDED.test(name) ? [1, MAX_TIMER_MS] : [0, Infinity];
+    if (typeof value === "number" && value >= min && value <= max) continue;
+    throw new RangeError(problem(name, `a number from ${min} to ${max}`, value));
   }
   if (!settings.WebSocket) {
     throw new TypeError(problem("WebSocket", "given where there is none", settings.WebSocket));
@@ -54,10 +53,12 @@ function defaultsOf(profile: ProfileName): Settings {
     maxReconnectAttempts: 10,
     heartbeatInWorker: false,
     outboxMessages: 256,
+    outboxBytes: 1_048_576,
     outboxAgeMs: 60_000,
     healthyLatency: 100,
     degradedLatency: 500,
     poorLatency: 1_000,
+    maxSamples: 10,
     WebSocket: globalThis.WebSocket,
   };
 }

@@ -13,17 +13,17 @@ export interface Verdict {
   readonly afterMs: number;
 }
 
-/**
- * The same bytes would meet the same answer: protocol error, unsupported data, invalid data, too
- * big, extension missing (RFC 6455 7.4.1); unauthorized, forbidden (IANA's registry).
- */
-const FINAL_CODES = [1002, 1003, 1007, 1009, 1010, 3000, 3003];
-
 /** Of a policy violation without a hint, in these systems a rate limit; the hub's own hint for it. */
 const POLICY_WAIT_MS = 60_000;
 
 /** A server's wait that a client obeys is at most a day: timers overflow at 24.8. */
 const MAX_WAIT_MS = 86_400_000;
+
+/**
+ * The same bytes would meet the same answer: protocol error, unsupported data, invalid data, too
+ * big, extension missing (RFC 6455 7.4.1); unauthorized, forbidden (IANA's registry).
+ */
+const FINAL_CODES = [1002, 1003, 1007, 1009, 1010, 3000, 3003];
 
 /** Judges a close frame. @param code 1006 where there was none */
 export function verdictOn(code: number, reason: string): Verdict {

@@ -9,9 +9,6 @@ import { eventOf } from "./emit.ts";
 import type { HealthStatus } from "./events.ts";
 import type { Settings } from "./settings.ts";
 
-/** Round trips that count (PROTOCOLS section 1, `maxSamples`). */
-const WINDOW = 10;
-
 /** To get better the average must be this share of the threshold or less, as with the hub. */
 const RECOVERY = 0.9;
 
@@ -20,7 +17,7 @@ const BANDS: readonly HealthStatus[] = ["healthy", "degraded", "poor", "critical
 
 /** See the module. */
 export class Wellbeing {
-  readonly #limits: readonly number[];
+  readonly #settings: Settings;
   readonly #emit: (event: Event) => void;
   /** Newest first, ms. */
   #rtts: number[] = [];
@@ -28,7 +25,7 @@ export class Wellbeing {
 
   /** Starts unknown. */
   constructor(settings: Settings, emit: (event: Event) => void) {
-    this.#limits = [settings.healthyLatency, settings.degradedLatency, settings.poorLatency];
+    this.#settings = settings;
     this.#emit = emit;
   }
 
@@ -37,7 +34,7 @@ export class Wellbeing {
     return this.#rtts[0];
   }
 
-  /** The standard deviation of the last ten, ms; 0 below two. */
+  /** The standard deviation of the samples, ms; 0 below two. */
   get jitter(): number {
     const mean = meanOf(this.#rtts) ?? 0;
     return Math.sqrt(meanOf(this.#rtts.map((ms) => (ms - mean) ** 2)) ?? 0);
@@ -50,7 +47,7 @@ export class Wellbeing {
 
   /** A heartbeat was answered. */
   sample(rttMs: number): void {
-    this.#rtts = [rttMs, ...this.#rtts].slice(0, WINDOW);
+    this.#rtts = [rttMs, ...this.#rtts].slice(0, this.#settings.maxSamples);
     const before = BANDS.indexOf(this.#status);
     const worst = this.#band(1);
     const isWorse = before < 0 || worst > before;
@@ -66,8 +63,9 @@ export class Wellbeing {
   /** The band of the average by thresholds of which each is this share of its own. */
   #band(share: number): number {
     const average = meanOf(this.#rtts)!;
-    const band = this.#limits.findIndex((limit) => average <= limit * share);
-    return band < 0 ? this.#limits.length : band;
+    const { healthyLatency, degradedLatency, poorLatency } = this.#settings;
+    const limits = [healthyLatency, degradedLatency, poorLatency, Infinity];
+    return limits.findIndex((limit) => average <= limit * share);
   }
 
   #become(status: HealthStatus): void {

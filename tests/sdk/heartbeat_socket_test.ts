@@ -298,14 +298,68 @@ Deno.test("HeartbeatSocket follows advice with its only attempt, and without any
     assertEquals(second.readyState, 1);
   }));
 
-Deno.test("HeartbeatSocket counts no failure before advice, and follows it after a time offline", () =>
+const ADVICE = { type: "reconnect", afterMs: 2_000, reason: "poor" };
+
+Deno.test("HeartbeatSocket counts no failure before advice to a connection that was stable", () =>
+  withPage(async (page) => {
+    page.connect();
+    for (const ageMs of [20, 5_100, 25_000]) {
+      await page.pass(ageMs);
+      page.server.last.end(1006);
+    }
+    await page.pass(20_000);
+    page.server.last.say(ADVICE);
+    page.server.last.say(ADVICE);
+    const attempts = page.of("reconnecting").map(({ attempt }) => attempt);
+    assertEquals(attempts, [1, 2, 1, 1, 1]);
+  }));
+
+Deno.test("HeartbeatSocket counts advice to a young connection, and once until it moves", () =>
   withPage(async (page) => {
     page.connect();
     await page.pass(20);
     page.server.last.end(1006);
     await page.pass(5_020);
-    page.server.last.say({ type: "reconnect", afterMs: 2_000, reason: "poor" });
-    assertEquals(page.of("reconnecting").map(({ attempt }) => attempt), [1, 1]);
+    for (let times = 0; times < 3; times++) page.server.last.say(ADVICE);
+    assertEquals(page.of("reconnecting").map(({ attempt }) => attempt), [1, 2, 2, 2]);
+  }));
+
+Deno.test("HeartbeatSocket leaves alone a server that sends everybody on at once", () =>
+  withPage(async (page) => {
+    const socket = page.connect({ reconnectInterval: 100, maxReconnectAttempts: 3 });
+    socket.onopen = () => page.server.last.say({ ...ADVICE, afterMs: 0 });
+    await page.pass(5_000);
+    assertEquals(page.server.sockets.length, 4);
+    assertEquals(page.of("reconnecting").map(({ attempt }) => attempt), [1, 2, 3]);
+    assertEquals(socket.readyState, socket.OPEN, "it stays where it is");
+    await page.pass(6_000); // 10 s: stable
+    socket.onopen = null;
+    page.server.last.say(ADVICE);
+    assertEquals(page.of("reconnecting").at(-1).attempt, 1);
+    page.server.last.end(1012, "drain: server restarting; afterMs=9000");
+    await page.pass(10_000);
+    assertEquals(page.server.sockets.length, 5);
+    assertEquals(page.of("giveup"), []);
+  }));
+
+Deno.test("HeartbeatSocket makes its only attempt, however often it is put off", () =>
+  withPage(async (page) => {
+    page.connect({ maxReconnectAttempts: 1 });
+    await page.pass(20);
+    page.server.last.say(ADVICE);
+    page.server.last.end(1008, "rate_limited: too many messages; afterMs=60000");
+    assertEquals(page.of("giveup"), []);
+    await page.pass(66_000);
+    assertEquals(page.server.sockets.length, 2);
+  }));
+
+Deno.test("HeartbeatSocket follows advice after a time offline", () =>
+  withPage(async (page) => {
+    page.connect();
+    await page.pass(20);
+    page.server.last.end(1006);
+    await page.pass(5_020);
+    page.server.last.say(ADVICE);
     page.fire("offline");
     await page.pass(10_000);
     assertEquals(page.server.sockets.length, 2);
@@ -353,6 +407,28 @@ Deno.test("HeartbeatSocket takes an address that cannot be made for a failed att
     assertEquals(page.of("open").length, 1);
   }));
 
+Deno.test("HeartbeatSocket takes the making of an address for a part of the attempt", () =>
+  withPage(async (page) => {
+    const made: ((url: string) => void)[] = [];
+    page.connect({ reconnectInterval: 1 }, () => new Promise((resolve) => made.push(resolve)));
+    await page.pass(19_999);
+    assertEquals(page.happened, []);
+    await page.pass(11); // 20 s: too late; by 20.001 s the second attempt
+    const tooLate = { code: 1006, reason: "Connect timeout" };
+    assertEquals(page.of("close"), [tooLate]);
+    assertEquals(made.length, 2);
+    made[0]("ws://hub.test/late");
+    await page.pass(15_000);
+    assertEquals(page.server.sockets.length, 0, "an attempt that is over opens no socket");
+    page.server.answersAttempts = false;
+    made[1]("ws://hub.test/");
+    await page.pass(4_000);
+    assertEquals(page.server.last.url, "ws://hub.test/");
+    assertEquals(page.of("close").length, 1);
+    await page.pass(1_100); // 20 s from its beginning, not from its address
+    assertEquals(page.of("close"), [tooLate, tooLate]);
+  }));
+
 Deno.test("HeartbeatSocket forgets an address that comes after close()", () =>
   withPage(async (page) => {
     const { promise, resolve } = Promise.withResolvers<string>();
@@ -378,10 +454,16 @@ Deno.test("HeartbeatSocket closes although the peer does not answer", () =>
 
 Deno.test("HeartbeatSocket closed by what hears its events stays closed", () =>
   withPage(async (page) => {
-    for (
-      const type of ["open", "close", "reconnecting", "heartbeat", "heartbeattimeout"] as const
-    ) {
-      page.server.isUp = true;
+    const types = [
+      "error",
+      "open",
+      "close",
+      "reconnecting",
+      "heartbeat",
+      "heartbeattimeout",
+    ] as const;
+    for (const type of [...types, "health"] as const) {
+      page.server.isUp = type !== "error";
       const socket = page.connect({ heartbeatInterval: 1_000, heartbeatTimeout: 500 });
       const { last } = page.server;
       const ends: number[] = [];
@@ -389,7 +471,7 @@ Deno.test("HeartbeatSocket closed by what hears its events stays closed", () =>
       socket.addEventListener(type, () => socket.close());
       await page.pass(30);
       if (type === "heartbeattimeout") page.server.answersBeats = false;
-      else if (type !== "heartbeat" && type !== "open") last.end(1006);
+      else if (type === "close" || type === "reconnecting") last.end(1006);
       await page.pass(30_000);
       assertEquals(socket.readyState, socket.CLOSED, type);
       assertEquals(last, page.server.last, `${type}: a new attempt`);
@@ -398,15 +480,46 @@ Deno.test("HeartbeatSocket closed by what hears its events stays closed", () =>
     }
   }));
 
+Deno.test("HeartbeatSocket closed at a failure ends once, and as it was told", () =>
+  withPage(async (page) => {
+    page.server.isUp = false;
+    const noAddress = () => Promise.reject(new Error("the ticket office is closed"));
+    for (const address of ["ws://hub.test/ws", noAddress]) {
+      page.happened.length = 0;
+      const socket = page.connect({}, address);
+      socket.onerror = () => socket.close();
+      await page.pass(10_000);
+      assertEquals(page.happened, [
+        ["error", undefined],
+        ["close", { code: 1000, reason: "Client closed" }],
+      ]);
+    }
+  }));
+
 Deno.test("HeartbeatSocket says what is wrong with what it is told", () => {
   const rules = [
     [{ profile: "morse" }, TypeError, "profile must be one of json,events-hub,infoway,tank,talo"],
-    [{ heartbeatInterval: 0 }, RangeError, "heartbeatInterval must be from 1 to 2147483647, got 0"],
-    [{ heartbeatTimeout: NaN }, RangeError, "heartbeatTimeout must be from 1 to"],
-    [{ connectTimeout: 2 ** 31 }, RangeError, "connectTimeout must be from 1 to"],
-    [{ reconnectInterval: Infinity }, RangeError, "reconnectInterval must be from 1 to"],
-    [{ maxReconnectAttempts: -1 }, RangeError, "maxReconnectAttempts must be 0 or more, got -1"],
-    [{ outboxMessages: "x" }, RangeError, "outboxMessages must be 0 or more, got x"],
+    [
+      { heartbeatInterval: 0 },
+      RangeError,
+      "heartbeatInterval must be a number from 1 to 2147483647",
+    ],
+    [{ heartbeatInterval: "30000" }, RangeError, "heartbeatInterval must be a number from 1 to"],
+    [{ heartbeatTimeout: NaN }, RangeError, "heartbeatTimeout must be a number from 1 to"],
+    [{ connectTimeout: 2 ** 31 }, RangeError, "connectTimeout must be a number from 1 to"],
+    [{ reconnectInterval: Infinity }, RangeError, "reconnectInterval must be a number from 1 to"],
+    [{ maxReconnectAttempts: -1 }, RangeError, "maxReconnectAttempts must be a number from 0"],
+    [
+      { outboxMessages: "8" },
+      RangeError,
+      "outboxMessages must be a number from 0 to Infinity, got 8",
+    ],
+    [
+      { outboxBytes: true },
+      RangeError,
+      "outboxBytes must be a number from 0 to Infinity, got true",
+    ],
+    [{ maxSamples: 0 }, RangeError, "maxSamples must be a number from 1 to 2147483647, got 0"],
   ] as const;
   for (const [options, kind, text] of rules) {
     const connect = () => new HeartbeatSocket("ws://hub.test/", options as never);
@@ -441,4 +554,19 @@ Deno.test("HeartbeatSocket says what a profile cannot", () =>
     const error = assertThrows(() => socket.close(1001), DOMException, "got 1001");
     assertEquals(error.name, "InvalidAccessError");
     assertEquals(socket.readyState, socket.CONNECTING);
+  }));
+
+Deno.test("HeartbeatSocket closes with a reason of at most 123 bytes, open or not", () =>
+  withPage(async (page) => {
+    const socket = page.connect();
+    const longest = "é".repeat(61) + "x";
+    for (const state of [socket.CONNECTING, socket.OPEN]) {
+      const close = () => socket.close(1000, `${longest}x`);
+      const error = assertThrows(close, DOMException, "at most 123 bytes, got 1000 and 124");
+      assertEquals(error.name, "SyntaxError");
+      assertEquals(socket.readyState, state);
+      await page.pass(20);
+    }
+    socket.close(1000, longest);
+    assertEquals(page.server.last.closedWith?.reason, longest);
   }));

@@ -4,10 +4,9 @@ import { PAGE_TIMERS } from "../../server/sdk/timers.ts";
 import { type VirtualPage, withPage } from "../support/virtual_page.ts";
 
 /** The reference client's. */
-const RHYTHM: Rhythm = {
-  intervalMs: 30_000,
-  timeoutMs: 10_000,
-  connectMs: 20_000,
+const RHYTHM: Omit<Rhythm, "openByMs"> = {
+  heartbeatInterval: 30_000,
+  heartbeatTimeout: 10_000,
   answers: true,
 };
 
@@ -16,7 +15,7 @@ function lifeline(rhythm: Partial<Rhythm> = {}) {
   const log: string[] = [];
   const startMs = performance.now();
   const note = (what: string) => log.push(`${(performance.now() - startMs) / 1_000} s: ${what}`);
-  const line = new Lifeline({ ...RHYTHM, ...rhythm }, {
+  const line = new Lifeline({ ...RHYTHM, openByMs: startMs + 20_000, ...rhythm }, {
     after: PAGE_TIMERS.after,
     beat: () => note("beat"),
     dead: () => note("dead"),
@@ -77,7 +76,7 @@ Deno.test("Lifeline lets anything received answer a probe", () =>
 
 Deno.test("Lifeline waits for a peer that does not answer but beats by itself", () =>
   withPage(async (page) => {
-    const { line, log } = lifeline({ intervalMs: 5_000, answers: false });
+    const { line, log } = lifeline({ heartbeatInterval: 5_000, answers: false });
     line.opened();
     await page.pass(1_000);
     line.heard(); // the peer's next beat is due at 6 s

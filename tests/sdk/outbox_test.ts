@@ -2,15 +2,13 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { DropReason, Sendable } from "../../server/sdk/events.ts";
 import { Outbox } from "../../server/sdk/outbox.ts";
+import { settingsOf } from "../../server/sdk/settings.ts";
 import { withPage } from "../support/virtual_page.ts";
 
-function outbox({ messages = 256, ageMs = 60_000 } = {}) {
+function outbox({ messages = 256, bytes = 1_000, ageMs = 60_000 } = {}) {
   const dropped: [Sendable, DropReason][] = [];
-  const box = new Outbox({
-    messages,
-    ageMs,
-    onDrop: (data, reason) => dropped.push([data, reason]),
-  });
+  const limits = { outboxMessages: messages, outboxBytes: bytes, outboxAgeMs: ageMs };
+  const box = new Outbox(settingsOf(limits), (data, reason) => dropped.push([data, reason]));
   const flush = () => {
     const sent: Sendable[] = [];
     box.flush((data) => sent.push(data) > 0);
@@ -76,6 +74,34 @@ Deno.test("Outbox counts its bytes, text as UTF-8", () => {
   assertEquals(box.bytes, 9);
   flush();
   assertEquals(box.bytes, 0);
+});
+
+Deno.test("Outbox keeps no more bytes than it may, the newest", () => {
+  const { box, dropped, flush } = outbox({ bytes: 8 });
+  for (const text of ["four", "ééé", "x"]) box.keep(text);
+  assertEquals(dropped, [["four", "full"]]);
+  box.keep(new Uint8Array(3));
+  assertEquals([dropped.at(-1), box.bytes], [["ééé", "full"], 4]);
+  flush();
+  box.keep("12345678");
+  assertEquals([dropped.length, box.bytes], [2, 8], "what was sent counts no more");
+});
+
+Deno.test("Outbox drops a message that can never fit, not the others for it", () => {
+  const { box, dropped, flush } = outbox({ bytes: 8 });
+  box.keep("small");
+  box.keep("much too big");
+  assertEquals(dropped, [["much too big", "full"]]);
+  assertEquals(flush(), ["small"]);
+});
+
+Deno.test("Outbox takes for text what is neither text nor bytes, as WebSocket does", () => {
+  const { box, flush } = outbox();
+  const shared = new Uint8Array(new SharedArrayBuffer(2));
+  for (const data of [42, {}, null, undefined, [1, [2]]]) box.keep(data as never);
+  box.keep(shared);
+  assertEquals(box.bytes, "42[object Object]nullundefined1,2".length + 2);
+  assertEquals(flush().slice(0, 5), ["42", "[object Object]", "null", "undefined", "1,2"]);
 });
 
 Deno.test("Outbox drops everything when it is closed", () => {

@@ -52,3 +52,9 @@ Deno.test("Wellbeing goes by thresholds that the user chose", () => {
   });
   assertEquals(statuses, ["healthy", "poor", "critical", "critical"]);
 });
+
+Deno.test("Wellbeing looks back as far as the user chose", () => {
+  const wellbeing = new Wellbeing(settingsOf({ maxSamples: 2 }), () => {});
+  for (const ms of [900, 10, 30]) wellbeing.sample(ms);
+  assertEquals([wellbeing.status, wellbeing.jitter], ["healthy", 10]);
+});

@@ -44,7 +44,7 @@ export interface HealthEvent extends Event {
   /** What it is. */ readonly status: HealthStatus;
   /** What it was. */
   readonly previous: HealthStatus;
-  /** The average of the last ten round trips, ms; undefined before any. */
+  /** The average of the last round trips (`maxSamples`), ms; undefined before any. */
   readonly latency: number | undefined;
   /** Their standard deviation, ms. */
   readonly jitter: number;
@@ -148,6 +148,8 @@ export interface HeartbeatSocketOptions {
   heartbeatInWorker?: boolean;
   /** Messages kept while there is no connection; of more the oldest is dropped; 256. */
   outboxMessages?: number;
+  /** Their bytes, text as UTF-8; of more the oldest is dropped, or what is larger alone; 1048576. */
+  outboxBytes?: number;
   /** A kept message older than this is dropped instead of sent; Infinity is allowed; 60000. */
   outboxAgeMs?: number;
   /** Up to this rolling average of round trips the status is healthy; 100. */
@@ -156,6 +158,8 @@ export interface HeartbeatSocketOptions {
   degradedLatency?: number;
   /** Up to this: poor, above: critical; 1000. */
   poorLatency?: number;
+  /** Round trips that the average and the jitter are of; 10. */
+  maxSamples?: number;
   /** Makes the sockets; the platform's WebSocket. */
   WebSocket?: WebSocketConstructor;
 }
@@ -185,7 +189,7 @@ export declare class HeartbeatSocket extends HeartbeatEventTarget {
    *   asked before each attempt
    * @param options or, as WebSocket has it, the subprotocols
    * @throws {TypeError} if the URL or an option is none
-   * @throws {RangeError} if a number is out of range
+   * @throws {RangeError} if what must be a number is none, or out of range
    */
   constructor(url: Address, options?: HeartbeatSocketOptions | string | string[]);
   /** As WebSocket's; between two connections CONNECTING. */
@@ -202,9 +206,9 @@ export declare class HeartbeatSocket extends HeartbeatEventTarget {
   binaryType: BinaryType;
   /** The newest round trip of this connection, ms. */
   get rtt(): number | undefined;
-  /** The standard deviation of its last ten, ms; 0 below two. */
+  /** The standard deviation of its last ones (`maxSamples`), ms; 0 below two. */
   get jitter(): number;
-  /** How well it is; its average of ten is judged. */
+  /** How well it is; their average is judged. */
   get status(): HealthStatus;
   /** Sends, or keeps for the next connection. After `close()` a message is dropped. */
   send(data: Sendable): void;
