@@ -30,7 +30,8 @@ export const USAGE = `deno task probe [options] ws[s]://host[:port]/path
   --json                  one JSON object a line
 
 Exit code: 0 answers came (--idle: the connection was still open), 1 no answer came, 2 the command
-line is wrong, 3 no connection, 4 the other side ended the connection first.`;
+line is wrong, 3 no connection, 4 the other side ended the connection first, 141 nobody reads the
+output any more.`;
 
 /** What was asked for. */
 export interface ProbeRequest {
@@ -141,12 +142,16 @@ class Reader {
       this.problems.push(`one address is needed, got ${text === undefined ? 0 : more.length + 1}`);
     }
     if (text === undefined) return new URL("ws://localhost");
-    const url = URL.canParse(text) ? new URL(text) : undefined;
-    const known = /^(ws|http)s?:$/.test(url?.protocol ?? "");
-    if (url === undefined || !known || url.hostname === "") {
-      this.problems.push("the address must be a URL that begins with ws:// or wss://");
+    const begins = /^(ws|http)s?:\/\//i.test(text);
+    if (!begins || !URL.canParse(text)) {
+      this.problems.push(
+        begins
+          ? "the address must have a valid host, and a port, if any, of at most 65535"
+          : "the address must be a URL that begins with ws:// or wss://",
+      );
       return new URL("ws://localhost");
     }
+    const url = new URL(text);
     if (url.protocol.startsWith("http")) {
       const from = url.protocol;
       url.protocol = from.replace("http", "ws");

@@ -87,6 +87,14 @@ Deno.test("parseProbeArgs() tells all that is wrong at once, and no value that m
   assert(!problems.join().includes("hunter"));
   assertEquals(problemsOf(), ["one address is needed, got 0"]);
   assertEquals(problemsOf(URL_TEXT, URL_TEXT), ["one address is needed, got 2"]);
+  const noUrl = "the address must be a URL that begins with ws:// or wss://";
+  for (const text of ["localhost:8080", "tcp://localhost", "ws:/", "99999"]) {
+    assertEquals(problemsOf(text), [noUrl], text);
+  }
+  const noHost = "the address must have a valid host, and a port, if any, of at most 65535";
+  for (const text of ["ws://127.0.0.1:99999/", "http://u:p@[::1]:70000", "WSS://a b/", "ws://"]) {
+    assertEquals(problemsOf(text), [noHost], text);
+  }
   const twice = ["--header", "X-Api-Key: a", "--header", "x-api-key: b"];
   assertEquals(problemsOf(...twice, URL_TEXT), ["--header number 2 names x-api-key a second time"]);
   const both = ["--header", "Authorization: Basic eA==", "--key", "k"];
