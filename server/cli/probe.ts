@@ -14,8 +14,15 @@ import { jsonReport, textReport } from "./probe_report.ts";
 import { type Findings, ProbeSession } from "./probe_session.ts";
 import { connect } from "./probe_socket.ts";
 
-/** What the shell is told. */
-const EXIT_CODE = { answered: 0, unanswered: 1, usage: 2, refused: 3, cut: 4 } as const;
+/** What the shell is told; of output that nobody reads, as of whom SIGPIPE ends: 128 + 13. */
+const EXIT_CODE = {
+  answered: 0,
+  unanswered: 1,
+  usage: 2,
+  refused: 3,
+  cut: 4,
+  unread: 141,
+} as const;
 
 /** The exit code of what was found. */
 export function exitCodeOf({ end, control, app }: Findings, idle: boolean): number {
@@ -25,6 +32,20 @@ export function exitCodeOf({ end, control, app }: Findings, idle: boolean): numb
 }
 
 const MARK_BYTES = 4;
+const ENCODER = new TextEncoder();
+
+/** Prints a line, or ends the program where nobody reads any more, which console.log keeps quiet. */
+function print(line: string): void {
+  try {
+    for (let bytes = ENCODER.encode(`${line}\n`); bytes.length > 0;) {
+      bytes = bytes.subarray(Deno.stdout.writeSync(bytes));
+    }
+  } catch (error) {
+    if (error instanceof Deno.errors.BrokenPipe) Deno.exit(EXIT_CODE.unread);
+    // A full pipe that does not wait takes no line: that one is lost.
+    if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+  }
+}
 
 /** Probes until done or stopped. @returns the exit code */
 async function probe({ target, plan, profile, json, notes }: ProbeRequest): Promise<number> {
@@ -36,22 +57,22 @@ async function probe({ target, plan, profile, json, notes }: ProbeRequest): Prom
   const startMs = systemClock.now();
   const socket = await connect(target, systemClock);
   if ("error" in socket) {
-    (json ? console.log : console.error)(report.refused(socket));
+    (json ? print : console.error)(report.refused(socket));
     return EXIT_CODE.refused;
   }
-  console.log(report.opened(socket, systemClock.now() - startMs));
+  print(report.opened(socket, systemClock.now() - startMs));
   const session = new ProbeSession(socket, {
     clock: systemClock,
     plan,
     token: `${BEAT_ID}-${randomBytes(MARK_BYTES).toString("hex")}`,
-    tell: (event) => console.log(report.event(event)),
+    tell: (event) => print(report.event(event)),
   });
   // Twice for one Ctrl-C, since `deno task` forwards it; the session ends within a second anyhow.
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => session.stop());
   }
   const findings = await session.findings;
-  console.log(report.summary(findings));
+  print(report.summary(findings));
   return exitCodeOf(findings, idle);
 }
 
@@ -60,7 +81,7 @@ async function run(args: readonly string[], key?: string): Promise<number> {
   try {
     const request = parseProbeArgs(args, key);
     if (request !== undefined) return await probe(request);
-    console.log(USAGE);
+    print(USAGE);
     return EXIT_CODE.answered;
   } catch (error) {
     if (error instanceof ConfigError) {

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertGreaterOrEqual, assertLess } from "@std/ass
 import { bareServer, httpServer, tcpServer } from "../support/bad_servers.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
 import { masked, probe, probeCommand, type ProbeRun } from "../support/probe_process.ts";
-import { ServerProcess } from "../support/server_process.ts";
+import { runToEnd, ServerProcess } from "../support/server_process.ts";
 import { sideBySide, until, within } from "../support/until.ts";
 
 const TLS_FOLDER = new URL("../fixtures/tls/", import.meta.url).pathname;
@@ -365,6 +365,17 @@ integrationTest("probe presents credentials and prints none", async () => {
     ]
   ) assert(!(stdout + stderr).includes("hunter2"), stdout + stderr);
   assertEquals(heard.slice(0, 3), ["Bearer hunter2", "hunter2", "/?k=hunter2"]);
+});
+
+integrationTest("probe ends when nobody reads its output any more", async () => {
+  await using server = await bareServer();
+  const url = `ws://127.0.0.1:${server.port}/`;
+  const script = '{ "$@"; echo "exit $?" >&2; } | head -n 2';
+  for (const json of [[], ["--json"]]) {
+    const command = probeCommand("--interval", "0.05", ...json, url);
+    const { stdout, stderr } = await runToEnd({}, ["sh", "-c", script, "sh", ...command]);
+    assertEquals([stdout.trim().split("\n").length, stderr], [2, "exit 141\n"]);
+  }
 });
 
 integrationTest("probe stopped by Ctrl-C prints what it has found", async () => {
