@@ -80,24 +80,24 @@ const STOREYS: readonly (readonly string[])[] = [
   ["drain.ts"],
   ["server.ts"],
   [
-    "cli/probe_words.ts",
-    "cli/probe_pings.ts",
-    "cli/probe_cadence.ts",
-    "cli/probe_refusal.ts",
+    "cli/probe/words.ts",
+    "cli/probe/pings.ts",
+    "cli/probe/cadence.ts",
+    "cli/probe/refusal.ts",
   ],
   [
-    "cli/probe_certificate.ts",
-    "cli/probe_socket.ts",
-    "cli/probe_session.ts",
-    "cli/probe_options.ts",
+    "cli/probe/certificate.ts",
+    "cli/probe/socket.ts",
+    "cli/probe/session.ts",
+    "cli/probe/options.ts",
   ],
-  ["cli/probe_report.ts", "cli/probe.ts"],
+  ["cli/probe/report.ts", "cli/probe.ts"],
   ["main.ts", "cli/key.ts", "cli/sdk.ts"],
 ];
 
 /** Packages that only one room may know; ws by its two ends, the server's and the probe's. */
 const IMPORTERS: Readonly<Record<string, readonly string[]>> = {
-  "ws": ["ws_socket.ts", "cli/probe_socket.ts"],
+  "ws": ["ws_socket.ts", "cli/probe/socket.ts"],
   "@hono/node-server": ["server.ts"],
   "prom-client": ["exposition.ts"],
   "@logtape/logtape": ["logging.ts"],

@@ -9,10 +9,10 @@ import { randomBytes } from "node:crypto";
 import { systemClock } from "../clock.ts";
 import { ConfigError } from "../errors.ts";
 import { BEAT_ID } from "../sdk/dialect.ts";
-import { parseProbeArgs, type ProbeRequest, USAGE } from "./probe_options.ts";
-import { jsonReport, textReport } from "./probe_report.ts";
-import { type Findings, ProbeSession } from "./probe_session.ts";
-import { connect } from "./probe_socket.ts";
+import { parseProbeArgs, type ProbeRequest, USAGE } from "./probe/options.ts";
+import { jsonReport, textReport } from "./probe/report.ts";
+import { type Findings, ProbeSession } from "./probe/session.ts";
+import { connect } from "./probe/socket.ts";
 
 /** What the shell is told; of output that nobody reads, as of whom SIGPIPE ends: 128 + 13. */
 const EXIT_CODE = {

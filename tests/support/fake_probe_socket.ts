@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { PeerEnd, ProbeSocket, ProbeSocketEvents } from "../../server/cli/probe_socket.ts";
+import type { PeerEnd, ProbeSocket, ProbeSocketEvents } from "../../server/cli/probe/socket.ts";
 
 /** See the module. */
 export class FakeProbeSocket implements ProbeSocket {

@@ -6,7 +6,7 @@
  */
 
 import { STATUS_TEXT } from "@std/http/status";
-import { printable, shownUrl } from "./probe_words.ts";
+import { printable, shownUrl } from "./words.ts";
 
 /** Why there is no connection. */
 export interface Refusal {

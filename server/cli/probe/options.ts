@@ -6,11 +6,11 @@
  */
 
 import { parseArgs } from "node:util";
-import { ConfigError } from "../errors.ts";
-import { DIALECTS } from "../sdk/dialects.ts";
-import { PROFILE_NAMES, type ProfileName } from "../timing_options.ts";
-import type { ProbePlan } from "./probe_session.ts";
-import type { ProbeTarget } from "./probe_socket.ts";
+import { ConfigError } from "../../errors.ts";
+import { DIALECTS } from "../../sdk/dialects.ts";
+import { PROFILE_NAMES, type ProfileName } from "../../timing_options.ts";
+import type { ProbePlan } from "./session.ts";
+import type { ProbeTarget } from "./socket.ts";
 
 /** What `--help` prints. */
 export const USAGE = `deno task probe [options] ws[s]://host[:port]/path

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { rounded } from "../liveness/rtt.ts";
+import { rounded } from "../../liveness/rtt.ts";
 
 /** The server's own pings of one kind. */
 export interface CadenceFigures {

@@ -4,7 +4,7 @@ import {
   explainError,
   explainTimeout,
   type HttpRefusal,
-} from "../../server/cli/probe_refusal.ts";
+} from "../../../server/cli/probe/refusal.ts";
 
 const TARGET = new URL("wss://user:hunter2@example.test/ws?token=hunter2");
 

@@ -1,10 +1,10 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import type { PingFigures } from "../../server/cli/probe_pings.ts";
-import { jsonReport, textReport } from "../../server/cli/probe_report.ts";
-import { exitCodeOf } from "../../server/cli/probe.ts";
-import type { End, Findings } from "../../server/cli/probe_session.ts";
-import type { PeerEnd } from "../../server/cli/probe_socket.ts";
-import { shownSubprotocol } from "../../server/cli/probe_words.ts";
+import type { PingFigures } from "../../../server/cli/probe/pings.ts";
+import { jsonReport, textReport } from "../../../server/cli/probe/report.ts";
+import { exitCodeOf } from "../../../server/cli/probe.ts";
+import type { End, Findings } from "../../../server/cli/probe/session.ts";
+import type { PeerEnd } from "../../../server/cli/probe/socket.ts";
+import { shownSubprotocol } from "../../../server/cli/probe/words.ts";
 
 const SUBJECT = {
   url: new URL("ws://localhost:8080/ws?access_token=hunter2"),

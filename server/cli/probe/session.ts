@@ -5,12 +5,12 @@
  * @module
  */
 
-import type { Clock } from "../clock.ts";
-import { rounded } from "../liveness/rtt.ts";
-import type { Dialect } from "../sdk/dialect.ts";
-import { Cadence, type CadenceFigures } from "./probe_cadence.ts";
-import { type PingFigures, ProbePings } from "./probe_pings.ts";
-import type { PeerEnd, ProbeSocket } from "./probe_socket.ts";
+import type { Clock } from "../../clock.ts";
+import { rounded } from "../../liveness/rtt.ts";
+import type { Dialect } from "../../sdk/dialect.ts";
+import { Cadence, type CadenceFigures } from "./cadence.ts";
+import { type PingFigures, ProbePings } from "./pings.ts";
+import type { PeerEnd, ProbeSocket } from "./socket.ts";
 
 /** Which pings: WebSocket's own, or messages of a profile. */
 export type PingKind = "control" | "app";

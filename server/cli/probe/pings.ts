@@ -5,8 +5,8 @@
  * @module
  */
 
-import type { Cancel, Clock } from "../clock.ts";
-import { rounded, RttEstimator } from "../liveness/rtt.ts";
+import type { Cancel, Clock } from "../../clock.ts";
+import { rounded, RttEstimator } from "../../liveness/rtt.ts";
 
 /** What became of all pings of one kind. Times are in ms, null until there is one. */
 export interface PingFigures {

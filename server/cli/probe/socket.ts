@@ -8,8 +8,8 @@
 // @ts-types="@types/ws"
 import { WebSocket } from "ws";
 import type { IncomingMessage } from "node:http";
-import type { Clock } from "../clock.ts";
-import { datesProblem } from "./probe_certificate.ts";
+import type { Clock } from "../../clock.ts";
+import { datesProblem } from "./certificate.ts";
 import {
   explainAnswer,
   explainError,
@@ -17,7 +17,7 @@ import {
   isUntrusted,
   type Refusal,
   type Stage,
-} from "./probe_refusal.ts";
+} from "./refusal.ts";
 
 /** What to connect to. */
 export interface ProbeTarget {

@@ -4,13 +4,13 @@
  * @module
  */
 
-import { rounded } from "../liveness/rtt.ts";
-import type { PingFigures } from "./probe_pings.ts";
-import type { Refusal } from "./probe_refusal.ts";
-import type { CadenceFigures } from "./probe_cadence.ts";
-import type { Findings, PingKind, ProbeEvent } from "./probe_session.ts";
-import type { PeerEnd, ProbeSocket } from "./probe_socket.ts";
-import { milliseconds, printable, seconds, shownSubprotocol, shownUrl } from "./probe_words.ts";
+import { rounded } from "../../liveness/rtt.ts";
+import type { PingFigures } from "./pings.ts";
+import type { Refusal } from "./refusal.ts";
+import type { CadenceFigures } from "./cadence.ts";
+import type { Findings, PingKind, ProbeEvent } from "./session.ts";
+import type { PeerEnd, ProbeSocket } from "./socket.ts";
+import { milliseconds, printable, seconds, shownSubprotocol, shownUrl } from "./words.ts";
 
 /** What a report is about. */
 export interface ReportSubject {

@@ -4,10 +4,10 @@ import {
   type ProbeEvent,
   type ProbePlan,
   ProbeSession,
-} from "../../server/cli/probe_session.ts";
-import { DIALECTS } from "../../server/sdk/dialects.ts";
-import { FakeProbeSocket } from "../support/fake_probe_socket.ts";
-import { VirtualClock } from "../support/virtual_clock.ts";
+} from "../../../server/cli/probe/session.ts";
+import { DIALECTS } from "../../../server/sdk/dialects.ts";
+import { FakeProbeSocket } from "../../support/fake_probe_socket.ts";
+import { VirtualClock } from "../../support/virtual_clock.ts";
 
 /** A session on virtual time. */
 class Stage {
