@@ -10,7 +10,7 @@ export type Sendable = string | ArrayBufferLike | Blob | ArrayBufferView;
 
 /** Why a message was never sent. */
 export type DropReason =
-  /** The outbox was full, and this the oldest in it. */
+  /** The outbox was full, and this the oldest in it, or larger than all that it may keep. */
   | "full"
   /** It had waited too long. */
   | "expired"
