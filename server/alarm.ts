@@ -7,15 +7,16 @@
 
 import { CLOSE_REASONS } from "./close_codes.ts";
 import type { Heartbeat } from "./liveness/heartbeat.ts";
-import type { HealthStatus } from "./liveness/health.ts";
+import { BANDS, type HealthStatus } from "./liveness/health.ts";
 import type { LifeState } from "./liveness/life.ts";
-import { rounded } from "./liveness/rtt.ts";
+import { rounded, type RttKind } from "./liveness/rtt.ts";
 import type { Wheel } from "./liveness/wheel.ts";
 import type { Logger } from "./logging.ts";
 import type { Notice } from "./message.ts";
 import type { ProfileCounts } from "./counts.ts";
 import type { Metrics } from "./metrics.ts";
-import type { RttKind, Vitals, VitalsWatcher } from "./vitals.ts";
+import type { Vitals } from "./vitals.ts";
+import type { VitalsWatcher } from "./vitals_watcher.ts";
 
 /** The client behind the alarm. */
 export interface Watched {
@@ -46,10 +47,21 @@ export interface AlarmOptions {
 /** Advice for a poor connection is that of one that is cut for slowness. */
 const ADVICE_AFTER_MS = CLOSE_REASONS.slow_consumer.afterMs;
 
+/** The place of the best band. */
+const HEALTHY = BANDS.indexOf("healthy");
+
+/** What the log says of those that live in part. */
+const LIVES = {
+  frozen: "connection frozen: its transport answers, its script does not",
+  stripped: "connection stripped: something on the way swallows control frames",
+} as const;
+
 /** See the module. */
 export class Alarm implements VitalsWatcher {
   readonly #client: Watched;
   readonly #options: AlarmOptions;
+  /** The worst band since it was last healthy. */
+  #worst = HEALTHY;
 
   /** Listens to the client's vitals. */
   constructor(client: Watched, options: AlarmOptions) {
@@ -74,20 +86,20 @@ export class Alarm implements VitalsWatcher {
 
   /** See `VitalsWatcher`. */
   healthChanged(status: HealthStatus, previous: HealthStatus): void {
-    const { metrics } = this.#options;
-    metrics.health(previous, status);
+    this.#options.metrics.health(previous, status);
     if (this.#client.closing) return;
-    const { wire, app } = this.#client.vitals;
-    const from = wire.averageMs === null ? app : wire;
-    const [latency, jitter] = [rounded(from.averageMs), rounded(from.deviationMs) ?? 0];
+    const { rtt } = this.#client.vitals;
+    const [latency, jitter] = [rounded(rtt.averageMs), rounded(rtt.deviationMs) ?? 0];
     this.#client.notify({ kind: "health_status", status, latency, jitter });
-    if (status === "healthy") this.#client.heartbeat.relax();
     this.#act({ status, previous, latency, jitter });
   }
 
   /** See `VitalsWatcher`. */
-  lifeChanged(state: LifeState, previous: LifeState): void {
-    this.#options.metrics.life(previous, state);
+  lifeChanged(life: LifeState, previous: LifeState): void {
+    this.#options.metrics.life(previous, life);
+    if (life !== "frozen" && life !== "stripped") return;
+    const { id, vitals } = this.#client;
+    this.#options.log.info(LIVES[life], { id, life, health: vitals.status });
   }
 
   /** It has gone. */
@@ -98,6 +110,7 @@ export class Alarm implements VitalsWatcher {
     metrics.life(life, undefined);
   }
 
+  /** Getting better, or as bad again as it has been, asks for nothing new. */
   #act(
     change: {
       status: HealthStatus;
@@ -108,16 +121,19 @@ export class Alarm implements VitalsWatcher {
   ): void {
     const { log, wheel } = this.#options;
     const { id, counts, heartbeat } = this.#client;
-    switch (change.status) {
-      case "degraded":
-        heartbeat.hurry(wheel.now()); // until it is healthy again
-        return log.warning("connection degraded: pinged twice as often", { id, ...change });
-      case "poor":
-      case "critical":
-        heartbeat.hurry(wheel.now());
-        counts.healthAlerts++;
-        log.warning(this.#advise(change.status), { id, ...change });
+    const band = BANDS.indexOf(change.status);
+    if (band === HEALTHY) {
+      this.#worst = HEALTHY;
+      return heartbeat.relax();
     }
+    if (band <= this.#worst) return;
+    this.#worst = band;
+    heartbeat.hurry(wheel.now()); // until it is healthy again
+    if (change.status === "degraded") {
+      return log.warning("connection degraded: pinged twice as often", { id, ...change });
+    }
+    counts.healthAlerts++;
+    log.warning(this.#advise(change.status), { id, ...change });
   }
 
   /** Advises it to come back. @returns what the operator is told */

@@ -6,6 +6,7 @@
  */
 
 import { type Cause, CLOSE_REASONS, type CloseReason } from "./close_codes.ts";
+import type { Survivor } from "./liveness/life.ts";
 
 /** A client that leaves so soon after a stall of the server left because of it, ms. */
 const STALL_BLAMED_MS = 10_000;
@@ -16,14 +17,14 @@ export interface Death {
   readonly reason: CloseReason;
   /** Since the server itself last stood still for long enough to be noticed, ms. */
   readonly sinceStandstillMs: number;
-  /** Whether its transport still lived when it was convicted. */
-  readonly wasFrozen: boolean;
+  /** What of it still lived when it was convicted. */
+  readonly survivor: Survivor;
   /** Whether it died of a known idle timeout on the way. */
   readonly wasCut: boolean;
 }
 
 /** Why it ended. */
-export function causeOf({ reason, sinceStandstillMs, wasFrozen, wasCut }: Death): Cause {
+export function causeOf({ reason, sinceStandstillMs, survivor, wasCut }: Death): Cause {
   switch (reason) {
     case "client_close":
     case "network_error":
@@ -31,7 +32,8 @@ export function causeOf({ reason, sinceStandstillMs, wasFrozen, wasCut }: Death)
       return wasCut ? "proxy idle cut" : CLOSE_REASONS[reason].cause;
     case "stale":
     case "missed_heartbeats":
-      return wasFrozen ? "frozen" : CLOSE_REASONS[reason].cause;
+      if (survivor === "application") return "client fault";
+      return survivor === "transport" ? "frozen" : CLOSE_REASONS[reason].cause;
     default:
       return CLOSE_REASONS[reason].cause;
   }

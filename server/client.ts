@@ -205,7 +205,7 @@ export class Client implements Member, Reader, Pulsed, Watched {
 
   #causeOf(reason: CloseReason): Cause {
     const { wheel, clock, pathLimits, log } = this.#context;
-    const { wasFrozen, lastHeardOrPingedMs } = this.vitals;
+    const { survivor, lastHeardOrPingedMs } = this.vitals;
     const found = reason === "network_error"
       ? pathLimits.ended({
         address: this.address,
@@ -216,7 +216,7 @@ export class Client implements Member, Reader, Pulsed, Watched {
       : undefined;
     if (found?.isNews) log.warning("idle connections are cut on the way", { ...found.limit });
     const { sinceStandstillMs } = wheel;
-    return causeOf({ reason, sinceStandstillMs, wasFrozen, wasCut: found !== undefined });
+    return causeOf({ reason, sinceStandstillMs, survivor, wasCut: found !== undefined });
   }
 
   /** See `Watched`. */

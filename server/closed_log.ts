@@ -71,7 +71,7 @@ export function endOf(
 export function lineOf(
   { openedMs: _, closedMs: __, vitals, ...line }: ClosedConnection,
 ): Properties {
-  return { ...line, health: vitals.status, rttMs: vitals.wire.averageMs ?? undefined };
+  return { ...line, health: vitals.status, rttMs: vitals.rtt.averageMs ?? undefined };
 }
 
 /** See the module. */

@@ -101,7 +101,7 @@ export class Pulse implements Beating {
     const { clock, writeWaitMs } = this.#options;
     const { heartbeat, writingSinceMs, counts, vitals } = this.#client;
     if (clock.wall() >= this.#expiresAtMs) return "token_expired";
-    if (mayConvict) vitals.look(nowMs);
+    if (mayConvict) vitals.look(nowMs, writingSinceMs);
     if (mayConvict && nowMs >= writingSinceMs + writeWaitMs) {
       vitals.recorder.record("write_stuck", nowMs, nowMs - writingSinceMs);
       return "write_timeout";

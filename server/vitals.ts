@@ -9,26 +9,10 @@
 import { FlightRecorder } from "./liveness/flight_recorder.ts";
 import type { HeartbeatRules } from "./liveness/heartbeat.ts";
 import { HealthMonitor, type HealthStatus } from "./liveness/health.ts";
-import { Life, type LifeState } from "./liveness/life.ts";
+import { Life, type LifeState, type Survivor } from "./liveness/life.ts";
 import { type AppPong, PingLedger } from "./liveness/pings.ts";
-import { RttEstimator } from "./liveness/rtt.ts";
-
-/** Which way a time was measured: by control frames alone, or through queue and script. */
-export type RttKind = "wire" | "app";
-
-/** Who is told. */
-export interface VitalsWatcher {
-  /** A heartbeat was answered. */
-  measured(kind: RttKind, rttMs: number): void;
-  /** A pong answered none of our pings. */
-  oddPong(): void;
-  /** The status has changed. */
-  healthChanged(status: HealthStatus, previous: HealthStatus): void;
-  /** It lives in another way. */
-  lifeChanged(state: LifeState, previous: LifeState): void;
-}
-
-const NOBODY: VitalsWatcher = { measured() {}, oddPong() {}, healthChanged() {}, lifeChanged() {} };
+import { RttEstimator, type RttKind } from "./liveness/rtt.ts";
+import { NOBODY, type VitalsWatcher } from "./vitals_watcher.ts";
 
 /** What one connection's vitals are made of. */
 export interface VitalsOptions {
@@ -55,20 +39,22 @@ export class Vitals {
   readonly #pings: PingLedger;
   readonly #health: HealthMonitor;
   readonly #life: Life;
-  /** An answer that takes longer than a period is a lost one. */
+  /** Nobody waits longer for an answer. */
   readonly #patienceMs: number;
   #watcher: VitalsWatcher;
-  #lifeSeen: LifeState = "alive";
-  #wasFrozen = false;
+  /** The last one that the watcher knows. */
+  #statusSeen: HealthStatus = "unknown";
+  #survivor: Survivor = "nothing";
   #pingedMs = -Infinity;
 
   /** Starts unknown and alive. */
   constructor({ clientId, nowMs, random, rules, watcher }: VitalsOptions) {
+    const { pingPeriodMs, heartbeatTimeoutMs, pongWaitMs, health } = rules;
     this.recorder = new FlightRecorder(nowMs);
     this.#pings = new PingLedger(clientId, random);
-    this.#health = new HealthMonitor({ ...rules.health, deadTimeouts: 0 }); // the heartbeat convicts
-    this.#life = new Life(nowMs, rules.heartbeatTimeoutMs);
-    this.#patienceMs = rules.pingPeriodMs;
+    this.#health = new HealthMonitor(health);
+    this.#life = new Life(nowMs, heartbeatTimeoutMs);
+    this.#patienceMs = Math.min(pongWaitMs, Math.max(pingPeriodMs, heartbeatTimeoutMs));
     this.#watcher = watcher;
     this.recorder.record("opened", nowMs);
   }
@@ -80,18 +66,23 @@ export class Vitals {
 
   /** How it lives. */
   get life(): LifeState {
-    return this.#lifeSeen;
+    return this.#life.state;
   }
 
-  /** How much longer an answer takes through queue and script than on the wire, ms. */
+  /** The round trips that health goes by: the wire's, except where control frames do not pass. */
+  get rtt(): RttEstimator {
+    return this.wire.samples > 0 && this.#life.countsControlPings ? this.wire : this.app;
+  }
+
+  /** How much longer an answer takes through queue and script, ms; null unless both are known. */
   get queueDelayMs(): number | null {
     const [app, wire] = [this.app.averageMs, this.wire.averageMs];
-    return app === null || wire === null ? null : Math.max(0, app - wire);
+    return app === null || wire === null || this.rtt === this.app ? null : Math.max(0, app - wire);
   }
 
-  /** Whether its transport still lived when it was convicted: it answered within a period. */
-  get wasFrozen(): boolean {
-    return this.#wasFrozen;
+  /** What of it still lived when it was convicted: it had shown itself within our patience. */
+  get survivor(): Survivor {
+    return this.#survivor;
   }
 
   /** When a sign of its transport came, or a ping of ours went, last. */
@@ -106,9 +97,9 @@ export class Vitals {
 
   /** A control ping was written. */
   pinged(nowMs: number): void {
-    this.#lost(this.wire, this.#pings.expire(nowMs - this.#patienceMs));
-    this.#lost(this.app, this.#pings.expireApp(nowMs - this.#patienceMs));
-    this.#lost(this.wire, this.#pings.sent(nowMs));
+    this.wire.lost(this.#pings.expire(nowMs - this.#patienceMs));
+    this.app.lost(this.#pings.expireApp(nowMs - this.#patienceMs));
+    this.wire.lost(this.#pings.sent(nowMs));
     this.#life.controlPinged(nowMs);
     this.#pingedMs = nowMs;
     this.recorder.record("ping", nowMs);
@@ -116,7 +107,7 @@ export class Vitals {
 
   /** An app ping was queued. */
   appPinged(ping: { readonly number: number; readonly timestamp: number }, nowMs: number): void {
-    this.#lost(this.app, this.#pings.appSent(ping.number, ping.timestamp, nowMs));
+    this.app.lost(this.#pings.appSent(ping.number, ping.timestamp, nowMs));
     this.#life.appPinged(nowMs);
     this.recorder.record("app_ping", nowMs);
   }
@@ -129,60 +120,48 @@ export class Vitals {
   /** A message came. On the frame path: moves numbers. */
   message(nowMs: number): void {
     this.#life.application(nowMs);
-    this.#lookAgain(nowMs);
-    if (this.#health.consecutiveTimeouts > 0) {
-      this.#follow(this.status, this.#health.alive(), nowMs);
-    }
+    this.#heard(nowMs);
   }
 
   /** The peer's own control ping came. */
   peerPing(nowMs: number): void {
     this.#life.transport(nowMs);
-    this.#lookAgain(nowMs);
+    this.#heard(nowMs);
   }
 
   /** A control pong came. */
   pong(payload: Uint8Array, nowMs: number): void {
-    const rttMs = this.#pings.pong(payload, nowMs);
-    if (rttMs === "unknown") {
-      this.peerPing(nowMs);
-      return this.#odd(nowMs);
-    }
-    this.#life.controlPong(nowMs);
-    this.#lookAgain(nowMs);
-    this.recorder.record("pong", nowMs, rttMs);
-    this.wire.sample(rttMs);
-    if (rttMs >= 0) this.#watcher.measured("wire", rttMs);
-    this.#follow(this.status, this.#health.sample(this.wire.averageMs, nowMs), nowMs);
+    const time = this.#pings.pong(payload, nowMs);
+    if (time === "unknown") this.#life.transport(nowMs);
+    else this.#life.controlPong(nowMs);
+    if (typeof time === "number") this.#answered("wire", time, nowMs);
+    else this.#odd(nowMs);
+    this.#heard(nowMs);
   }
 
   /** An app pong came. */
   appPong(pong: AppPong, nowMs: number): void {
-    const rttMs = this.#pings.appPong(pong, nowMs);
-    if (rttMs === "unknown") return this.#odd(nowMs);
+    const time = this.#pings.appPong(pong, nowMs);
+    if (typeof time !== "number") return this.#odd(nowMs);
     this.#life.appPong(nowMs);
-    this.#lookAgain(nowMs);
-    this.recorder.record("app_pong", nowMs, rttMs);
-    this.app.sample(rttMs);
-    if (rttMs >= 0) this.#watcher.measured("app", rttMs);
-    // The wire says more, where control frames pass.
-    if (this.wire.samples > 0) return;
-    this.#follow(this.status, this.#health.sample(this.app.averageMs, nowMs), nowMs);
+    this.#answered("app", time, nowMs);
+    this.#heard(nowMs);
   }
 
   /** A heartbeat was missed. */
   missed(nowMs: number): void {
-    this.recorder.record("missed", nowMs, this.#health.consecutiveTimeouts + 1);
-    if (!this.#life.countsControlPings) return; // something swallows them
-    this.#follow(this.status, this.#health.timeout(), nowMs);
+    this.#health.timeout();
+    this.recorder.record("missed", nowMs, this.#health.consecutiveTimeouts);
+    this.#follow(nowMs);
   }
 
   /** The heartbeat has convicted it. @param silentMs since its last sign of life */
   convicted(nowMs: number, silentMs: number): void {
-    this.#wasFrozen = nowMs - this.#life.transportMs < this.#patienceMs;
-    this.#life.convict();
-    this.#liveAs("dead", nowMs, silentMs);
-    this.#follow(this.status, this.#health.die(), nowMs);
+    const previous = this.life;
+    this.#survivor = this.#life.convict(nowMs - this.#patienceMs);
+    this.#liveOtherwise(previous, nowMs, silentMs);
+    this.#health.die();
+    this.#follow(nowMs);
   }
 
   /** We stopped reading: no answer proves anything. */
@@ -198,10 +177,14 @@ export class Vitals {
     this.recorder.record("resumed", nowMs);
   }
 
-  /** Looks how it lives; not while the server recovers from a stall. */
-  look(nowMs: number): void {
-    const state = this.#life.look(nowMs);
-    if (state !== this.#lifeSeen) this.#liveAs(state, nowMs);
+  /**
+   * Looks how it lives; not while the server recovers from a stall.
+   *
+   * @param writingSinceMs when the batch in flight was written; Infinity when there is none
+   */
+  look(nowMs: number, writingSinceMs: number): void {
+    this.#life.writing(writingSinceMs, nowMs);
+    this.#look(nowMs);
   }
 
   /** When time alone may change how it lives. */
@@ -215,16 +198,36 @@ export class Vitals {
     this.#watcher = NOBODY;
   }
 
-  /** Who was missed and has come back need not wait for the wheel, which may be a period away. */
-  #lookAgain(nowMs: number): void {
-    if (this.#lifeSeen !== "alive") this.look(nowMs);
+  /**
+   * Something came: who was missed need not wait for the wheel, which may be a period away. Misses
+   * are counted only in systems where whatever arrives is a sign of life.
+   */
+  #heard(nowMs: number): void {
+    if (this.life !== "alive") this.#look(nowMs);
+    if (this.#health.consecutiveTimeouts === 0) return;
+    this.#health.alive();
+    this.#follow(nowMs);
   }
 
-  #liveAs(state: LifeState, nowMs: number, silentMs?: number): void {
-    const previous = this.#lifeSeen;
-    this.#lifeSeen = state;
-    this.recorder.record(`life_${state}`, nowMs, silentMs);
-    this.#watcher.lifeChanged(state, previous);
+  #look(nowMs: number): void {
+    const previous = this.life;
+    if (this.#life.look(nowMs) !== previous) this.#liveOtherwise(previous, nowMs);
+  }
+
+  #liveOtherwise(previous: LifeState, nowMs: number, silentMs?: number): void {
+    this.recorder.record(`life_${this.life}`, nowMs, silentMs);
+    this.#watcher.lifeChanged(this.life, previous);
+  }
+
+  /** A time below 0 is none: see `PongTime`. */
+  #answered(kind: RttKind, rttMs: number, nowMs: number): void {
+    const isKnown = rttMs >= 0;
+    this.recorder.record(kind === "wire" ? "pong" : "app_pong", nowMs, isKnown ? rttMs : NaN);
+    this[kind].sample(rttMs);
+    if (isKnown) this.#watcher.measured(kind, rttMs);
+    if (this[kind] !== this.rtt) return;
+    this.#health.sample(this.rtt.averageMs);
+    this.#follow(nowMs);
   }
 
   #odd(nowMs: number): void {
@@ -232,16 +235,14 @@ export class Vitals {
     this.#watcher.oddPong();
   }
 
-  #lost(estimator: RttEstimator, count: number): void {
-    for (let i = 0; i < count; i++) estimator.lost();
-  }
-
-  /** Arguments are read from left to right: `before` is from before the judgement. */
-  #follow(before: HealthStatus, status: HealthStatus | undefined, nowMs: number): void {
-    if (status === undefined) return;
-    const averageMs = this.wire.averageMs ?? this.app.averageMs ?? undefined;
+  #follow(nowMs: number): void {
+    const { status } = this;
+    const previous = this.#statusSeen;
+    if (status === previous) return;
+    this.#statusSeen = status;
+    const averageMs = this.rtt.averageMs ?? undefined;
     const value = status === "timeout" ? this.#health.consecutiveTimeouts : averageMs;
     this.recorder.record(`status_${status}`, nowMs, value);
-    this.#watcher.healthChanged(status, before);
+    this.#watcher.healthChanged(status, previous);
   }
 }

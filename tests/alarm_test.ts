@@ -84,6 +84,34 @@ Deno.test("Who has no word for it is not said to be advised", () =>
     assertEquals(message, TROUBLE);
   }));
 
+Deno.test("Getting better is no alert, and a connection is advised once, however it recovers", () =>
+  withWorld({ rules: CALM }, async (world) => {
+    const visitor = world.connect();
+    const { client, socket } = visitor;
+    const warnings = () => world.log.filter(({ level }) => level === "warning").length;
+    const courseTo = async (status: string, rttMs: number) => {
+      for (let i = 0; i < 20 && client.vitals.status !== status; i++) {
+        await answerAfter(world, visitor, rttMs);
+      }
+      assertEquals(client.vitals.status, status);
+    };
+    await courseTo("healthy", 10);
+    await courseTo("critical", 4_000);
+    assertEquals([client.counts.healthAlerts, warnings()], [1, 1]);
+    await courseTo("poor", 10);
+    await courseTo("degraded", 10);
+    await world.clock.pass(45_000); // a ping unanswered for 10 s
+    assertEquals(client.vitals.status, "timeout");
+    socket.say("hello");
+    assertEquals(client.vitals.status, "degraded");
+    await courseTo("poor", 1_500); // not as bad as it has been
+    assertEquals([client.counts.healthAlerts, warnings()], [1, 1]);
+    assertEquals(told(visitor, "reconnect").length, 1);
+    await courseTo("healthy", 10);
+    await courseTo("poor", 1_500);
+    assertEquals([client.counts.healthAlerts, told(visitor, "reconnect").length], [2, 2]);
+  }));
+
 Deno.test("Health is judged by the thresholds of the profile", () =>
   withWorld(
     { rules: { ...CALM, health: { healthyMs: 80, degradedMs: 160, poorMs: 240 } } },
@@ -149,6 +177,11 @@ Deno.test("A client whose script freezes is told apart from one whose control fr
     await world.clock.pass(100);
     assertEquals([frozen.client.vitals.life, stripped.client.vitals.life], ["frozen", "stripped"]);
     assertEquals([frozen.socket.letGo, stripped.socket.letGo], [undefined, undefined]);
+    const lines = world.log.filter(({ message }) => /frozen|stripped/.test(message));
+    assertEquals(lines.map(({ level, properties }) => [level, properties.id, properties.life]), [
+      ["info", frozen.client.id, "frozen"],
+      ["info", stripped.client.id, "stripped"],
+    ]);
   }));
 
 Deno.test("The health of all connections is counted, and nobody is left when they have gone", async () => {

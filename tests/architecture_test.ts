@@ -16,7 +16,7 @@ const STOREYS: readonly (readonly string[])[] = [
   ["timing_options.ts", "guard_options.ts", "options.ts"],
   ["socket.ts", "liveness/heartbeat.ts", "liveness/wheel.ts"],
   ["liveness/rtt.ts", "liveness/pings.ts", "liveness/life.ts"],
-  ["liveness/flight_recorder.ts", "vitals.ts", "causes.ts", "path_limits.ts"],
+  ["liveness/flight_recorder.ts", "vitals_watcher.ts", "vitals.ts", "causes.ts", "path_limits.ts"],
   ["profiles/profile.ts", "brokers/broker.ts", "stores/store.ts", "problem.ts"],
   ["guard/origin.ts", "guard/rate_limit.ts", "guard/sliding_window.ts", "guard/client_address.ts"],
   ["guard/rights.ts", "guard/grant.ts", "guard/grant_schema.ts"],

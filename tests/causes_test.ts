@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { infowayProfile } from "../server/profiles/infoway.ts";
+import { taloProfile } from "../server/profiles/talo.ts";
 import { seeded } from "./support/seeded.ts";
 import { RULES, type Visitor, withWorld, type World } from "./support/world.ts";
 
@@ -71,6 +72,27 @@ Deno.test("A stall that nobody notices is not blamed", () =>
     visitor.socket.leave({ byPeer: false });
     await world.clock.turnOver();
     assertEquals(world.closedLog.find(visitor.client.id)?.cause, "network");
+  }));
+
+Deno.test("A client that speaks to the end, but never as its system asks it to, is at fault, not frozen", () =>
+  withWorld({}, async (world) => {
+    const talo = taloProfile({
+      timing: CALM,
+      messagesPerMinute: 0,
+      messagesPerMinuteIdentified: 0,
+    });
+    const infoway = infowayProfile({ timing: CALM, maxMessagesPerMinute: 0 });
+    const talker = world.connect({ profile: talo, url: "/?ticket=t" });
+    const quiet = world.connect({ profile: infoway, url: "/ws?business=crypto" });
+    for (let ms = 0; ms < 90_000; ms += 500) {
+      await world.clock.pass(500);
+      talker.socket.say({ req: "v1.players.identify" }); // neither pong nor heartbeat
+      quiet.socket.say({ code: 10_000, trace: "t", data: { codes: "BTCUSDT" } }); // no 10010
+    }
+    for (const { client } of [talker, quiet]) {
+      const end = world.closedLog.find(client.id);
+      assertEquals([end?.reason, end?.cause], ["stale", "client fault"]);
+    }
   }));
 
 Deno.test("Each cause of death is told right, 50 times each", async () => {

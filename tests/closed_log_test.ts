@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { type ClosedConnection, ClosedLog } from "../server/closed_log.ts";
 import type { CloseReason } from "../server/close_codes.ts";
 import { Vitals } from "../server/vitals.ts";
+import { NOBODY } from "../server/vitals_watcher.ts";
 import { RULES, withWorld } from "./support/world.ts";
 
 const VITALS = new Vitals({
@@ -9,7 +10,7 @@ const VITALS = new Vitals({
   nowMs: 0,
   random: 0,
   rules: RULES,
-  watcher: { measured() {}, oddPong() {}, healthChanged() {}, lifeChanged() {} },
+  watcher: NOBODY,
 });
 
 const end = (id: number, reason: CloseReason = "stale"): ClosedConnection => ({

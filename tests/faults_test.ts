@@ -103,6 +103,13 @@ const BACKLOG_SEEN: Pick<Row, "status" | "check" | "untilS"> = {
   },
 };
 
+/** An app ping at 108 s waits for 8 s. */
+const OWN_QUEUE: Pick<Row, "way" | "atS" | "begin"> = {
+  way: { delayMs: 40, bytesPerSecond: 60_000, hoards: false },
+  atS: 107.5,
+  begin: (scene) => publish(scene, 500_000),
+};
+
 const ROWS: readonly Row[] = [
   { name: "none", begin: nothing, check: measured80 },
   { name: "script frozen", begin: freeze, life: [...ALIVE, [70, "frozen"]] },
@@ -115,6 +122,16 @@ const ROWS: readonly Row[] = [
     life: [...ALIVE, [70, "frozen"], [160.08, "alive"]],
   },
   { name: "control frames stripped", begin: strip, life: [...ALIVE, [110, "stripped"]] },
+  {
+    name: "control frames stripped, then upstream cut",
+    begin(scene) {
+      strip(scene);
+      scene.world.clock.after(100_000, () => cutUp(scene));
+    },
+    life: [...ALIVE, [110, "stripped"], [170, "silent"], [190.08, "dead"]],
+    status: [...HEALTHY, [170, "timeout"], [190.08, "dead"]],
+    cause: "network",
+  },
   { name: "upstream cut", begin: cutUp, ...FOUND_DEAD },
   { name: "downstream cut", begin: cutDown, ...FOUND_DEAD },
   {
@@ -155,6 +172,26 @@ const ROWS: readonly Row[] = [
       assert(wireMs < 1_067 + 90, `${wireMs} ms: it waited for more than the batch in flight`);
       assertGreater(appMs, 3_000);
     },
+  },
+  {
+    name: "500 KB in our own queue, 60 KB/s, period of 9/10",
+    timing: ARTICLE,
+    ...OWN_QUEUE,
+    untilS: 160,
+    status: [[0, "unknown"], [54.08, "healthy"], [108.64, "degraded"]],
+    check: (scene) => assertGreater(roundTrips(scene, "app_pong")[1], 7_000),
+  },
+  { // it has left at 115.6; a look finds that at 117
+    name: "500 KB in our own queue, 60 KB/s, script frozen",
+    timing: ARTICLE,
+    ...OWN_QUEUE,
+    begin(scene) {
+      freeze(scene);
+      return publish(scene, 500_000);
+    },
+    untilS: 160,
+    life: [...ALIVE, [120, "frozen"]],
+    status: [[0, "unknown"], [54.08, "healthy"], [108.64, "degraded"]],
   },
   { name: "pong flood, 1500 a second", begin: (scene) => flood(scene, 1_500), cause: "rate" },
   { name: "pong flood, 900 a second", begin: (scene) => flood(scene, 900), check: measured80 },

@@ -5,8 +5,8 @@
  */
 
 import type { ClosedConnection } from "../closed_log.ts";
+import { SEVERITY } from "../liveness/health.ts";
 import type { Member } from "../roster.ts";
-import { SEVERITY } from "./health.ts";
 
 /** What a list may be sorted by. */
 export type Sort = "age" | "idle" | "queue" | "rtt" | "jitter" | "health";
@@ -18,8 +18,8 @@ const MEASURES: Readonly<Record<Sort, (member: Member) => number>> = {
   age: (member) => member.figures().ageMs,
   idle: (member) => member.figures().idleMs,
   queue: (member) => member.pendingBytes,
-  rtt: ({ vitals }) => vitals.wire.averageMs ?? vitals.app.averageMs ?? -1,
-  jitter: ({ vitals }) => vitals.wire.jitterMs ?? vitals.app.jitterMs ?? -1,
+  rtt: ({ vitals }) => vitals.rtt.averageMs ?? -1,
+  jitter: ({ vitals }) => vitals.rtt.jitterMs ?? -1,
   health: ({ vitals }) => SEVERITY.indexOf(vitals.status),
 };
 
@@ -42,13 +42,13 @@ export function sorted(
 /** Whether one of a connection's words holds a text. @param search in lower case */
 export function mentions(search: string, member: Member): boolean {
   const { id, keyId, address, profile, vitals } = member;
-  return holds([id, keyId, address, profile.name, vitals.status], search);
+  return holds([id, keyId, address, profile.name, vitals.status, vitals.life], search);
 }
 
 /** The same of one that has ended, by its reason and cause, too. */
 export function mentionsEnd(search: string, end: ClosedConnection): boolean {
   const { id, key, address, profile, reason, cause, vitals } = end;
-  return holds([id, key, address, profile, reason, cause, vitals.status], search);
+  return holds([id, key, address, profile, reason, cause, vitals.status, vitals.life], search);
 }
 
 function holds(words: readonly (string | undefined)[], search: string): boolean {

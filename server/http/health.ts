@@ -6,7 +6,6 @@
 
 import * as v from "valibot";
 import type { FlightEvent } from "../liveness/flight_recorder.ts";
-import type { HealthStatus } from "../liveness/health.ts";
 import { rounded, type RttEstimator } from "../liveness/rtt.ts";
 import type { Vitals } from "../vitals.ts";
 
@@ -27,9 +26,15 @@ const RoundTrips = v.object({
 export const HEALTH_FIELDS = {
   health: v.pipe(v.string(), v.description("by the average round trip; or timeout, dead, unknown")),
   life: v.pipe(v.string(), v.description("alive, frozen, stripped, silent or dead")),
-  rttMs: v.pipe(Ms, v.description("average of the last 10 control pings")),
-  jitterMs: v.pipe(Ms, v.description("of control pings, RFC 3550")),
-  queueDelayMs: v.pipe(Ms, v.description("app round trip less that on the wire")),
+  rttMs: v.pipe(
+    Ms,
+    v.description("average of the last 10 control pings; of app pings where those do not pass"),
+  ),
+  jitterMs: v.pipe(Ms, v.description("of the same, RFC 3550")),
+  queueDelayMs: v.pipe(
+    Ms,
+    v.description("app round trip less that on the wire; null without both"),
+  ),
 };
 
 /** What an inspection shows on top. */
@@ -42,26 +47,15 @@ export const TIMELINE_FIELDS = {
   ),
 };
 
-/** The worst last. */
-export const SEVERITY: readonly HealthStatus[] = [
-  "unknown",
-  "healthy",
-  "degraded",
-  "poor",
-  "critical",
-  "timeout",
-  "dead",
-];
-
 /** See `HEALTH_FIELDS`. */
 export interface HealthShown {
   /** The status. */
   health: string;
   /** How it lives. */
   life: string;
-  /** Average on the wire. */
+  /** Average on the wire, or of app pings where control frames do not pass. */
   rttMs: number | null;
-  /** Of the wire. */
+  /** Of the same. */
   jitterMs: number | null;
   /** Of queue and script. */
   queueDelayMs: number | null;
@@ -102,8 +96,8 @@ export function healthOf(vitals: Vitals): HealthShown {
   return {
     health: vitals.status,
     life: vitals.life,
-    rttMs: rounded(vitals.wire.averageMs),
-    jitterMs: rounded(vitals.wire.jitterMs),
+    rttMs: rounded(vitals.rtt.averageMs),
+    jitterMs: rounded(vitals.rtt.jitterMs),
     queueDelayMs: rounded(vitals.queueDelayMs),
   };
 }

@@ -6,7 +6,7 @@
  * @module
  */
 
-/** The word. */
+/** How well a connection is. */
 export type HealthStatus =
   /** No answer yet. */
   | "unknown"
@@ -29,19 +29,18 @@ export interface HealthThresholds {
   readonly poorMs: number;
 }
 
-/** What the monitor goes by. */
-export interface HealthRules extends HealthThresholds {
-  /** So many timeouts in a row are death; 0: timeouts alone are not, only `die()` is. */
-  readonly deadTimeouts: number;
-}
-
 /** PROTOCOLS section 1. */
-export const HEALTH_RULES: HealthRules = {
+export const HEALTH_RULES: HealthThresholds = {
   healthyMs: 100,
   degradedMs: 500,
   poorMs: 1_000,
-  deadTimeouts: 3,
 };
+
+/** By averages, the best first. */
+export const BANDS: readonly HealthStatus[] = ["healthy", "degraded", "poor", "critical"];
+
+/** All, the worst last. */
+export const SEVERITY: readonly HealthStatus[] = ["unknown", ...BANDS, "timeout", "dead"];
 
 /**
  * To get better again the average must be this share of the threshold or less. The average of ten
@@ -52,35 +51,32 @@ export const HEALTH_RULES: HealthRules = {
 const RECOVERY = 0.9;
 
 const UNKNOWN = -1;
-/** By averages, best first. */
-const BANDS = ["healthy", "degraded", "poor", "critical"] as const;
 
-/** See the module. Methods return the new status where it changed. */
+/** See the module. */
 export class HealthMonitor {
-  readonly #rules: HealthRules;
+  readonly #thresholds: HealthThresholds;
   /** An index of `BANDS`, kept through timeouts. */
   #band = UNKNOWN;
   #timeouts = 0;
   #isDead = false;
-  #lastResponseMs = NaN;
 
   /**
    * Starts unknown.
    *
    * @throws RangeError if the thresholds do not ascend from above 0
    */
-  constructor(rules: HealthRules = HEALTH_RULES) {
-    const { healthyMs, degradedMs, poorMs } = rules;
+  constructor(thresholds: HealthThresholds = HEALTH_RULES) {
+    const { healthyMs, degradedMs, poorMs } = thresholds;
     if (!(0 < healthyMs && healthyMs < degradedMs && degradedMs < poorMs)) {
       throw new RangeError(
         "Cannot monitor health: need 0 < healthyMs < degradedMs < poorMs, " +
           `got ${healthyMs}, ${degradedMs} and ${poorMs}`,
       );
     }
-    this.#rules = rules;
+    this.#thresholds = thresholds;
   }
 
-  /** The word. */
+  /** By the last average, unless heartbeats have timed out since or it is dead. */
   get status(): HealthStatus {
     if (this.#isDead) return "dead";
     if (this.#timeouts > 0) return "timeout";
@@ -92,62 +88,32 @@ export class HealthMonitor {
     return this.#timeouts;
   }
 
-  /** When a heartbeat was last answered, on the caller's clock. */
-  get lastResponseMs(): number | null {
-    return Number.isNaN(this.#lastResponseMs) ? null : this.#lastResponseMs;
-  }
-
   /**
    * A heartbeat was answered.
    *
    * @param averageMs the rolling average with this answer in it; null while none was measured
-   * @param nowMs when
    */
-  sample(averageMs: number | null, nowMs: number): HealthStatus | undefined {
-    const before = this.status;
-    if (before === "dead") return undefined;
+  sample(averageMs: number | null): void {
     this.#timeouts = 0;
-    this.#lastResponseMs = nowMs;
     if (averageMs !== null) this.#band = this.#bandAt(averageMs);
-    return this.#changeFrom(before);
   }
 
   /** A heartbeat timed out. */
-  timeout(): HealthStatus | undefined {
-    const before = this.status;
-    if (before === "dead") return undefined;
+  timeout(): void {
     this.#timeouts++;
-    const { deadTimeouts } = this.#rules;
-    this.#isDead = deadTimeouts > 0 && this.#timeouts >= deadTimeouts;
-    return this.#changeFrom(before);
   }
 
   /**
    * Something else than an answer arrived that counts as life: timeouts before it and after it are
    * not in a row (the article kills a client that talks but answers no app ping).
    */
-  alive(): HealthStatus | undefined {
-    const before = this.status;
-    if (before === "dead") return undefined;
+  alive(): void {
     this.#timeouts = 0;
-    return this.#changeFrom(before);
   }
 
-  /** Others found it dead: the heartbeat's verdict. Changes nothing a second time. */
-  die(): HealthStatus | undefined {
-    const before = this.status;
+  /** Others found it dead: the heartbeat's verdict. Final. */
+  die(): void {
     this.#isDead = true;
-    return this.#changeFrom(before);
-  }
-
-  /** Unknown again, even after death. */
-  reset(): HealthStatus | undefined {
-    const before = this.status;
-    this.#band = UNKNOWN;
-    this.#timeouts = 0;
-    this.#isDead = false;
-    this.#lastResponseMs = NaN;
-    return this.#changeFrom(before);
   }
 
   #bandAt(averageMs: number): number {
@@ -158,14 +124,9 @@ export class HealthMonitor {
 
   /** The band by thresholds of which each is this share of its own. */
   #classify(averageMs: number, share: number): number {
-    const { healthyMs, degradedMs, poorMs } = this.#rules;
+    const { healthyMs, degradedMs, poorMs } = this.#thresholds;
     if (averageMs <= healthyMs * share) return 0;
     if (averageMs <= degradedMs * share) return 1;
     return averageMs <= poorMs * share ? 2 : 3;
-  }
-
-  #changeFrom(before: HealthStatus): HealthStatus | undefined {
-    const { status } = this;
-    return status === before ? undefined : status;
   }
 }

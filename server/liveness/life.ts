@@ -28,6 +28,12 @@ export type LifeState =
   | "dead";
 
 /**
+ * What of a connection still lived when it was convicted: nothing, its transport alone, or its
+ * application too, which then spoke otherwise than its system counts as life.
+ */
+export type Survivor = "nothing" | "transport" | "application";
+
+/**
  * So many control pings in a row that ran out of time while the application spoke make a connection
  * stripped. One alone may have met a stack that was busy; PROTOCOLS' health monitor, too, calls
  * three of a kind the end of doubt.
@@ -38,6 +44,7 @@ export const STRIPPED_AFTER = 3;
 export class Life {
   readonly #timeoutMs: number;
   #transportMs: number;
+  /** When the application last showed life: an app pong or a message. */
   #applicationMs: number;
   /** The first ping of either kind since anything came; Infinity when none waits. */
   #pingedMs = Infinity;
@@ -48,6 +55,7 @@ export class Life {
   /** Control pings in a row that ran out of time while the application spoke. */
   #unanswered = 0;
   #answersAppPings = false;
+  #wasWriting = false;
   #suspended = false;
   #state: LifeState = "alive";
 
@@ -66,11 +74,6 @@ export class Life {
   /** When the peer's transport last showed life, which whatever arrives does. */
   get transportMs(): number {
     return this.#transportMs;
-  }
-
-  /** When the peer's application last showed life: an app pong or a message. */
-  get applicationMs(): number {
-    return this.#applicationMs;
   }
 
   /** What the last look found. */
@@ -129,6 +132,19 @@ export class Life {
     if (this.#appPingedMs === Infinity) this.#appPingedMs = nowMs;
   }
 
+  /**
+   * To be told before each look by the wheel. An app ping may lie behind what has not left yet: its
+   * time starts when a look finds the line free again. Who is known to be frozen stays it.
+   *
+   * @param writingSinceMs when the batch in flight was written; Infinity when there is none
+   */
+  writing(writingSinceMs: number, nowMs: number): void {
+    const isHeld = this.#wasWriting || writingSinceMs !== Infinity;
+    this.#wasWriting = writingSinceMs !== Infinity;
+    if (!isHeld || this.#appPingedMs === Infinity || this.#state === "frozen") return;
+    this.#appPingedMs = nowMs;
+  }
+
   /** We stopped reading: nothing that is missing proves anything until `resume()`. */
   suspend(): void {
     this.#suspended = true;
@@ -142,9 +158,11 @@ export class Life {
     this.#appPingedMs = Infinity;
   }
 
-  /** The heartbeat has convicted it. */
-  convict(): void {
+  /** The heartbeat has convicted it. @param sinceMs what showed itself after that still lived */
+  convict(sinceMs: number): Survivor {
     this.#state = "dead";
+    if (this.#applicationMs > sinceMs) return "application";
+    return this.#transportMs > sinceMs ? "transport" : "nothing";
   }
 
   /**

@@ -11,7 +11,7 @@
 export const PING_CAPACITY = 8;
 
 /** Bytes of a control ping's payload: six of the connection's own, two of the ping's number. */
-export const PING_PAYLOAD_BYTES = 8;
+const PING_PAYLOAD_BYTES = 8;
 
 /** Characters of the client's id that an app ping's id starts with. */
 const ID_PREFIX = 8;
@@ -36,12 +36,12 @@ export interface AppPong {
 }
 
 /**
- * What a pong tells: the time its ping took, ms, or that it answers none of ours that is
- * outstanding, whereupon nothing has changed. A time below 0 (after `distrust()`, or when the
- * wheel's time stepped back at the end of a stall) says answered, but nobody knows how fast;
- * `RttEstimator.sample` takes it as that.
+ * What a pong tells: the time its ping took, ms; of a control pong, that its payload is that of a
+ * ping of ours for which nobody waits any more; or that it answers none of ours. A time below 0 (after `distrust()`,
+ * or when the wheel's time stepped back at the end of a stall) says answered, but nobody knows how
+ * fast; `RttEstimator.sample` takes it as that.
  */
-export type PongTime = number | "unknown";
+export type PongTime = number | "late" | "unknown";
 
 /** See the module. */
 export class PingLedger {
@@ -67,17 +67,15 @@ export class PingLedger {
   }
 
   /**
-   * The payload of the next control ping, the same until `sent()`.
-   *
-   * @param into filled and returned. A socket with a backlog keeps the array until it has written
-   *   it, so an array may only be used again for the next ping when the last one has left: on real
-   *   sockets leave it out
+   * The payload of the next control ping, the same until `sent()`; in an array of its own, since a
+   * socket with a backlog keeps it until it has written it.
    */
-  payload(into: Uint8Array = new Uint8Array(PING_PAYLOAD_BYTES)): Uint8Array {
-    for (let i = 0; i < PING_PAYLOAD_BYTES - 2; i++) into[i] = this.#markByte(i);
-    into[6] = this.#next >>> 8;
-    into[7] = this.#next;
-    return into;
+  payload(): Uint8Array {
+    const payload = new Uint8Array(PING_PAYLOAD_BYTES);
+    for (let i = 0; i < PING_PAYLOAD_BYTES - 2; i++) payload[i] = this.#markByte(i);
+    payload[6] = this.#next >>> 8;
+    payload[7] = this.#next;
+    return payload;
   }
 
   /** The control ping with that payload was written. @returns pings that it pushed out: lost */
@@ -89,7 +87,7 @@ export class PingLedger {
     return lost;
   }
 
-  /** A control pong came. */
+  /** A control pong came. Changes nothing unless its ping is outstanding. */
   pong(payload: Uint8Array, nowMs: number): PongTime {
     if (payload.length !== PING_PAYLOAD_BYTES) return "unknown";
     for (let i = 0; i < PING_PAYLOAD_BYTES - 2; i++) {
@@ -97,8 +95,8 @@ export class PingLedger {
     }
     const number = (payload[6] << 8) | payload[7];
     const age = (this.#next - 1 - number + NUMBERS) % NUMBERS;
-    if (age >= PING_CAPACITY) return "unknown";
-    return this.#take(CONTROL_SENT + number % PING_CAPACITY, nowMs);
+    if (age >= PING_CAPACITY) return age < NUMBERS / 2 ? "late" : "unknown";
+    return this.#take(CONTROL_SENT + number % PING_CAPACITY, nowMs) ?? "late";
   }
 
   /**
@@ -163,16 +161,17 @@ export class PingLedger {
     return byte & 0xff;
   }
 
-  #take(slot: number, nowMs: number): PongTime {
+  /** @returns undefined where nothing is outstanding */
+  #take(slot: number, nowMs: number): number | undefined {
     const sentMs = this.#cells[slot];
-    if (Number.isNaN(sentMs)) return "unknown";
+    if (Number.isNaN(sentMs)) return undefined;
     this.#cells[slot] = NaN;
     return nowMs - sentMs;
   }
 
   #takeApp(n: number, nowMs: number): PongTime {
     if (n <= this.#newestApp - PING_CAPACITY || n > this.#newestApp || n < 1) return "unknown";
-    return this.#take(APP_SENT + n % PING_CAPACITY, nowMs);
+    return this.#take(APP_SENT + n % PING_CAPACITY, nowMs) ?? "unknown";
   }
 
   /** @returns 1 if a ping is lost by it: none of those whose answer we may have left unread */

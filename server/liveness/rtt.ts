@@ -7,6 +7,9 @@
  * @module
  */
 
+/** Which way a time was measured: by control frames alone, or through queue and script. */
+export type RttKind = "wire" | "app";
+
 /** Samples in the rolling window (PROTOCOLS section 1, `maxSamples`). */
 export const RTT_WINDOW = 10;
 
@@ -51,10 +54,10 @@ export class RttEstimator {
     this.#measured++;
   }
 
-  /** A heartbeat got no answer. */
-  lost(): void {
-    this.#lost++;
-    this.#recent = (this.#recent << 1) | 1;
+  /** Heartbeats got no answer. @param count how many */
+  lost(count: number = 1): void {
+    this.#lost += count;
+    for (let i = 0; i < count; i++) this.#recent = (this.#recent << 1) | 1;
   }
 
   /** Times measured, whole life. */

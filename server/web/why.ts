@@ -30,9 +30,12 @@ const BY_REASON: Readonly<Record<CloseReason, (end: Why) => string>> = {
     `The network broke off without a goodbye, ${
       duration(silentSeconds)
     } after its last sign of life.`,
-  stale: ({ silentSeconds }) =>
-    `It fell silent: nothing came for ${duration(silentSeconds)}, so it was given up. ` +
-    "Its machine or its network went away without a word.",
+  stale: ({ silentSeconds, cause }) =>
+    cause === "client fault"
+      ? `It spoke to the end, but for ${duration(silentSeconds)} ` +
+        "nothing came that its system counts as life."
+      : `It fell silent: nothing came for ${duration(silentSeconds)}, so it was given up. ` +
+        "Its machine or its network went away without a word.",
   missed_heartbeats: ({ silentSeconds }) =>
     `It left too many pings in a row unanswered, and said nothing for ${duration(silentSeconds)}.`,
   write_timeout: () =>

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Life, type LifeState, STRIPPED_AFTER } from "../../server/liveness/life.ts";
+import { Life, type LifeState, STRIPPED_AFTER, type Survivor } from "../../server/liveness/life.ts";
 
 const TIMEOUT_MS = 3_000;
 const PERIOD_MS = 10_000;
@@ -223,25 +223,62 @@ Deno.test("suspend() keeps the state, resume() forgets what was asked before it"
 
 Deno.test("convict() is final", () => {
   const life = new Life(0, TIMEOUT_MS);
-  life.convict();
+  life.convict(0);
   assertEquals(live(life, WELL, 1_000), "dead");
   assertEquals(life.state, "dead");
   assertEquals(life.dueMs(1_000), Infinity);
 });
 
-Deno.test("transportMs and applicationMs move with what they stand for", () => {
+Deno.test("convict() tells what showed itself after a moment, a ping of ours is no sign of it", () => {
+  const rows: [string, (life: Life) => void, Survivor][] = [
+    ["nothing since its birth", () => {}, "nothing"],
+    ["only pinged", (life) => live(life, CUT, 20), "nothing"],
+    ["a ping of its own", (life) => life.transport(20), "transport"],
+    ["a control pong", (life) => life.controlPong(20), "transport"],
+    ["a message", (life) => life.application(20), "application"],
+    ["an app pong", (life) => life.appPong(20), "application"],
+    ["a message long ago", (life) => life.application(10), "nothing"],
+  ];
+  for (const [name, act, survivor] of rows) {
+    const life = new Life(5, TIMEOUT_MS);
+    act(life);
+    assertEquals(life.convict(10), survivor, name);
+  }
+});
+
+Deno.test("transportMs moves with whatever arrives", () => {
   const life = new Life(5, TIMEOUT_MS);
-  const clocks = () => [life.transportMs, life.applicationMs];
-  assertEquals(clocks(), [5, 5]);
   life.controlPinged(10);
   life.appPinged(10);
-  assertEquals(clocks(), [5, 5], "only inbound evidence is life");
+  assertEquals(life.transportMs, 5, "only inbound evidence is life");
   life.transport(20);
-  assertEquals(clocks(), [20, 5]);
-  life.controlPong(30);
-  assertEquals(clocks(), [30, 5]);
-  life.application(40);
-  assertEquals(clocks(), [40, 40]);
-  life.appPong(50);
-  assertEquals(clocks(), [50, 50]);
+  assertEquals(life.transportMs, 20);
+  life.application(30);
+  assertEquals(life.transportMs, 30);
+});
+
+Deno.test("writing(): an app ping's time starts when a look finds the line free", () => {
+  const life = new Life(0, TIMEOUT_MS);
+  live(life, WELL, 0);
+  life.controlPinged(10_000);
+  life.appPinged(10_000);
+  life.controlPong(10_040);
+  for (const [nowMs, writingSinceMs] of [[13_000, 12_900], [16_000, 15_900], [19_000, Infinity]]) {
+    life.writing(writingSinceMs, nowMs);
+    assertEquals(life.look(nowMs), "alive");
+    assertEquals(life.dueMs(nowMs), nowMs + TIMEOUT_MS);
+  }
+  life.writing(Infinity, 22_000);
+  assertEquals(life.look(22_000), "frozen");
+});
+
+Deno.test("writing(): who is frozen stays it whatever is written, and nobody else becomes it", () => {
+  const life = new Life(0, TIMEOUT_MS);
+  live(life, WELL, 0);
+  assertEquals(live(life, FROZEN, 10_000), "frozen");
+  life.writing(13_500, 14_000);
+  assertEquals(life.look(14_000), "frozen");
+  life.appPong(14_500);
+  life.writing(14_900, 15_000);
+  assertEquals(life.look(30_000), "alive", "no app ping waits");
 });

@@ -14,7 +14,7 @@ Deno.test("Wellbeing judges as the hub does, from the same round trips", () => {
     for (const ms of samples) {
       wellbeing.sample(ms);
       rtt.sample(ms);
-      monitor.sample(rtt.averageMs, 0);
+      monitor.sample(rtt.averageMs);
       assertEquals(wellbeing.status, monitor.status);
       assertEquals(wellbeing.rtt, rtt.lastMs);
       assert(Math.abs(wellbeing.jitter - rtt.deviationMs) < 1e-6);

@@ -22,6 +22,8 @@ Deno.test("whyEnded() tells what a cause knows better than the reason", () => {
   assertStringIncludes(of("proxy idle cut"), "after 1 min without a byte");
   const frozen = whyEnded({ ...END, reason: "stale", cause: "frozen" });
   assertStringIncludes(frozen, "the network still answered");
+  const talker = whyEnded({ ...END, reason: "stale", cause: "client fault" });
+  assertStringIncludes(talker, "It spoke to the end");
 });
 
 Deno.test("whyEnded() tells of bad health before the end, and of a reason that it does not know", () => {
@@ -32,9 +34,9 @@ Deno.test("whyEnded() tells of bad health before the end, and of a reason that i
 });
 
 Deno.test("Each cause of death has a colour of its own on the page", () => {
-  const told = [false, true].flatMap((yes) =>
+  const told = (["nothing", "transport", "application"] as const).flatMap((survivor) =>
     REASON_NAMES.map((reason) =>
-      causeOf({ reason, sinceStandstillMs: Infinity, wasFrozen: yes, wasCut: yes })
+      causeOf({ reason, sinceStandstillMs: Infinity, survivor, wasCut: survivor !== "nothing" })
     )
   );
   const causes = [...new Set([...told, "server stall"])];
