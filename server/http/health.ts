@@ -10,6 +10,7 @@ import { rounded, type RttEstimator } from "../liveness/rtt.ts";
 import type { Vitals } from "../vitals.ts";
 
 const Ms = v.nullable(v.number());
+const Ratio = v.nullable(v.number());
 
 const RoundTrips = v.object({
   lastMs: Ms,
@@ -19,7 +20,8 @@ const RoundTrips = v.object({
   smoothedMs: v.pipe(Ms, v.description("SRTT, RFC 6298")),
   varianceMs: v.pipe(Ms, v.description("RTTVAR, RFC 6298")),
   jitterMs: v.pipe(Ms, v.description("interarrival jitter, RFC 3550")),
-  lossRatio: v.pipe(Ms, v.description("pings without an answer, of all that are decided")),
+  lossRatio: v.pipe(Ratio, v.description("pings without an answer, of all that are decided")),
+  recentLossRatio: v.pipe(Ratio, v.description("the same of the last 32")),
 });
 
 /** What lists show. */
@@ -77,8 +79,10 @@ export interface RoundTripsShown {
   varianceMs: number | null;
   /** Interarrival jitter. */
   jitterMs: number | null;
-  /** Pings without an answer. */
+  /** Pings without an answer, of all that are decided, in [0, 1]. */
   lossRatio: number | null;
+  /** Of the last 32. */
+  recentLossRatio: number | null;
 }
 
 /** See `TIMELINE_FIELDS`. */
@@ -117,5 +121,6 @@ function roundTripsOf(estimator: RttEstimator): RoundTripsShown {
     varianceMs: rounded(estimator.varianceMs),
     jitterMs: rounded(estimator.jitterMs),
     lossRatio: estimator.lossRatio,
+    recentLossRatio: estimator.recentLossRatio,
   };
 }

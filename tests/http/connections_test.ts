@@ -106,6 +106,40 @@ Deno.test("GET /api/v1/connections/{id} names the channels, 404 without such a c
     assertEquals(missing.body.detail, `no connection "nobody" ${where}`);
   }));
 
+Deno.test("GET /api/v1/connections finds those that live in part, also when they have gone", () =>
+  withApi({}, async (api) => {
+    const { client, socket } = api.world.connect();
+    api.world.connect().socket.leave();
+    await api.world.clock.pass(54_100);
+    socket.answer();
+    const ping = socket.messages.findLast(({ type }) => type === "ping");
+    socket.say({ type: "pong", id: ping.id }); // once; then its script hangs
+    await api.world.clock.pass(54_000);
+    socket.answer();
+    await api.world.clock.pass(3_000);
+    const { body } = await api.json(`${PATH}?search=FROZEN`);
+    assertEquals(body.connections.map(({ id }: { id: string }) => id), [client.id]);
+    socket.leave();
+    await api.world.clock.turnOver();
+    const { body: { closed } } = await api.json("/api/v1/closed?search=frozen");
+    assertEquals(closed.map(({ id, life }: Record<string, string>) => [id, life]), [
+      [client.id, "frozen"],
+    ]);
+  }));
+
+Deno.test("GET /api/v1/connections/{id} tells the loss of the whole life and of lately", () =>
+  withApi({}, async (api) => {
+    const { client, socket } = api.world.connect();
+    for (let ping = 0; ping < 34; ping++) {
+      await api.world.clock.pass(54_000);
+      socket.say("hello");
+      if (ping > 3) socket.answer();
+    }
+    const { body: { wire, app } } = await api.json(`${PATH}/${client.id}`);
+    assertEquals([wire.lossRatio, wire.recentLossRatio], [4 / 34, 2 / 32]);
+    assertEquals(app.recentLossRatio, 1);
+  }));
+
 Deno.test("DELETE /api/v1/connections/{id} ends it for the reason admin", () =>
   withApi({ keys: true }, async (api) => {
     const { client, socket } = api.world.connect();
