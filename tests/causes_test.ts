@@ -95,6 +95,16 @@ Deno.test("A client that speaks to the end, but never as its system asks it to, 
     }
   }));
 
+Deno.test("Who never spoke is no survivor, however short the wait for its answer is", () =>
+  withWorld({ random: () => 0 }, async (world) => {
+    const timing = { ...CALM, pingPeriodMs: 120_000, pongWaitMs: 10_000 };
+    const profile = taloProfile({ timing, messagesPerMinute: 0, messagesPerMinuteIdentified: 0 });
+    const { client } = world.connect({ profile, url: "/?ticket=t" });
+    await world.clock.pass(71_000);
+    const end = world.closedLog.find(client.id);
+    assertEquals([end?.reason, end?.cause, end?.seconds], ["stale", "network", 70]);
+  }));
+
 Deno.test("Each cause of death is told right, 50 times each", async () => {
   const table: string[] = [];
   for (const [cause, die] of Object.entries(DEATHS)) {
