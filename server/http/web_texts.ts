@@ -6,10 +6,8 @@
  */
 
 import api from "../web/api.ts" with { type: "text" };
-import cells from "../web/cells.ts" with { type: "text" };
 import chart from "../web/chart.ts" with { type: "text" };
 import charts from "../web/charts.ts" with { type: "text" };
-import columns from "../web/columns.ts" with { type: "text" };
 import dom from "../web/dom.ts" with { type: "text" };
 import feed from "../web/feed.ts" with { type: "text" };
 import format from "../web/format.ts" with { type: "text" };
@@ -22,11 +20,13 @@ import keyDialog from "../web/key_dialog.ts" with { type: "text" };
 import main from "../web/main.ts" with { type: "text" };
 import own from "../web/own.ts" with { type: "text" };
 import palette from "../web/palette.ts" with { type: "text" };
+import plotData from "../web/plot_data.ts" with { type: "text" };
 import rows from "../web/rows.ts" with { type: "text" };
 import search from "../web/search.ts" with { type: "text" };
 import shapes from "../web/shapes.ts" with { type: "text" };
 import styleCss from "../web/style.css" with { type: "text" };
 import table from "../web/table.ts" with { type: "text" };
+import tableColumns from "../web/table_columns.ts" with { type: "text" };
 import tiles from "../web/tiles.ts" with { type: "text" };
 import timeline from "../web/timeline.ts" with { type: "text" };
 import timelineLayout from "../web/timeline_layout.ts" with { type: "text" };
@@ -35,10 +35,8 @@ import why from "../web/why.ts" with { type: "text" };
 /** See the module. */
 export const WEB_TEXTS: Readonly<Record<string, string>> = {
   "api.ts": api,
-  "cells.ts": cells,
   "chart.ts": chart,
   "charts.ts": charts,
-  "columns.ts": columns,
   "dom.ts": dom,
   "feed.ts": feed,
   "format.ts": format,
@@ -51,11 +49,13 @@ export const WEB_TEXTS: Readonly<Record<string, string>> = {
   "main.ts": main,
   "own.ts": own,
   "palette.ts": palette,
+  "plot_data.ts": plotData,
   "rows.ts": rows,
   "search.ts": search,
   "shapes.ts": shapes,
   "style.css": styleCss,
   "table.ts": table,
+  "table_columns.ts": tableColumns,
   "tiles.ts": tiles,
   "timeline.ts": timeline,
   "timeline_layout.ts": timelineLayout,

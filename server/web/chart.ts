@@ -8,7 +8,7 @@
 /// <reference lib="dom" />
 
 import uPlot from "uplot";
-import type { Columns } from "./columns.ts";
+import type { PlotData } from "./plot_data.ts";
 import { el, setText } from "./dom.ts";
 import { NOTHING } from "./format.ts";
 
@@ -70,7 +70,7 @@ export class Chart {
   readonly #options: ChartOptions;
   readonly #plot: uPlot;
   readonly #legend: { readonly item: HTMLElement; readonly value: HTMLElement }[];
-  #columns: Columns = [[]];
+  #data: PlotData = [[]];
   #isInSight = false;
 
   /** Empty at first. */
@@ -101,14 +101,14 @@ export class Chart {
   }
 
   /** Shows other values; draws them once they are in sight. */
-  show(columns: Columns): void {
-    this.#columns = columns;
+  show(data: PlotData): void {
+    this.#data = data;
     this.#draw();
   }
 
   #draw(): void {
     if (!this.#isInSight) return;
-    const [times, ...values] = this.#columns;
+    const [times, ...values] = this.#data;
     // What stands on top is drawn first, so that what it stands upon covers it.
     this.#plot.setData([times, ...this.#options.stacked ? values.toReversed() : values]);
     this.#tell();
@@ -168,7 +168,7 @@ export class Chart {
   /** The values under the pointer, or the newest. */
   #tell(): void {
     const { stacked, format } = this.#options;
-    const [times, ...values] = this.#columns;
+    const [times, ...values] = this.#data;
     const at = this.#plot?.cursor.idx ?? times.length - 1;
     this.#legend.forEach(({ item, value }, i) => {
       const shown = values[i]?.[at] ?? null;

@@ -7,10 +7,10 @@
 /// <reference lib="dom" />
 
 import { type Canvas, Chart, type Series } from "./chart.ts";
-import { type Column, columnsOf, stackedBins } from "./columns.ts";
+import { linesOf, type PlotValues, stackedBins } from "./plot_data.ts";
 import { milliseconds, rate, whole } from "./format.ts";
 import type { History, Sample } from "./history.ts";
-import { CAUSES, PROFILES, STATUSES } from "./palette.ts";
+import { CAUSES, PROFILE_COLOURS, STATUSES } from "./palette.ts";
 
 /** A bar of the deaths, and a cell of the round trips, stand for so long, seconds. */
 const BAR_SECONDS = 15;
@@ -36,14 +36,14 @@ export class Charts {
       series: readonly (Series & { read: (sample: Sample) => number | null })[],
     ) => {
       const chart = this.#add(new Chart({ ...options, series }));
-      this.#shows.push(() => chart.show(columnsOf(samples(), series.map(({ read }) => read))));
+      this.#shows.push(() => chart.show(linesOf(samples(), series.map(({ read }) => read))));
     };
     const fromZero = (greatest: number): [number, number] => [0, Math.max(1, greatest * 1.1)];
     lines(
       { title: "Connections", format: whole, range: fromZero },
       profiles.map((name, i) => ({
         name,
-        colour: PROFILES[i % PROFILES.length],
+        colour: PROFILE_COLOURS[i % PROFILE_COLOURS.length],
         read: ({ profiles }) => profiles[name] ?? 0,
       })),
     );
@@ -130,7 +130,7 @@ function paintCells({ context, x, y, colour }: Canvas, { samples, bounds }: Hist
   const [middles, ...stacks] = stackedBins(samples, { seconds: CELL_SECONDS, reads });
   const last = stacks.at(-1) ?? [];
   context.fillStyle = colour("--series-1");
-  stacks.forEach((stack: Column, bucket) => {
+  stacks.forEach((stack: PlotValues, bucket) => {
     const below = stacks[bucket - 1];
     const bottom = y(Math.max(LEAST_MS, (bounds[bucket - 1] ?? 0) * 1_000));
     const top = y((bounds[bucket] ?? 2 * bounds[bounds.length - 1]) * 1_000);

@@ -31,8 +31,8 @@ export const STATUSES: Readonly<Record<string, string>> = {
   unknown: "--calm",
 };
 
-/** Systems, in the order in which the hub tells of them. */
-export const PROFILES: readonly string[] = [
+/** Colours of the systems, in the order in which the hub tells of them. */
+export const PROFILE_COLOURS: readonly string[] = [
   "--series-1",
   "--series-2",
   "--series-3",

@@ -9,7 +9,7 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 
-import { CELLS } from "./cells.ts";
+import { TABLE_COLUMNS } from "./table_columns.ts";
 import { byId, el, setText } from "./dom.ts";
 import { NOTHING, whole } from "./format.ts";
 import type { Rows } from "./rows.ts";
@@ -84,7 +84,7 @@ export class Table {
     return el(
       "tr",
       { "aria-rowindex": 1 },
-      ...CELLS.map((cell) => {
+      ...TABLE_COLUMNS.map((cell) => {
         const isSorted = cell.sort !== undefined && cell.sort === sort;
         const heading = el("th", {
           scope: "col",
@@ -146,11 +146,13 @@ export class Table {
     row.tabIndex = index === this.#active ? 0 : -1;
     row.dataset.health = of?.health ?? "";
     row.title = of?.id ?? "";
-    CELLS.forEach(({ text }, i) => setText(row.cells[i], of === undefined ? NOTHING : text(of)));
+    TABLE_COLUMNS.forEach(({ text }, i) =>
+      setText(row.cells[i], of === undefined ? NOTHING : text(of))
+    );
   }
 
   #emptyRow(): HTMLTableRowElement {
-    const cells = CELLS.map(({ name, numeric }) =>
+    const cells = TABLE_COLUMNS.map(({ name, numeric }) =>
       el("td", { "class": numeric ? "numeric" : name.toLowerCase() })
     );
     return el("tr", {}, ...cells);

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Stats, Totals } from "../../server/stats.ts";
-import { columnsOf, stackedBins } from "../../server/web/columns.ts";
+import { linesOf, stackedBins } from "../../server/web/plot_data.ts";
 import { hitsBetween, quantile } from "../../server/web/histogram.ts";
 import { History, type Sample, SAMPLES } from "../../server/web/history.ts";
 
@@ -91,9 +91,9 @@ Deno.test("quantile() spreads a bucket evenly, and knows nothing beyond the last
   assertEquals(quantile({ bounds, counts: [1, 0, 0, 9] }, 0.99), 4);
 });
 
-Deno.test("columnsOf() puts a gap right after what came before it", () => {
+Deno.test("linesOf() puts a gap right after what came before it", () => {
   const samples = [{ at: 1 }, undefined, { at: 9 }] as (Sample | undefined)[];
-  assertEquals(columnsOf(samples, [({ at }) => at * 2]), [[1, 1.001, 9], [2, null, 18]]);
+  assertEquals(linesOf(samples, [({ at }) => at * 2]), [[1, 1.001, 9], [2, null, 18]]);
 });
 
 Deno.test("stackedBins() sums spans of time and puts each series upon the one before it", () => {

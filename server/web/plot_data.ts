@@ -8,18 +8,18 @@
 import type { Sample } from "./history.ts";
 
 /** Values of one series. */
-export type Column = (number | null)[];
+export type PlotValues = (number | null)[];
 
 /** Times, then a column for each series. */
-export type Columns = [times: number[], ...values: Column[]];
+export type PlotData = [times: number[], ...values: PlotValues[]];
 
 /** One value a sample. @param reads one for each series */
-export function columnsOf(
+export function linesOf(
   samples: readonly (Sample | undefined)[],
   reads: readonly ((sample: Sample) => number | null)[],
-): Columns {
+): PlotData {
   const times: number[] = [];
-  const values = reads.map((): Column => []);
+  const values = reads.map((): PlotValues => []);
   for (const sample of samples) {
     // A gap stands right after what came before it.
     times.push(sample?.at ?? (times.at(-1) ?? 0) + 0.001);
@@ -32,7 +32,7 @@ export function columnsOf(
 export function stackedBins(
   samples: readonly (Sample | undefined)[],
   { seconds, reads }: { seconds: number; reads: readonly ((sample: Sample) => number)[] },
-): Columns {
+): PlotData {
   const bins = new Map<number, number[]>();
   for (const sample of samples) {
     if (sample === undefined) continue;

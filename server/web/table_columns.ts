@@ -8,7 +8,7 @@ import { bytes, duration, milliseconds, whole } from "./format.ts";
 import type { Connection } from "./shapes.ts";
 
 /** A column of the table. */
-export interface Cell {
+export interface TableColumn {
   /** The heading. */
   readonly name: string;
   /** What the API sorts by; undefined: not sortable. */
@@ -20,7 +20,7 @@ export interface Cell {
 }
 
 /** From left to right. */
-export const CELLS: readonly Cell[] = [
+export const TABLE_COLUMNS: readonly TableColumn[] = [
   { name: "Connection", text: ({ id }) => id },
   { name: "Health", sort: "health", text: ({ health }) => health },
   { name: "RTT", sort: "rtt", numeric: true, text: ({ rttMs }) => milliseconds(rttMs) },
