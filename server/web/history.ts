@@ -15,6 +15,9 @@ export const SAMPLES = 900;
 /** Two samples further apart than this have a gap between them, seconds. */
 const GAP_SECONDS = 5;
 
+/** What ended in a longer silence has no time that could be told, seconds. */
+const DATED_SECONDS = 60;
+
 /** Samples that a quantile is taken of: one second holds too few round trips of a small hub. */
 const QUANTILE_SAMPLES = 10;
 
@@ -26,7 +29,7 @@ export interface Sample {
   readonly profiles: Readonly<Record<string, number>>;
   /** Open connections by health. */
   readonly health: Readonly<Record<string, number>>;
-  /** Connections ended since the sample before, by cause. */
+  /** Connections ended since the sample before, by cause; nothing after a long silence. */
   readonly deaths: Readonly<Record<string, number>>;
   /** Messages a second from clients; null after a gap. */
   readonly messagesIn: number | null;
@@ -51,6 +54,8 @@ export class History {
   #samples: (Kept | undefined)[] = [];
   #latest: Stats | undefined;
   #latestAt = -Infinity;
+  /** Deaths are counted without a break since then. */
+  #countedFrom = 0;
 
   /** Upper bounds of the buckets of `Sample.rtt`, seconds. */
   get bounds(): readonly number[] {
@@ -67,19 +72,35 @@ export class History {
     return this.#samples;
   }
 
-  /** Remembers an overview. @param atMs wall-clock */
+  /** Remembers an overview. @param atMs wall-clock of the hub */
   add(stats: Stats, atMs: number): void {
     const at = atMs / 1_000;
-    const before = this.#latest;
     const seconds = at - this.#latestAt;
-    if (seconds <= 0) return; // the clock was set back: wait until it has caught up
-    const joined = before !== undefined && seconds <= GAP_SECONDS &&
-      stats.uptimeSeconds >= before.uptimeSeconds;
-    if (before !== undefined && !joined) this.#samples.push(undefined);
-    this.#samples.push(this.#sample(stats, joined ? before : undefined, { at, seconds }));
+    if (seconds <= 0) this.#samples = []; // the clock was set back: their times are still to come
+    // Since the last word another server has run for less time than has passed.
+    const isSame = stats.uptimeSeconds >= Math.max(seconds, this.#latest?.uptimeSeconds ?? 0);
+    const before = isSame ? this.#latest : undefined;
+    const isDated = before !== undefined && seconds > 0 && seconds <= DATED_SECONDS;
+    const isJoined = isDated && seconds <= GAP_SECONDS;
+    if (!isDated) this.#countedFrom = at;
+    if (!isJoined && this.#samples.length > 0) this.#samples.push(undefined);
+    const happened = {
+      deaths: isDated ? more(before.deaths, stats.deaths) : {},
+      stalledSeconds: before ? stats.stalls.seconds - before.stalls.seconds : 0,
+    };
+    const time = { at, seconds };
+    this.#samples.push({
+      ...this.#sample(stats, isJoined ? before : undefined, time),
+      ...happened,
+    });
     if (this.#samples.length > SAMPLES) this.#samples = this.#samples.slice(-SAMPLES);
     this.#latest = stats;
     this.#latestAt = at;
+  }
+
+  /** Of the last while, how long deaths have been counted. @param seconds how long that is */
+  countedSeconds(seconds: number): number {
+    return Math.min(seconds, this.#latestAt - this.#countedFrom);
   }
 
   /** Connections that ended in the last while, by cause. @param seconds how long that is */
@@ -94,8 +115,12 @@ export class History {
     return sums;
   }
 
-  /** The first sample after a gap has no rates: it shows what is, not what has happened. */
-  #sample(stats: Stats, before: Stats | undefined, time: { at: number; seconds: number }): Kept {
+  /** What is, and rates; the first sample after a gap has none. */
+  #sample(
+    stats: Stats,
+    before: Stats | undefined,
+    time: { at: number; seconds: number },
+  ): Omit<Kept, "deaths" | "stalledSeconds"> {
     const { profiles, health } = stats;
     const rtt = before ? hitsBetween(before.rtt.counts, stats.rtt.counts) : zeros(stats.rtt.counts);
     const lateness = before
@@ -119,14 +144,12 @@ export class History {
         Object.entries(profiles).map(([name, { connections }]) => [name, connections]),
       ),
       health,
-      deaths: before ? more(before.deaths, stats.deaths) : {},
       messagesIn: perSecond(({ totals }) => totals.messagesIn),
       messagesOut: perSecond(({ totals }) => totals.messagesOut),
       rtt,
       rttMs: { p50: toMs(quantile(rtts, 0.5)), p99: toMs(quantile(rtts, 0.99)) },
       lateness,
       latenessMs: toMs(quantile(latenesses, 0.99)),
-      stalledSeconds: before ? stats.stalls.seconds - before.stalls.seconds : 0,
     };
   }
 }

@@ -16,6 +16,8 @@ import type { Stats } from "../stats.ts";
 const LATELY_SECONDS = 60;
 
 interface Told {
+  /** Stands above, where it is not always the same. */
+  readonly name?: string;
   readonly figure: string;
   readonly detail: string;
 }
@@ -38,8 +40,10 @@ const TILES: readonly (readonly [string, (stats: Stats, now: Sample, history: Hi
     })],
     ["Deaths in the last minute", ({ deaths }, _, history) => {
       const lately = history.deathsIn(LATELY_SECONDS);
+      const seconds = Math.floor(history.countedSeconds(LATELY_SECONDS));
       return {
-        figure: whole(sumOf(lately)),
+        name: `Deaths in the last ${seconds < LATELY_SECONDS ? `${seconds} s` : "minute"}`,
+        figure: seconds === 0 ? NOTHING : whole(sumOf(lately)),
         detail: causes(lately) || `${whole(sumOf(deaths))} since the start`,
       };
     }],
@@ -51,17 +55,18 @@ const TILES: readonly (readonly [string, (stats: Stats, now: Sample, history: Hi
 
 /** See the module. */
 export class Tiles {
-  readonly #tiles: { readonly figure: HTMLElement; readonly detail: HTMLElement }[];
+  readonly #tiles: Readonly<Record<keyof Told, HTMLElement>>[];
   readonly #bar = el("div", { "class": "bar", "aria-hidden": true });
   readonly #statuses = el("ul", { "class": "legend" });
 
   /** Empty at first. */
   constructor(host: HTMLElement) {
-    this.#tiles = TILES.map(([name]) => {
+    this.#tiles = TILES.map(([title]) => {
+      const name = el("h2", {}, title);
       const figure = el("p", { "class": "figure" }, NOTHING);
       const detail = el("p", { "class": "quiet" });
-      host.append(el("div", { "class": "tile" }, el("h2", {}, name), figure, detail));
-      return { figure, detail };
+      host.append(el("div", { "class": "tile" }, name, figure, detail));
+      return { name, figure, detail };
     });
     const health = el("div", { "class": "tile" }, el("h2", {}, "Health"), this.#bar);
     health.append(this.#statuses);
@@ -74,7 +79,8 @@ export class Tiles {
     const now = samples.at(-1);
     if (latest === undefined || now === undefined) return;
     TILES.forEach(([, tell], i) => {
-      const { figure, detail } = tell(latest, now, history);
+      const { name, figure, detail } = tell(latest, now, history);
+      if (name !== undefined) setText(this.#tiles[i].name, name);
       setText(this.#tiles[i].figure, figure);
       setText(this.#tiles[i].detail, detail);
     });

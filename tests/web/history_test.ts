@@ -62,8 +62,42 @@ Deno.test("History leaves a gap where no word came, and draws no rate across it 
   history.add(stats({ messagesIn: 5, uptimeSeconds: 1 }), 121_000); // another process
   const shown = history.samples.map((sample) => sample && [sample.at, sample.messagesIn]);
   assertEquals(shown, [[100, null], undefined, [120, null], undefined, [121, null]]);
-  history.add(stats({ uptimeSeconds: 2 }), 121_000); // the clock stood still
-  assertEquals(history.samples.length, 5);
+});
+
+Deno.test("History begins anew with a clock that was set back, and goes on by it", () => {
+  const history = new History();
+  history.add(stats({ messagesIn: 10, uptimeSeconds: 100 }), 500_000);
+  history.add(stats({ messagesIn: 12, uptimeSeconds: 101, stalled: 0.5 }), 440_000);
+  history.add(stats({ messagesIn: 15, uptimeSeconds: 102 }), 441_000);
+  const shown = history.samples.map((sample) => sample && [sample.at, sample.messagesIn]);
+  assertEquals(shown, [[440, null], [441, 3]]);
+});
+
+Deno.test("History tells what happened in a silence of the same server, of another's nothing", () => {
+  const history = new History();
+  history.add(stats({ deaths: { network: 3 }, stalled: 1, uptimeSeconds: 100 }), 100_000);
+  history.add(stats({ deaths: { network: 8 }, stalled: 9, uptimeSeconds: 109 }), 109_000);
+  const told = (sample = history.samples.at(-1)) => [sample?.deaths, sample?.stalledSeconds];
+  assertEquals(told(), [{ network: 5 }, 8]);
+  assertEquals(history.samples.at(-1)?.rtt, [0, 0, 0], "in which second of them is not known");
+  // Another process, that has by now run for longer than the first.
+  history.add(stats({ deaths: { network: 9 }, stalled: 20, uptimeSeconds: 400 }), 999_000);
+  assertEquals(told(), [{}, 0]);
+});
+
+Deno.test("History knows for how long it has counted deaths", () => {
+  const history = new History();
+  const known = (uptimeSeconds: number, atMs: number) => {
+    history.add(stats({ deaths: { network: uptimeSeconds }, uptimeSeconds }), atMs);
+    return [history.countedSeconds(60), history.deathsIn(60).network ?? 0];
+  };
+  assertEquals(known(100, 100_000), [0, 0]);
+  assertEquals(known(112, 112_000), [12, 12]);
+  assertEquals(known(150, 150_000), [50, 50]);
+  assertEquals(known(165, 165_000), [60, 65]);
+  assertEquals(known(2_000, 2_000_000), [0, 0], "when in such a silence they died is not known");
+  assertEquals(known(2_001, 2_001_000), [1, 1]);
+  assertEquals(known(2_002, 1_000_000), [0, 0], "the clock was set back");
 });
 
 Deno.test("History keeps a quarter of an hour; its deaths are those of the time asked for", () => {
