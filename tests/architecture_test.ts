@@ -61,6 +61,8 @@ const STOREYS: readonly (readonly string[])[] = [
     "web/shapes.ts",
     "web/histogram.ts",
     "web/palette.ts",
+    "web/event_words.ts",
+    "web/axes.ts",
   ],
   ["web/history.ts", "web/plot_data.ts", "web/why.ts", "web/timeline_layout.ts"],
   ["web/table_columns.ts", "web/rows.ts", "web/chart.ts", "web/feed.ts", "web/key_dialog.ts"],

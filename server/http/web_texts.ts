@@ -6,9 +6,11 @@
  */
 
 import api from "../web/api.ts" with { type: "text" };
+import axes from "../web/axes.ts" with { type: "text" };
 import chart from "../web/chart.ts" with { type: "text" };
 import charts from "../web/charts.ts" with { type: "text" };
 import dom from "../web/dom.ts" with { type: "text" };
+import eventWords from "../web/event_words.ts" with { type: "text" };
 import feed from "../web/feed.ts" with { type: "text" };
 import format from "../web/format.ts" with { type: "text" };
 import histogram from "../web/histogram.ts" with { type: "text" };
@@ -35,9 +37,11 @@ import why from "../web/why.ts" with { type: "text" };
 /** See the module. */
 export const WEB_TEXTS: Readonly<Record<string, string>> = {
   "api.ts": api,
+  "axes.ts": axes,
   "chart.ts": chart,
   "charts.ts": charts,
   "dom.ts": dom,
+  "event_words.ts": eventWords,
   "feed.ts": feed,
   "format.ts": format,
   "histogram.ts": histogram,

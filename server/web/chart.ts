@@ -8,17 +8,12 @@
 /// <reference lib="dom" />
 
 import uPlot from "uplot";
-import type { PlotData } from "./plot_data.ts";
+import { linesBetween, timesInSight, WHOLE_STEPS } from "./axes.ts";
 import { el, setText } from "./dom.ts";
 import { NOTHING } from "./format.ts";
+import type { PlotData } from "./plot_data.ts";
 
 const HEIGHT = 150;
-
-/** No plot shows less time than this, seconds: a line of two points is no picture. */
-const LEAST_SECONDS = 60;
-
-/** Where the axis of a scale that is not linear has its lines. */
-const DECADES = [0, 0.1, 1, 10, 100, 1_000, 10_000, 100_000];
 
 const THEME = matchMedia("(prefers-color-scheme: dark)");
 const COLOURS = new Map<string, string>();
@@ -41,6 +36,8 @@ export interface ChartOptions {
   readonly series: readonly Series[];
   /** Whether they are bars that stand upon each other. */
   readonly stacked?: boolean;
+  /** Whether its values are whole numbers. */
+  readonly counts?: boolean;
   /** `wide` shows nothing and thousands in one picture; `logarithmic` has no zero. */
   readonly scale?: "linear" | "wide" | "logarithmic";
   /** A value in words. */
@@ -115,7 +112,7 @@ export class Chart {
   }
 
   #plotOptions(): uPlot.Options {
-    const { series, stacked, scale = "linear", format, range, backdrop } = this.#options;
+    const { series, stacked, counts, scale = "linear", format, range, backdrop } = this.#options;
     const bars = stacked ? uPlot.paths.bars!({ size: [0.8, 12] }) : undefined;
     const lines = series.map(({ name, colour, dots = false }): uPlot.Series => ({
       label: name,
@@ -139,7 +136,7 @@ export class Chart {
       cursor: { y: false, points: { size: 5 }, drag: { x: false, y: false } },
       series: [{}, ...stacked ? lines.toReversed() : lines],
       scales: {
-        x: { range: (_, first, last) => [Math.min(first, last - LEAST_SECONDS), last] },
+        x: { range: ({ data: [times] }) => timesInSight(times) },
         y: {
           distr: { linear: 1, logarithmic: 3, wide: 4 }[scale] as uPlot.Scale.Distr,
           range: (_, __, greatest) => range(greatest ?? 0),
@@ -151,10 +148,10 @@ export class Chart {
           ...axis,
           size: 52,
           space: 26,
+          incrs: counts ? WHOLE_STEPS : undefined,
           splits: scale === "linear"
             ? undefined
-            : (_, __, least, greatest) =>
-              DECADES.filter((decade) => decade >= least && decade <= greatest),
+            : (_, __, least, greatest) => linesBetween(least, greatest, scale),
           values: (_, values) => values.map((value) => value === null ? "" : format(value)),
         },
       ],

@@ -40,7 +40,7 @@ export class Charts {
     };
     const fromZero = (greatest: number): [number, number] => [0, Math.max(1, greatest * 1.1)];
     lines(
-      { title: "Connections", format: whole, range: fromZero },
+      { title: "Connections", counts: true, format: whole, range: fromZero },
       profiles.map((name, i) => ({
         name,
         colour: PROFILE_COLOURS[i % PROFILE_COLOURS.length],
@@ -59,7 +59,7 @@ export class Charts {
       { name: "99 %", colour: "--bad", read: ({ rttMs }) => rttMs.p99 },
     ]);
     lines(
-      { title: "Health", scale: "wide", format: whole, range: fromZero },
+      { title: "Health", counts: true, scale: "wide", format: whole, range: fromZero },
       Object.entries(STATUSES).map(([name, colour]) => ({
         name,
         colour,
@@ -102,6 +102,7 @@ export class Charts {
         title: `Deaths by cause, in ${BAR_SECONDS} s each`,
         series: causes.map((name) => ({ name, colour: CAUSES[name] })),
         stacked: true,
+        counts: true,
         format: whole,
         range: (greatest) => [0, Math.max(4, greatest * 1.1)],
       }),

@@ -40,8 +40,11 @@ export class Inspector {
   constructor(api: Api) {
     this.#api = api;
     this.#dialog.addEventListener("close", () => clearTimeout(this.#timer));
+    // What is within the dialog fills it. A text that is marked may end beside it: that is no click.
+    let pressed: EventTarget | null = null;
+    this.#dialog.addEventListener("pointerdown", ({ target }) => pressed = target);
     this.#dialog.addEventListener("click", ({ target }) => {
-      if (target === this.#dialog) this.#dialog.close(); // beside it
+      if (target === this.#dialog && pressed === this.#dialog) this.#dialog.close();
     });
   }
 
@@ -52,7 +55,7 @@ export class Inspector {
     close.addEventListener("click", () => this.#dialog.close());
     const title = el("h2", { id: "inspector-title" }, "Connection ", el("code", {}, id));
     const heading = el("div", { "class": "heading" }, title, close);
-    this.#dialog.replaceChildren(heading, this.#sentence, this.#details);
+    this.#dialog.replaceChildren(el("div", {}, heading, this.#sentence, this.#details));
     this.#say("Looking…", "");
     this.#details.hidden = true;
     if (!this.#dialog.open) this.#dialog.showModal();
@@ -76,7 +79,7 @@ export class Inspector {
 
   #show(of: Inspected): void {
     this.#say(sentenceOf(of), of.health);
-    this.#picture.replaceChildren(pictureOf(of.events, of.seconds * 1_000));
+    this.#picture.replaceChildren(pictureOf(of));
     this.#facts.replaceChildren(
       ...factsOf(of).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))),
     );

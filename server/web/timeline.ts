@@ -8,8 +8,10 @@
 
 import type { FlightEvent } from "../liveness/flight_recorder.ts";
 import { el, svg } from "./dom.ts";
+import { toneOf, wordsOf } from "./event_words.ts";
 import { ageOf, milliseconds } from "./format.ts";
-import { LANES, layOut, type Mark, type Span, toneOf, wordsOf } from "./timeline_layout.ts";
+import type { Inspected } from "./shapes.ts";
+import { LANES, layOut, type Mark, type Span } from "./timeline_layout.ts";
 
 /** Of the drawing; the picture is as wide as there is room. */
 const WIDTH = 800;
@@ -18,10 +20,12 @@ const LANE = 34;
 const AXIS = 20;
 const EDGE = 8;
 
-/** The picture. @param untilMs the right edge, since birth: now, or the end */
-export function pictureOf(events: readonly FlightEvent[], untilMs: number): SVGSVGElement {
+/** The picture; its right edge is now, or the end. */
+export function pictureOf(of: Inspected): SVGSVGElement {
+  const { events, seconds, health, life } = of;
   const width = WIDTH - LABELS - 2 * EDGE;
-  const { spans, marks, ticks } = layOut(events, { width, untilMs });
+  const untilMs = seconds * 1_000;
+  const { spans, marks, ticks } = layOut(events, { width, untilMs, health, life });
   const height = LANES.length * LANE + AXIS;
   const x = (at: number) => LABELS + EDGE + at;
   const lanes = LANES.flatMap((name, i) => [

@@ -5,11 +5,8 @@
  * @module
  */
 
-import type { FlightEvent, FlightEventKind } from "../liveness/flight_recorder.ts";
-import { milliseconds } from "./format.ts";
-
-/** How something is coloured. */
-export type Tone = "calm" | "good" | "warn" | "bad" | "server";
+import type { FlightEvent } from "../liveness/flight_recorder.ts";
+import { type Tone, toneOf, wordsOf } from "./event_words.ts";
 
 /** The lanes, from top to bottom. */
 export const LANES = ["round trips", "heartbeats", "health", "life", "server and queue"] as const;
@@ -79,79 +76,22 @@ const STATE_TONES: Readonly<Record<string, Tone>> = {
   dead: "bad",
 };
 
-/** What an event is called, and its tone. */
-const WORDS: Readonly<Record<FlightEventKind, readonly [string, Tone]>> = {
-  opened: ["accepted", "good"],
-  ping: ["ping sent", "calm"],
-  pong: ["pong", "good"],
-  odd_pong: ["pongs that answer no ping of ours", "warn"],
-  app_ping: ["app ping queued", "calm"],
-  app_ping_skipped: ["app ping skipped: the queue was full", "warn"],
-  app_pong: ["app pong", "good"],
-  missed: ["ping missed", "bad"],
-  status_unknown: ["health unknown", "calm"],
-  status_healthy: ["health healthy", "good"],
-  status_degraded: ["health degraded", "warn"],
-  status_poor: ["health poor", "bad"],
-  status_critical: ["health critical", "bad"],
-  status_timeout: ["health timeout", "bad"],
-  status_dead: ["health dead", "bad"],
-  life_alive: ["alive again", "good"],
-  life_frozen: ["frozen: only its transport lives", "warn"],
-  life_stripped: ["control frames are swallowed on the way", "warn"],
-  life_silent: ["silent after a ping", "bad"],
-  life_dead: ["given up after a silence", "bad"],
-  stall: ["the server itself stood still", "server"],
-  paused: ["we stopped reading it: the hub was busy", "server"],
-  resumed: ["we read it again", "server"],
-  write_stuck: ["a write was not drained", "bad"],
-  queue_full: ["its queue was full", "bad"],
-  advised: ["advised to reconnect", "warn"],
-  closing: ["we let it go", "warn"],
-  ended: ["its socket has gone", "calm"],
-};
-
-/** Kinds whose value is a time. */
-const TIMES: readonly string[] = [
-  "pong",
-  "app_pong",
-  "life_dead",
-  "stall",
-  "write_stuck",
-  "advised",
-  "status_healthy",
-  "status_degraded",
-  "status_poor",
-  "status_critical",
-];
-
-/** Kinds whose value is a number: of pings, messages, or a close code. */
-const NUMBERS: readonly string[] = [
-  "odd_pong",
-  "missed",
-  "status_timeout",
-  "queue_full",
-  "closing",
-  "ended",
-];
-
-/** An event in words. */
-export function wordsOf({ kind, value }: FlightEvent): string {
-  const [words] = WORDS[kind] ?? [kind];
-  if (value === undefined || value === null) return words;
-  if (TIMES.includes(kind)) return `${words} (${milliseconds(value)})`;
-  return NUMBERS.includes(kind) ? `${words} (${Math.round(value)})` : words;
+/** Where events are laid out. */
+export interface TimelineFrame {
+  /** Of the whole. */
+  readonly width: number;
+  /** The right edge, since birth: now, or the end. */
+  readonly untilMs: number;
+  /** The health at the right edge. */
+  readonly health: string;
+  /** The life at the right edge. */
+  readonly life: string;
 }
 
-/** The tone of an event. */
-export function toneOf({ kind }: FlightEvent): Tone {
-  return WORDS[kind]?.[1] ?? "calm";
-}
-
-/** Lays events out. @param untilMs the right edge, since birth: now, or the end */
+/** Lays events out. */
 export function layOut(
   events: readonly FlightEvent[],
-  { width, untilMs }: { readonly width: number; readonly untilMs: number },
+  { width, untilMs, health, life }: TimelineFrame,
 ): TimelineLayout {
   const fromMs = events[0]?.atMs ?? 0;
   const spanMs = Math.max(1, untilMs - fromMs);
@@ -163,12 +103,15 @@ export function layOut(
     tone,
     label,
   });
-  // What a state was before the first event that is remembered is known at a birth alone.
+  // What a state was before the first event that is remembered is known at a birth, and where it
+  // has not changed since.
   const isWhole = events[0]?.kind === "opened";
-  const states = (lane: number, prefix: string, atBirth: string): Span[] => {
+  type States = { readonly atBirth: string; readonly atLast: string };
+  const states = (lane: number, prefix: string, { atBirth, atLast }: States): Span[] => {
     const changes = events.filter(({ kind }) => kind.startsWith(prefix))
       .map(({ kind, atMs }) => ({ state: kind.slice(prefix.length), atMs }));
     if (isWhole) changes.unshift({ state: atBirth, atMs: fromMs });
+    else if (changes.length === 0) changes.push({ state: atLast, atMs: fromMs });
     return changes.map(({ state, atMs }, i) => {
       const to = changes[i + 1]?.atMs ?? untilMs;
       return span(lane, [atMs, to], STATE_TONES[state] ?? "calm", state);
@@ -184,7 +127,11 @@ export function layOut(
     return [span(SERVER, [atMs, to], "server", wordsOf(event))];
   });
   return {
-    spans: [...states(HEALTH, "status_", "unknown"), ...states(LIFE, "life_", "alive"), ...lasting],
+    spans: [
+      ...states(HEALTH, "status_", { atBirth: "unknown", atLast: health }),
+      ...states(LIFE, "life_", { atBirth: "alive", atLast: life }),
+      ...lasting,
+    ],
     marks: events.flatMap((event) => markOf(event, x(event.atMs))),
     ticks: ticksOf(fromMs, untilMs).map((atMs) => ({ x: x(atMs), atMs })),
   };

@@ -1,7 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { FLIGHT_EVENT_KINDS, type FlightEvent } from "../../server/liveness/flight_recorder.ts";
-import { LANES, layOut, wordsOf } from "../../server/web/timeline_layout.ts";
+import { wordsOf } from "../../server/web/event_words.ts";
+import { LANES, layOut } from "../../server/web/timeline_layout.ts";
+
+/** A connection that is well. */
+const WELL = { health: "healthy", life: "alive" };
 
 const event = (kind: FlightEvent["kind"], atMs: number, value?: number): FlightEvent => ({
   kind,
@@ -19,7 +23,7 @@ Deno.test("layOut() spreads time over the width, and states until the next one o
     event("status_timeout", 6_000, 1),
     event("ended", 10_000, 1_006),
   ];
-  const { spans, marks, ticks } = layOut(events, { width: 1_000, untilMs: 10_000 });
+  const { spans, marks, ticks } = layOut(events, { width: 1_000, untilMs: 10_000, ...WELL });
   const states = spans.map(({ lane, x, width, label }) => [LANES[lane], x, width, label]);
   assertEquals(states, [
     ["health", 0, 110, "unknown"],
@@ -39,18 +43,21 @@ Deno.test("layOut() spreads time over the width, and states until the next one o
   assertEquals(ticks.map(({ x, atMs }) => [x, atMs]), [[0, 0], [500, 5_000], [1_000, 10_000]]);
 });
 
-Deno.test("layOut() does not know what was before the first event that is remembered", () => {
-  const { spans } = layOut([event("ping", 50_000), event("status_poor", 60_000)], {
-    width: 100,
-    untilMs: 70_000,
-  });
-  assertEquals(spans.map(({ x, label }) => [x, label]), [[50, "poor"]]);
+Deno.test("layOut() shows what has not changed since the first event that is remembered", () => {
+  const [events, frame] = [[event("ping", 50_000)], { width: 100, untilMs: 70_000 }];
+  const shown = (health: string, more: FlightEvent[] = []) =>
+    layOut([...events, ...more], { ...frame, health, life: "alive" }).spans
+      .map(({ lane, x, width, label }) => [LANES[lane], x, width, label]);
+  assertEquals(shown("healthy"), [["health", 0, 100, "healthy"], ["life", 0, 100, "alive"]]);
+  // Not what came before a change.
+  const poor = shown("poor", [event("status_poor", 60_000)]);
+  assertEquals(poor, [["health", 50, 50, "poor"], ["life", 0, 100, "alive"]]);
 });
 
 Deno.test("layOut() shows a stall before the moment at which it ended, and a pause until we read again", () => {
   const events = [event("opened", 0), event("stall", 4_000, 2_000), event("paused", 6_000)];
   const server = (more: FlightEvent[]) =>
-    layOut([...events, ...more], { width: 1_000, untilMs: 10_000 }).spans
+    layOut([...events, ...more], { width: 1_000, untilMs: 10_000, ...WELL }).spans
       .filter(({ lane }) => LANES[lane] === "server and queue").map(({ x, width }) => [x, width]);
   assertEquals(server([event("resumed", 7_000)]), [[200, 200], [600, 100]]);
   assertEquals(server([]), [[200, 200], [600, 400]]);
@@ -65,7 +72,7 @@ Deno.test("layOut() keeps everything within the width, whatever happened", () =>
   fc.assert(fc.property(fc.array(anyEvent, { maxLength: 64 }), (found) => {
     const events = found.toSorted((a, b) => a.atMs - b.atMs);
     const untilMs = events.at(-1)?.atMs ?? 0;
-    const { spans, marks, ticks } = layOut(events, { width: 500, untilMs });
+    const { spans, marks, ticks } = layOut(events, { width: 500, untilMs, ...WELL });
     for (const { x, width } of spans) {
       assert(x >= 0 && width >= 1 && x + width <= 501, `${x} ${width}`);
     }

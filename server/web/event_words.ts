@@ -1,0 +1,80 @@
+/**
+ * What the events of a connection are called, and how grave each is. Pure.
+ *
+ * @module
+ */
+
+import type { FlightEvent, FlightEventKind } from "../liveness/flight_recorder.ts";
+import { milliseconds } from "./format.ts";
+
+/** How something is coloured. */
+export type Tone = "calm" | "good" | "warn" | "bad" | "server";
+
+/** What an event is called, and its tone. */
+const WORDS: Readonly<Record<FlightEventKind, readonly [string, Tone]>> = {
+  opened: ["accepted", "good"],
+  ping: ["ping sent", "calm"],
+  pong: ["pong", "good"],
+  odd_pong: ["pongs that answer no ping of ours", "warn"],
+  app_ping: ["app ping queued", "calm"],
+  app_ping_skipped: ["app ping skipped: the queue was full", "warn"],
+  app_pong: ["app pong", "good"],
+  missed: ["ping missed", "bad"],
+  status_unknown: ["health unknown", "calm"],
+  status_healthy: ["health healthy", "good"],
+  status_degraded: ["health degraded", "warn"],
+  status_poor: ["health poor", "bad"],
+  status_critical: ["health critical", "bad"],
+  status_timeout: ["health timeout", "bad"],
+  status_dead: ["health dead", "bad"],
+  life_alive: ["alive again", "good"],
+  life_frozen: ["frozen: only its transport lives", "warn"],
+  life_stripped: ["control frames are swallowed on the way", "warn"],
+  life_silent: ["silent after a ping", "bad"],
+  life_dead: ["given up after a silence", "bad"],
+  stall: ["the server itself stood still", "server"],
+  paused: ["we stopped reading it: the hub was busy", "server"],
+  resumed: ["we read it again", "server"],
+  write_stuck: ["a write was not drained", "bad"],
+  queue_full: ["its queue was full", "bad"],
+  advised: ["advised to reconnect", "warn"],
+  closing: ["we let it go", "warn"],
+  ended: ["its socket has gone", "calm"],
+};
+
+/** Kinds whose value is a time. */
+const TIMES: readonly string[] = [
+  "pong",
+  "app_pong",
+  "life_dead",
+  "stall",
+  "write_stuck",
+  "advised",
+  "status_healthy",
+  "status_degraded",
+  "status_poor",
+  "status_critical",
+];
+
+/** Kinds whose value is a number: of pings, messages, or a close code. */
+const NUMBERS: readonly string[] = [
+  "odd_pong",
+  "missed",
+  "status_timeout",
+  "queue_full",
+  "closing",
+  "ended",
+];
+
+/** An event in words. */
+export function wordsOf({ kind, value }: FlightEvent): string {
+  const [words] = WORDS[kind] ?? [kind];
+  if (value === undefined || value === null) return words;
+  if (TIMES.includes(kind)) return `${words} (${milliseconds(value)})`;
+  return NUMBERS.includes(kind) ? `${words} (${Math.round(value)})` : words;
+}
+
+/** The tone of an event. */
+export function toneOf({ kind }: FlightEvent): Tone {
+  return WORDS[kind]?.[1] ?? "calm";
+}
