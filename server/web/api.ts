@@ -25,16 +25,18 @@ export class Refused extends Error {
 export class Api {
   /** Called when a key that was good is refused. */
   onRefused: (refused: Refused) => void = () => {};
+  /** Asked with; null without. */
+  key: string | null = sessionStorage.getItem(STORED_AS);
 
-  /** The key; null without. */
-  get key(): string | null {
-    return sessionStorage.getItem(STORED_AS);
+  /** Remembers the key for this tab: call it once the key has been accepted. */
+  keep(): void {
+    if (this.key !== null) sessionStorage.setItem(STORED_AS, this.key);
   }
 
-  /** Kept for this tab; null forgets it. */
-  set key(key: string | null) {
-    if (key === null) sessionStorage.removeItem(STORED_AS);
-    else sessionStorage.setItem(STORED_AS, key);
+  /** Forgets the key. */
+  forget(): void {
+    this.key = null;
+    sessionStorage.removeItem(STORED_AS);
   }
 
   /**
@@ -50,9 +52,14 @@ export class Api {
     );
     const answer = await fetch(`${path}?${words}`, {
       headers: key === null ? {} : { Authorization: `Bearer ${key}` },
+    }).catch((cause) => {
+      throw new Error("The server cannot be reached.", { cause });
     });
     if (answer.ok) return await answer.json();
-    const detail = await answer.json().then((body) => String(body.detail), () => answer.statusText);
+    const detail = await answer.json().then(
+      (body) => String(body.detail),
+      () => `The server answered ${answer.status}.`, // or something before it, in words of its own
+    );
     if (answer.status !== 401 && answer.status !== 403) throw new Error(detail);
     const refused = new Refused(answer.status, detail);
     this.onRefused(refused);

@@ -26,7 +26,7 @@ export type Link =
 
 /** Who is told. */
 export interface FeedListener {
-  /** An overview has come. */
+  /** An overview has come. @param atMs when the hub told it, by its own clock */
   stats(stats: Stats, atMs: number): void;
   /** The connection has changed. */
   link(link: Link): void;
@@ -71,8 +71,8 @@ export class Feed {
     this.#listener.link({ kind: "open", rtt, jitter, status });
   }
 
-  #take(message: { type?: string; channel?: string; data?: unknown; timestamp?: number }): void {
+  #take(message: { type: string; channel?: string; data: unknown; timestamp: number }): void {
     if (message.type !== "message" || message.channel !== CHANNEL) return;
-    this.#listener.stats(message.data as Stats, message.timestamp ?? Date.now());
+    this.#listener.stats(message.data as Stats, message.timestamp);
   }
 }

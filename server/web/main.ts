@@ -10,7 +10,7 @@ import type { Stats } from "../stats.ts";
 import { Api, Refused } from "./api.ts";
 import { Charts } from "./charts.ts";
 import { byId, el } from "./dom.ts";
-import { Feed } from "./feed.ts";
+import { Feed, type Link } from "./feed.ts";
 import { History } from "./history.ts";
 import { Inspector } from "./inspector.ts";
 import { askForKey } from "./key_dialog.ts";
@@ -43,7 +43,7 @@ let table: Table | undefined;
 
 byId("host", HTMLElement).textContent = location.host;
 forget.addEventListener("click", () => {
-  api.key = null;
+  api.forget();
   location.reload(); // so that nothing of what the key showed stays
 });
 api.onRefused = () => {
@@ -60,13 +60,12 @@ void begin();
 /** Once the API answers, everything follows. */
 async function begin(): Promise<void> {
   const stats = await firstStats();
+  api.keep();
   forget.hidden = api.key === null;
   const profiles = Object.keys(stats.profiles);
   charts ??= new Charts(byId("charts", HTMLElement), history, profiles);
   table ??= new Table(rows, open);
-  rows.onError = () => {}; // the link tells when the server is gone, a refusal asks for a key
-  take(stats, Date.now());
-  feed = new Feed(api.key, { stats: take, link: (link) => own.show(link) });
+  feed = new Feed(api.key, { stats: take, link: show });
   await Promise.all([table.refresh(), search.run()]);
 }
 
@@ -76,15 +75,20 @@ async function firstStats(): Promise<Stats> {
       return await api.get<Stats>("/api/v1/stats");
     } catch (error) {
       if (error instanceof Refused) {
-        const key = await askForKey(error, { hadKey: api.key !== null });
-        api.key = key;
+        api.key = await askForKey(error, { hadKey: api.key !== null });
       } else {
         const untilMs = performance.now() + RETRY_MS;
-        own.show({ kind: "gone", attempt: 1, untilMs, reason: String(error) });
+        show({ kind: "gone", attempt: 1, untilMs, reason: String(error) });
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }
   }
+}
+
+/** What was told last looks its age while there is no word from the hub. */
+function show(link: Link): void {
+  own.show(link);
+  document.body.dataset.link = link.kind;
 }
 
 function take(stats: Stats, atMs: number): void {

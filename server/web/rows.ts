@@ -41,6 +41,8 @@ export class Rows {
   onError: (error: unknown) => void = () => {};
   readonly #fetch: Fetch;
   #listing: Listing = { sort: "age", order: "descending", search: "" };
+  /** What the pages are of: they stay until the first of another list has come. */
+  #shown = this.#listing;
   #pages = new Map<number, readonly Connection[]>();
   #asked = new Set<number>();
   #total = 0;
@@ -57,17 +59,21 @@ export class Rows {
     return this.#total;
   }
 
-  /** What is listed. */
+  /** What is asked for. */
   get listing(): Listing {
     return this.#listing;
   }
 
-  /** Lists something else. */
+  /** Asks for something else from now on. */
   set listing(listing: Listing) {
     this.#listing = listing;
     this.#generation++;
-    this.#pages.clear();
     this.#asked.clear();
+  }
+
+  /** What the rows that are there are of. */
+  get shown(): Listing {
+    return this.#shown;
   }
 
   /** A row; undefined until it has come. */
@@ -78,8 +84,9 @@ export class Rows {
   /** Sees to it that rows are there. @param refresh asks anew for those that are, and drops the rest */
   async want([first, end]: readonly [number, number], refresh: "missing" | "all"): Promise<void> {
     const pages: number[] = [];
+    const isThere = (page: number) => this.#shown === this.#listing && this.#pages.has(page);
     for (let page = Math.floor(first / PAGE_ROWS); page * PAGE_ROWS < Math.max(end, 1); page++) {
-      if (!this.#asked.has(page) && (refresh === "all" || !this.#pages.has(page))) pages.push(page);
+      if (!this.#asked.has(page) && (refresh === "all" || !isThere(page))) pages.push(page);
     }
     await Promise.all(pages.map((page) => this.#ask(page)));
     if (refresh === "missing") return;
@@ -95,6 +102,10 @@ export class Rows {
       const query = { ...this.#listing, offset: page * PAGE_ROWS, limit: PAGE_ROWS };
       const { connections, total } = await this.#fetch(query);
       if (generation !== this.#generation) return;
+      if (this.#shown !== this.#listing) {
+        this.#shown = this.#listing;
+        this.#pages.clear();
+      }
       this.#pages.set(page, connections);
       this.#total = total;
       this.onChange();

@@ -36,6 +36,8 @@ export class Table {
   readonly #below = el("tr", { "class": "space", "aria-hidden": true });
   readonly #pool: HTMLTableRowElement[] = [];
   readonly #open: (id: string) => void;
+  /** Why the rows in sight cannot be had anew. */
+  #trouble: string | undefined;
   #active = 0;
   #resting: ReturnType<typeof setTimeout> | undefined;
   #drawn = false;
@@ -46,7 +48,15 @@ export class Table {
     this.#open = open;
     this.#table.tHead!.replaceChildren(this.#headings());
     this.#body.replaceChildren(this.#above, this.#below);
-    rows.onChange = () => this.#draw();
+    rows.onChange = () => {
+      this.#trouble = undefined;
+      this.#tellOrder();
+      this.#draw();
+    };
+    rows.onError = (error) => {
+      this.#trouble = error instanceof Error ? error.message : String(error);
+      this.#draw();
+    };
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     new ResizeObserver(() => this.#scrolled()).observe(this.#scroller);
     this.#body.addEventListener("keydown", (event) => this.#pressed(event));
@@ -75,27 +85,15 @@ export class Table {
     this.#rows.listing = { ...this.#rows.listing, ...change };
     this.#scroller.scrollTop = 0;
     this.#active = 0;
-    this.#table.tHead!.replaceChildren(this.#headings());
     void this.#rows.want(this.#sight(), "missing");
   }
 
   #headings(): HTMLTableRowElement {
-    const { sort, order } = this.#rows.listing;
-    return el(
-      "tr",
-      { "aria-rowindex": 1 },
-      ...TABLE_COLUMNS.map((cell) => {
-        const isSorted = cell.sort !== undefined && cell.sort === sort;
-        const heading = el("th", {
-          scope: "col",
-          "class": cell.numeric && "numeric",
-          "aria-sort": isSorted ? order : undefined,
-        });
-        if (cell.sort === undefined) heading.append(cell.name);
-        else heading.append(this.#sortButton(cell.name, cell.sort));
-        return heading;
-      }),
-    );
+    const cells = TABLE_COLUMNS.map(({ name, sort, numeric }) => {
+      const within = sort === undefined ? name : this.#sortButton(name, sort);
+      return el("th", { scope: "col", "class": numeric && "numeric" }, within);
+    });
+    return el("tr", { "aria-rowindex": 1 }, ...cells);
   }
 
   #sortButton(name: string, sort: string): HTMLButtonElement {
@@ -104,10 +102,18 @@ export class Table {
       const now = this.#rows.listing;
       const other = now.order === "descending" ? "ascending" : "descending";
       this.#list({ sort, order: now.sort === sort ? other : "descending" });
-      const again = this.#table.querySelector(`button[data-sort=${sort}]`);
-      if (again instanceof HTMLElement) again.focus();
     });
     return button;
+  }
+
+  /** Of the rows that are there, not of those that were asked for. */
+  #tellOrder(): void {
+    const { sort, order } = this.#rows.shown;
+    TABLE_COLUMNS.forEach((column, i) => {
+      const heading = this.#table.tHead!.rows[0].cells[i];
+      if (column.sort === sort) heading.ariaSort = order;
+      else heading.removeAttribute("aria-sort");
+    });
   }
 
   #scrolled(): void {
@@ -123,7 +129,7 @@ export class Table {
   }
 
   #draw(): void {
-    const { total, listing } = this.#rows;
+    const { total, shown } = this.#rows;
     const [first, end] = this.#sight();
     const from = Math.min(first, Math.max(0, total - 1));
     const until = Math.min(end, total);
@@ -132,10 +138,11 @@ export class Table {
     this.#below.style.height = `${(total - until) * ROW_PX}px`;
     this.#pool.forEach((row, i) => this.#fill(row, from + i, until));
     this.#table.setAttribute("aria-rowcount", String(total + 1));
-    setText(byId("connections-count", HTMLElement), whole(total));
+    const known = [whole(total), this.#trouble].filter((words) => words !== undefined);
+    setText(byId("connections-count", HTMLElement), known.join(" · "));
     const nobody = byId("nobody", HTMLElement);
-    nobody.hidden = total > 0;
-    setText(nobody, listing.search === "" ? "Nobody is connected." : "No connection has that.");
+    nobody.hidden = total > 0 || this.#trouble !== undefined;
+    setText(nobody, shown.search === "" ? "Nobody is connected." : "No connection has that.");
   }
 
   #fill(row: HTMLTableRowElement, index: number, until: number): void {

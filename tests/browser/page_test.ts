@@ -60,12 +60,42 @@ function msOf(time: string): number {
   return Number(figure) * (unit === "s" ? 1_000 : 1);
 }
 
+/** The longest that a column of figures may have to tell, but for the address of IPv6. */
+const LONGEST: Readonly<Record<string, string>> = {
+  RTT: "59.99 s",
+  Jitter: "99.9 ms",
+  Idle: "59 min 59 s",
+  Queue: "1023.9 KiB",
+  Age: "23 h 59 min",
+  In: "9\u202f999\u202f999",
+  Out: "9\u202f999\u202f999",
+  Profile: "events-hub",
+  Address: "255.255.255.255",
+};
+
+/** Cells of the table that cut off a figure, those of a row with the longest among them. */
+const cutFigures = (page: Page): Promise<string[]> =>
+  page.evaluate(`(() => {
+    const longest = ${JSON.stringify(LONGEST)};
+    const names = [...document.querySelectorAll("#table th")].map((th) => th.textContent);
+    const row = document.querySelector("${ROWS}");
+    const full = row.cloneNode(true);
+    names.forEach((name, i) => full.cells[i].textContent = longest[name] ?? "");
+    row.before(full);
+    const cells = [...document.querySelectorAll("${ROWS}")].flatMap((row) => [...row.cells]);
+    const cut = cells.filter(({ cellIndex, scrollWidth, clientWidth }) =>
+      names[cellIndex] in longest && scrollWidth > clientWidth);
+    full.remove();
+    return cut.map(({ cellIndex, textContent }) => names[cellIndex] + ": " + textContent);
+  })()`);
+
 /** That the page has nothing wider than the screen, and its text is of the theme. */
 async function looksRight(page: Page, screen: Screen): Promise<Uint8Array> {
   await page.emulate(screen);
   await page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 200)))");
   const { width } = screen;
   assert(await page.evaluate("document.documentElement.scrollWidth") <= width!, "it is too wide");
+  assertEquals(await cutFigures(page), []);
   const luminance = await page.evaluate(`(() => {
     const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number);
     return (r + g + b) / 765;
@@ -78,16 +108,28 @@ async function looksRight(page: Page, screen: Screen): Promise<Uint8Array> {
   return png;
 }
 
-/** Scrolls from end to end while everything goes on. @returns what each frame and task took, ms */
-function scrollThrough(page: Page): Promise<{ frames: number[]; tasks: number[]; blank: number }> {
+interface Scrolled {
+  /** What each frame took, ms. */
+  readonly frames: number[];
+  /** What each long task took, ms. */
+  readonly tasks: number[];
+  /** Frames in which there was no row in the middle. */
+  readonly blank: number;
+}
+
+const LEGS = 8;
+const STEPS_A_LEG = 30;
+
+/** Scrolls one leg of the way from end to end, while everything goes on. */
+function scrollOn(page: Page, leg: number): Promise<Scrolled> {
   return page.evaluate(`new Promise((done) => {
     const tasks = [];
     const observer = new PerformanceObserver((list) =>
       tasks.push(...list.getEntries().map(({ duration }) => duration)));
     observer.observe({ type: "longtask" });
     const scroller = document.querySelector("#scroller");
-    const [frames, STEPS] = [[], 240];
-    let [step, last, blank] = [0, performance.now(), 0];
+    const [frames, STEPS, END] = [[], ${LEGS * STEPS_A_LEG}, ${(leg + 1) * STEPS_A_LEG}];
+    let [step, last, blank] = [${leg * STEPS_A_LEG}, performance.now(), 0];
     const frame = (now) => {
       frames.push(now - last);
       last = now;
@@ -95,13 +137,45 @@ function scrollThrough(page: Page): Promise<{ frames: number[]; tasks: number[];
       const middle = document.elementFromPoint(from.left + 200, from.top + 260)?.closest("tr");
       if (!middle || middle.classList.contains("space")) blank++;
       scroller.scrollTop = scroller.scrollHeight * ++step / STEPS;
-      if (step <= STEPS) return requestAnimationFrame(frame);
+      if (step < END) return requestAnimationFrame(frame);
       setTimeout(() => { observer.disconnect(); done({ frames: frames.slice(1), tasks, blank }); });
     };
     scroller.scrollIntoView({ behavior: "instant" });
     requestAnimationFrame((now) => { last = now; requestAnimationFrame(frame); });
   })`);
 }
+
+/** A page that has nothing to do but to scroll plain rows, which are all there. */
+const CONTROL = `data:text/html,<div id="scroller" style="height:520px;overflow:auto"><table>${
+  "<tr><td>plain<td>row".repeat(1_000)
+}</table></div>`;
+
+/** Scrolls through a page and through the control by turns, so that both see the same machine. */
+async function scrollThrough(
+  page: Page,
+  control: Page,
+): Promise<[ours: Scrolled, plain: Scrolled]> {
+  const [ours, plain]: Scrolled[][] = [[], []];
+  for (let leg = 0; leg < LEGS; leg++) {
+    for (const [of, legs] of [[control, plain], [page, ours]] as const) {
+      await of.show();
+      await of.until("document.visibilityState === 'visible'");
+      legs.push(await scrollOn(of, leg));
+    }
+  }
+  const whole = (legs: Scrolled[]): Scrolled => ({
+    frames: legs.flatMap(({ frames }) => frames).sort((a, b) => a - b),
+    tasks: legs.flatMap(({ tasks }) => tasks).sort((a, b) => a - b),
+    blank: legs.reduce((sum, { blank }) => sum + blank, 0),
+  });
+  return [whole(ours), whole(plain)];
+}
+
+const told = ({ frames, tasks }: Scrolled) => ({
+  median: frames[Math.floor(frames.length / 2)],
+  p95: frames[Math.floor(frames.length * 0.95)],
+  longest: tasks.at(-1) ?? 0,
+});
 
 integrationTest(
   `The page shows ${CROWD} connections, and stays fluid while they live on`,
@@ -123,30 +197,25 @@ integrationTest(
     await page.until(`document.querySelectorAll("#why-results li").length === 20`, 15_000);
 
     await page.click("button[data-sort=rtt]");
-    await page.until(`document.querySelector("th[aria-sort=descending]").textContent === "RTT"`);
+    await page.until(`document.querySelector("th[aria-sort=descending]")?.textContent === "RTT"`);
     await until("the slowest first", async () => {
       const worst = (await column(page, 2)).slice(0, 10).map(msOf);
       return worst[0] > 100 && worst.every((ms, i) => i === 0 || ms <= worst[i - 1]);
     });
     await page.click("button[data-sort=rtt]");
-    await page.until(`document.querySelector("th[aria-sort=ascending]").textContent === "RTT"`);
+    await page.until(`document.querySelector("th[aria-sort=ascending]")?.textContent === "RTT"`);
     await page.click("button[data-sort=age]");
 
-    const { frames, tasks, blank } = await scrollThrough(page);
-    const sorted = frames.toSorted((a, b) => a - b);
-    const [median, p95] = [0.5, 0.95].map((share) => sorted[Math.floor(sorted.length * share)]);
-    const longest = Math.max(0, ...tasks);
-    console.log(
-      `scrolling through ${CROWD} rows: frame median ${median.toFixed(1)} ms, 95 % ${
-        p95.toFixed(1)
-      } ms, longest ${
-        sorted.at(-1)!.toFixed(1)
-      } ms; long tasks ${tasks.length}, longest ${longest} ms`,
-    );
-    assertLess(median, 40);
-    assertLess(p95, 150);
-    assertLess(longest, 500);
-    assertLess(blank, frames.length * 0.2, "rows are there where one scrolls");
+    const control = await browser.open(CONTROL);
+    await control.emulate(DESK);
+    const [scrolled, plain] = await scrollThrough(page, control);
+    const [ours, bare] = [told(scrolled), told(plain)];
+    console.log(`ms a frame through ${CROWD} rows:`, ours, "through plain rows:", bare);
+    // On a machine that has time, these alone; on one that has none, what it does to plain rows.
+    assertLess(ours.median, Math.max(40, 3 * bare.median));
+    assertLess(ours.p95, Math.max(150, 3 * bare.p95));
+    assertLess(ours.longest, Math.max(500, 3 * bare.longest));
+    assertLess(scrolled.blank, scrolled.frames.length * 0.2, "rows are there where one scrolls");
     assertLess(await page.evaluate(`document.querySelectorAll("${ROWS}").length`), 60);
     await page.until(`document.querySelector("tbody").lastElementChild.style.height === "0px"`);
     const [last] = (await column(page, 0)).slice(-1);
@@ -208,6 +277,23 @@ integrationTest(
     await page.until("!document.querySelector('#inspector').open");
     assertEquals(await row(), "2", "the focus is where it was");
 
+    await page.click(`${ROWS} td`);
+    await page.until(`document.querySelector("#inspector[open] svg.timeline")?.checkVisibility()`);
+    const box = await page.evaluate(`(() => {
+      const { left, top } = document.querySelector("#inspector").getBoundingClientRect();
+      const id = document.querySelector("#inspector-title code").getBoundingClientRect();
+      return { left, top, id: { x: id.left + 4, y: id.top + 6 } };
+    })()`);
+    const [within, beside] = [{ x: box.left + 6, y: box.top + 6 }, {
+      x: box.left - 20,
+      y: box.top,
+    }];
+    await page.drag(within, within); // its edge
+    await page.drag(box.id, beside); // marks the id
+    assert(await page.evaluate("document.querySelector('#inspector').open"));
+    await page.drag(beside, beside);
+    await page.until("!document.querySelector('#inspector').open");
+
     await page.click("#filter");
     await page.type("tank");
     await page.until(`[...document.querySelectorAll("${ROWS}")].every((row) =>
@@ -252,10 +338,13 @@ integrationTest(
     await page.until("document.querySelector('#key')?.open");
     assertEquals(await text(page, "#key-wrong"), "");
     await page.press("Escape"); // there is nothing behind it
+    await enter("admin.\u2013wrong");
+    await told("/cannot be a key: it has “\u2013” in it/");
     await enter("admin.wrong");
     await told("/refused: unknown key/");
     await enter(reader.credential);
     await told("/valid, but has not the right admin/");
+    assertEquals(await page.evaluate("sessionStorage.length"), 0, "only a key that opens is kept");
     await enter(admin.credential);
     await page.until("/^live/.test(document.querySelector('#own').textContent)");
     await page.until(`document.querySelector("${ROWS}")?.cells[11].textContent === "admin"`);
@@ -293,13 +382,50 @@ integrationTest("The page says that the server is gone, and goes on when it is b
   const page = await browser.open(pageOf(first));
   const own = (words: string, withinMs = 5_000) =>
     page.until(`${words}.test(document.querySelector("#own").textContent)`, withinMs);
+  const says = (selector: string, words: RegExp) =>
+    page.until(`${words}.test(document.querySelector("${selector}").textContent)`);
+  const dimmed = () =>
+    page.evaluate(`["#tiles", "#charts", "#scroller"].map((part) =>
+    getComputedStyle(document.querySelector(part)).opacity < 1)`);
   await own("/^live/");
+  await says(".tile:nth-child(5) h2", /^Deaths in the last \d+ s$/);
+  await says("th[aria-sort]", /^Age$/);
+  await says("#connections-count", /^1$/);
+  assertEquals(await dimmed(), [false, false, false]);
   assertEquals(page.problems, []);
   await first[Symbol.asyncDispose]();
   await own("/^server gone/");
+  assertEquals(await dimmed(), [true, true, true]);
+  await page.click("button[data-sort=rtt]");
+  await says("#connections-count", /^1 · The server cannot be reached\.$/);
+  await page.click("#why-form button");
+  await says("#why-count", /^The server cannot be reached\.$/);
+  assertEquals(await text(page, "th[aria-sort]"), "Age", "what the rows are still sorted by");
+  await page.evaluate(`document.querySelector("${ROWS}").focus()`);
+  await page.press("Enter");
+  await says("#inspector[open] .sentence", /^The server cannot be reached\.$/);
+  await page.press("Escape");
   await using _second = await ServerProcess.start({ env: { PORT: String(port) } });
   await own("/^live/", 20_000);
   await page.until(`document.querySelectorAll(".figure")[0].textContent === "1"`);
+  await says("th[aria-sort]", /^RTT$/);
+  await says("#connections-count", /^1$/);
+  assertEquals(await dimmed(), [false, false, false]);
   const others = page.problems.filter(({ text }) => !/ERR_CONNECTION_REFUSED/.test(text));
   assertEquals(others, []);
+});
+
+integrationTest("The page goes by the hub's clock, however wrong the browser's is", async () => {
+  await using server = await ServerProcess.start();
+  await using browser = await Browser.start();
+  const page = await browser.open();
+  await page.devtools.call("Page.addScriptToEvaluateOnNewDocument", {
+    source: "Date.now = ((now) => () => now() + 3_600_000)(Date.now)",
+  });
+  await page.goto(pageOf(server));
+  const uptime = `document.querySelector(".tile:nth-child(6) .quiet").textContent`;
+  await page.until(`/ in \\d+ s$/.test(${uptime})`);
+  const once = await page.evaluate(uptime);
+  await page.until(`${uptime} !== ${JSON.stringify(once)}`);
+  assertEquals(page.problems, []);
 });

@@ -29,6 +29,12 @@ export interface Screen {
   readonly reducedMotion?: boolean;
 }
 
+/** Of what is seen, CSS pixels from its corner. */
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
 /** See the module. */
 export class Page {
   /** What went wrong so far. */
@@ -106,9 +112,16 @@ export class Page {
       const hit = document.elementFromPoint(x, y);
       return (hit === element || element.contains(hit)) && { x, y };
     })()`);
-    const mouse = { x, y, button: "left", clickCount: 1 };
-    for (const type of ["mouseMoved", "mousePressed", "mouseReleased"]) {
-      await this.devtools.call("Input.dispatchMouseEvent", { ...mouse, type });
+    await this.drag({ x, y }, { x, y });
+  }
+
+  /** Presses the mouse at one point and lets it go at another, which may be the same. */
+  async drag(from: Point, to: Point): Promise<void> {
+    const steps = [["mouseMoved", from], ["mousePressed", from], ["mouseMoved", to]] as const;
+    for (const [type, at] of [...steps, ["mouseReleased", to]] as const) {
+      const button = { button: "left", clickCount: type === "mouseMoved" ? 0 : 1 };
+      const buttons = type === "mouseMoved" && at === to ? 1 : undefined;
+      await this.devtools.call("Input.dispatchMouseEvent", { ...at, ...button, buttons, type });
     }
   }
 

@@ -66,6 +66,22 @@ Deno.test("Rows of another list that come late are of no effect, nor is their fa
   assertEquals(rows.at(0)?.id, "rtt 0");
 });
 
+Deno.test("Rows of the last list stay until the first of another have come", async () => {
+  const { rows, asked, answerAll } = rowsOf();
+  const first = rows.want([0, 130], "missing");
+  answerAll();
+  await first;
+  rows.listing = { ...rows.listing, sort: "rtt" };
+  const failing = rows.want([0, 30], "missing");
+  asked.splice(0)[0].fail();
+  await failing;
+  assertEquals([rows.shown.sort, rows.at(0)?.id, rows.at(120)?.id], ["age", "age 0", "age 120"]);
+  const wanted = rows.want([0, 30], "missing");
+  answerAll();
+  await wanted;
+  assertEquals([rows.shown.sort, rows.at(0)?.id, rows.at(120)], ["rtt", "rtt 0", undefined]);
+});
+
 Deno.test("Rows tells when they cannot be had, and asks again the next time", async () => {
   const { rows, asked } = rowsOf();
   const errors: unknown[] = [];
