@@ -8,7 +8,7 @@
 import { within } from "./until.ts";
 
 /** A browser that has not answered for so long will not. */
-const ANSWER_MS = 20_000;
+const ANSWER_MS = 60_000;
 
 // deno-lint-ignore no-explicit-any -- the protocol has hundreds of shapes; tests look into them freely
 type Shape = any;

@@ -11,7 +11,7 @@ import { type Key, keyNamed, MODIFIERS } from "./keyboard.ts";
 import { until } from "./until.ts";
 
 /** A first load on a busy machine. */
-const LOAD_MS = 20_000;
+const LOAD_MS = 60_000;
 
 /** An error that the page showed. */
 export interface Problem {
