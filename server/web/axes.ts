@@ -13,7 +13,9 @@ const DECADES = [1, 10, 100, 1_000, 10_000, 100_000];
 const LINES = { wide: [0, ...DECADES], logarithmic: [0.1, ...DECADES] } as const;
 
 /** What may lie between two lines of an axis of whole numbers. */
-export const WHOLE_STEPS: number[] = DECADES.flatMap((decade) => [decade, 2 * decade, 5 * decade]);
+export const WHOLE_STEPS: number[] = DECADES.flatMap((decade) =>
+  [1, 2, 2.5, 5].map((step) => step * decade)
+).filter(Number.isInteger);
 
 /** Lines of an axis that is not linear. */
 export function linesBetween(
