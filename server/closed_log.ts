@@ -6,6 +6,7 @@
  */
 
 import type { Cause, CloseReason } from "./close_codes.ts";
+import { rounded } from "./liveness/rtt.ts";
 import type { Properties } from "./logging.ts";
 import type { Vitals } from "./vitals.ts";
 import type { Member } from "./roster.ts";
@@ -71,7 +72,7 @@ export function endOf(
 export function lineOf(
   { openedMs: _, closedMs: __, vitals, ...line }: ClosedConnection,
 ): Properties {
-  return { ...line, health: vitals.status, rttMs: vitals.rtt.averageMs ?? undefined };
+  return { ...line, health: vitals.status, rttMs: rounded(vitals.rtt.averageMs) ?? undefined };
 }
 
 /** See the module. */

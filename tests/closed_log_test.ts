@@ -1,17 +1,13 @@
 import { assertEquals } from "@std/assert";
-import { type ClosedConnection, ClosedLog } from "../server/closed_log.ts";
+import { type ClosedConnection, ClosedLog, lineOf } from "../server/closed_log.ts";
 import type { CloseReason } from "../server/close_codes.ts";
 import { Vitals } from "../server/vitals.ts";
 import { NOBODY } from "../server/vitals_watcher.ts";
 import { RULES, withWorld } from "./support/world.ts";
 
-const VITALS = new Vitals({
-  clientId: "00000000",
-  nowMs: 0,
-  random: 0,
-  rules: RULES,
-  watcher: NOBODY,
-});
+const newVitals = () =>
+  new Vitals({ clientId: "00000000", nowMs: 0, random: 0, rules: RULES, watcher: NOBODY });
+const VITALS = newVitals();
 
 const end = (id: number, reason: CloseReason = "stale"): ClosedConnection => ({
   id: `${id}`,
@@ -100,3 +96,10 @@ Deno.test("Client's figures are its own, not those of its system", () =>
     assertEquals(world.metrics.of("json").messagesIn, 4);
     assertEquals(world.metrics.of("json").messagesOut, 6);
   }));
+
+Deno.test("A line of the log tells round trips to the hundredth of a ms, none where none is known", () => {
+  const vitals = newVitals();
+  assertEquals(lineOf({ ...end(1), vitals }).rttMs, undefined);
+  for (const ms of [1, 1, 2]) vitals.wire.sample(ms);
+  assertEquals(lineOf({ ...end(1), vitals }).rttMs, 1.33);
+});
