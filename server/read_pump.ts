@@ -124,6 +124,11 @@ export class ReadPump implements SocketEvents {
     }
   }
 
+  /** See `SocketEvents`. No sign of life: a message that never ends must not be one. */
+  continuations(count: number): void {
+    this.#reader.flood.charge(count);
+  }
+
   /** See `SocketEvents`. */
   ping(payload: Uint8Array): void {
     const { heartbeat, vitals } = this.#reader;

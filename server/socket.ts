@@ -9,6 +9,8 @@
 export interface SocketEvents {
   /** A whole message, text or binary. `data` is only valid during the call. */
   message(data: Uint8Array): void;
+  /** So many frames of a message after its first have come; the message follows when it is whole. */
+  continuations(count: number): void;
   /** A control ping. It has not been answered yet. */
   ping(payload: Uint8Array): void;
   /** A control pong, asked for or not. */
@@ -20,7 +22,7 @@ export interface SocketEvents {
 }
 
 /** What is wrong with a frame. */
-export type SocketFault = "message_too_big" | "bad_frame";
+export type SocketFault = "message_too_big" | "bad_frame" | "rate_limited";
 
 /** How a connection ended, as the socket saw it. */
 export interface SocketEnd {

@@ -19,6 +19,7 @@ import type { Suspensions } from "./guard/suspensions.ts";
 import { problemForm } from "./problem.ts";
 import type { DoorRefusal, Profile, RefusalForm, UpgradeTarget } from "./profiles/profile.ts";
 import { parseTarget, type Routes } from "./routes.ts";
+import type { SocketEvents } from "./socket.ts";
 import type { WsAcceptor } from "./ws_socket.ts";
 
 /** What the room works with. */
@@ -57,6 +58,16 @@ interface Arrival {
 }
 
 type HttpForm = Extract<RefusalForm, { kind: "http" }>;
+
+/** Of one that is refused nothing is heard. */
+const DEAF: SocketEvents = {
+  message() {},
+  continuations() {},
+  ping() {},
+  pong() {},
+  fault() {},
+  closed() {},
+};
 
 /** See the module. */
 export class Upgrader {
@@ -141,7 +152,7 @@ export class Upgrader {
     const form = profile.refuse(refusal);
     if (form.kind === "http") return this.#answer(raw, form);
     acceptor.accept(request, raw, head, (socket) => {
-      socket.attach({ message() {}, ping() {}, pong() {}, fault() {}, closed() {} });
+      socket.attach(DEAF);
       for (const text of form.texts) socket.write(context.frameText(text), () => {});
       socket.abort(form.code, form.reason);
     });

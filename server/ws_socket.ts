@@ -10,7 +10,8 @@ import { Sender, type WebSocket, WebSocketServer } from "ws";
 import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
-import type { Socket, SocketEvents } from "./socket.ts";
+import { FrameCounter } from "./frame_counter.ts";
+import type { Socket, SocketEvents, SocketFault } from "./socket.ts";
 
 declare module "ws" {
   /** Frame writer; not in the published types. Shape: ws 8, lib/sender.js. */
@@ -22,6 +23,12 @@ declare module "ws" {
     ): Buffer[];
   }
 }
+
+/** The smallest pieces in which a common library sends a large message (gorilla/websocket). */
+const PIECE_BYTES = 4_096;
+
+/** `readyState` of a socket that has not said goodbye. */
+const OPEN = 1;
 
 const TEXT_FRAME = { fin: true, rsv1: false, opcode: 0x1, mask: false, readOnly: true };
 
@@ -55,6 +62,7 @@ export class WsAcceptor {
       perMessageDeflate: false,
       autoPong: false,
       maxPayload: maxMessageBytes,
+      maxFragments: 1 + Math.ceil(maxMessageBytes / PIECE_BYTES), // the last one may be empty
       closeTimeout: closeWaitMs,
       handleProtocols: chooseSubprotocol,
     };
@@ -85,6 +93,8 @@ export class WsAcceptor {
 class WsSocket implements Socket {
   readonly #ws: WebSocket;
   readonly #raw: NetSocket;
+  readonly #counter = new FrameCounter();
+
   constructor(ws: WebSocket, raw: NetSocket) {
     this.#ws = ws;
     this.#raw = raw;
@@ -96,18 +106,26 @@ class WsSocket implements Socket {
 
   attach(events: SocketEvents): void {
     const ws = this.#ws;
+    const count = (bytes: Uint8Array) => {
+      const continuations = this.#counter.count(bytes);
+      if (continuations > 0) events.continuations(continuations);
+    };
+    this.#raw.prependListener("data", count); // before ws: what they cost is known by their message
     ws.on("message", (data) => events.message(data as Buffer));
     ws.on("ping", (payload) => events.ping(payload));
     ws.on("pong", (payload) => events.pong(payload));
     ws.on("error", (error) => {
+      this.#raw.off("data", count);
       const code = faultCodeOf(error);
       if (code === undefined) return; // of the network: `close` follows and says 1006
-      events.fault(code === TOO_BIG ? "message_too_big" : "bad_frame", code);
+      events.fault(FAULTS[code] ?? "bad_frame", code);
     });
     ws.on("close", (code) => events.closed({ code, byPeer: code !== 1006 }));
   }
 
   write(frames: Uint8Array, drained: () => void): void {
+    // ws says goodbye by itself to who breaks the protocol; nothing follows a close frame (RFC 6455 5.5.1).
+    if (this.#ws.readyState !== OPEN) return queueMicrotask(drained);
     this.#raw.write(frames, drained);
   }
 
@@ -145,17 +163,24 @@ class WsSocket implements Socket {
   }
 }
 
-/** RFC 6455 section 7.4.1: a protocol error; a message too big. */
-const [PROTOCOL_ERROR, TOO_BIG] = [1002, 1009];
+/** RFC 6455 section 7.4.1: a protocol error; against the rules of the house; a message too big. */
+const [PROTOCOL_ERROR, AGAINST_POLICY, TOO_BIG] = [1002, 1008, 1009];
 
 /** The close codes of ws's errors where they are no protocol error (ws 8, lib/receiver.js). */
 const FAULT_CODES: Readonly<Record<string, number>> = {
   WS_ERR_INVALID_UTF8: 1007,
-  WS_ERR_TOO_MANY_BUFFERED_PARTS: 1008,
+  /** Above maxFragments. */
+  WS_ERR_TOO_MANY_BUFFERED_PARTS: AGAINST_POLICY,
   /** Above maxPayload. */
   WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: TOO_BIG,
   /** Above what a number counts, 2^53 - 1. */
   WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH: TOO_BIG,
+};
+
+/** What is no plain bad frame. */
+const FAULTS: Readonly<Record<number, SocketFault>> = {
+  [AGAINST_POLICY]: "rate_limited",
+  [TOO_BIG]: "message_too_big",
 };
 
 /** The code that ws has told the peer; undefined where the network is at fault. */

@@ -136,6 +136,17 @@ Deno.test("Client that floods is closed for rate_limited, with the code and a ti
     assertEquals(world.metrics.of("json").messagesIn, 10);
   }));
 
+Deno.test("Client that floods with the frames of few messages is closed as any that floods", () =>
+  withWorld({ maxMessagesPerSecond: 1_000 }, async (world) => {
+    const { socket } = world.connect();
+    const message = ["v1.heartbeat", ...new Array(16).fill("")];
+    for (let i = 0; i < 117; i++) socket.sayInPieces(message); // 1989 frames of a burst of 2000
+    assertEquals(socket.letGo, undefined);
+    socket.sayInPieces(message);
+    assertMatch(socket.letGo?.text ?? "", /^rate_limited: /);
+    await world.clock.turnOver();
+  }));
+
 Deno.test("Client within the flood limit in the long run is left alone", () =>
   withWorld({ maxMessagesPerSecond: 10 }, async (world) => {
     const { socket } = world.connect();

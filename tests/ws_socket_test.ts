@@ -40,6 +40,8 @@ async function useReal(test: (socket: Socket, peer: PeerEnd) => Promise<void>): 
     await test(await promise, {
       received,
       say: (text) => ws.send(text),
+      sayInPieces: (pieces) =>
+        pieces.forEach((piece, i) => ws.send(piece, { fin: i === pieces.length - 1 })),
       ping: (payload) => ws.ping(payload),
       pong: (payload) => ws.pong(payload),
       leave: () => ws.close(1000),
@@ -60,6 +62,7 @@ async function useFake(test: (socket: Socket, peer: PeerEnd) => Promise<void>): 
       return socket.journal;
     },
     say: (text) => socket.say(text),
+    sayInPieces: (pieces) => socket.sayInPieces(pieces),
     ping: (payload) => socket.peerPing(payload),
     pong: (payload) => socket.peerPong(payload),
     leave: () => socket.leave(),

@@ -13,6 +13,8 @@ export interface PeerEnd {
   /** What has come, in order: texts, and `ping <n>`, `pong <n>` with the payload's length. */
   readonly received: readonly string[];
   say(text: string): void;
+  /** One message in so many frames. */
+  sayInPieces(pieces: readonly string[]): void;
   ping(payload: Uint8Array): void;
   pong(payload: Uint8Array): void;
   /** Says goodbye with a close frame. */
@@ -35,6 +37,9 @@ class Recorder implements SocketEvents {
   readonly ends: SocketEnd[] = [];
   message(data: Uint8Array): void {
     this.told.push(new TextDecoder().decode(data));
+  }
+  continuations(count: number): void {
+    this.told.push(`continuations ${count}`);
   }
   ping(payload: Uint8Array): void {
     this.told.push(`ping ${payload.length}`);
@@ -70,6 +75,14 @@ export function testSocket(name: string, { use, until }: SocketSubject): void {
     peer.pong(new Uint8Array(2));
     await until(() => events.told.length === 4);
     assertEquals(events.told, ["a", "ping 3", "b", "pong 2"]);
+  });
+
+  test("tells the frames of a message after its first before the message", async ({ peer, events }) => {
+    peer.sayInPieces(["a", "", "b", "c"]);
+    await until(() => events.told.includes("abc"));
+    const counts = events.told.slice(0, -1).map((it) => Number(it.replace("continuations ", "")));
+    assertEquals(counts.reduce((sum, count) => sum + count), 3);
+    assertEquals(events.told.at(-1), "abc");
   });
 
   test("writes frames, pings and pongs in order, and says once that a write has drained", async ({ socket, peer }) => {

@@ -12,12 +12,21 @@ interface Fault {
   readonly what: string;
   readonly bytes: Uint8Array;
   readonly code: number;
-  readonly reason: "bad_frame" | "message_too_big";
+  readonly reason: "bad_frame" | "message_too_big" | "rate_limited";
 }
 
+/** Others are bad frames. */
+const REASONS: Readonly<Record<number, Fault["reason"]>> = {
+  1008: "rate_limited",
+  1009: "message_too_big",
+};
+
 function fault(what: string, bytes: Uint8Array, code = 1002): Fault {
-  return { what, bytes, code, reason: code === 1009 ? "message_too_big" : "bad_frame" };
+  return { what, bytes, code, reason: REASONS[code] ?? "bad_frame" };
 }
+
+/** Of the largest message in pieces of 4 KiB, and one that says that it was the last. */
+const MOST_FRAMES = 17;
 
 const { text, binary, continuation, ping, pong, close, reserved } = OPCODE;
 const NOT_UTF8 = Uint8Array.of(0x68, 0x69, 0xc3, 0x28);
@@ -55,7 +64,7 @@ const FAULTS: readonly Fault[] = [
   fault("65 537 bytes, by their header alone", announce(65_537), 1009),
   fault("4 GiB, by their header alone", announce(2 ** 32), 1009),
   fault("more bytes than a number counts", announce(2 ** 62), 1009),
-  fault("more fragments than ws counts", fragmentsOfNothing(16_385), 1008),
+  fault("more frames than a message has", fragmentsOfNothing(MOST_FRAMES + 1), 1008),
   fault(
     "fragments of 70 000 bytes together",
     join([
@@ -101,7 +110,7 @@ integrationTest("A frame that breaks the protocol gets its close code, and TCP e
   await using server = await ServerProcess.start();
   using bystander = await RawPeer.connect(server.dial);
   await sideBySide(...FAULTS.map((fault) => isClosedAtOnce(server, fault)));
-  for (const reason of ["bad_frame", "message_too_big"]) {
+  for (const reason of ["bad_frame", "message_too_big", "rate_limited"]) {
     const count = FAULTS.filter((fault) => fault.reason === reason).length;
     await until(`${count} closed for ${reason}`, async () => {
       return (await server.metrics()).closed(reason) === count;
@@ -113,6 +122,17 @@ integrationTest("A frame that breaks the protocol gets its close code, and TCP e
   assertEquals((await bystander.message("pong")).id, "bystander");
   using newcomer = await RawPeer.connect(server.dial);
   await newcomer.message("welcome");
+});
+
+integrationTest("Nothing follows the close frame, not even a system's own goodbye", async () => {
+  await using server = await ServerProcess.start();
+  using peer = await RawPeer.connect(server.dial, { path: "/ws?business=crypto" });
+  await peer.write(fragmentsOfNothing(MOST_FRAMES + 1));
+  const opcodes: number[] = [];
+  for (let frame = await peer.read(); frame !== undefined; frame = await peer.read()) {
+    opcodes.push(frame.opcode);
+  }
+  assertEquals(opcodes, [text, close]); // the greeting, the end
 });
 
 integrationTest("The largest message and a message in fragments are taken", async () => {
@@ -128,6 +148,15 @@ integrationTest("The largest message and a message in fragments are taken", asyn
     clientFrame(text, largest.slice(0, middle), { fin: false }),
     clientFrame(ping, "between fragments"),
     clientFrame(continuation, largest.slice(middle, end)),
+  ]));
+  assertEquals((await peer.message("published")).id, "largest");
+  const pieces = Array.from(
+    { length: MOST_FRAMES - 1 },
+    (_, i) => largest.slice(i * 4_096, (i + 1) * 4_096),
+  );
+  await peer.write(join([
+    ...pieces.map((piece, i) => clientFrame(i === 0 ? text : continuation, piece, { fin: false })),
+    clientFrame(continuation),
   ]));
   assertEquals((await peer.message("published")).id, "largest");
 });

@@ -88,6 +88,12 @@ export class FakeSocket implements Socket {
     this.#events?.message(new TextEncoder().encode(text));
   }
 
+  /** The peer sends a message in frames. */
+  sayInPieces(pieces: readonly string[]): void {
+    this.#events?.continuations(pieces.length - 1);
+    this.say(pieces.join(""));
+  }
+
   /** The peer sends control frames. */
   peerPing(payload: Uint8Array = new Uint8Array()): void {
     this.#events?.ping(payload);

@@ -135,11 +135,9 @@ export class ServerProcess implements AsyncDisposable {
     return descriptors(this.pid).length;
   }
 
-  /** CPU time its main thread, the one that runs JavaScript, has used so far, ms in steps of 10. */
-  get cpuMs(): number {
-    const stat = Deno.readTextFileSync(`/proc/${this.pid}/task/${this.pid}/stat`);
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return (Number(fields[11]) + Number(fields[12])) * 10; // utime, stime in ticks of 10 ms
+  /** See `starvedMs()`. */
+  get starvedMs(): number {
+    return starvedMs(this.pid);
   }
 
   /** Resident memory, bytes. */
@@ -179,6 +177,15 @@ export function startCommand(...moreFlags: string[]): string[] {
     throw new Error(`Cannot read the start task: expected deno run …, got ${tasks.start}`);
   }
   return [Deno.execPath(), "run", ...words, ...moreFlags, program];
+}
+
+/**
+ * How long a process's main thread, the one that runs JavaScript, has been ready to run so far while
+ * others had the core, ms: what is late by that is not late by its own fault (Linux, sched-stats).
+ */
+export function starvedMs(pid: number): number {
+  const stat = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/schedstat`);
+  return Number(stat.split(" ")[1]) / 1e6;
 }
 
 /** Runs a server that is not expected to start. */
