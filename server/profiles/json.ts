@@ -149,7 +149,7 @@ function decodeObject(message: Fields, wallMs: number): Inbound | undefined {
 function decodePublish({ data, id }: Fields, channel: string): Inbound {
   if (data === undefined) return error("bad_message", "publish needs data: any JSON value", id);
   if (id !== undefined && typeof id !== "string") {
-    return error("bad_message", `the id of a publish is a string, not ${nameOf(id)}`);
+    return error("bad_message", `the id of a publish is a string, not ${nameOf(id)}`, id);
   }
   if (id === undefined) return { kind: "publish", channel, data };
   const ack = JSON.stringify({ type: "published", channel, id });

@@ -126,6 +126,7 @@ Deno.test("decode() takes nothing that could not be said again: deep values cras
 
 Deno.test("decode() gives the id of a bad message back", () => {
   assertEquals(errorOf('{"type":"nope","id":"q1"}').id, "q1");
+  assertEquals(errorOf('{"type":"publish","channel":"c","data":1,"id":2}').id, 2);
 });
 
 Deno.test("decode() treats binary that is not UTF-8 as bad JSON", () => {
