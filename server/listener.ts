@@ -6,7 +6,7 @@
  */
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerOptions } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { connect } from "node:net";
 import type { Listen } from "./values.ts";
@@ -21,15 +21,24 @@ export interface TlsPair {
   readonly key: string;
 }
 
-/** Makes the server, with TLS when there is a pair. */
+/** Node 24.9, not yet in its types: whether a request that asks to upgrade is given to `upgrade`. */
+const OPTIONS: ServerOptions & { shouldUpgradeCallback(request: IncomingMessage): boolean } = {
+  // Among other protocols, too: the handshake says what is wrong with that.
+  shouldUpgradeCallback: ({ headers }) => /\bwebsocket\b/i.test(headers.upgrade ?? ""),
+};
+
+/**
+ * Makes the server, with TLS when there is a pair. Whoever asks for another protocol than WebSocket
+ * (`curl --http2` and Java's HttpClient offer h2c) is answered as if he had not: RFC 9110, 7.8.
+ */
 export function makeHttpServer(tls: TlsPair | undefined): Server {
-  if (tls === undefined) return createServer();
+  if (tls === undefined) return createServer(OPTIONS);
   try {
     // Deno's https takes any text as a pair and fails at each handshake instead (2.9.6).
     if (!new X509Certificate(tls.cert).checkPrivateKey(createPrivateKey(tls.key))) {
       throw new Error("the key is not the certificate's");
     }
-    return createTlsServer(tls) as unknown as Server;
+    return createTlsServer({ ...OPTIONS, ...tls }) as unknown as Server;
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new StartError(`Cannot start: TLS_CERT_FILE and TLS_KEY_FILE do not work: ${why}`, {

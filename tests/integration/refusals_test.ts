@@ -3,6 +3,7 @@ import { integrationTest } from "../support/integration_test_case.ts";
 import { type HttpRequest, UPGRADE_HEADERS } from "../support/plain_http.ts";
 import { RawPeer } from "../support/raw_peer.ts";
 import { ServerProcess } from "../support/server_process.ts";
+import { startWithTls } from "../support/tls.ts";
 import { until } from "../support/until.ts";
 
 /** An upgrade request with other headers besides. */
@@ -69,7 +70,8 @@ integrationTest("An upgrade that is no valid one is refused with 4xx", async () 
     ["no key", upgrade({ "Sec-WebSocket-Key": "" }), 400],
     ["a key that is none", upgrade({ "Sec-WebSocket-Key": "short" }), 400],
     ["a version of long ago", upgrade({ "Sec-WebSocket-Version": "7" }), 400],
-    ["another protocol", upgrade({ Upgrade: "h2c" }), 400],
+    ["another protocol", upgrade({ Upgrade: "h2c" }), 426],
+    ["several protocols", upgrade({ Upgrade: "h2c, websocket" }), 400],
     ["a POST", { ...upgrade({ "Content-Length": "0" }), method: "POST" }, 405],
   ];
   for (const [what, request, status] of rows) {
@@ -78,6 +80,40 @@ integrationTest("An upgrade that is no valid one is refused with 4xx", async () 
   using peer = await RawPeer.connect(server.dial);
   await peer.message("welcome");
   assertEquals((await server.metrics()).value("systole_connections"), 1);
+});
+
+/** As `curl --http2` and Java's HttpClient ask of a server they do not know. */
+const H2C = {
+  Connection: "Upgrade, HTTP2-Settings",
+  Upgrade: "h2c",
+  "HTTP2-Settings": "AAMAAABkAAQCAAAAAAIAAAAA",
+};
+
+async function answersInHttp1(server: ServerProcess): Promise<void> {
+  const rows: [HttpRequest, number][] = [
+    ...["/", "/sdk.js", "/healthz", "/readyz", "/metrics", "/api/v1/stats"].map((
+      path,
+    ): [HttpRequest, number] => [{ path }, 200]),
+    [{ path: "/ws" }, 426],
+    [{ path: "/nowhere" }, 404],
+    [{ method: "POST", path: "/v1/socket-tickets", body: "{}" }, 200],
+    [{ method: "POST", path: "/api/v1/publish", body: '{"channel":"c","data":1}' }, 200],
+  ];
+  for (const [request, status] of rows) {
+    const headers = { ...H2C, "Content-Type": "application/json" };
+    const answer = await server.ask({ ...request, headers });
+    assertEquals([request.path, answer.status], [request.path, status], answer.body);
+  }
+}
+
+integrationTest("Every route answers who would rather speak HTTP/2", async () => {
+  await using server = await ServerProcess.start();
+  await answersInHttp1(server);
+});
+
+integrationTest("Every route answers who would rather speak HTTP/2, over TLS, too", async () => {
+  await using server = await startWithTls();
+  await answersInHttp1(server);
 });
 
 integrationTest("Loopback pages and those of ALLOWED_ORIGINS may connect", async () => {

@@ -2,16 +2,9 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { integrationTest } from "../support/integration_test_case.ts";
 import { RawPeer } from "../support/raw_peer.ts";
 import { runToEnd, ServerProcess, startCommand } from "../support/server_process.ts";
+import { CERT_FILE, KEY_FILE, startWithTls } from "../support/tls.ts";
 import { sideBySide, until } from "../support/until.ts";
 import { WsClient } from "../support/ws_client.ts";
-
-/**
- * For localhost and 127.0.0.1, for a hundred years, trusted by nobody: `openssl req -x509 -newkey ec
- * -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 36500 -subj /CN=localhost -addext
- * subjectAltName=DNS:localhost,IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE`
- */
-const CERT_FILE = new URL("../fixtures/tls/cert.pem", import.meta.url).pathname;
-const KEY_FILE = new URL("../fixtures/tls/key.pem", import.meta.url).pathname;
 
 /** Good, but of no certificate here. */
 const OTHER_KEY_FILE = new URL("../fixtures/tls/other_key.pem", import.meta.url).pathname;
@@ -102,14 +95,7 @@ integrationTest("It needs no file, no other program and no fact of the system", 
 
 integrationTest("With a certificate it is wss, pings included, and drains as ever", async () => {
   const ca = await Deno.readTextFile(CERT_FILE);
-  const env = {
-    TLS_CERT_FILE: CERT_FILE,
-    TLS_KEY_FILE: KEY_FILE,
-    PING_PERIOD_MS: "200",
-    PONG_WAIT_MS: "800",
-  };
-  const dial = () => Deno.connectTls({ hostname: "127.0.0.1", port: server.port, caCerts: [ca] });
-  await using server = await ServerProcess.start({ env, dial });
+  await using server = await startWithTls({ PING_PERIOD_MS: "200", PONG_WAIT_MS: "800" });
   assertEquals(server.url.protocol, "wss:");
   using client = await WsClient.connect(server.url, { ca });
   using silent = await RawPeer.connect(server.dial);

@@ -16,6 +16,8 @@ export interface HttpRequest {
   readonly path?: string;
   /** Host is `127.0.0.1` unless named here. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** ASCII; its length is told. */
+  readonly body?: string;
 }
 
 /** What was answered. */
@@ -36,15 +38,16 @@ export const UPGRADE_HEADERS: Readonly<Record<string, string>> = {
   "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
 };
 
-/** The bytes of a request without a body. */
+/** The bytes of a request. */
 export function requestBytes(
-  { method = "GET", path = "/", headers = {} }: HttpRequest,
+  { method = "GET", path = "/", headers = {}, body = "" }: HttpRequest,
 ): Uint8Array {
   const lines = [`${method} ${path} HTTP/1.1`];
   for (const [name, value] of Object.entries({ Host: "127.0.0.1", ...headers })) {
     lines.push(`${name}: ${value}`);
   }
-  return new TextEncoder().encode(lines.join("\r\n") + HEAD_END);
+  if (body !== "") lines.push(`Content-Length: ${body.length}`);
+  return new TextEncoder().encode(lines.join("\r\n") + HEAD_END + body);
 }
 
 /**
