@@ -8,7 +8,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerOptions } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import { connect } from "node:net";
+import { connect, isIPv6 } from "node:net";
 import type { Listen } from "./values.ts";
 import { StartError } from "./errors.ts";
 import { isLoopback } from "./guard/origin.ts";
@@ -56,7 +56,12 @@ export function makeHttpServer(tls: TlsPair | undefined): Server {
 export async function listen(server: Server, address: Listen): Promise<Listen> {
   try {
     if (address.kind === "unix") await removeStaleSocket(address.path);
-    await bind(server, address);
+    try {
+      await bind(server, address);
+    } catch (error) {
+      if (!isBracketed(error, address)) throw error;
+      await bind(server, address);
+    }
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     const message = `Cannot start: cannot listen on ${formatAddress(address)}: ${why}`;
@@ -85,6 +90,15 @@ function bind(server: Server, address: Listen): Promise<void> {
     if (address.kind === "unix") server.listen(address.path, resolve);
     else server.listen(address.port, address.host, resolve);
   });
+}
+
+/**
+ * Deno 2.9.6 looks the IPv6 address of DENO_SERVE_ADDRESS up with its brackets on, but puts it in the
+ * place of the first listen's address only: a second one gets ours, which is the same without them.
+ */
+function isBracketed(error: unknown, address: Listen): boolean {
+  const { code } = error as { code?: string };
+  return code === "ENOTFOUND" && address.kind === "tcp" && isIPv6(address.host);
 }
 
 /** Removes the socket file of a server that is gone; one that answers is left alone. */

@@ -29,6 +29,15 @@ function freePort(): number {
   return listener.addr.port;
 }
 
+function hasIpv6(): boolean {
+  try {
+    Deno.listen({ hostname: "::1", port: 0 }).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** A server under `DENO_SERVE_ADDRESS=unix:`; the socket file needs both permissions. */
 function startOn(path: string): Promise<ServerProcess> {
   return ServerProcess.start({
@@ -65,6 +74,18 @@ async function isRefused(path: string, ...flags: string[]): Promise<void> {
   assertStringIncludes(stderr, `Cannot start: cannot listen on unix:${path}: `);
   assertEquals(stderr.trim().split("\n").length, 1, stderr);
 }
+
+integrationTest("DENO_SERVE_ADDRESS=tcp:[::1]:… is listened on, too", async () => {
+  if (!hasIpv6()) return console.log("skipped: this machine has no ::1");
+  const port = freePort();
+  await using server = await ServerProcess.start({
+    env: { DENO_SERVE_ADDRESS: `tcp:[::1]:${port}`, PING_PERIOD_MS: "200" },
+    dial: () => Deno.connect({ hostname: "::1", port }),
+  });
+  assertEquals(server.url.host, `[::1]:${port}`);
+  await serves(server);
+  await drains(server);
+});
 
 integrationTest("DENO_SERVE_ADDRESS=unix:… works, over a stale socket file, too", async () => {
   const folder = await Deno.makeTempDir();
