@@ -1,101 +1,87 @@
 /**
- * Lines to a synchronous output that may be full or gone.
+ * Lines to an output whose reader may be slow, stuck or gone.
  *
- * Owns the lines that a full non-blocking pipe has not taken yet: it never waits for a reader, since
- * a waiting log would stop every heartbeat. (A blocking pipe waits in the kernel; nothing can be
- * done about that here.) Must not know what a line says.
+ * Owns the lines that the output has not taken yet. It never blocks: the runtime writes from a
+ * thread of its own, so a pipe that is full stops that thread and not the server. Must not know what
+ * a line says.
  *
  * @module
  */
 
-/** Where the bytes go, as `Deno.stdout`: takes a part of them, or throws. */
+/** Where the bytes go, as `Deno.stdout`. */
 export interface Output {
-  /** Writes, and says how many bytes were taken. */
-  writeSync(bytes: Uint8Array): number;
+  /** Writes, and says how many bytes were taken; rejects when none can be. */
+  write(bytes: Uint8Array): Promise<number>;
 }
 
-/** What may wait for a reader; lines beyond it are lost, and counted. */
-const MAX_WAITING_BYTES = 1_048_576;
+/** What may wait for a reader, in UTF-16 units; what is being written is besides. */
+const MAX_WAITING = 1_048_576;
+/** A pipe that its other end has made non-blocking is tried again so often. */
 const RETRY_MS = 50;
-/** How long `end()` waits for a reader. */
-const LAST_WAIT_MS = 1_000;
+/** How long `end()` waits: a reader that reads needs less, and SHUTDOWN_MS leaves no more. */
+const LAST_WAIT_MS = 250;
 const ENCODER = new TextEncoder();
 
 /** See the module. No method throws. */
 export class LineWriter {
   readonly #output: Output;
   readonly #onLost: (count: number) => void;
-  readonly #waiting: Uint8Array[] = [];
-  #waitingBytes = 0;
+  #waiting = "";
   #lost = 0;
-  #retry: ReturnType<typeof setTimeout> | undefined;
+  #writing: Promise<void> | undefined;
 
   /**
-   * A writer that ends with `end()`.
+   * A writer with nothing to write.
    *
-   * @param onLost told how many lines were lost, once there is room again; may write
+   * @param onLost told how many lines were lost, once all that waited has been taken; may write
    */
   constructor(output: Output, onLost: (count: number) => void) {
     this.#output = output;
     this.#onLost = onLost;
   }
 
-  /** Writes one line now, or keeps it until the output takes it. */
+  /** Takes a line; it is lost when too much waits, and then so are all until the reader reads again. */
   write(line: string): void {
-    if (this.#lost > 0 && this.#waitingBytes === 0) {
-      const count = this.#lost;
-      this.#lost = 0;
-      this.#onLost(count);
-    }
-    const bytes = ENCODER.encode(`${line}\n`);
-    if (this.#waitingBytes + bytes.length > MAX_WAITING_BYTES) {
+    if (this.#lost > 0 || this.#waiting.length + line.length >= MAX_WAITING) {
       this.#lost++;
       return;
     }
-    this.#waiting.push(bytes);
-    this.#waitingBytes += bytes.length;
-    this.#flush();
+    this.#waiting += `${line}\n`;
+    this.#writing ??= this.#write();
   }
 
-  /** Gives the output a last second to take what waits. Blocks: for the end of the process. */
-  end(): void {
-    const pause = new Int32Array(new SharedArrayBuffer(4));
-    this.#flush();
-    for (let ms = 0; ms < LAST_WAIT_MS && this.#waitingBytes > 0; ms += RETRY_MS) {
-      Atomics.wait(pause, 0, 0, RETRY_MS);
-      this.#flush();
-    }
-    clearTimeout(this.#retry);
-    this.#retry = undefined;
+  /** Resolves when all has been written, or cannot be: at the latest after 250 ms. */
+  async end(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, LAST_WAIT_MS));
+    await Promise.race([this.#writing, patience]);
+    clearTimeout(timer);
   }
 
-  #flush(): void {
-    try {
-      for (let bytes = this.#waiting[0]; bytes !== undefined; bytes = this.#waiting[0]) {
-        const taken = this.#output.writeSync(bytes);
-        this.#waitingBytes -= taken;
-        if (taken === bytes.length) this.#waiting.shift();
-        else this.#waiting[0] = bytes.subarray(taken);
+  /** One write at a time, of all the lines that came during the last one or in the same turn. */
+  async #write(): Promise<void> {
+    await undefined;
+    while (this.#waiting !== "") {
+      const bytes = ENCODER.encode(this.#waiting);
+      this.#waiting = "";
+      await this.#writeAll(bytes);
+      if (this.#lost > 0 && this.#waiting === "") {
+        const count = this.#lost;
+        this.#lost = 0;
+        this.#onLost(count);
       }
-    } catch (error) {
-      if (error instanceof Deno.errors.WouldBlock) this.#flushLater();
-      else this.#forget();
     }
+    this.#writing = undefined;
   }
 
-  #flushLater(): void {
-    if (this.#retry !== undefined) return;
-    const retry = setTimeout(() => {
-      this.#retry = undefined;
-      this.#flush();
-    }, RETRY_MS);
-    Deno.unrefTimer(retry); // a log keeps no process alive
-    this.#retry = retry;
-  }
-
-  /** The reader has gone, or the disk is full: what waits is lost; the next line tries again. */
-  #forget(): void {
-    this.#waiting.length = 0;
-    this.#waitingBytes = 0;
+  async #writeAll(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length;) {
+      try {
+        at += await this.#output.write(bytes.subarray(at));
+      } catch (error) {
+        if (!(error instanceof Deno.errors.WouldBlock)) return; // the reader has gone, the disk is full
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
   }
 }

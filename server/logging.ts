@@ -56,10 +56,16 @@ const LEVEL_WIDTH = 7;
 /** So many errors of a chain are shown. */
 const MAX_CAUSES = 5;
 
+const STDOUT = new LineWriter(Deno.stdout, (count) => {
+  getLogger(ROOT).warning("log lines were lost: nobody read stdout", { count });
+});
+
 /** Starts the log, replacing an earlier configuration. @returns where to tell it of events */
-export function configureLogging({ format, level, write }: LoggingOptions): Logger {
+export function configureLogging(
+  { format, level, write = (line) => STDOUT.write(line) }: LoggingOptions,
+): Logger {
   const toLine = format === "json" ? formatJson : formatText;
-  const sink = write === undefined ? stdoutSink(toLine) : (event: LogEvent) => write(toLine(event));
+  const sink = (event: LogEvent) => write(toLine(event));
   configureSync({
     reset: true,
     sinks: { lines: sink },
@@ -70,6 +76,11 @@ export function configureLogging({ format, level, write }: LoggingOptions): Logg
     ],
   });
   return getLogger(ROOT);
+}
+
+/** Before the process exits: resolves when stdout has taken every line, at the latest in 250 ms. */
+export function flushLog(): Promise<void> {
+  return STDOUT.end();
 }
 
 /** One line to read: time, level, message, then `name=value` for each property. */
@@ -152,14 +163,4 @@ function withStack(error: Error): string {
 
 function inOneLine(error: Error): string {
   return withStack(error).replace(/\s*\n\s*/g, " ");
-}
-
-function stdoutSink(toLine: (event: LogEvent) => string): ((event: LogEvent) => void) & Disposable {
-  const writer = new LineWriter(Deno.stdout, (count) => {
-    getLogger(ROOT).warning("log lines were lost: nobody read stdout", { count });
-  });
-  // LogTape disposes of its sinks when it is reset and when the process exits.
-  return Object.assign((event: LogEvent) => writer.write(toLine(event)), {
-    [Symbol.dispose]: () => writer.end(),
-  });
 }

@@ -9,7 +9,7 @@ import { type Config, parseConfig } from "./config.ts";
 import { StartError } from "./errors.ts";
 import { readFiles } from "./files.ts";
 import { formatAddress, reachableByOthers } from "./listener.ts";
-import { configureLogging, type Logger } from "./logging.ts";
+import { configureLogging, flushLog, type Logger } from "./logging.ts";
 import { type RunningServer, startServer } from "./server.ts";
 
 /**
@@ -22,12 +22,14 @@ const SAME_SIGNAL = { ticks: 10, tickMs: 100 } as const;
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 
 if (import.meta.main) {
+  addEventListener("error", (event) => crash(event, event.error));
+  addEventListener("unhandledrejection", (event) => crash(event, event.reason));
   try {
     await run();
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     console.error(error.message);
-    Deno.exit(1);
+    await exit(1);
   }
 }
 
@@ -60,14 +62,26 @@ function drainOnSignal(server: RunningServer, log: Logger): void {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, async () => {
       if (ticks !== undefined) {
-        if (ticks >= SAME_SIGNAL.ticks) Deno.exit(EXIT_CODES[signal]);
+        if (ticks >= SAME_SIGNAL.ticks) await exit(EXIT_CODES[signal]);
         return;
       }
       ticks = 0;
       setInterval(() => ticks!++, SAME_SIGNAL.tickMs);
       log.info("signal received", { signal });
       await server.drain();
-      Deno.exit(0);
+      await exit(0);
     });
   }
+}
+
+/** What the log has been told must get out: the lines before a crash most of all. */
+async function crash(event: Event, error: unknown): Promise<void> {
+  event.preventDefault();
+  console.error("Uncaught", error);
+  await exit(1);
+}
+
+async function exit(code: number): Promise<never> {
+  await flushLog();
+  Deno.exit(code);
 }

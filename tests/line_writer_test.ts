@@ -1,80 +1,147 @@
 import { assert, assertEquals } from "@std/assert";
+import FakeTimers from "@sinonjs/fake-timers";
 import { LineWriter, type Output } from "../server/line_writer.ts";
 
-/** An output that takes `room` bytes, then is full as a non-blocking pipe is. */
+/** An output whose reader takes bytes when the test says so, at first all. */
 class FakePipe implements Output {
   text = "";
-  room = Infinity;
+  writes = 0;
   error: Error | undefined;
+  #room = Infinity;
+  #blocked: (() => void) | undefined;
 
-  writeSync(bytes: Uint8Array): number {
+  /** From now on it takes so many bytes, then waits. */
+  set room(bytes: number) {
+    this.#room = bytes;
+    this.#blocked?.();
+  }
+
+  async write(bytes: Uint8Array): Promise<number> {
+    this.writes++;
     if (this.error !== undefined) throw this.error;
-    if (this.room === 0) throw new Deno.errors.WouldBlock("full");
-    const taken = bytes.subarray(0, this.room);
-    this.room -= taken.length;
+    while (this.#room === 0) await new Promise<void>((resolve) => this.#blocked = resolve);
+    const taken = bytes.subarray(0, this.#room);
+    this.#room -= taken.length;
     this.text += new TextDecoder().decode(taken);
     return taken.length;
   }
 }
 
-function open(): { pipe: FakePipe; writer: LineWriter; lost: number[] } {
-  const pipe = new FakePipe();
-  const lost: number[] = [];
-  const writer = new LineWriter(pipe, (count) => {
-    lost.push(count);
-    writer.write(`lost ${count}`);
-  });
-  return { pipe, writer, lost };
+interface Scene {
+  readonly pipe: FakePipe;
+  readonly writer: LineWriter;
+  readonly lost: number[];
+  /** Lets time pass, and what can be written be written. */
+  pass(ms: number): Promise<unknown>;
 }
 
-Deno.test("LineWriter.write() is on the output when it returns", () => {
-  const { pipe, writer } = open();
-  writer.write("one");
-  writer.write("zwei ü");
-  assertEquals(pipe.text, "one\nzwei ü\n");
-});
+function withWriter(body: (scene: Scene) => Promise<void>): () => Promise<void> {
+  return async () => {
+    const timers = FakeTimers.install({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const pipe = new FakePipe();
+      const lost: number[] = [];
+      const writer = new LineWriter(pipe, (count) => {
+        lost.push(count);
+        writer.write(`lost ${count}`);
+      });
+      await body({ pipe, writer, lost, pass: (ms) => timers.tickAsync(ms) });
+    } finally {
+      timers.uninstall();
+    }
+  };
+}
 
-Deno.test("LineWriter keeps what a full pipe does not take, in order, to the byte", () => {
-  const { pipe, writer } = open();
-  pipe.room = 2;
-  writer.write("one");
-  writer.write("two");
-  assertEquals(pipe.text, "on");
-  pipe.room = Infinity;
-  writer.write("three");
-  writer.end();
-  assertEquals(pipe.text, "one\ntwo\nthree\n");
-});
+Deno.test(
+  "LineWriter writes the lines of one turn at once, in order",
+  withWriter(async ({ pipe, writer, pass }) => {
+    writer.write("one");
+    writer.write("zwei ü");
+    await pass(0);
+    assertEquals([pipe.text, pipe.writes], ["one\nzwei ü\n", 1]);
+  }),
+);
 
-Deno.test("LineWriter.end() brings out what waits", () => {
-  const { pipe, writer } = open();
-  pipe.room = 0;
-  writer.write("last");
-  pipe.room = Infinity;
-  writer.end();
-  assertEquals(pipe.text, "last\n");
-});
+Deno.test(
+  "LineWriter keeps what a full pipe does not take, in order, to the byte",
+  withWriter(async ({ pipe, writer, pass }) => {
+    pipe.room = 2;
+    writer.write("one");
+    writer.write("two");
+    await pass(0);
+    writer.write("three");
+    await pass(10_000);
+    assertEquals(pipe.text, "on");
+    pipe.room = Infinity;
+    await pass(0);
+    assertEquals(pipe.text, "one\ntwo\nthree\n");
+  }),
+);
 
-Deno.test("LineWriter survives a closed pipe and does not hoard", () => {
-  const { pipe, writer } = open();
-  pipe.error = new Deno.errors.BrokenPipe("gone");
-  writer.write("nobody reads this");
-  pipe.error = undefined; // as a disk that has room again
-  writer.write("next");
-  writer.end();
-  assertEquals(pipe.text, "next\n");
-});
+Deno.test(
+  "LineWriter tries a pipe again that is full and does not block",
+  withWriter(async ({ pipe, writer, pass }) => {
+    pipe.error = new Deno.errors.WouldBlock("full");
+    writer.write("one");
+    await pass(1_000);
+    pipe.error = undefined;
+    writer.write("two");
+    await pass(50);
+    assertEquals(pipe.text, "one\ntwo\n");
+  }),
+);
 
-Deno.test("LineWriter bounds what waits and says how many lines were lost", () => {
-  const { pipe, writer, lost } = open();
-  pipe.room = 0;
-  const line = "x".repeat(1023);
-  for (let i = 0; i < 1030; i++) writer.write(line);
-  assertEquals(lost, []);
-  pipe.room = Infinity;
-  writer.end();
-  assertEquals(pipe.text.length, 1024 * 1024);
-  writer.write("after");
-  assertEquals(lost, [6]);
-  assert(pipe.text.endsWith("\nlost 6\nafter\n"));
-});
+Deno.test(
+  "LineWriter survives a closed pipe and does not hoard",
+  withWriter(async ({ pipe, writer, pass }) => {
+    pipe.error = new Deno.errors.BrokenPipe("gone");
+    writer.write("nobody reads this");
+    await pass(0);
+    pipe.error = undefined; // as a disk that has room again
+    writer.write("next");
+    await pass(0);
+    assertEquals(pipe.text, "next\n");
+  }),
+);
+
+Deno.test(
+  "LineWriter bounds what waits, and says how many lines were lost where they are missing",
+  withWriter(async ({ pipe, writer, lost, pass }) => {
+    pipe.room = 0;
+    writer.write("being written");
+    await pass(0);
+    const line = "x".repeat(1_023);
+    for (let i = 0; i < 1_030; i++) writer.write(line);
+    writer.write("short, but after the gap");
+    await pass(10_000);
+    assertEquals(lost, []);
+    pipe.room = Infinity;
+    await pass(0);
+    assertEquals(lost, [7]);
+    writer.write("after");
+    await pass(0);
+    assertEquals(
+      pipe.text.length,
+      "being written\n".length + 1_024 * 1_024 + "lost 7\nafter\n".length,
+    );
+    assert(pipe.text.endsWith("x\nlost 7\nafter\n"));
+  }),
+);
+
+Deno.test(
+  "LineWriter.end() waits for what waits, but not for ever",
+  withWriter(async ({ pipe, writer, pass }) => {
+    await writer.end();
+    writer.write("first");
+    await writer.end();
+    assertEquals(pipe.text, "first\n");
+    pipe.room = 0;
+    writer.write("last");
+    let ended = false;
+    writer.end().then(() => ended = true);
+    await pass(249);
+    assertEquals(ended, false);
+    await pass(1);
+    assertEquals(ended, true);
+  }),
+);

@@ -161,7 +161,7 @@ Deno.test("configureLogging() takes a message with braces as it is", () => {
 
 /** A shell command line that runs `body` with `log` in a process of its own. */
 function program(body: string): string {
-  const start = `import { configureLogging } from "./server/logging.ts";
+  const start = `import { configureLogging, flushLog } from "./server/logging.ts";
     const log = configureLogging({ format: "json", level: "info" });`;
   return `'${Deno.execPath()}' eval --no-lock '${start} ${body}'`;
 }
@@ -176,12 +176,28 @@ async function run(commandLine: string): Promise<{ code: number; out: string; er
   return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
 }
 
-Deno.test("configureLogging() loses no line of a process that exits at once", async () => {
-  const body = `for (let i = 0; i < 5000; i++) log.info("line", { i }); Deno.exit(3);`;
+Deno.test("flushLog() loses no line of a process that exits", async () => {
+  const body =
+    `for (let i = 0; i < 5000; i++) log.info("line", { i }); await flushLog(); Deno.exit(3);`;
   const { code, out } = await run(program(body));
   assertEquals(code, 3);
   const numbers = out.trimEnd().split("\n").map((line) => JSON.parse(line).i);
   assertEquals([numbers.length, numbers.at(-1)], [5000, 4999]);
+});
+
+Deno.test("flushLog() keeps no process from its exit whose reader has stopped reading", async () => {
+  const body = `for (let i = 0; i < 5000; i++) log.info("line", { i });
+    await flushLog(); console.error("alive"); Deno.exit(3);`;
+  const child = new Deno.Command("sh", {
+    args: ["-c", program(body)],
+    cwd: new URL("..", import.meta.url),
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const err = await new Response(child.stderr).text();
+  assertEquals([(await child.status).code, err], [3, "alive\n"]);
+  await child.stdout.cancel();
 });
 
 Deno.test("configureLogging() goes on without a word when nobody reads stdout", async () => {
