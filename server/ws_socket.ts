@@ -124,7 +124,8 @@ class WsSocket implements Socket {
   }
 
   write(frames: Uint8Array, drained: () => void): void {
-    // ws says goodbye by itself to who breaks the protocol; nothing follows a close frame (RFC 6455 5.5.1).
+    // ws itself says goodbye to who breaks the protocol; after a close frame nothing more is said
+    // (RFC 6455 5.5.1).
     if (this.#ws.readyState !== OPEN) return queueMicrotask(drained);
     this.#raw.write(frames, drained);
   }
