@@ -50,11 +50,13 @@ export class Tickets {
    * Makes a ticket.
    *
    * @param grant what it will stand for
-   * @param address who asks, counted by it where the hub is open and nobody has a key
+   * @param address who asks, counted by it where the hub is open and nobody has a key; empty (a
+   *   unix socket) is exempt
    */
   async issue(grant: Grant, address: string): Promise<TicketAnswer> {
     const { store, clock, ttlMs } = this.#options;
-    const retryAfterMs = this.#take(grant.keyId ?? `address ${address}`, clock.now());
+    const name = grant.keyId ?? (address === "" ? undefined : `address ${address}`);
+    const retryAfterMs = name === undefined ? 0 : this.#take(name, clock.now());
     if (retryAfterMs > 0) return { kind: "limited", retryAfterMs };
     const ticket = crypto.randomUUID();
     const { rights: _, ...terms } = grant;

@@ -90,6 +90,12 @@ test("issue() limits by address where nobody has a key", async (tickets) => {
   await issued(tickets, OPEN_GRANT, "192.0.2.2");
 }, 1);
 
+test("issue() exempts those without an address, who cannot be told apart", async (tickets) => {
+  for (let i = 0; i < 3; i++) await issued(tickets, OPEN_GRANT, "");
+  await issued(tickets, GRANT, "");
+  assertEquals((await tickets.issue(GRANT, "")).kind, "limited"); // a key is a key
+}, 1);
+
 test("issue() sets no limit when TICKETS_PER_MINUTE is 0", async (tickets) => {
   for (let i = 0; i < 50; i++) await issued(tickets);
 }, 0);
