@@ -6,11 +6,13 @@
 
 import { STATUS_CODE } from "@std/http/status";
 import { Hono } from "hono";
+import { cors } from "hono/cors";
 import * as v from "valibot";
 import type { TrustedProxies } from "../guard/client_address.ts";
+import { originAllowed } from "../guard/origin.ts";
 import type { Tickets } from "../guard/tickets.ts";
 import { problem } from "../problem.ts";
-import { anyKey, type ApiEnv, type App, BEARER_DOOR, type Checks } from "./caller.ts";
+import { anyKey, type ApiEnv, type App, type Checks, type Middleware } from "./caller.ts";
 import { described, json, problemAnswers } from "./description.ts";
 
 const Ticket = v.pipe(v.object({ ticket: v.string() }), v.metadata({ ref: "Ticket" }));
@@ -23,26 +25,31 @@ export interface TicketsRoutesOptions {
   readonly tickets: Pick<Tickets, "issue">;
   /** Knows whose address a request comes from. */
   readonly proxies: Pick<TrustedProxies, "clientAddress">;
+  /** See `originAllowed`. */
+  readonly allowedOrigins: readonly string[];
 }
 
+const PATH = "/v1/socket-tickets";
+
 /** Builds the route. */
-export function ticketRoutes({ gate, tickets, proxies }: TicketsRoutesOptions): App {
+export function ticketRoutes(options: TicketsRoutesOptions): App {
+  const { gate, tickets, proxies, allowedOrigins } = options;
   const description = described({
     summary: "A ticket to connect with, once",
     tag: "talo",
     answers: {
       200: json("For the URL: ?ticket=…", Ticket),
       ...problemAnswers({
-        401: "no valid key as bearer, where keys are configured",
+        401: "no valid key, where keys are configured",
         403: "a foreign Origin",
         429: "too many tickets; Retry-After says when to come again",
       }),
     },
   });
-  return new Hono<ApiEnv>().post(
-    "/v1/socket-tickets",
+  return new Hono<ApiEnv>().use(PATH, pagesMayAsk(allowedOrigins)).post(
+    PATH,
     description,
-    anyKey(gate, BEARER_DOOR),
+    anyKey(gate),
     async (context) => {
       const peer = context.env?.incoming?.socket.remoteAddress ?? "";
       const address = proxies.clientAddress(peer, context.req.header("x-forwarded-for"));
@@ -55,4 +62,18 @@ export function ticketRoutes({ gate, tickets, proxies }: TicketsRoutesOptions): 
       return problem(STATUS_CODE.TooManyRequests, detail, { "Retry-After": `${seconds}` });
     },
   );
+}
+
+/**
+ * Lets pages ask that may open a WebSocket here: what Fetch wants to be told before it sends a
+ * credential (https://fetch.spec.whatwg.org/#http-cors-protocol).
+ */
+function pagesMayAsk(allowedOrigins: readonly string[]): Middleware {
+  return cors({
+    origin: (origin, { req }) =>
+      originAllowed(origin, req.header("host"), allowedOrigins) ? origin : undefined,
+    allowMethods: ["POST"],
+    allowHeaders: ["Authorization", "X-Api-Key"],
+    exposeHeaders: ["Retry-After"],
+  });
 }

@@ -1,15 +1,71 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { withApi } from "../support/api.ts";
 
 const PATH = "/v1/socket-tickets";
 const post = { method: "POST" };
 
-Deno.test("POST /v1/socket-tickets gives a ticket for the key that comes as bearer", () =>
-  withApi({ keys: true }, async (api) => {
-    const response = await api.call(PATH, { ...post, key: "news.s", peer: "192.0.2.9" });
-    assertEquals([response.status, await response.text()], [200, '{"ticket":"t-1"}']);
-    assertEquals(response.headers.get("Cache-Control"), "no-store");
-    assertEquals(api.ticketCalls, [["news", "192.0.2.9"]]);
+for (const [way, value] of [["Authorization", "Bearer news.s"], ["X-Api-Key", "news.s"]]) {
+  Deno.test(`POST /v1/socket-tickets gives a ticket for the key that comes as ${way}`, () =>
+    withApi({ keys: true }, async (api) => {
+      const response = await api.call(PATH, {
+        ...post,
+        headers: { [way]: value },
+        peer: "192.0.2.9",
+      });
+      assertEquals([response.status, await response.text()], [200, '{"ticket":"t-1"}']);
+      assertEquals(response.headers.get("Cache-Control"), "no-store");
+      assertEquals(api.ticketCalls, [["news", "192.0.2.9"]]);
+    }));
+}
+
+const PREFLIGHT = {
+  method: "OPTIONS",
+  headers: {
+    "Access-Control-Request-Method": "POST",
+    "Access-Control-Request-Headers": "authorization",
+  },
+};
+
+Deno.test("A page of an allowed origin may fetch a ticket, and is told when it was too many", () =>
+  withApi({ keys: true, allowedOrigins: ["https://app.example"] }, async (api) => {
+    const origin = { Origin: "https://app.example" };
+    const preflight = { ...PREFLIGHT, headers: { ...PREFLIGHT.headers, ...origin } };
+    const { status, headers } = await api.call(PATH, preflight);
+    assertEquals([status, headers.get("Access-Control-Allow-Origin")], [204, origin.Origin]);
+    assertEquals(headers.get("Access-Control-Allow-Methods"), "POST");
+    const allowed = headers.get("Access-Control-Allow-Headers")?.toLowerCase();
+    assertEquals(allowed, "authorization,x-api-key");
+    assertEquals(headers.get("Access-Control-Allow-Credentials"), null);
+    for (const answered of [{ key: "news.s" }, { key: "news.x" }]) {
+      const response = await api.call(PATH, { ...post, ...answered, headers: origin });
+      assertEquals(response.headers.get("Access-Control-Allow-Origin"), origin.Origin);
+      assertEquals(response.headers.get("Access-Control-Expose-Headers"), "Retry-After");
+      assertStringIncludes(response.headers.get("Vary") ?? "", "Origin");
+      await response.body?.cancel();
+    }
+  }));
+
+Deno.test("A page of a foreign origin may not fetch a ticket, nor read why", () =>
+  withApi({ allowedOrigins: ["https://app.example"] }, async (api) => {
+    for (const Origin of ["https://evil.example", "http://localhost:3000", "null"]) {
+      for (const call of [PREFLIGHT, post]) {
+        const headers = { ...PREFLIGHT.headers, Origin };
+        const response = await api.call(PATH, { ...call, headers });
+        const shared = response.headers.get("Access-Control-Allow-Origin");
+        assertEquals([response.status, shared], [403, null]);
+        await response.body?.cancel();
+      }
+    }
+    assertEquals(api.ticketCalls, []);
+  }));
+
+Deno.test("A page that the server itself would take a socket from may fetch a ticket", () =>
+  withApi({}, async (api) => {
+    for (const Origin of ["http://localhost:3000", "http://localhost"]) {
+      const { body, headers } = await api.call(PATH, { ...post, headers: { Origin } });
+      await body?.cancel();
+      assertEquals(headers.get("Access-Control-Allow-Origin"), Origin);
+    }
   }));
 
 for (
@@ -17,7 +73,7 @@ for (
     ["no credential", {}],
     ["a wrong key", { Authorization: "Bearer news.x" }],
     ["another scheme", { Authorization: "Basic news.s" }],
-    ["a key in another header", { "X-Api-Key": "news.s" }],
+    ["a wrong key in the other header", { "X-Api-Key": "news.x" }],
   ] as const
 ) {
   Deno.test(`POST /v1/socket-tickets with ${what} is refused with 401 and asks nobody`, () =>
