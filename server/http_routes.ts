@@ -12,7 +12,11 @@ import { assetRoutes, type AssetsOptions } from "./http/assets.ts";
 import { adminKey, type ApiEnv, type App, sameSite } from "./http/caller.ts";
 import { connectionRoutes, type ConnectionsOptions } from "./http/connections.ts";
 import { addDocument, described, refusals, text } from "./http/description.ts";
-import { eventsHubRoutes, type EventsHubRoutesOptions } from "./http/events_hub.ts";
+import {
+  eventsHubRoutes,
+  type EventsHubRoutesOptions,
+  refuseAsEventsHub,
+} from "./http/events_hub.ts";
 import { type OverviewOptions, overviewRoutes } from "./http/overview.ts";
 import { problem } from "./problem.ts";
 import { type PublishOptions, publishRoutes } from "./http/publish.ts";
@@ -53,6 +57,7 @@ export function httpRoutes(options: HttpRoutesOptions): App {
     if (!loopbackHostOnly || hostIsLoopback(context.req.header("host"))) return await next();
     return problem(STATUS_CODE.Forbidden, "this open server answers only to a loopback Host");
   });
+  app.use("/api/v1/ws/*", sameSite(allowedOrigins, refuseAsEventsHub));
   app.use(sameSite(allowedOrigins));
   for (const path of ["/api/*", "/v1/*"]) {
     app.use(path, async ({ header }, next) => {

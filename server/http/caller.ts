@@ -11,7 +11,7 @@ import type { Context, Hono, MiddlewareHandler } from "hono";
 import type { Gate } from "../guard/gate.ts";
 import type { Grant } from "../guard/grant.ts";
 import { originAllowed } from "../guard/origin.ts";
-import { problem, problemForm } from "../problem.ts";
+import { problem, problemForm, type Refuse } from "../problem.ts";
 import { bearerOf, type Profile, tokenOf } from "../profiles/profile.ts";
 
 /** What middleware and handlers find in their context. */
@@ -61,12 +61,6 @@ const API_DOOR: Door = {
     problemForm(STATUS_CODE.Unauthorized, detail, { "WWW-Authenticate": "Bearer" }),
 };
 
-/** `Authorization: Bearer` and nothing else. */
-export const BEARER_DOOR: Door = {
-  ...API_DOOR,
-  credential: (source) => tokenOf(bearerOf(source)),
-};
-
 /** Lets whoever has a valid credential pass; on an open hub everybody has. */
 export function anyKey(gate: Checks, door: Door = API_DOOR): Middleware {
   return async (context, next) => await identify(context, { gate, door }) ?? await next();
@@ -84,15 +78,18 @@ export function adminKey(gate: Checks): Middleware {
 
 /**
  * Keeps pages of foreign origins from changing anything: on an open hub a page needs no credential
- * to do harm. Reading is kept from them by their browser, as no answer carries CORS headers.
+ * to do harm. Reading is kept from them by their browser: no answer has CORS headers but a ticket's,
+ * and that for allowed origins only.
+ *
+ * @param refuse says so, where a system has a form of its own
  */
-export function sameSite(allowedOrigins: readonly string[]): Middleware {
+export function sameSite(allowedOrigins: readonly string[], refuse: Refuse = problem): Middleware {
   return async ({ req }, next) => {
     const harmless = req.method === "GET" || req.method === "HEAD";
     if (harmless || originAllowed(req.header("origin"), req.header("host"), allowedOrigins)) {
       return await next();
     }
-    return problem(STATUS_CODE.Forbidden, "this Origin is not in ALLOWED_ORIGINS");
+    return refuse(STATUS_CODE.Forbidden, "this Origin is not in ALLOWED_ORIGINS");
   };
 }
 

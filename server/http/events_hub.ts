@@ -65,13 +65,16 @@ const Stats = v.pipe(
   v.metadata({ ref: "EventsHubStats" }),
 );
 
-const REFUSALS = { 401: json("no valid credential, where keys are configured", Unauthorized) };
+const REFUSALS = {
+  401: json("no valid credential, where keys are configured", Unauthorized),
+  503: json("the server is restarting", Refused),
+};
 
 /** The system's own form. All that is wrong with a body is 400 there. */
-const refuse: Refuse = (status, message) => {
+export function refuseAsEventsHub(...[status, message]: Parameters<Refuse>): Response {
   const code = status === UNPROCESSABLE ? STATUS_CODE.BadRequest : status;
   return Response.json({ message, code }, { status: code });
-};
+}
 
 /** What the room works with. */
 export interface EventsHubRoutesOptions {
@@ -103,12 +106,12 @@ function addUnsubscribe(app: App, options: EventsHubRoutesOptions): void {
     answers: {
       200: empty("Done"),
       400: json("unknown client, not subscribed, only `global` named, or no valid type", Refused),
-      403: json("the client came with another key", Refused),
+      403: json("the client came with another key, or a foreign Origin", Refused),
       413: json("larger than MAX_MESSAGE_BYTES", Refused),
       ...REFUSALS,
     },
   });
-  const body = jsonBody(Unsubscribe, { maxBytes: maxMessageBytes, refuse });
+  const body = jsonBody(Unsubscribe, { maxBytes: maxMessageBytes, refuse: refuseAsEventsHub });
   app.post(
     "/api/v1/ws/unsubscribe",
     description,
@@ -117,20 +120,27 @@ function addUnsubscribe(app: App, options: EventsHubRoutesOptions): void {
     async (context) => {
       const { client_id: id, event_types } = context.req.valid("json");
       const named = knownEventTypes(event_types);
-      if (named.length === 0) return refuse(STATUS_CODE.BadRequest, "no valid event types");
+      if (named.length === 0) {
+        return refuseAsEventsHub(STATUS_CODE.BadRequest, "no valid event types");
+      }
       const channels = named.filter((type) => type !== GLOBAL_TYPE);
       if (channels.length === 0) {
-        return refuse(STATUS_CODE.BadRequest, `cannot unsubscribe from ${GLOBAL_TYPE}`);
+        return refuseAsEventsHub(STATUS_CODE.BadRequest, `cannot unsubscribe from ${GLOBAL_TYPE}`);
       }
       const answer = await hub.ask((roster) => {
         const member = clientsIn(roster, eventsHub).find((member) => member.id === id);
-        if (member === undefined) return refuse(STATUS_CODE.BadRequest, "no such client");
+        if (member === undefined) {
+          return refuseAsEventsHub(STATUS_CODE.BadRequest, "no such client");
+        }
         if (!owns(context, options.gate, member)) {
-          return refuse(STATUS_CODE.Forbidden, "the client belongs to another key");
+          return refuseAsEventsHub(STATUS_CODE.Forbidden, "the client belongs to another key");
         }
         const followed = roster.channelsOf(member);
         if (!channels.some((type) => followed.has(type))) {
-          return refuse(STATUS_CODE.BadRequest, `not subscribed to ${channels.join(", ")}`);
+          return refuseAsEventsHub(
+            STATUS_CODE.BadRequest,
+            `not subscribed to ${channels.join(", ")}`,
+          );
         }
         hub.tell({ kind: "command", member, command: { kind: "unsubscribe", channels } });
         return context.body(null);
@@ -227,5 +237,5 @@ function duration(ms: number): string {
 }
 
 function stopped(): Response {
-  return refuse(STATUS_CODE.ServiceUnavailable, "the server is restarting");
+  return refuseAsEventsHub(STATUS_CODE.ServiceUnavailable, "the server is restarting");
 }

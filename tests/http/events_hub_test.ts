@@ -78,6 +78,31 @@ Deno.test("/api/v1/ws/* shows a key its own clients and lets it touch no other",
     assertEquals((await api.call(PATH, { key: "other.s", body })).status, 200);
   }));
 
+Deno.test("/api/v1/ws/unsubscribe refuses a page of a foreign origin in the system's own form", () =>
+  withApi({}, async (api) => {
+    const visitor = api.subscribe("pdfm");
+    const body = { client_id: visitor.client.id, event_types: ["pdfm"] };
+    const headers = { Origin: "https://evil.example" };
+    const answer = await api.json(PATH, { body, headers });
+    assertEquals([answer.status, Object.keys(answer.body)], [403, ["message", "code"]]);
+    assertEquals(answer.body.code, 403);
+    assertEquals(await followed(api, visitor), ["pdfm", "global"]);
+  }));
+
+Deno.test("/api/v1/ws/* says 503 while the hub has stopped, as openapi.json promises", () =>
+  withApi({}, async (api) => {
+    const { body: { paths } } = await api.json("/api/v1/openapi.json");
+    Object.assign(api.world.hub, { ask: () => Promise.resolve(undefined) }); // as it then does
+    for (const path of [PATH, "/api/v1/ws/clients", "/api/v1/ws/stats"]) {
+      const body = path === PATH ? { client_id: "c", event_types: ["pdfm"] } : undefined;
+      const answer = await api.json(path, { body });
+      assertEquals([path, answer.status, answer.body.code], [path, 503, 503]);
+      const { responses } = paths[path][body === undefined ? "get" : "post"];
+      assertEquals(Object.keys(responses["503"].content), ["application/json"]);
+    }
+    Reflect.deleteProperty(api.world.hub, "ask");
+  }));
+
 Deno.test("/api/v1/ws/* takes and refuses credentials as the system does", () =>
   withApi({ keys: true }, async (api) => {
     const status = async (headers: Record<string, string>) => {
