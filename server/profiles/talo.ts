@@ -11,16 +11,17 @@ import { isObject, parseJson } from "../json_text.ts";
 import type { HeartbeatRules } from "../liveness/heartbeat.ts";
 import type { Denial, Inbound } from "../message.ts";
 import type { Timing } from "../timing.ts";
-import type {
-  Dialogue,
-  DoorRefusal,
-  Farewell,
-  Moment,
-  Presented,
-  Profile,
-  RefusalForm,
-  UpgradeTarget,
-  Visit,
+import {
+  type CredentialSource,
+  type Dialogue,
+  type DoorRefusal,
+  type Farewell,
+  type Moment,
+  type Presented,
+  type Profile,
+  type RefusalForm,
+  tokenOf,
+  type Visit,
 } from "./profile.ts";
 import {
   CHANNELS,
@@ -78,9 +79,10 @@ export function taloProfile({ timing, ...limits }: TaloOptions): Profile {
   };
 }
 
-function credential({ query }: UpgradeTarget): Presented {
+/** Its own clients have nothing but tickets; others can show a key where they can set headers. */
+function credential({ query, header }: CredentialSource): Presented {
   const ticket = query.get("ticket");
-  return ticket ? { kind: "ticket", ticket } : { kind: "none" };
+  return ticket ? { kind: "ticket", ticket } : tokenOf(header("x-api-key"));
 }
 
 /** The upgrade always succeeds; what is wrong is said by the close code alone. */

@@ -286,8 +286,12 @@ Deno.test("deny() names the request", () => {
   assertEquals([full.data.req, full.data.errorCode], ["unknown", "LISTENER_ERROR"]);
 });
 
-Deno.test("matches() any path with a ticket; credential() is that ticket", () => {
-  const from = (url: string) => ({ ...parseTarget(url)!, header: () => "x", subprotocols: [] });
+Deno.test("matches() any path with a ticket; credential() is that ticket, or else X-Api-Key", () => {
+  const from = (url: string, headers: Record<string, string> = { authorization: "Bearer x" }) => ({
+    ...parseTarget(url)!,
+    header: (name: string) => headers[name],
+    subprotocols: [],
+  });
   for (const url of ["/?ticket=t", "/ws?a=1&ticket=t", "/any/where?ticket=t"]) {
     assert(profile.matches(from(url)), url);
     assertEquals(profile.credential(from(url)), { kind: "ticket", ticket: "t" });
@@ -296,6 +300,9 @@ Deno.test("matches() any path with a ticket; credential() is that ticket", () =>
   assertEquals(profile.credential(from("/?ticket=")), { kind: "none" });
   assert(!profile.matches(from("/ws?token=t")));
   assertEquals(profile.credential(from("/ws/talo")), { kind: "none" });
+  const key = { "x-api-key": "k.s" };
+  assertEquals(profile.credential(from("/ws/talo", key)), { kind: "token", token: "k.s" });
+  assertEquals(profile.credential(from("/?ticket=t", key)), { kind: "ticket", ticket: "t" });
 });
 
 Deno.test("refuse() lets the upgrade succeed and closes with 3000 without a word", () => {
