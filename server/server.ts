@@ -19,6 +19,7 @@ import type { Files } from "./files.ts";
 import { Flusher } from "./flusher.ts";
 import { Admission } from "./guard/admission.ts";
 import { type Guard, openGuard } from "./guard/guard.ts";
+import type { Suspensions } from "./guard/suspensions.ts";
 import { loadWebFiles } from "./http/web_files.ts";
 import { httpRoutes } from "./http_routes.ts";
 import { Hub } from "./hub.ts";
@@ -112,7 +113,7 @@ function serve({ config, log }: ServerOptions, guard: Guard, door: Door): Runnin
   const broker = new MemoryBroker();
   const context = buildContext({ config, log, clock, broker, isKey: guard.gate.isKey });
   const { wheel, hub } = context;
-  guard.suspensions.onSuspended = (keyId) => expel(keyId, hub, log);
+  guard.suspensions.onSuspended = expeller(hub, log);
   const profiles = profilesOf(config);
   const routes = new Routes(Object.values(profiles), config.defaultProfile);
   const entry = { ...guard, routes, allowedOrigins, loopbackHostOnly };
@@ -154,16 +155,18 @@ function patiencesOf({ timing }: Config): Patience[] {
 }
 
 /** Closes the connections of a suspended key. */
-function expel(keyId: string, hub: Hub, log: Logger): void {
-  log.warning("key suspended for repeated violations", { key: keyId });
-  hub.tell({
-    kind: "ask",
-    look(roster) {
-      for (const member of roster.members) {
-        if (member.keyId === keyId) member.close("key_suspended");
-      }
-    },
-  });
+function expeller(hub: Hub, log: Logger): Suspensions["onSuspended"] {
+  return (keyId, afterMs) => {
+    log.warning("key suspended for repeated violations", { key: keyId });
+    hub.tell({
+      kind: "ask",
+      look(roster) {
+        for (const member of roster.members) {
+          if (member.keyId === keyId) member.close("key_suspended", { afterMs });
+        }
+      },
+    });
+  };
 }
 
 /** The rooms of a frame's way, joined. */

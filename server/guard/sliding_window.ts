@@ -1,6 +1,6 @@
 /**
- * A limit over any stretch of time, not over calendar minutes: the times of the last messages.
- * Pure; time is an argument. Its memory grows with what was really sent, up to the limit.
+ * A limit over any stretch of time, not over calendar minutes: the times of the last messages, of
+ * one sender or of each. Pure; time is an argument. Its memory grows with what was really sent, up to the limit.
  *
  * @module
  */
@@ -54,5 +54,46 @@ export class SlidingWindow {
     grown.set(this.#times.subarray(0, this.#first), this.#times.length - this.#first);
     this.#times = grown;
     this.#first = 0;
+  }
+}
+
+/** A window for each name; those in which nothing is left are forgotten. */
+export class SlidingWindows {
+  readonly #limit: number;
+  readonly #windowMs: number;
+  /** By who took last: the first have been quiet for longest. */
+  readonly #windows = new Map<
+    string,
+    { readonly window: SlidingWindow; readonly lastMs: number }
+  >();
+
+  /** Knows nobody. @param limit takes of one name within any `windowMs` */
+  constructor(limit: number, windowMs: number) {
+    this.#limit = limit;
+    this.#windowMs = windowMs;
+  }
+
+  /** Takes one for a name, unless its limit is reached. @param nowMs monotonic time */
+  take(name: string, nowMs: number): boolean {
+    for (const [quiet, { lastMs }] of this.#windows) {
+      if (lastMs > nowMs - this.#windowMs) break;
+      this.#windows.delete(quiet);
+    }
+    const window = this.#windows.get(name)?.window ??
+      new SlidingWindow(this.#limit, this.#windowMs);
+    if (!window.take(nowMs)) return false;
+    this.#windows.delete(name);
+    this.#windows.set(name, { window, lastMs: nowMs });
+    return true;
+  }
+
+  /** How long until a name may take its next, ms; 0 = now. @param nowMs monotonic time */
+  waitMs(name: string, nowMs: number): number {
+    return this.#windows.get(name)?.window.waitMs(nowMs) ?? 0;
+  }
+
+  /** A name starts anew. */
+  forget(name: string): void {
+    this.#windows.delete(name);
   }
 }

@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import type { Store } from "../stores/store.ts";
 import type { Grant, Terms } from "./grant.ts";
-import { SlidingWindow } from "./sliding_window.ts";
+import { SlidingWindows } from "./sliding_window.ts";
 
 /** What the room works with. */
 export interface TicketsOptions {
@@ -35,15 +35,12 @@ const WINDOW_MS = 60_000;
 /** See the module. */
 export class Tickets {
   readonly #options: TicketsOptions;
-  /** By who fetched last: the first in the map have been quiet for longest. */
-  readonly #windows = new Map<
-    string,
-    { readonly window: SlidingWindow; readonly lastMs: number }
-  >();
+  readonly #fetched: SlidingWindows;
 
   /** Starts with what the store holds. */
   constructor(options: TicketsOptions) {
     this.#options = options;
+    this.#fetched = new SlidingWindows(options.perMinute, WINDOW_MS);
   }
 
   /**
@@ -73,17 +70,8 @@ export class Tickets {
 
   /** Counts one ticket. @returns how long to wait instead, 0 when it may be had */
   #take(name: string, nowMs: number): number {
-    if (this.#options.perMinute === 0) return 0;
-    for (const [quiet, { lastMs }] of this.#windows) {
-      if (lastMs > nowMs - WINDOW_MS) break;
-      this.#windows.delete(quiet);
-    }
-    const window = this.#windows.get(name)?.window ??
-      new SlidingWindow(this.#options.perMinute, WINDOW_MS);
-    if (!window.take(nowMs)) return window.waitMs(nowMs);
-    this.#windows.delete(name);
-    this.#windows.set(name, { window, lastMs: nowMs });
-    return 0;
+    if (this.#options.perMinute === 0 || this.#fetched.take(name, nowMs)) return 0;
+    return this.#fetched.waitMs(name, nowMs);
   }
 }
 

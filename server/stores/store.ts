@@ -9,9 +9,12 @@
  * @module
  */
 
+/** The longest name of an entry, UTF-8 bytes. */
+export const MAX_ENTRY_ID_BYTES = 1_100;
+
 /** One thing that is kept. */
 export interface Entry {
-  /** Its name, unique in its collection: 1 to 1100 bytes. */
+  /** Its name, unique in its collection: 1 to `MAX_ENTRY_ID_BYTES`. */
   readonly id: string;
   /** What is kept: anything that JSON can hold, up to 32 KiB. */
   readonly value: unknown;

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { SlidingWindow } from "../../server/guard/sliding_window.ts";
+import { SlidingWindow, SlidingWindows } from "../../server/guard/sliding_window.ts";
 
 Deno.test("take() allows the limit within any window, and again as the first ones leave it", () => {
   const window = new SlidingWindow(60, 60_000);
@@ -45,4 +45,18 @@ Deno.test("waitMs() is 0 while there is room, then the time until the oldest tak
   assertEquals(window.waitMs(1_000), 0);
   window.take(1_000);
   assertEquals(window.waitMs(1_000), 100);
+});
+
+Deno.test("Each name has a window of its own, which is kept for as long as something is in it", () => {
+  const windows = new SlidingWindows(2, 1_000);
+  const take = (nowMs: number) => ["a", "b"].map((name) => windows.take(name, nowMs));
+  assertEquals([take(0), take(500), take(999)], [[true, true], [true, true], [false, false]]);
+  assertEquals([windows.waitMs("a", 999), windows.waitMs("nobody", 999)], [1, 0]);
+  assertEquals([take(1_000), take(1_499), take(1_500)], [
+    [true, true],
+    [false, false],
+    [true, true],
+  ]);
+  windows.forget("a");
+  assertEquals(take(1_501), [true, false]);
 });

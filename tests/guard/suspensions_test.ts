@@ -12,14 +12,50 @@ const RULES = { afterViolations: 3, windowMs: 10 * MINUTE_MS, durationMs: 15 * M
 function nodeOn(store: Store, clock: VirtualClock, rules = RULES) {
   const errors: unknown[] = [];
   const told: string[] = [];
+  const waits: number[] = [];
   const suspensions = new Suspensions({
     store,
     clock,
     rules,
     onError: (error) => errors.push(error),
   });
-  suspensions.onSuspended = (keyId) => told.push(keyId);
-  return { suspensions, errors, told };
+  suspensions.onSuspended = (keyId, afterMs) => {
+    told.push(keyId);
+    waits.push(afterMs);
+  };
+  return { suspensions, errors, told, waits };
+}
+
+/** A store that takes its time: each write waits until it is let through, or refused. */
+class SlowStore implements Store {
+  readonly #store: Store;
+  readonly #waiting: PromiseWithResolvers<void>[] = [];
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  async put(...args: Parameters<Store["put"]>): Promise<void> {
+    const turn = Promise.withResolvers<void>();
+    this.#waiting.push(turn);
+    await turn.promise;
+    await this.#store.put(...args);
+  }
+
+  get: Store["get"] = (...args) => this.#store.get(...args);
+  take: Store["take"] = (...args) => this.#store.take(...args);
+  list: Store["list"] = (...args) => this.#store.list(...args);
+  close: Store["close"] = () => Promise.resolve();
+
+  /** Lets through what waits. */
+  write(): void {
+    for (const { resolve } of this.#waiting.splice(0)) resolve();
+  }
+
+  /** Loses what waits. */
+  fail(): void {
+    for (const { reject } of this.#waiting.splice(0)) reject(new Error("the disk is full"));
+  }
 }
 
 function test(
@@ -94,6 +130,66 @@ test("violation() counts those that come at the same time", async (store, clock)
   assertEquals(told, ["k1"]);
 });
 
+test(
+  "violation() suspends at once, before the store has heard of it, and stays when it has",
+  async (store, clock) => {
+    const slow = new SlowStore(store);
+    const { suspensions, told, waits } = nodeOn(slow, clock);
+    const counted = [1, 2].map(() => suspensions.violation("k1"));
+    assertEquals(suspensions.knows("k1"), false);
+    counted.push(suspensions.violation("k1"));
+    assertEquals([suspensions.knows("k1"), told, waits], [true, ["k1"], [RULES.durationMs]]);
+    assertEquals([await suspensions.holds("k1"), await store.list("suspensions")], [true, []]);
+    assertEquals((await suspensions.list()).map(({ keyId }) => keyId), ["k1"]);
+    slow.write();
+    await Promise.all(counted);
+    assertEquals([await suspensions.holds("k1"), told], [true, ["k1"]]);
+    assertEquals((await suspensions.list()).map(({ keyId }) => keyId), ["k1"]);
+    assertEquals(await store.list("violations:k1"), []);
+    const { suspensions: restarted } = nodeOn(store, clock);
+    assertEquals(await restarted.holds("k1"), true);
+    assertEquals(await restarted.lift("k1"), true);
+    assertEquals(await suspensions.holds("k1"), false, "lifted elsewhere");
+  },
+);
+
+test(
+  "A suspension that the store has lost holds here all the same, until it ends or is lifted",
+  async (store, clock) => {
+    for (const end of ["time", "lift"]) {
+      const slow = new SlowStore(store);
+      const { suspensions, waits } = nodeOn(slow, clock);
+      const counted = [1, 2, 3].map(() => assertRejects(() => suspensions.violation("k1")));
+      slow.fail();
+      await Promise.all(counted);
+      assertEquals([await suspensions.holds("k1"), suspensions.knows("k1")], [true, true]);
+      assertEquals((await suspensions.list()).map(({ keyId }) => keyId), ["k1"]);
+      if (end === "time") clock.block(waits[0]);
+      else {assertEquals([await suspensions.lift("k1"), await suspensions.lift("k1")], [
+          true,
+          false,
+        ]);}
+      assertEquals([await suspensions.holds("k1"), await suspensions.list()], [false, []]);
+      const again = suspensions.violation("k1"); // the three of before are paid for
+      assertEquals(suspensions.knows("k1"), false);
+      slow.write();
+      await again;
+      await suspensions.lift("k1");
+    }
+  },
+);
+
+test(
+  "A node that learns of a suspension late tells how much of it is left",
+  async (store, clock) => {
+    const [one, other] = [nodeOn(store, clock), nodeOn(store, clock)];
+    for (let i = 0; i < 3; i++) await one.suspensions.violation("k1");
+    clock.block(MINUTE_MS);
+    assertEquals(await other.suspensions.holds("k1"), true);
+    assertEquals([one.waits, other.waits], [[15 * MINUTE_MS], [14 * MINUTE_MS]]);
+  },
+);
+
 test("violation() suspends nobody when SUSPEND_AFTER_VIOLATIONS is 0", async (store, clock) => {
   const { suspensions } = nodeOn(store, clock, { ...RULES, afterViolations: 0 });
   for (let i = 0; i < 9; i++) await suspensions.violation("k1");
@@ -115,6 +211,13 @@ test(
     assertEquals(await suspensions.holds("k1"), false);
   },
 );
+
+test("lift() of what no key can be called finds nothing", async (store, clock) => {
+  const { suspensions } = nodeOn(store, clock);
+  for (const id of ["x".repeat(3_000), "\u{1F511}".repeat(276), "jwt:" + "\u{1F511}".repeat(256)]) {
+    assertEquals(await suspensions.lift(id), false);
+  }
+});
 
 test("Suspensions survive a restart: load() fills the mirror again", async (store, clock) => {
   const before = nodeOn(store, clock);

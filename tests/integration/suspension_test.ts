@@ -21,6 +21,7 @@ const CONNECTED = '{"code":200,"msg":"ws connect success"}';
 const TOO_OFTEN = "Request frequency exceed the limit：60 times per minute";
 const BLACKLISTED = "The apikey is in the blacklist";
 const MINUTE_LIMIT = 60;
+const SUSPEND_MS = 900_000;
 const SUSPENDED = "key suspended for repeated violations";
 
 type Key = typeof LOUD;
@@ -115,13 +116,19 @@ async function areSentAway(ofInfoway: TextClient, ofJson: TextClient): Promise<v
   assertEquals(ofInfoway.texts.at(-1), told);
   const end = await ofJson.end();
   assertEquals([end.code, end.reason.split(":")[0]], [1008, "key_suspended"]);
+  const afterMs = Number(/; afterMs=(\d+)$/.exec(end.reason)?.[1]);
+  assert(afterMs <= SUSPEND_MS && afterMs > SUSPEND_MS - 1_000, end.reason);
 }
 
-async function withDataDir(test: (start: () => Promise<ServerProcess>) => Promise<void>) {
+async function withDataDir(
+  test: (start: (env?: Record<string, string>) => Promise<ServerProcess>) => Promise<void>,
+) {
   const folder = await Deno.makeTempDir({ prefix: "systole-suspension-" });
   const command = startCommand(`--allow-write=${folder}`);
   try {
-    await test(() => ServerProcess.start({ env: { ...ENV, DATA_DIR: folder }, command }));
+    await test((env) =>
+      ServerProcess.start({ env: { ...ENV, DATA_DIR: folder, ...env }, command })
+    );
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -173,6 +180,27 @@ integrationTest(
       await comesIn(server, LOUD);
       await violate(server, LOUD); // the three of before are paid for
       await comesIn(server, LOUD);
+    }),
+);
+
+integrationTest(
+  "Whoever comes back in the very moment of the third violation is refused",
+  () =>
+    withDataDir(async (start) => {
+      const keys = Array.from({ length: 5 }, (_, each) => testKey(`hasty${each}`));
+      await using server = await start({
+        API_KEYS: apiKeys(...keys),
+        INFOWAY_MESSAGES_PER_MINUTE: "1",
+      });
+      for (const key of keys) {
+        for (let violations = 1; violations <= 3; violations++) {
+          using client = await infoway(server, key);
+          for (const trace of ["one", "two"]) client.send({ code: 10010, trace });
+          await client.end();
+        }
+        const all = await Promise.all([1, 2, 3].map(() => handshake(server, infowayPath(key))));
+        assertEquals(all.map(({ status }) => status), [401, 401, 401], key.id);
+      }
     }),
 );
 
