@@ -214,6 +214,9 @@ export class ReadPump implements SocketEvents {
 /** One for all frames: see `Moment`. */
 const MOMENT: Moment = { nowMs: 0, wallMs: 0 };
 
+/** A relayed text names no channel: whoever gets it may take it for a publication on any. */
+const EVERYBODY = "*";
+
 /** The first channel that the rights leave out. */
 function forbiddenIn(command: Command, rights: Rights): string | undefined {
   switch (command.kind) {
@@ -224,6 +227,8 @@ function forbiddenIn(command: Command, rights: Rights): string | undefined {
       if (!rights.mayPublish(channel)) return channel;
       return follow && !rights.maySubscribe(channel) ? channel : undefined;
     }
+    case "relay":
+      return rights.mayRelay() ? undefined : EVERYBODY;
   }
   return undefined;
 }

@@ -28,6 +28,7 @@ export function rightsOf({ subscribe, publish, admin = false }: RightsGiven): Ri
   return {
     maySubscribe: (channel) => isReserved(channel) ? admin : follows(channel),
     mayPublish: (channel) => !isReserved(channel) && speaks(channel),
+    mayRelay: () => publish.length > 0,
   };
 }
 

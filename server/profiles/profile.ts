@@ -76,6 +76,8 @@ export interface Rights {
   maySubscribe(channel: string): boolean;
   /** May it publish there? */
   mayPublish(channel: string): boolean;
+  /** May it hand texts to all others of its system? Whoever may publish anything may. */
+  mayRelay(): boolean;
 }
 
 /** What a profile learns when a connection opens. */

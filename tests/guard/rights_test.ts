@@ -27,6 +27,11 @@ Deno.test("rightsOf() matches channels by patterns in which * is any run of char
   }
 });
 
+Deno.test("rightsOf() lets whoever may publish anything relay, and nobody else", () => {
+  assertEquals(rightsOf({ subscribe: ["*"], publish: [] }).mayRelay(), false);
+  assertEquals(rightsOf({ subscribe: [], publish: ["a"] }).mayRelay(), true);
+});
+
 Deno.test("rightsOf() agrees with a regular expression on any pattern and channel", () => {
   const text = fc.string({ unit: fc.constantFrom("a", "b", "*", "/"), maxLength: 8 });
   fc.assert(

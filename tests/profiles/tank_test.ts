@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { OPEN_GRANT } from "../../server/guard/grant.ts";
+import { grantOf, OPEN_GRANT } from "../../server/guard/grant.ts";
 import { HEALTH_RULES } from "../../server/liveness/health.ts";
 import type { Inbound } from "../../server/message.ts";
 import { MAX_CHANNEL_LENGTH } from "../../server/message.ts";
@@ -207,9 +207,9 @@ Deno.test("Any frame, control pong or control ping keeps a client; heartbeat nee
     assertEquals(sockets.map(({ letGo }) => letGo), sockets.map(() => undefined));
   }));
 
-Deno.test("A text reaches all other tank clients and nobody else, also from who may not publish", () =>
+Deno.test("A text reaches all other tank clients and nobody else", () =>
   withWorld({}, async (world) => {
-    const rights = { maySubscribe: () => false, mayPublish: () => false };
+    const { rights } = grantOf({ ...OPEN_GRANT, subscribe: [], publish: ["news"] });
     const alice = world.connect({ profile, url: "/ws?user_id=alice", grant: { rights } }).socket;
     const bob = world.connect({ profile, url: "/ws?user_id=bob" }).socket;
     const carol = world.connect({ profile, url: "/ws?user_id=carol" }).socket;
@@ -224,10 +224,30 @@ Deno.test("A text reaches all other tank clients and nobody else, also from who 
     assertEquals(json.texts.length, 1);
   }));
 
+Deno.test("A text of a key that may publish nothing reaches nobody, and the log tells", () =>
+  withWorld({}, async (world) => {
+    const { rights } = grantOf({ ...OPEN_GRANT, subscribe: ["news/*"], publish: [] });
+    const mallory = world.connect({ profile, url: "/ws?user_id=mallory", grant: { rights } });
+    const bob = world.connect({ profile, url: "/ws?user_id=bob" }).socket;
+    bob.say("sub:secret");
+    for (const text of ['{"topic":"secret","data":"forged"}', "hi", "heartbeat"]) {
+      mallory.socket.say(text);
+    }
+    await world.clock.turnOver();
+    assertEquals([mallory.socket.texts, bob.texts], [[hello("mallory")], [hello("bob")]]);
+    assertEquals(mallory.socket.letGo, undefined);
+    assertEquals(world.metrics.of("tank").denied, 2);
+    const denied = world.log.filter(({ message }) => message === "command denied");
+    assertEquals(denied.map(({ properties: { command, channel } }) => [command, channel]), [
+      ["relay", "*"],
+      ["relay", "*"],
+    ]);
+  }));
+
 Deno.test("A topic reaches who follows it, once, and not who may not or no longer does", () =>
   withWorld({}, async (world) => {
     const { clock } = world;
-    const rights = { maySubscribe: () => false, mayPublish: () => false };
+    const { rights } = grantOf({ ...OPEN_GRANT, subscribe: [], publish: [] });
     const connect = (grant = {}) => world.connect({ profile, url: "/ws/tank", grant }).socket;
     const [follower, gone, forbidden] = [connect(), connect(), connect({ rights })];
     const json = world.connect().socket;
