@@ -16,7 +16,7 @@ import {
 } from "./close_codes.ts";
 import { endOf, lineOf } from "./closed_log.ts";
 import { RateLimit } from "./guard/rate_limit.ts";
-import { perMinute, type SlidingWindow } from "./guard/sliding_window.ts";
+import type { SlidingWindow } from "./guard/sliding_window.ts";
 import { Alarm, type Watched } from "./alarm.ts";
 import type { ClientContext, ClientOptions } from "./client_context.ts";
 import { Ledger } from "./ledger.ts";
@@ -68,9 +68,9 @@ export class Client implements Member, Reader, Pulsed, Watched {
 
   /** Starts both pumps and welcomes the client. */
   constructor(options: ClientOptions, context: ClientContext) {
-    const { socket, profile, target, grant, address, proxy, onEnd, onViolation } = options;
+    const { socket, profile, target, grant, quota, address, proxy, onEnd, onViolation } = options;
     const { clock, wheel, hub, metrics, log, maxMessagesPerSecond, random, isKey } = context;
-    const { keyId, rights, expiresAtMs = Infinity, maxMessagesPerMinute } = grant;
+    const { keyId, rights, expiresAtMs = Infinity } = grant;
     this.profile = profile;
     this.keyId = keyId;
     this.address = address;
@@ -94,7 +94,7 @@ export class Client implements Member, Reader, Pulsed, Watched {
       watcher: this.#alarm,
     });
     this.flood = new RateLimit(maxMessagesPerSecond, clock.now());
-    this.quota = perMinute(maxMessagesPerMinute);
+    this.quota = quota;
     this.#writePump = new WritePump(socket, context);
     log.info("connection opened", { id: this.id, profile: profile.name, key: keyId, address });
     for (const text of this.dialogue.greeting) this.say(text);

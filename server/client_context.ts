@@ -7,6 +7,7 @@
 import type { Clock } from "./clock.ts";
 import type { ClosedLog } from "./closed_log.ts";
 import type { Grant } from "./guard/grant.ts";
+import type { SlidingWindow } from "./guard/sliding_window.ts";
 import type { Hub } from "./hub.ts";
 import type { Wheel } from "./liveness/wheel.ts";
 import type { Logger } from "./logging.ts";
@@ -54,6 +55,8 @@ export interface ClientOptions {
   readonly target: UpgradeTarget;
   /** What it may do. */
   readonly grant: Grant;
+  /** Bounds its messages in a minute; undefined: nothing does. */
+  readonly quota?: SlidingWindow;
   /** The peer's address; empty on a unix socket. */
   readonly address: string;
   /** The trusted proxy that it came through, if it did. */

@@ -15,6 +15,7 @@ import type { LifeState } from "./liveness/life.ts";
 import type { RttKind } from "./liveness/rtt.ts";
 import { STALL_MS } from "./liveness/wheel.ts";
 import { exposeReadings, type Readings } from "./readings.ts";
+import { REFUSAL_REASONS, type RefusalReason } from "./refusals.ts";
 import { ascending, type Distribution, Tally } from "./tally.ts";
 
 /** Bounds of waits within the process, s: one tells stalls from mere lateness. */
@@ -63,6 +64,10 @@ export class Metrics {
     silent: 0,
     dead: 0,
   };
+  readonly #refused = Object.fromEntries(REFUSAL_REASONS.map((reason) => [reason, 0])) as Record<
+    RefusalReason,
+    number
+  >;
   readonly #deaths = Object.fromEntries(CAUSES.map((cause) => [cause, 0])) as Record<Cause, number>;
   #stalls = 0;
   #stalledMs = 0;
@@ -104,6 +109,11 @@ export class Metrics {
   life(previous: LifeState | undefined, state: LifeState | undefined): void {
     if (previous !== undefined) this.#life[previous]--;
     if (state !== undefined) this.#life[state]++;
+  }
+
+  /** An upgrade was refused. */
+  refused(reason: RefusalReason): void {
+    this.#refused[reason]++;
   }
 
   /** A connection has ended. */
@@ -168,6 +178,11 @@ export class Metrics {
       "systole_connections_by_life",
       "Open connections by how they live, transport and script told apart",
       () => byLabel("life", this.#life),
+    );
+    this.#exposition.counter(
+      "systole_upgrades_refused_total",
+      "Upgrades refused, by reason",
+      () => byLabel("reason", this.#refused),
     );
     this.#exposition.counter(
       "systole_deaths_total",

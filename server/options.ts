@@ -106,7 +106,7 @@ export const OPTIONS = {
   }),
   MAX_UPGRADES_PER_SECOND: option(count(), {
     fallback: 0,
-    meaning: "new connections admitted per second; 0 = off",
+    meaning: "upgrades per second, wrong credentials included; 0 = off",
   }),
   MAX_MESSAGES_PER_SECOND: option(count(), {
     fallback: 1000,

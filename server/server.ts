@@ -19,6 +19,7 @@ import type { Files } from "./files.ts";
 import { Flusher } from "./flusher.ts";
 import { Admission } from "./guard/admission.ts";
 import { type Guard, openGuard } from "./guard/guard.ts";
+import { Quotas } from "./guard/quotas.ts";
 import type { Suspensions } from "./guard/suspensions.ts";
 import { loadWebFiles } from "./http/web_files.ts";
 import { httpRoutes } from "./http_routes.ts";
@@ -119,7 +120,8 @@ function serve({ config, log }: ServerOptions, guard: Guard, door: Door): Runnin
   const entry = { ...guard, routes, allowedOrigins, loopbackHostOnly };
   const admission = new Admission(limits, clock.now());
   const acceptor = new WsAcceptor({ maxMessageBytes, closeWaitMs });
-  const upgrader = new Upgrader({ ...entry, acceptor, admission, context, closeWaitMs });
+  const limiters = { admission, quotas: new Quotas() };
+  const upgrader = new Upgrader({ ...entry, ...limiters, acceptor, context, closeWaitMs });
   const readStats = statsReader({ ...context, profileNames: PROFILE_NAMES });
   const feed = new OverviewFeed({ ...context, readStats });
   let drained: Promise<void> | undefined;

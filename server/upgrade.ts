@@ -10,14 +10,16 @@ import type { IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import { Client } from "./client.ts";
 import type { ClientContext } from "./client_context.ts";
-import type { Admission } from "./guard/admission.ts";
+import type { Admission, Permit } from "./guard/admission.ts";
 import type { TrustedProxies } from "./guard/client_address.ts";
 import type { Gate } from "./guard/gate.ts";
 import type { Grant } from "./guard/grant.ts";
 import { hostIsLoopback, originAllowed } from "./guard/origin.ts";
+import type { Quotas } from "./guard/quotas.ts";
 import type { Suspensions } from "./guard/suspensions.ts";
 import { problemForm } from "./problem.ts";
 import type { DoorRefusal, Profile, RefusalForm, UpgradeTarget } from "./profiles/profile.ts";
+import { REFUSAL_DETAILS, type RefusalReason } from "./refusals.ts";
 import { parseTarget, type Routes } from "./routes.ts";
 import type { SocketEvents } from "./socket.ts";
 import type { WsAcceptor } from "./ws_socket.ts";
@@ -36,6 +38,8 @@ export interface UpgraderOptions {
   readonly suspensions: Pick<Suspensions, "violation">;
   /** Counts who is in. */
   readonly admission: Admission;
+  /** Has the keys' windows. */
+  readonly quotas: Quotas;
   /** What the new clients share. */
   readonly context: ClientContext;
   /** How long a peer that was refused may stay, ms. */
@@ -46,15 +50,19 @@ export interface UpgraderOptions {
   readonly loopbackHostOnly: boolean;
 }
 
-/** One request on its way in. */
-interface Arrival {
+/** One request at the door. */
+interface Knock {
   readonly request: IncomingMessage;
   readonly raw: NetSocket;
   readonly head: Uint8Array;
-  readonly target: UpgradeTarget;
-  readonly profile: Profile;
   readonly address: string;
   readonly proxy: string | undefined;
+}
+
+/** One that asks for something that is there. */
+interface Arrival extends Knock {
+  readonly target: UpgradeTarget;
+  readonly profile: Profile;
 }
 
 type HttpForm = Extract<RefusalForm, { kind: "http" }>;
@@ -68,6 +76,17 @@ const DEAF: SocketEvents = {
   fault() {},
   closed() {},
 };
+
+/** Refusals for which the systems have no words of their own: HTTP has. */
+const STATUS = {
+  not_found: STATUS_CODE.NotFound,
+  foreign_host: STATUS_CODE.Forbidden,
+  foreign_origin: STATUS_CODE.Forbidden,
+  draining: STATUS_CODE.ServiceUnavailable,
+  too_many_connections: STATUS_CODE.ServiceUnavailable,
+  too_many_from_address: STATUS_CODE.ServiceUnavailable,
+  too_many_at_once: STATUS_CODE.ServiceUnavailable,
+} as const satisfies Partial<Record<RefusalReason, number>>;
 
 /** See the module. */
 export class Upgrader {
@@ -87,55 +106,71 @@ export class Upgrader {
   /** Answers one upgrade request. */
   async upgrade(request: IncomingMessage, raw: NetSocket, head: Uint8Array): Promise<void> {
     raw.on("error", () => raw.destroy()); // a reset during the handshake must not end the process
-    const { routes, gate, proxies } = this.#options;
+    const { routes, gate, admission, context } = this.#options;
+    const source = credentialSource(request);
+    const knock = { request, raw, head, ...this.#origin(raw, source.header("x-forwarded-for")) };
     const target = parseTarget(request.url);
     const profile = target && routes.profileOf(target);
-    if (target === undefined || profile === undefined) {
-      return this.#answer(raw, problemForm(STATUS_CODE.NotFound, "no WebSocket is here; use /ws"));
-    }
-    const refused = this.#refusal(request);
-    if (refused !== undefined) return this.#answer(raw, refused);
-    const source = credentialSource(request);
-    const forwarded = source.header("x-forwarded-for");
-    const peer = raw.remoteAddress ?? "";
-    const address = proxies.clientAddress(peer, forwarded);
-    const proxy = address === proxies.clientAddress(peer, undefined) ? undefined : peer;
-    const arrival = { request, raw, head, target, profile, address, proxy };
+    if (target === undefined || profile === undefined) return this.#turnAway(knock, "not_found");
+    const arrival = { ...knock, target, profile };
+    const obstacle = this.#obstacle(request);
+    if (obstacle !== undefined) return this.#turnAway(arrival, obstacle);
+    const permit = admission.enter(arrival.address, context.clock.now());
+    if (typeof permit === "string") return this.#turnAway(arrival, permit);
     const presented = profile.credential({ ...target, ...source });
     const verdict = await gate.check(presented);
-    if (raw.destroyed) return;
-    if (verdict.kind === "granted") return this.#admit(arrival, verdict.grant);
+    if (raw.destroyed) return permit.release();
+    if (verdict.kind === "granted" && !this.#draining) {
+      return this.#admit(arrival, { grant: verdict.grant, permit });
+    }
+    permit.release();
+    if (verdict.kind === "granted") return this.#turnAway(arrival, "draining");
     this.#refuse(arrival, { kind: "unauthorized", presented, detail: verdict.detail });
   }
 
-  #refusal({ headers }: IncomingMessage): HttpForm | undefined {
-    const { allowedOrigins, loopbackHostOnly } = this.#options;
-    if (this.#draining) return unavailable("the server is restarting");
-    if (loopbackHostOnly && !hostIsLoopback(headers.host)) {
-      return problemForm(STATUS_CODE.Forbidden, "this open server answers to a loopback Host only");
-    }
-    if (!originAllowed(headers.origin, headers.host, allowedOrigins)) {
-      return problemForm(STATUS_CODE.Forbidden, "this Origin is not in ALLOWED_ORIGINS");
-    }
+  /** Where it comes from. @param forwarded the X-Forwarded-For header */
+  #origin(raw: NetSocket, forwarded: string | undefined): Pick<Knock, "address" | "proxy"> {
+    const { proxies } = this.#options;
+    const peer = raw.remoteAddress ?? "";
+    const address = proxies.clientAddress(peer, forwarded);
+    return {
+      address,
+      proxy: address === proxies.clientAddress(peer, undefined) ? undefined : peer,
+    };
   }
 
-  #admit(arrival: Arrival, grant: Grant): void {
-    const { acceptor, admission, context } = this.#options;
-    const { request, raw, head, target, profile, address, proxy } = arrival;
-    if (this.#draining) return this.#answer(raw, unavailable("the server is restarting"));
-    const refusal = admission.enter({ address, grant, nowMs: context.clock.now() });
-    if (refusal === "too many for this key") {
-      return this.#refuse(arrival, { kind: "too_many_for_key", detail: refusal });
+  #obstacle({ headers }: IncomingMessage): keyof typeof STATUS | undefined {
+    const { allowedOrigins, loopbackHostOnly } = this.#options;
+    if (this.#draining) return "draining";
+    if (loopbackHostOnly && !hostIsLoopback(headers.host)) return "foreign_host";
+    if (!originAllowed(headers.origin, headers.host, allowedOrigins)) return "foreign_origin";
+  }
+
+  #admit(
+    arrival: Arrival,
+    { grant, permit }: { readonly grant: Grant; readonly permit: Permit },
+  ): void {
+    const { acceptor, quotas, context } = this.#options;
+    const { request, raw, head, ...rest } = arrival;
+    if (!permit.claim(grant)) {
+      permit.release();
+      const detail = REFUSAL_DETAILS.too_many_for_key;
+      return this.#refuse(arrival, { kind: "too_many_for_key", detail, key: grant.keyId });
     }
-    if (refusal !== undefined) return this.#answer(raw, unavailable(refusal));
-    const onEnd = () => admission.leave({ address, grant });
+    const quota = quotas.join(grant, context.clock.now());
+    const onEnd = () => {
+      permit.release();
+      quotas.leave(grant, context.clock.now());
+    };
     const onViolation = () => this.#violated(grant);
     let accepted = false;
     acceptor.accept(request, raw, head, (socket) => {
       accepted = true;
-      new Client({ socket, profile, target, grant, address, proxy, onEnd, onViolation }, context);
+      new Client({ ...rest, socket, grant, quota, onEnd, onViolation }, context);
     });
-    if (!accepted) onEnd(); // the handshake was not a valid one, and ws has answered it
+    if (accepted) return;
+    onEnd();
+    this.#tell(arrival, { reason: "bad_handshake" }); // ws has answered it
   }
 
   /** Counted when it is decided: a client that lingers must not come in again meanwhile. */
@@ -147,8 +182,11 @@ export class Upgrader {
     });
   }
 
-  #refuse({ request, raw, head, profile }: Arrival, refusal: DoorRefusal): void {
+  /** Refuses in the system's own form. @param key whose credential it was, where that is known */
+  #refuse(arrival: Arrival, { key, ...refusal }: DoorRefusal & { readonly key?: string }): void {
+    const { request, raw, head, profile } = arrival;
     const { acceptor, context } = this.#options;
+    this.#tell(arrival, { reason: refusal.kind, detail: refusal.detail, key });
     const form = profile.refuse(refusal);
     if (form.kind === "http") return this.#answer(raw, form);
     acceptor.accept(request, raw, head, (socket) => {
@@ -156,6 +194,28 @@ export class Upgrader {
       for (const text of form.texts) socket.write(context.frameText(text), () => {});
       socket.abort(form.code, form.reason);
     });
+  }
+
+  #turnAway(knock: Knock | Arrival, reason: keyof typeof STATUS): void {
+    this.#tell(knock, { reason });
+    const status = STATUS[reason];
+    const headers = status === STATUS_CODE.ServiceUnavailable ? { "Retry-After": "1" } : undefined;
+    this.#answer(knock.raw, problemForm(status, REFUSAL_DETAILS[reason], headers));
+  }
+
+  /** Counts and logs a refusal. The request itself is not told: its query may hold a credential. */
+  #tell(
+    knock: Knock | Arrival,
+    { reason, detail = REFUSAL_DETAILS[reason], key }: {
+      readonly reason: RefusalReason;
+      readonly detail?: string;
+      readonly key?: string;
+    },
+  ): void {
+    const { metrics, log } = this.#options.context;
+    const profile = "profile" in knock ? knock.profile.name : undefined;
+    metrics.refused(reason);
+    log.info("upgrade refused", { profile, key, address: knock.address, reason, detail });
   }
 
   /** Answers instead of upgrading, and ends TCP, also for a peer that stays or goes on talking. */
@@ -180,8 +240,4 @@ function credentialSource({ headers }: IncomingMessage) {
   };
   const offered = header("sec-websocket-protocol") ?? "";
   return { header, subprotocols: offered.split(",").map((name) => name.trim()) };
-}
-
-function unavailable(detail: string): HttpForm {
-  return problemForm(STATUS_CODE.ServiceUnavailable, detail, { "Retry-After": "1" });
 }

@@ -5,6 +5,7 @@ const STOREYS: readonly (readonly string[])[] = [
   [
     "errors.ts",
     "close_codes.ts",
+    "refusals.ts",
     "clock.ts",
     "channel.ts",
     "message.ts",
@@ -20,7 +21,13 @@ const STOREYS: readonly (readonly string[])[] = [
   ["profiles/profile.ts", "brokers/broker.ts", "stores/store.ts", "problem.ts"],
   ["guard/origin.ts", "guard/rate_limit.ts", "guard/sliding_window.ts", "guard/client_address.ts"],
   ["guard/rights.ts", "guard/grant.ts", "guard/grant_schema.ts"],
-  ["guard/keys.ts", "guard/tokens.ts", "guard/tickets.ts", "guard/suspensions.ts"],
+  [
+    "guard/quotas.ts",
+    "guard/keys.ts",
+    "guard/tokens.ts",
+    "guard/tickets.ts",
+    "guard/suspensions.ts",
+  ],
   ["guard/gate.ts", "guard/admission.ts", "config.ts", "stores/kv.ts"],
   [
     "exposition.ts",

@@ -10,6 +10,7 @@ import type { Socket as NetSocket } from "node:net";
 import { Admission } from "../server/guard/admission.ts";
 import type { Gate } from "../server/guard/gate.ts";
 import { OPEN_GRANT, refused, type Verdict } from "../server/guard/grant.ts";
+import { Quotas } from "../server/guard/quotas.ts";
 import { listen, makeHttpServer } from "../server/listener.ts";
 import { Routes } from "../server/routes.ts";
 import { Upgrader } from "../server/upgrade.ts";
@@ -40,6 +41,8 @@ interface Porch {
   readonly port: number;
   /** The server's end of the first who knocked. */
   raw(): Promise<NetSocket>;
+  /** The server begins to go. */
+  drain(): void;
   /** Ends the check. Resolves when the upgrade has been dealt with. */
   decide(verdict: Verdict): Promise<void>;
 }
@@ -56,6 +59,7 @@ async function withPorch(test: (porch: Porch) => Promise<void>): Promise<void> {
       proxies: { clientAddress: (peer) => peer },
       suspensions: { violation: () => Promise.resolve() },
       admission,
+      quotas: new Quotas(),
       context,
       closeWaitMs: CLOSE_WAIT_MS,
       allowedOrigins: [],
@@ -77,6 +81,7 @@ async function withPorch(test: (porch: Porch) => Promise<void>): Promise<void> {
         admission,
         port: address.port,
         raw: async () => (await arrival()).raw,
+        drain: () => upgrader.drain(),
         async decide(verdict) {
           check.resolve(verdict);
           await (await arrival()).upgraded;
@@ -172,7 +177,7 @@ integrationTest(
       );
       for (const frame of early) await writeAll(conn, frame);
       await until("it on the other side", () => raw.readableLength === join(early).length);
-      nobodyCameIn(porch);
+      assertEquals(logged(porch, "connection opened"), []);
       await porch.decide(GRANTED);
       using peer = await handshake;
       await peer.message("welcome");
@@ -232,5 +237,29 @@ integrationTest(
       } finally {
         conn.close();
       }
+    }),
+);
+
+integrationTest(
+  "upgrade() turns away whom a drain finds at the door, and counts and tells it",
+  () =>
+    withPorch(async (porch) => {
+      const { handshake } = await knock(porch);
+      await porch.raw();
+      assertEquals(porch.admission.open, 1); // room is kept while it is being checked
+      porch.drain();
+      await porch.decide(GRANTED);
+      await assertRejects(() => handshake, Error, "HTTP/1.1 503 Service Unavailable");
+      nobodyCameIn(porch);
+      const [{ level, properties }] = logged(porch, "upgrade refused");
+      assertEquals([level, properties], ["info", {
+        profile: "json",
+        key: undefined,
+        address: "127.0.0.1",
+        reason: "draining",
+        detail: "the server is restarting",
+      }]);
+      const line = 'systole_upgrades_refused_total{reason="draining"} 1';
+      assert((await porch.world.metrics.text()).includes(line));
     }),
 );

@@ -2,9 +2,13 @@
  * How many may be in, and how many may come in at once: connections overall, per address and per
  * key, and upgrades a second. Pure; time is an argument.
  *
+ * The permit is had before the credential is looked at, so that guessing is bounded like anything
+ * else, and whoever is turned away for want of room still has its ticket.
+ *
  * @module
  */
 
+import type { RefusalReason } from "../refusals.ts";
 import type { Grant } from "./grant.ts";
 import { RateLimit } from "./rate_limit.ts";
 
@@ -16,24 +20,27 @@ export interface AdmissionLimits {
   readonly maxConnectionsPerAddress: number;
   /** Open at the same time with one key, unless the key has a limit of its own. */
   readonly maxConnectionsPerKey: number;
-  /** Let in a second, in the long run; the burst is twice that. */
+  /** Upgrades a second, in the long run; the burst is twice that. */
   readonly maxUpgradesPerSecond: number;
 }
 
-/** Who wants in, or has gone. */
-export interface Entrant {
-  /** Empty where there is none (a unix socket): exempt from the limit per address. */
-  readonly address: string;
-  /** What it came with. */
-  readonly grant: Grant;
-}
+/** Why there is no permit. */
+export type NoPermit = Extract<
+  RefusalReason,
+  "too_many_connections" | "too_many_from_address" | "too_many_at_once"
+>;
 
-/** Why a request does not get in. */
-export type Refusal =
-  | "too many connections"
-  | "too many from this address"
-  | "too many for this key"
-  | "too many at once";
+/** Of one who is in, or whose credential is being checked. */
+export interface Permit {
+  /**
+   * Counts it as the key's. Called once at most.
+   *
+   * @returns false when the key has no more; then it is to be released
+   */
+  claim(grant: Grant): boolean;
+  /** Gives it back. Idempotent. */
+  release(): void;
+}
 
 /** See the module. */
 export class Admission {
@@ -49,31 +56,46 @@ export class Admission {
     this.#rate = new RateLimit(limits.maxUpgradesPerSecond, nowMs);
   }
 
-  /** How many are in. */
+  /** How many have a permit. */
   get open(): number {
     return this.#open;
   }
 
-  /** Lets one in, or says why not. Each that got in must `leave()` once. */
-  enter({ address, grant, nowMs }: Entrant & { readonly nowMs: number }): Refusal | undefined {
-    const { maxConnections, maxConnectionsPerAddress, maxConnectionsPerKey } = this.#limits;
-    const { keyId = "", maxConnections: maxOfKey = maxConnectionsPerKey } = grant;
-    if (reached(this.#open, maxConnections)) return "too many connections";
+  /**
+   * A permit, or why there is none. Each that was given must be released.
+   *
+   * @param address empty where there is none (a unix socket): exempt from the limit per address
+   * @param nowMs monotonic time
+   */
+  enter(address: string, nowMs: number): Permit | NoPermit {
+    const { maxConnections, maxConnectionsPerAddress } = this.#limits;
+    if (reached(this.#open, maxConnections)) return "too_many_connections";
     if (reached(this.#byAddress.count(address), maxConnectionsPerAddress)) {
-      return "too many from this address";
+      return "too_many_from_address";
     }
-    if (reached(this.#byKey.count(keyId), maxOfKey)) return "too many for this key";
-    if (!this.#rate.take(nowMs)) return "too many at once";
+    if (!this.#rate.take(nowMs)) return "too_many_at_once";
     this.#open++;
     this.#byAddress.add(address);
-    this.#byKey.add(keyId);
+    return this.#permitFor(address);
   }
 
-  /** One has gone. */
-  leave({ address, grant }: Entrant): void {
-    this.#open--;
-    this.#byAddress.remove(address);
-    this.#byKey.remove(grant.keyId ?? "");
+  #permitFor(address: string): Permit {
+    let key = "";
+    let isReleased = false;
+    return {
+      claim: ({ keyId = "", maxConnections = this.#limits.maxConnectionsPerKey }) => {
+        if (reached(this.#byKey.count(keyId), maxConnections)) return false;
+        this.#byKey.add(key = keyId);
+        return true;
+      },
+      release: () => {
+        if (isReleased) return;
+        isReleased = true;
+        this.#open--;
+        this.#byAddress.remove(address);
+        this.#byKey.remove(key);
+      },
+    };
   }
 }
 

@@ -21,7 +21,7 @@ export interface Terms {
   readonly expiresAtMs?: number;
   /** Connections of this key at the same time. */
   readonly maxConnections?: number;
-  /** Messages of one connection in any minute. */
+  /** Messages of all its connections together in any minute. */
   readonly maxMessagesPerMinute?: number;
 }
 

@@ -1,0 +1,76 @@
+/**
+ * The messages a minute of keys that have such a limit: one window for all connections of a key, so
+ * that connecting twice, or again, does not make it wider. Pure; time is an argument.
+ *
+ * @module
+ */
+
+import type { Terms } from "./grant.ts";
+import { SlidingWindow } from "./sliding_window.ts";
+
+/** Whose limit it is. */
+export type QuotaTerms = Pick<Terms, "keyId" | "maxMessagesPerMinute">;
+
+const MINUTE_MS = 60_000;
+
+/** A key's window, and how many connections share it. */
+interface Shared {
+  readonly window: SlidingWindow;
+  holders: number;
+}
+
+/** See the module. */
+export class Quotas {
+  readonly #held = new Map<string, Shared>();
+  /** Of keys that have gone and may come back within the minute: the first went first. */
+  readonly #left = new Map<string, { readonly window: SlidingWindow; readonly leftMs: number }>();
+
+  /** How many windows are kept, for those who are in and those who may come back. */
+  get size(): number {
+    return this.#held.size + this.#left.size;
+  }
+
+  /**
+   * A connection opens. Each that did must `leave()` once.
+   *
+   * @param nowMs monotonic time
+   * @returns the window of its key; undefined: it has no limit
+   */
+  join(terms: QuotaTerms, nowMs: number): SlidingWindow | undefined {
+    const { maxMessagesPerMinute } = terms;
+    if (maxMessagesPerMinute === undefined) return undefined;
+    this.#forget(nowMs);
+    const name = nameOf(terms);
+    let shared = this.#held.get(name);
+    if (shared === undefined) {
+      const left = this.#left.get(name)?.window;
+      shared = { window: left ?? new SlidingWindow(maxMessagesPerMinute, MINUTE_MS), holders: 0 };
+      this.#held.set(name, shared);
+      this.#left.delete(name);
+    }
+    shared.holders++;
+    return shared.window;
+  }
+
+  /** It has ended. @param nowMs monotonic time */
+  leave(terms: QuotaTerms, nowMs: number): void {
+    this.#forget(nowMs);
+    const name = nameOf(terms);
+    const shared = this.#held.get(name);
+    if (shared === undefined || --shared.holders > 0) return;
+    this.#held.delete(name);
+    this.#left.set(name, { window: shared.window, leftMs: nowMs });
+  }
+
+  #forget(nowMs: number): void {
+    for (const [name, { leftMs }] of this.#left) {
+      if (leftMs > nowMs - MINUTE_MS) break;
+      this.#left.delete(name);
+    }
+  }
+}
+
+/** Tokens of one subject may give different limits: each is counted by itself. */
+function nameOf({ keyId = "", maxMessagesPerMinute }: QuotaTerms): string {
+  return `${maxMessagesPerMinute} ${keyId}`;
+}
