@@ -69,11 +69,12 @@ export function ticketRoutes(options: TicketsRoutesOptions): App {
  * credential (https://fetch.spec.whatwg.org/#http-cors-protocol).
  */
 function pagesMayAsk(allowedOrigins: readonly string[]): Middleware {
-  return cors({
+  const share = cors({
     origin: (origin, { req }) =>
       originAllowed(origin, req.header("host"), allowedOrigins) ? origin : undefined,
     allowMethods: ["POST"],
     allowHeaders: ["Authorization", "X-Api-Key"],
     exposeHeaders: ["Retry-After"],
   });
+  return (context, next) => context.req.header("origin") ? share(context, next) : next();
 }
