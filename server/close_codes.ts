@@ -28,6 +28,7 @@ export type CloseReason =
   | "bad_frame"
   | "rate_limited"
   | "key_suspended"
+  | "unauthorized"
   | "token_expired"
   | "overload"
   | "drain"
@@ -82,6 +83,7 @@ export const CLOSE_REASONS: Readonly<Record<CloseReason, CloseRow>> = {
   bad_frame: never(1002, "abrupt", "not a valid WebSocket frame", "client fault"),
   rate_limited: row(1008, "abrupt", "too many messages", "rate", 60_000),
   key_suspended: row(1008, "polite", "key suspended", "rate", 60_000),
+  unauthorized: never(3000, "abrupt", "not authorized", "auth"), // talo's own: see Upgrader
   token_expired: never(1008, "polite", "token expired", "auth"),
   overload: row(1013, "abrupt", "server overloaded", "slow consumer", 5_000),
   drain: row(1012, "polite", "server restarting", "drain", 1_000),

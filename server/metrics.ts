@@ -6,7 +6,7 @@
  * @module
  */
 
-import { type Cause, CAUSES } from "./close_codes.ts";
+import { type Cause, CAUSES, CLOSE_REASONS } from "./close_codes.ts";
 import { exposeCounts, newCounts, type ProfileCounts } from "./counts.ts";
 import { Detection, type Patience } from "./detection.ts";
 import { byLabel, Exposition, one } from "./exposition.ts";
@@ -114,6 +114,14 @@ export class Metrics {
   /** An upgrade was refused. */
   refused(reason: RefusalReason): void {
     this.#refused[reason]++;
+  }
+
+  /** A handshake stood before its credential was refused: a connection that ended at once. */
+  unauthorized(profile: string): void {
+    const counts = this.of(profile);
+    counts.opened++;
+    counts.closed.unauthorized++;
+    this.death(CLOSE_REASONS.unauthorized.cause);
   }
 
   /** A connection has ended. */

@@ -191,6 +191,7 @@ export class Upgrader {
     if (form.kind === "http") return this.#answer(raw, form);
     acceptor.accept(request, raw, head, (socket) => {
       socket.attach(DEAF);
+      if (refusal.kind === "unauthorized") context.metrics.unauthorized(profile.name);
       for (const text of form.texts) socket.write(context.frameText(text), () => {});
       socket.abort(form.code, form.reason);
     });

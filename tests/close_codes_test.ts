@@ -25,6 +25,7 @@ Deno.test("The table has the codes that the design fixes", () => {
     bad_frame: 1002,
     rate_limited: 1008,
     key_suspended: 1008,
+    unauthorized: 3000,
     token_expired: 1008,
     overload: 1013,
     drain: 1012,

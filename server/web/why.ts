@@ -45,6 +45,7 @@ const BY_REASON: Readonly<Record<CloseReason, (end: Why) => string>> = {
   bad_frame: () => "It sent what is no valid WebSocket frame, or no valid text.",
   rate_limited: () => "It sent more messages than its limit allows.",
   key_suspended: () => "Its key was suspended for breaking its limits again and again.",
+  unauthorized: () => "It did not show a valid credential.",
   token_expired: () => "Its token or key expired; it may come back with a new one.",
   overload: () =>
     "All queues together were too large, and its own was the largest: it had to go for the others.",

@@ -17,9 +17,12 @@ const KEY = testKey("key");
 const ALONE = testKey("alone", { maxConnections: 1 });
 const SPARE = testKey("spare", { maxMessagesPerMinute: 3 });
 
+async function metricsOf(server: GuardedServer): Promise<Exposition> {
+  return new Exposition((await server.asOperator("/metrics")).body);
+}
+
 async function refusedFor(server: GuardedServer, reason: string): Promise<number> {
-  const metrics = new Exposition((await server.asOperator("/metrics")).body);
-  return metrics.value("systole_upgrades_refused_total", { reason });
+  return (await metricsOf(server)).value("systole_upgrades_refused_total", { reason });
 }
 
 /** The log's first lines of refusals, each as reason, profile, key; waits for so many. */
@@ -101,6 +104,13 @@ integrationTest("Each refusal is counted by its reason and told in the log", asy
   assertEquals(await told(server, expected.length), expected);
   const counted = await Promise.all(cases.map(([, , [reason]]) => refusedFor(server, `${reason}`)));
   assertEquals(counted, [1, 1, 2, 1, 1]);
+  const metrics = await metricsOf(server);
+  const talo = { profile: "talo" };
+  assertEquals([
+    metrics.value("systole_connections_closed_total", { ...talo, reason: "unauthorized" }),
+    metrics.value("systole_connections", talo),
+    metrics.value("systole_deaths_total", { cause: "auth" }),
+  ], [1, 0, 1]);
   const [{ address, detail, level }] = server.process.lines("upgrade refused").slice(2);
   assertEquals([address, detail, level], ["127.0.0.1", "no credential", "info"]);
 });
