@@ -2,20 +2,26 @@
  * Lines to an output whose reader may be slow, stuck or gone.
  *
  * Owns the lines that the output has not taken yet. It never blocks: the runtime writes from a
- * thread of its own, so a pipe that is full stops that thread and not the server. Must not know what
- * a line says.
+ * thread of its own, so a pipe that is full stops that thread and not the server. It writes no more
+ * than a pipe takes whole or not at all: a process that is killed leaves no half line behind, and
+ * what a non-blocking pipe refuses has not been half written. Must not know what a line says.
  *
  * @module
  */
 
 /** Where the bytes go, as `Deno.stdout`. */
 export interface Output {
-  /** Writes, and says how many bytes were taken; rejects when none can be. */
+  /**
+   * Writes, and says how many bytes were taken; rejects when none can be. Of more than 4096 a pipe
+   * that does not block may have taken some before it rejects.
+   */
   write(bytes: Uint8Array): Promise<number>;
 }
 
 /** What may wait for a reader, in UTF-16 units; what is being written is besides. */
 const MAX_WAITING = 1_048_576;
+/** A pipe takes so many bytes whole or not at all (PIPE_BUF on Linux). */
+const WHOLE_BYTES = 4_096;
 /** A pipe that its other end has made non-blocking is tried again so often. */
 const RETRY_MS = 50;
 /** How long `end()` waits: a reader that reads needs less, and SHUTDOWN_MS leaves no more. */
@@ -26,7 +32,9 @@ const ENCODER = new TextEncoder();
 export class LineWriter {
   readonly #output: Output;
   readonly #onLost: (count: number) => void;
-  #waiting = "";
+  /** Whole lines, as many in each as a pipe takes whole. */
+  readonly #waiting: string[] = [];
+  #waitingLength = 0;
   #lost = 0;
   #writing: Promise<void> | undefined;
 
@@ -42,11 +50,16 @@ export class LineWriter {
 
   /** Takes a line; it is lost when too much waits, and then so are all until the reader reads again. */
   write(line: string): void {
-    if (this.#lost > 0 || this.#waiting.length + line.length >= MAX_WAITING) {
+    if (this.#lost > 0 || this.#waitingLength + line.length >= MAX_WAITING) {
       this.#lost++;
       return;
     }
-    this.#waiting += `${line}\n`;
+    const text = `${line}\n`;
+    this.#waitingLength += text.length;
+    const last = this.#waiting.length - 1;
+    if (last < 0 || this.#waiting[last].length + text.length > WHOLE_BYTES) {
+      this.#waiting.push(text);
+    } else this.#waiting[last] += text;
     this.#writing ??= this.#write();
   }
 
@@ -58,14 +71,13 @@ export class LineWriter {
     clearTimeout(timer);
   }
 
-  /** One write at a time, of all the lines that came during the last one or in the same turn. */
+  /** One write at a time, so that order is kept and memory is bounded. */
   async #write(): Promise<void> {
     await undefined;
-    while (this.#waiting !== "") {
-      const bytes = ENCODER.encode(this.#waiting);
-      this.#waiting = "";
-      await this.#writeAll(bytes);
-      if (this.#lost > 0 && this.#waiting === "") {
+    for (let text = this.#waiting.shift(); text !== undefined; text = this.#waiting.shift()) {
+      this.#waitingLength -= text.length;
+      await this.#writeAll(ENCODER.encode(text));
+      if (this.#lost > 0 && this.#waiting.length === 0) {
         const count = this.#lost;
         this.#lost = 0;
         this.#onLost(count);
@@ -77,7 +89,7 @@ export class LineWriter {
   async #writeAll(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length;) {
       try {
-        at += await this.#output.write(bytes.subarray(at));
+        at += await this.#output.write(bytes.subarray(at, at + WHOLE_BYTES));
       } catch (error) {
         if (!(error instanceof Deno.errors.WouldBlock)) return; // the reader has gone, the disk is full
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertLess } from "@std/assert";
 import FakeTimers from "@sinonjs/fake-timers";
 import { LineWriter, type Output } from "../server/line_writer.ts";
 
@@ -75,6 +75,29 @@ Deno.test(
     pipe.room = Infinity;
     await pass(0);
     assertEquals(pipe.text, "one\ntwo\nthree\n");
+  }),
+);
+
+// More than that a non-blocking pipe may take in part and refuse, and a killed process leave half done.
+Deno.test(
+  "LineWriter writes whole lines, no more at once than a pipe takes whole",
+  withWriter(async ({ pipe, writer, pass }) => {
+    const written: string[] = [];
+    const write = pipe.write.bind(pipe);
+    pipe.write = (bytes) => {
+      written.push(new TextDecoder().decode(bytes));
+      return write(bytes);
+    };
+    const line = (index: number) => `${index}`.padEnd(100, "x");
+    const lines = Array.from({ length: 1_000 }, (_, index) => line(index));
+    lines.splice(500, 0, "y".repeat(10_000));
+    for (const each of lines) writer.write(each);
+    await pass(0);
+    assertEquals(pipe.text, lines.map((each) => `${each}\n`).join(""));
+    assert(written.every(({ length }) => length <= 4_096));
+    const torn = written.filter((text) => !text.endsWith("\n"));
+    assertEquals(torn.map(({ length }) => length), [4_096, 4_096], "only of the long line");
+    assertLess(written.length, 32);
   }),
 );
 
