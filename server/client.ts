@@ -109,6 +109,11 @@ export class Client implements Member, Reader, Pulsed, Watched {
   }
 
   /** See `Member`. */
+  get overdueBytes(): number {
+    return this.#writePump.overdueBytes;
+  }
+
+  /** See `Member`. */
   figures(): Figures {
     const idleMs = this.#context.wheel.now() - this.heartbeat.lastLifeMs;
     return this.#ledger.figures({ idleMs, queuedMessages: this.#writePump.queuedMessages });

@@ -11,13 +11,16 @@ import { Commands, type CommandsOptions } from "./commands.ts";
 import { deliver } from "./delivery.ts";
 import { assertNever } from "./errors.ts";
 import type { Command } from "./message.ts";
-import type { QueueBudget } from "./queue_budget.ts";
 import { type Member, Roster } from "./roster.ts";
 
 /** Commands that wait before read pumps are asked to stop reading. */
 const MAILBOX_COMMANDS = 4_096;
 
-/** Frames queued and commands carried out before other work of the process gets its turn. */
+/**
+ * Frames queued and commands carried out before other work of the process gets its turn, the end of
+ * the turn included, in which sockets are written to. 16 bytes of a publication weigh as much as one
+ * of its receivers: half a MiB in one turn does not fill a queue before its socket had a chance.
+ */
 const WORK_PER_TURN = 32_768;
 
 /** What the hub can be told. */
@@ -38,8 +41,6 @@ export type Letter =
 
 /** What the hub works with. */
 export interface HubOptions extends Omit<CommandsOptions, "roster"> {
-  /** The bound over all send queues: above it the worst offenders have to go. */
-  readonly budget: Pick<QueueBudget, "exceeded" | "onExceeded">;
   /** A letter could not be carried out: a bug, told and survived. */
   readonly onError: (error: unknown) => void;
 }
@@ -50,15 +51,12 @@ export class Hub {
   readonly #mailbox = new Channel<Letter>(MAILBOX_COMMANDS);
   readonly #roster = new Roster();
   readonly #commands: Commands;
-  readonly #callForRelief: Letter = { kind: "ask", look: () => this.#relieve() };
-  #isReliefCalled = false;
   #work = 0;
 
   /** Takes letters at once, opens them once `run()` is called. */
   constructor(options: HubOptions) {
     this.#options = options;
     this.#commands = new Commands({ roster: this.#roster, ...options });
-    options.budget.onExceeded = () => this.#exceeded();
   }
 
   /** Letters that wait. */
@@ -172,24 +170,5 @@ export class Hub {
   #join(member: Member, follows: readonly string[]): void {
     this.#roster.join(member);
     for (const channel of follows) this.#roster.follow(member, channel);
-  }
-
-  /** Heard at each frame that is queued above the budget: one letter answers for all of them. */
-  #exceeded(): void {
-    if (this.#isReliefCalled) return;
-    this.#isReliefCalled = true;
-    this.tell(this.#callForRelief);
-  }
-
-  /** Worst first. Who is leaving already is passed over: its bytes go when it has gone. */
-  #relieve(): void {
-    this.#isReliefCalled = false;
-    const { budget } = this.#options;
-    if (!budget.exceeded) return;
-    const members = [...this.#roster.members].sort((a, b) => b.pendingBytes - a.pendingBytes);
-    for (const member of members) {
-      if (!budget.exceeded) return;
-      member.close("overload");
-    }
   }
 }

@@ -1,37 +1,30 @@
 /**
- * The bytes that wait in all send queues together, those of clients that were dropped left out. Owns
- * the sum and its limit; who has to go when it is exceeded is the hub's business.
+ * The bytes that wait in all send queues together, those of clients that were dropped left out; a
+ * frame that waits for many counts for each. Owns the sum and its limit; who has to go when it is
+ * exceeded is the load shedder's business.
  *
  * @module
  */
 
 /** See the module. */
 export class QueueBudget {
-  readonly #limitBytes: number;
+  /** What may wait overdue, bytes: see the load shedder. */
+  readonly limitBytes: number;
   #usedBytes = 0;
 
-  /** Called each time an addition leaves the sum above the limit. Set by the hub. */
-  onExceeded: () => void = () => {};
-
-  /** Starts at nothing. @param limitBytes the sum that must not be exceeded */
+  /** Starts at nothing. */
   constructor(limitBytes: number) {
-    this.#limitBytes = limitBytes;
+    this.limitBytes = limitBytes;
   }
 
-  /** What waits now, bytes. */
+  /** What waits now, bytes: above the limit for as long as a burst takes to go out. */
   get usedBytes(): number {
     return this.#usedBytes;
-  }
-
-  /** Whether the sum is above the limit. */
-  get exceeded(): boolean {
-    return this.#usedBytes > this.#limitBytes;
   }
 
   /** Counts bytes in. */
   add(bytes: number): void {
     this.#usedBytes += bytes;
-    if (this.exceeded) this.onExceeded();
   }
 
   /** Counts bytes out. */

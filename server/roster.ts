@@ -41,6 +41,8 @@ export interface Member {
   readonly vitals: Vitals;
   /** Bytes that wait for it. */
   readonly pendingBytes: number;
+  /** The same if some of it has waited for a second, else 0; 0 once it has been let go. */
+  readonly overdueBytes: number;
   /** How it is doing now. */
   figures(): Figures;
   /** Queues a frame. MUST NOT wait and MUST NOT throw: a member that cannot take it ends itself. */

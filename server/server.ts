@@ -27,6 +27,7 @@ import { Hub } from "./hub.ts";
 import { formatAddress, listen, makeHttpServer, reachableByOthers } from "./listener.ts";
 import { detectionBoundMs } from "./liveness/heartbeat.ts";
 import { Wheel } from "./liveness/wheel.ts";
+import { LoadShedder } from "./load_shedder.ts";
 import type { Logger } from "./logging.ts";
 import { MailboxProbe } from "./mailbox_probe.ts";
 import type { Patience } from "./detection.ts";
@@ -196,7 +197,6 @@ function buildContext(
     broker,
     frameText,
     maxSubscriptions: limits.maxSubscriptions,
-    budget,
     onError: (error) => log.error("a hub command failed: please report this", { error }),
   });
   metrics.read({
@@ -207,6 +207,7 @@ function buildContext(
     pathLimitCuts: () => pathLimits.cut,
   });
   wheel.enter(new MailboxProbe({ hub, clock, metrics }), wheel.now());
+  wheel.enter(new LoadShedder({ hub, budget }), wheel.now());
   return {
     clock,
     wheel,

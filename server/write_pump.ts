@@ -10,15 +10,35 @@
 
 import { Channel } from "./channel.ts";
 import type { Flushable, Flusher } from "./flusher.ts";
-import type { Wheel } from "./liveness/wheel.ts";
+import { TICK_MS, type Wheel } from "./liveness/wheel.ts";
 import type { QueueBudget } from "./queue_budget.ts";
 import type { Socket } from "./socket.ts";
 
-/** A batch is at most so large, or one message: a ping is not stuck behind a megabyte. */
-const MAX_BATCH_BYTES = 65_536;
+/**
+ * A batch is at most so large, or one message: a ping is not stuck behind a megabyte, and writeWait
+ * is fair to a slow link. While more waits, it is twice as large as the last one, a full queue at
+ * most, if the socket took that within a tick: what a turn brings can be more, and who reads it is not slow.
+ */
+const BATCH_BYTES = 65_536;
+
+/** A batch drained in the tick after its own, at the latest, was drained at once. */
+const QUICK_TICKS = 1;
 
 /** A batch that has waited for four ticks was not drained although its socket had its turn. */
 const STUCK_TICKS = 4;
+
+/**
+ * Full queues that may wait, by bytes, behind a batch that is not stuck: up to 80 MB/s go through a hub
+ * (measured), for the 100 ms until it is, or a stall of the server. What waits longer than a moment is
+ * within the budget of all queues (load_shedder.ts).
+ */
+const FRESH_QUEUES = 16;
+
+/**
+ * What has waited for a second is overdue. Less would convict peers far away: a publication of
+ * 64 KiB takes a few round trips to one that has not been sent much before.
+ */
+const OVERDUE_TICKS = 1_000 / TICK_MS;
 
 /** What all write pumps share. */
 export interface WritePumpOptions {
@@ -44,8 +64,10 @@ export class WritePump implements Flushable {
   readonly #queue: Channel<Uint8Array>;
   #queuedBytes = 0;
   #inFlightBytes = 0;
+  #batchBytes = BATCH_BYTES;
   #startedMs = Infinity;
   #startedTick = 0;
+  #behindTick = 0;
   #lastWriteMs = -Infinity;
   #marked = false;
 
@@ -66,6 +88,16 @@ export class WritePump implements Flushable {
     return this.#queuedBytes + this.#inFlightBytes;
   }
 
+  /**
+   * The same if some of it has waited for a second, else 0; 0 for who is let go. Counted in ticks of
+   * the wheel, of which a stall of the server is one.
+   */
+  get overdueBytes(): number {
+    if (this.#queue.closed || this.#inFlightBytes === 0) return 0;
+    const ticks = this.#options.wheel.ticks - this.#behindTick;
+    return ticks >= OVERDUE_TICKS ? this.pendingBytes : 0;
+  }
+
   /** When the batch in flight was written, time on the wheel; Infinity when there is none. */
   get writingSinceMs(): number {
     return this.#startedMs;
@@ -80,9 +112,9 @@ export class WritePump implements Flushable {
   enqueue(frame: Uint8Array): Enqueued {
     if (this.#queue.closed) return "closed";
     if (!this.#hasRoom(frame.length)) return "full";
+    if (this.pendingBytes === 0) this.#behindTick = this.#options.wheel.ticks;
     this.#queue.send(frame); // beyond the count while the batch in flight is fresh: see #hasRoom
-    this.#queuedBytes += frame.length;
-    this.#options.budget.add(frame.length);
+    this.#count(frame.length);
     this.#mark();
     return "queued";
   }
@@ -92,14 +124,15 @@ export class WritePump implements Flushable {
     this.#marked = false;
     if (this.#inFlightBytes > 0 || this.#queue.length === 0) return;
     this.#start(
-      this.#queuedBytes <= MAX_BATCH_BYTES
+      this.#queuedBytes <= this.#batchBytes
         ? this.#queue.takeAll()
-        : this.#queue.take(MAX_BATCH_BYTES, lengthOf),
+        : this.#queue.take(this.#batchBytes, lengthOf),
     );
   }
 
-  /** Writes all that waits and takes no more. */
-  finish(): void {
+  /** Writes all that waits and takes no more. @param last comes after it, however much that is */
+  finish(last?: Uint8Array): void {
+    if (last !== undefined && this.#queue.send(last) !== "closed") this.#count(last.length);
     this.#queue.close();
     if (this.#queue.length > 0) this.#start(this.#queue.takeAll());
   }
@@ -119,9 +152,9 @@ export class WritePump implements Flushable {
   }
 
   /**
-   * Makes room where the peer is not to blame: a burst within one turn goes out at once, and a count
+   * Makes room where the peer is not to blame: a burst within one turn goes out at once, and what is
    * above the bound is forgiven as long as the socket has not had its turn with the batch in flight.
-   * Bytes are forgiven only once: memory is bounded by two full queues.
+   * Bytes up to a few full queues, so that memory is bounded though the peer reads just enough.
    */
   #hasRoom(bytes: number): boolean {
     const { queueMessages, queueBytes, wheel } = this.#options;
@@ -129,10 +162,16 @@ export class WritePump implements Flushable {
     const tooLarge = this.#queuedBytes + bytes > queueBytes && this.#queue.length > 0;
     if (!tooMany && !tooLarge) return true;
     if (this.#inFlightBytes === 0) {
-      this.#start(this.#queue.takeAll());
+      this.#start(this.#queue.take(queueBytes, lengthOf));
       return true;
     }
-    return !tooLarge && wheel.ticks - this.#startedTick < STUCK_TICKS;
+    return wheel.ticks - this.#startedTick < STUCK_TICKS &&
+      this.#queuedBytes + bytes <= FRESH_QUEUES * queueBytes;
+  }
+
+  #count(bytes: number): void {
+    this.#queuedBytes += bytes;
+    this.#options.budget.add(bytes);
   }
 
   #start(frames: Uint8Array[]): void {
@@ -142,14 +181,21 @@ export class WritePump implements Flushable {
     this.#inFlightBytes += batch.length;
     this.#startedMs = this.#lastWriteMs = wheel.now();
     this.#startedTick = wheel.ticks;
+    if (this.#queue.length === 0) this.#behindTick = wheel.ticks;
     this.#socket.write(batch, this.#drained);
   }
 
   readonly #drained = (): void => {
-    this.#options.budget.release(this.#inFlightBytes);
+    const { budget, queueBytes, wheel } = this.#options;
+    const drainedBytes = this.#inFlightBytes;
+    budget.release(drainedBytes);
     this.#inFlightBytes = 0;
     this.#startedMs = Infinity;
-    if (this.#queue.length > 0) this.#mark();
+    this.#batchBytes = BATCH_BYTES;
+    if (this.#queue.length === 0) return;
+    const isQuick = wheel.ticks - this.#startedTick <= QUICK_TICKS;
+    if (isQuick) this.#batchBytes = Math.max(BATCH_BYTES, Math.min(2 * drainedBytes, queueBytes));
+    this.#mark();
   };
 
   #mark(): void {

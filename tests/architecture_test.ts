@@ -54,7 +54,7 @@ const STOREYS: readonly (readonly string[])[] = [
     "commands.ts",
   ],
   ["read_pump.ts", "write_pump.ts"],
-  ["hub.ts", "mailbox_probe.ts", "pulse.ts", "alarm.ts"],
+  ["hub.ts", "mailbox_probe.ts", "load_shedder.ts", "pulse.ts", "alarm.ts"],
   ["client_context.ts", "client.ts", "stats.ts", "overview_feed.ts"],
   [
     "http/health.ts",

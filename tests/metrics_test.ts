@@ -5,7 +5,6 @@ import { detectionBoundMs } from "../server/liveness/heartbeat.ts";
 import { Place, STALL_MS, Wheel } from "../server/liveness/wheel.ts";
 import { MailboxProbe } from "../server/mailbox_probe.ts";
 import { Metrics } from "../server/metrics.ts";
-import { QueueBudget } from "../server/queue_budget.ts";
 import { Pulse } from "../server/pulse.ts";
 import { taloProfile } from "../server/profiles/talo.ts";
 import { frameText } from "../server/ws_socket.ts";
@@ -246,7 +245,6 @@ Deno.test("MailboxProbe sends no second letter before the hub has opened the fir
     broker: new MemoryBroker(),
     frameText,
     maxSubscriptions: 1,
-    budget: new QueueBudget(Infinity),
     onError: () => {},
   });
   const wheel = new Wheel(clock, metrics);

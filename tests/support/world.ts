@@ -16,6 +16,7 @@ import { Hub } from "../../server/hub.ts";
 import { HEALTH_RULES } from "../../server/liveness/health.ts";
 import type { HeartbeatRules } from "../../server/liveness/heartbeat.ts";
 import { Wheel } from "../../server/liveness/wheel.ts";
+import { LoadShedder } from "../../server/load_shedder.ts";
 import type { Logger } from "../../server/logging.ts";
 import { Metrics } from "../../server/metrics.ts";
 import { jsonProfile } from "../../server/profiles/json.ts";
@@ -102,7 +103,6 @@ export class World {
       broker: new MemoryBroker(),
       frameText,
       maxSubscriptions: options.maxSubscriptions ?? 10_000,
-      budget: this.budget,
       onError: (error) => this.errors.push(error),
     });
     this.context = {
@@ -123,6 +123,7 @@ export class World {
       random: options.random ?? (() => 0.999_999),
       isKey: () => true,
     };
+    this.wheel.enter(new LoadShedder(this), this.wheel.now());
     this.wheel.start();
     this.#run = this.hub.run();
   }

@@ -1,0 +1,115 @@
+import { assert, assertEquals, assertLess } from "@std/assert";
+import { FakeSocket } from "./support/fake_socket.ts";
+import type { VirtualClock } from "./support/virtual_clock.ts";
+import { type Visitor, withWorld, type World } from "./support/world.ts";
+
+const KIB = 1_024;
+
+/** Takes each batch a while after it was written. */
+class DelayingSocket extends FakeSocket {
+  readonly #clock: VirtualClock;
+  /** 0: in the next turn, as a healthy peer's socket does. */
+  delayMs: number;
+
+  constructor(clock: VirtualClock, delayMs: number) {
+    super();
+    this.#clock = clock;
+    this.delayMs = delayMs;
+    this.stuck = true;
+  }
+
+  override write(frames: Uint8Array, drained: () => void): void {
+    super.write(frames, drained);
+    if (this.delayMs > 0) this.#clock.after(this.delayMs, () => this.drain());
+    else this.#clock.turn(() => this.drain());
+  }
+}
+
+/** Follows "c", has read what it was greeted with. */
+async function follower(world: World, delayMs: number): Promise<Visitor> {
+  const visitor = world.connect({ socket: new DelayingSocket(world.clock, delayMs) });
+  visitor.socket.say({ type: "subscribe", channel: "c" });
+  await world.clock.pass(3 * delayMs + 1);
+  visitor.socket.batches.length = 0;
+  return visitor;
+}
+
+function publish(world: World, bytes: number): void {
+  void world.hub.publish("c", "x".repeat(bytes));
+}
+
+const lengths = ({ socket }: Visitor) =>
+  socket.batches.map(({ length }) => Math.round(length / KIB));
+
+Deno.test("A peer that reads is no slow consumer, though each turn brings more than a batch", () =>
+  withWorld({}, async (world) => {
+    const visitor = await follower(world, 0);
+    let most = 0;
+    for (let i = 0; i < 200; i++) {
+      for (let n = 0; n < 8; n++) publish(world, 60 * KIB); // 480 KiB
+      await world.clock.pass(1); // a turn
+      most = Math.max(most, visitor.client.pendingBytes);
+    }
+    await world.clock.pass(100);
+    assertEquals([visitor.socket.letGo, visitor.client.pendingBytes], [undefined, 0]);
+    assertEquals(visitor.socket.texts.length, 1_600);
+    assertLess(most, 4 << 20);
+  }));
+
+Deno.test("A peer that reads is no slow consumer, though 60 MB come before its socket has its turn", () =>
+  withWorld({}, async (world) => {
+    const visitor = await follower(world, 0);
+    for (let i = 0; i < 1_000; i++) publish(world, 60 * KIB);
+    await world.clock.pass(200);
+    assertEquals([visitor.socket.letGo, visitor.socket.texts.length], [undefined, 1_000]);
+    assertLess(Math.max(...lengths(visitor)), 1_100);
+  }));
+
+Deno.test("A batch is at most 64 KiB, or twice the last one if that was taken within a tick", () =>
+  withWorld({}, async (world) => {
+    const quick = await follower(world, 10);
+    const slow = await follower(world, 80);
+    for (let i = 0; i < 100; i++) publish(world, 10 * KIB);
+    await world.clock.pass(2_000);
+    assertEquals(lengths(quick).slice(0, 4), [60, 121, 242, 483]);
+    assertEquals([...new Set(lengths(slow))], [60, 40]);
+    assertEquals([quick, slow].map(({ socket }) => socket.texts.length), [100, 100]);
+  }));
+
+Deno.test("A batch after one that took longer than a tick is 64 KiB again", () =>
+  withWorld({}, async (world) => {
+    const visitor = await follower(world, 10);
+    for (let i = 0; i < 100; i++) publish(world, 10 * KIB);
+    await world.clock.pass(25); // 60 and 121 are taken, 242 on their way
+    (visitor.socket as DelayingSocket).delayMs = 80;
+    await world.clock.pass(500);
+    assertEquals(lengths(visitor), [60, 121, 242, 483, 60, 40]);
+  }));
+
+Deno.test("A peer that takes each batch just in time, and less than it is sent, is a slow consumer", () =>
+  withWorld({ queueBytes: 100 * KIB }, async (world) => {
+    const visitor = await follower(world, 70);
+    let most = 0;
+    for (let i = 0; i < 1_000 && visitor.socket.letGo === undefined; i++) {
+      publish(world, 20 * KIB);
+      await world.clock.pass(5); // 4 MiB a second; it takes 0.9
+      most = Math.max(most, visitor.client.pendingBytes);
+    }
+    assertEquals(visitor.socket.letGo?.code, 1013);
+    assertLess(most, 1_700 * KIB);
+  }));
+
+Deno.test("The hub ends its turn before what it publishes fills a queue", () =>
+  withWorld({}, async (world) => {
+    const visitor = await follower(world, 0);
+    let most = 0;
+    const write = visitor.socket.write.bind(visitor.socket);
+    visitor.socket.write = (frames, drained) => {
+      most = Math.max(most, visitor.client.pendingBytes);
+      write(frames, drained);
+    };
+    for (let i = 0; i < 200; i++) publish(world, 60 * KIB);
+    await world.clock.pass(50);
+    assertEquals(visitor.socket.texts.length, 200);
+    assert(most < 1 << 20, `${most} bytes waited`);
+  }));
