@@ -176,9 +176,8 @@ export class Client implements Member, Reader, Pulsed, Watched {
     this.vitals.recorder.record("closing", this.#context.wheel.now(), code);
     const isPolite = ending === "polite";
     if (isPolite && mayRetry) this.notify({ kind: "reconnect", afterMs, reason });
-    if (farewell?.text !== undefined) this.say(farewell.text);
     // Where the system says goodbye itself, what it was answered before comes before that.
-    if (isPolite || farewell !== undefined) this.#writePump.finish();
+    if (isPolite || farewell !== undefined) this.#writePump.finish(this.#framed(farewell?.text));
     else this.counts.messagesDropped += this.#writePump.discard();
     if (isPolite) this.#socket.close(code, text);
     else if (ending === "terminate" && farewell === undefined) this.#socket.terminate();
@@ -237,6 +236,10 @@ export class Client implements Member, Reader, Pulsed, Watched {
   /** See `Pulsed`. */
   say(text: string): Enqueued {
     return this.#queue(this.#context.frameText(text));
+  }
+
+  #framed(text: string | undefined): Uint8Array | undefined {
+    return text === undefined ? undefined : this.#context.frameText(text);
   }
 
   #queue(frame: Uint8Array): Enqueued {

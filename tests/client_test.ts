@@ -279,3 +279,20 @@ Deno.test("Answers given before an offence reach the client before its system's 
     ]);
     assertEquals(socket.letGo?.code, 1008);
   }));
+
+Deno.test("Its system's goodbye finds room in a full queue", () =>
+  withWorld({ queueMessages: 2 }, async (world) => {
+    const profile = infowayProfile({ timing: RULES, maxMessagesPerMinute: 0 });
+    const { client, socket } = world.connect({ profile, url: "/ws?business=crypto" });
+    await world.clock.turnOver();
+    socket.stuck = true;
+    const ask = () => socket.say({ code: 10000, trace: "t", data: { codes: "X" } });
+    ask(); // in flight
+    await world.clock.pass(200);
+    ask();
+    ask();
+    await world.clock.turnOver();
+    client.close("key_suspended");
+    assertEquals(socket.messages.map(({ code }) => code), [200, 10001, 10001, 10001, 511]);
+    assertEquals(client.pendingBytes, world.budget.usedBytes);
+  }));
