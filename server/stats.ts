@@ -11,7 +11,7 @@ import type { ProfileCounts } from "./counts.ts";
 import type { Hub } from "./hub.ts";
 import type { Glance, Metrics } from "./metrics.ts";
 import type { PathLimits } from "./path_limits.ts";
-import type { Roster } from "./roster.ts";
+import type { QueueBudget } from "./queue_budget.ts";
 
 /** Of a profile's counts, those that are told. */
 export const COUNTS = [
@@ -64,6 +64,8 @@ export interface Stats extends Glance {
 export interface StatsOptions {
   /** Knows who is connected. */
   readonly hub: Hub;
+  /** Counts what waits in the send queues. */
+  readonly budget: Pick<QueueBudget, "usedBytes">;
   /** What is counted, and how it spreads. */
   readonly metrics: Metrics;
   /** The names of the profiles that are counted. */
@@ -79,18 +81,16 @@ export type ReadStats = () => Promise<Stats | undefined>;
 
 /** Prepares to read; what is read counts from now. */
 export function statsReader(options: StatsOptions): ReadStats {
-  const { hub, metrics, profileNames, pathLimits, clock } = options;
+  const { hub, budget, metrics, profileNames, pathLimits, clock } = options;
   const startedMs = clock.now();
   return async () => {
     const mailboxLetters = hub.backlog;
-    const roster = await hub.ask((roster) => ({
-      channels: roster.channelCount,
-      queuedBytes: queuedBytes(roster),
-    }));
-    if (roster === undefined) return undefined;
+    const channels = await hub.ask((roster) => roster.channelCount);
+    if (channels === undefined) return undefined;
     return {
       uptimeSeconds: Math.round(clock.now() - startedMs) / 1_000,
-      ...roster,
+      channels,
+      queuedBytes: budget.usedBytes,
       mailboxLetters,
       totals: totalsOf(profileNames.map((name) => metrics.of(name))),
       profiles: Object.fromEntries(
@@ -111,10 +111,4 @@ function totalsOf(counts: readonly ProfileCounts[]): Totals {
   );
   const ended = Object.values(closed).reduce((total, count) => total + count, 0);
   return { connections: totals.opened - ended, ...totals, closed } as Totals;
-}
-
-function queuedBytes(roster: Roster): number {
-  let bytes = 0;
-  for (const { pendingBytes } of roster.members) bytes += pendingBytes;
-  return bytes;
 }

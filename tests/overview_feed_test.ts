@@ -7,8 +7,8 @@ import { type Visitor, withWorld, type World } from "./support/world.ts";
 /** A feed that runs in a world while the test does. */
 function withFeed(test: (world: World, reads: () => number) => Promise<void>): Promise<void> {
   return withWorld({}, async (world) => {
-    const { hub, clock, metrics, pathLimits, context: { frameText } } = world;
-    const stats = statsReader({ hub, clock, metrics, pathLimits, profileNames: ["json"] });
+    const { hub, budget, clock, metrics, pathLimits, context: { frameText } } = world;
+    const stats = statsReader({ hub, budget, clock, metrics, pathLimits, profileNames: ["json"] });
     let reads = 0;
     const readStats: ReadStats = () => (reads++, stats());
     const feed = new OverviewFeed({ hub, clock, frameText, readStats });

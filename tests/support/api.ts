@@ -67,6 +67,7 @@ export class Api {
     this.app = httpRoutes({
       readStats: statsReader({
         hub,
+        budget: world.budget,
         metrics,
         clock,
         pathLimits: world.pathLimits,
