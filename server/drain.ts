@@ -25,8 +25,11 @@ const LEAVE_SPREAD = 0.4;
 /** Clients that left together come back spread over so long, ms. */
 const RETURN_SPREAD_MS = 4_000;
 
-/** What is left of the shutdown time for who had to be terminated, and what comes after the clients, ms. */
+/** What is left of the shutdown time for what comes after the clients, ms. */
 const LAST_STEPS_MS = 300;
+
+/** What it takes to terminate one of thousands and to tell its end, ms: 0.13 to 0.16 measured. */
+const TERMINATE_MS = 0.2;
 
 /** The rooms that a drain has to close. */
 export interface House {
@@ -60,15 +63,16 @@ export interface House {
 export async function takeDown(house: House): Promise<void> {
   const { config, clock, log, http, wheel, hub, hubRun, feed, broker, upgrader, admission, guard } =
     house;
-  const deadlineMs = clock.now() + Math.max(0, config.shutdownMs - LAST_STEPS_MS);
+  const endMs = clock.now() + config.shutdownMs;
   upgrader.drain();
   const members = await hub.ask((roster) => [...roster.members]) ?? [];
   log.info("draining", { connections: members.length });
   await askToLeave(members, house);
-  await emptied(house, deadlineMs);
+  await emptied(house, () => endMs - LAST_STEPS_MS - admission.open * TERMINATE_MS);
   const terminated = admission.open;
   for (const member of members) member.terminate();
-  await emptied(house, deadlineMs + LAST_STEPS_MS); // their ends are told in a later turn
+  if (terminated > 0) await sleep(clock, 0); // their ends are told in a later turn, all in the same one
+  await emptied(house, () => endMs);
   feed.stop();
   hub.stop();
   await hubRun;
@@ -80,9 +84,9 @@ export async function takeDown(house: House): Promise<void> {
   log.info("drained", { terminated });
 }
 
-/** Resolves when nobody is there any more, or at a moment. */
-async function emptied({ admission, clock }: House, untilMs: number): Promise<void> {
-  while (admission.open > 0 && clock.now() < untilMs) await sleep(clock, TICK_MS);
+/** Resolves when nobody is there any more, or at a moment that may depend on how many are. */
+async function emptied({ admission, clock }: House, untilMs: () => number): Promise<void> {
+  while (admission.open > 0 && clock.now() < untilMs()) await sleep(clock, TICK_MS);
 }
 
 /** Spread at random, so that the next server does not meet them all at once. */
