@@ -14,7 +14,10 @@ export interface QueueSizes {
   readonly maxMessageBytes: number;
   /** One client's send queue; full while the socket does not drain = slow consumer. */
   readonly sendQueueBytes: number;
-  /** All send queues together; above it the worst offender goes first. At least `sendQueueBytes`. */
+  /**
+   * What waits for longer than a second in all send queues together; above it the worst offender goes
+   * first. At least `sendQueueBytes`.
+   */
   readonly queueBudgetBytes: number;
 }
 

@@ -89,15 +89,15 @@ export const OPTIONS = {
   }),
   SEND_QUEUE_MESSAGES: option(count({ min: 1 }), {
     fallback: 256,
-    meaning: "messages that wait for one client at most",
+    meaning: "messages that wait for a client that reads too slowly at most",
   }),
   SEND_QUEUE_BYTES: option(bytes({ min: 2 * MIN_MESSAGE_BYTES }), {
     fallback: 1_048_576,
-    meaning: "bytes that wait for one client at most; <= QUEUE_BUDGET_BYTES",
+    meaning: "bytes that wait for a client that reads too slowly at most; <= QUEUE_BUDGET_BYTES",
   }),
   QUEUE_BUDGET_BYTES: option(bytes({ min: 2 * MIN_MESSAGE_BYTES }), {
     fallback: 268_435_456,
-    meaning: "bytes that wait for all clients together at most",
+    meaning: "bytes that wait for longer than a second for all clients together at most",
   }),
   MAX_CONNECTIONS: option(count(), { fallback: 15_000, meaning: "connections in all; 0 = off" }),
   MAX_CONNECTIONS_PER_ADDRESS: option(count(), {
