@@ -95,7 +95,7 @@ export class Client implements Member, Reader, Pulsed, Watched {
     });
     this.flood = new RateLimit(maxMessagesPerSecond, clock.now());
     this.quota = quota;
-    this.#writePump = new WritePump(socket, context);
+    this.#writePump = new WritePump(socket, context, () => this.#fallBehind());
     log.info("connection opened", { id: this.id, profile: profile.name, key: keyId, address });
     for (const text of this.dialogue.greeting) this.say(text);
     hub.tell({ kind: "join", member: this, follows: this.dialogue.follows });
@@ -133,10 +133,7 @@ export class Client implements Member, Reader, Pulsed, Watched {
   enqueue(frame: Uint8Array): void {
     const enqueued = this.#queue(frame);
     if (enqueued !== "queued") this.counts.messagesDropped++;
-    if (enqueued !== "full") return;
-    const { recorder } = this.vitals;
-    recorder.record("queue_full", this.#context.wheel.now(), this.#writePump.queuedMessages);
-    this.close("slow_consumer");
+    if (enqueued === "full") this.#fallBehind();
   }
 
   /** See `Reader`. */
@@ -177,7 +174,8 @@ export class Client implements Member, Reader, Pulsed, Watched {
     const isPolite = ending === "polite";
     if (isPolite && mayRetry) this.notify({ kind: "reconnect", afterMs, reason });
     // Where the system says goodbye itself, what it was answered before comes before that.
-    if (isPolite || farewell !== undefined) this.#writePump.finish(this.#framed(farewell?.text));
+    const last = farewell?.text === undefined ? undefined : this.#context.frameText(farewell.text);
+    if (isPolite || farewell !== undefined) this.#writePump.finish(last);
     else this.counts.messagesDropped += this.#writePump.discard();
     if (isPolite) this.#socket.close(code, text);
     else if (ending === "terminate" && farewell === undefined) this.#socket.terminate();
@@ -238,8 +236,10 @@ export class Client implements Member, Reader, Pulsed, Watched {
     return this.#queue(this.#context.frameText(text));
   }
 
-  #framed(text: string | undefined): Uint8Array | undefined {
-    return text === undefined ? undefined : this.#context.frameText(text);
+  #fallBehind(): void {
+    const { recorder } = this.vitals;
+    recorder.record("queue_full", this.#context.wheel.now(), this.#writePump.queuedMessages);
+    this.close("slow_consumer");
   }
 
   #queue(frame: Uint8Array): Enqueued {

@@ -10,7 +10,7 @@
 
 import { Channel } from "./channel.ts";
 import type { Flushable, Flusher } from "./flusher.ts";
-import { TICK_MS, type Wheel } from "./liveness/wheel.ts";
+import { type Beating, TICK_MS, type Wheel } from "./liveness/wheel.ts";
 import type { QueueBudget } from "./queue_budget.ts";
 import type { Socket } from "./socket.ts";
 
@@ -58,9 +58,10 @@ export interface WritePumpOptions {
 export type Enqueued = "queued" | "full" | "closed";
 
 /** See the module. */
-export class WritePump implements Flushable {
+export class WritePump implements Flushable, Beating {
   readonly #socket: Socket;
   readonly #options: WritePumpOptions;
+  readonly #onStuck: () => void;
   readonly #queue: Channel<Uint8Array>;
   #queuedBytes = 0;
   #inFlightBytes = 0;
@@ -70,11 +71,13 @@ export class WritePump implements Flushable {
   #behindTick = 0;
   #lastWriteMs = -Infinity;
   #marked = false;
+  #isWatched = false;
 
-  /** Starts with an empty queue. */
-  constructor(socket: Socket, options: WritePumpOptions) {
+  /** Starts with an empty queue. @param onStuck called when what was let in above the bound is stuck */
+  constructor(socket: Socket, options: WritePumpOptions, onStuck: () => void) {
     this.#socket = socket;
     this.#options = options;
+    this.#onStuck = onStuck;
     this.#queue = new Channel(options.queueMessages);
   }
 
@@ -117,6 +120,16 @@ export class WritePump implements Flushable {
     this.#count(frame.length);
     this.#mark();
     return "queued";
+  }
+
+  /** See `Beating`. Nothing more may come that would find the queue full: so it is looked at, too. */
+  beat(nowMs: number): number {
+    const { queueMessages, queueBytes } = this.#options;
+    const isFull = this.#queue.length > queueMessages || this.#queuedBytes > queueBytes;
+    this.#isWatched = isFull && !this.#queue.closed && !this.#isStuck;
+    if (this.#isWatched) return nowMs + TICK_MS;
+    if (isFull && !this.#queue.closed) this.#onStuck();
+    return Infinity;
   }
 
   /** Starts a batch, unless one is in flight. */
@@ -165,8 +178,15 @@ export class WritePump implements Flushable {
       this.#start(this.#queue.take(queueBytes, lengthOf));
       return true;
     }
-    return wheel.ticks - this.#startedTick < STUCK_TICKS &&
-      this.#queuedBytes + bytes <= FRESH_QUEUES * queueBytes;
+    if (this.#isStuck || this.#queuedBytes + bytes > FRESH_QUEUES * queueBytes) return false;
+    if (!this.#isWatched) wheel.enter(this, wheel.now() + STUCK_TICKS * TICK_MS);
+    this.#isWatched = true;
+    return true;
+  }
+
+  get #isStuck(): boolean {
+    return this.#inFlightBytes > 0 &&
+      this.#options.wheel.ticks - this.#startedTick >= STUCK_TICKS;
   }
 
   #count(bytes: number): void {

@@ -99,6 +99,30 @@ Deno.test("A peer that takes each batch just in time, and less than it is sent, 
     assertLess(most, 1_700 * KIB);
   }));
 
+Deno.test("A peer that stops reading is found when its batch is stuck, though nothing more is sent", () =>
+  withWorld({ queueBytes: 100 * KIB }, async (world) => {
+    const [bytes, count, healthy] = [
+      await follower(world, 0),
+      await follower(world, 0),
+      await follower(world, 0),
+    ];
+    count.socket.say({ type: "subscribe", channel: "small" });
+    await world.clock.pass(5);
+    count.socket.say({ type: "unsubscribe", channel: "c" });
+    await world.clock.pass(5);
+    for (const { socket } of [bytes, count]) (socket as DelayingSocket).delayMs = 3_600_000;
+    void world.hub.publish("small", "x"); // in flight
+    await world.clock.pass(5);
+    for (let i = 0; i < 300; i++) void world.hub.publish("small", "x");
+    for (let i = 0; i < 10; i++) publish(world, 20 * KIB);
+    await world.clock.pass(75);
+    const ended = () => [bytes, count, healthy].map(({ socket }) => socket.letGo?.code);
+    assertEquals(ended(), [undefined, undefined, undefined]);
+    await world.clock.pass(75);
+    assertEquals(ended(), [1013, 1013, undefined]);
+    assertEquals(world.closed("slow_consumer"), 2);
+  }));
+
 Deno.test("The hub ends its turn before what it publishes fills a queue", () =>
   withWorld({}, async (world) => {
     const visitor = await follower(world, 0);
