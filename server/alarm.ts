@@ -13,7 +13,7 @@ import { rounded, type RttKind } from "./liveness/rtt.ts";
 import type { Wheel } from "./liveness/wheel.ts";
 import type { Logger } from "./logging.ts";
 import type { Notice } from "./message.ts";
-import type { ProfileCounts } from "./counts.ts";
+import type { ProfileCounts } from "./metrics/counts.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Vitals } from "./vitals.ts";
 import type { VitalsWatcher } from "./vitals_watcher.ts";

@@ -22,7 +22,7 @@ import type { ClientContext, ClientOptions } from "./client_context.ts";
 import { Ledger } from "./ledger.ts";
 import { Heartbeat } from "./liveness/heartbeat.ts";
 import type { Command, Notice } from "./message.ts";
-import type { ProfileCounts } from "./counts.ts";
+import type { ProfileCounts } from "./metrics/counts.ts";
 import type { Dialogue, Profile, Rights } from "./profiles/profile.ts";
 import { Pulse, type Pulsed } from "./pulse.ts";
 import { type Reader, ReadPump } from "./read_pump.ts";

@@ -10,9 +10,9 @@
 import { ConfigError } from "./errors.ts";
 import { type Key, readKeys } from "./guard/keys.ts";
 import type { SuspensionRules } from "./guard/suspensions.ts";
-import { chooseThresholds, latencyProblems } from "./latency.ts";
-import { chooseQueueSizes, type Limits, queueProblems, type QueueSizes } from "./limits.ts";
-import { type LogFormat, type LogLevel, OPTIONS, PLATFORM } from "./options.ts";
+import { chooseThresholds, latencyProblems } from "./config/thresholds.ts";
+import { chooseQueueSizes, type Limits, queueProblems, type QueueSizes } from "./config/limits.ts";
+import { type LogFormat, type LogLevel, OPTIONS, PLATFORM } from "./config/options.ts";
 import type { HealthThresholds } from "./liveness/health.ts";
 import {
   chooseTiming,
@@ -20,9 +20,9 @@ import {
   type ProxyPreset,
   type Timing,
   timingProblems,
-} from "./timing.ts";
-import { PROFILE_NAMES, PROFILE_TIMING, type ProfileName } from "./timing_options.ts";
-import type { Listen, ValueKind } from "./values.ts";
+} from "./config/timing.ts";
+import { PROFILE_NAMES, PROFILE_TIMING, type ProfileName } from "./config/timing_options.ts";
+import type { Listen, ValueKind } from "./config/values.ts";
 
 /** Who gets in. Holds secrets: never to be logged. */
 export interface GuardConfig {

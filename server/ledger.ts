@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from "./clock.ts";
-import type { ProfileCounts } from "./counts.ts";
+import type { ProfileCounts } from "./metrics/counts.ts";
 import type { Figures } from "./roster.ts";
 
 /** See the module. */

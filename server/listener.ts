@@ -9,7 +9,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerOptions } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { connect, isIPv6 } from "node:net";
-import type { Listen } from "./values.ts";
+import type { Listen } from "./config/values.ts";
 import { StartError } from "./errors.ts";
 import { isLoopback } from "./guard/origin.ts";
 

@@ -8,7 +8,7 @@
  */
 
 import { configureSync, getLogger } from "@logtape/logtape";
-import type { LogFormat, LogLevel } from "./options.ts";
+import type { LogFormat, LogLevel } from "./config/options.ts";
 import { LineWriter } from "./line_writer.ts";
 
 /** The data of an event by name. */

@@ -7,16 +7,16 @@
  */
 
 import { type Cause, CAUSES, CLOSE_REASONS } from "./close_codes.ts";
-import { exposeCounts, newCounts, type ProfileCounts } from "./counts.ts";
-import { Detection, type Patience } from "./detection.ts";
-import { byLabel, Exposition, one } from "./exposition.ts";
+import { exposeCounts, newCounts, type ProfileCounts } from "./metrics/counts.ts";
+import { Detection, type Patience } from "./metrics/detection.ts";
+import { byLabel, Exposition, one } from "./metrics/exposition.ts";
 import type { HealthStatus } from "./liveness/health.ts";
 import type { LifeState } from "./liveness/life.ts";
 import type { RttKind } from "./liveness/rtt.ts";
 import { STALL_MS } from "./liveness/wheel.ts";
-import { exposeReadings, type Readings } from "./readings.ts";
+import { exposeReadings, type Readings } from "./metrics/readings.ts";
 import { REFUSAL_REASONS, type RefusalReason } from "./refusals.ts";
-import { ascending, type Distribution, Tally } from "./tally.ts";
+import { ascending, type Distribution, Tally } from "./metrics/tally.ts";
 
 /** Bounds of waits within the process, s: one tells stalls from mere lateness. */
 const WAITS = ascending([0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, STALL_MS / 1_000]);

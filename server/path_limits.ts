@@ -12,7 +12,7 @@
 
 import { networkOf } from "./network.ts";
 import { isNear, Strokes } from "./strokes.ts";
-import { PROXY_PERIODS_MS, type ProxyPreset } from "./timing.ts";
+import { PROXY_PERIODS_MS, type ProxyPreset } from "./config/timing.ts";
 
 /** A connection that ended without a close frame, and not by us. */
 export interface CutConnection {

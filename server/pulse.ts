@@ -9,7 +9,7 @@ import type { CloseReason } from "./close_codes.ts";
 import type { Clock } from "./clock.ts";
 import { detectionBoundMs, type Heartbeat } from "./liveness/heartbeat.ts";
 import type { Beating, Place, Wheel } from "./liveness/wheel.ts";
-import type { ProfileCounts } from "./counts.ts";
+import type { ProfileCounts } from "./metrics/counts.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Dialogue } from "./profiles/profile.ts";
 import type { Vitals } from "./vitals.ts";

@@ -15,7 +15,7 @@ import type { Heartbeat } from "./liveness/heartbeat.ts";
 import type { Wheel } from "./liveness/wheel.ts";
 import type { Logger } from "./logging.ts";
 import type { Command, Inbound } from "./message.ts";
-import type { ProfileCounts } from "./counts.ts";
+import type { ProfileCounts } from "./metrics/counts.ts";
 import type { Dialogue, Moment, Rights } from "./profiles/profile.ts";
 import type { Vitals } from "./vitals.ts";
 import type { Socket, SocketEnd, SocketEvents, SocketFault } from "./socket.ts";

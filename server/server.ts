@@ -30,7 +30,7 @@ import { Wheel } from "./liveness/wheel.ts";
 import { LoadShedder } from "./load_shedder.ts";
 import type { Logger } from "./logging.ts";
 import { MailboxProbe } from "./mailbox_probe.ts";
-import type { Patience } from "./detection.ts";
+import type { Patience } from "./metrics/detection.ts";
 import { Metrics } from "./metrics.ts";
 import { OverviewFeed } from "./overview_feed.ts";
 import { PathLimits } from "./path_limits.ts";
@@ -38,9 +38,9 @@ import { profilesOf } from "./profiles/systems.ts";
 import { QueueBudget } from "./queue_budget.ts";
 import { Routes } from "./routes.ts";
 import { statsReader } from "./stats.ts";
-import { PROFILE_NAMES, PROFILE_TIMING } from "./timing_options.ts";
+import { PROFILE_NAMES, PROFILE_TIMING } from "./config/timing_options.ts";
 import { Upgrader } from "./upgrade.ts";
-import type { Listen } from "./values.ts";
+import type { Listen } from "./config/values.ts";
 import { frameText, WsAcceptor } from "./ws_socket.ts";
 
 /** What a server is started with. */

@@ -7,7 +7,7 @@
 
 import type { Clock } from "./clock.ts";
 import { type CloseReason, REASON_NAMES } from "./close_codes.ts";
-import type { ProfileCounts } from "./counts.ts";
+import type { ProfileCounts } from "./metrics/counts.ts";
 import type { Hub } from "./hub.ts";
 import type { Glance, Metrics } from "./metrics.ts";
 import type { PathLimits } from "./path_limits.ts";

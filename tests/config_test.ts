@@ -2,8 +2,8 @@ import { assert, assertEquals, assertLess, assertLessOrEqual, assertThrows } fro
 import fc from "fast-check";
 import { type Config, type Env, parseConfig } from "../server/config.ts";
 import { ConfigError } from "../server/errors.ts";
-import { OPTIONS } from "../server/options.ts";
-import { PROXY_PERIODS_MS, type ProxyPreset } from "../server/timing.ts";
+import { OPTIONS } from "../server/config/options.ts";
+import { PROXY_PERIODS_MS, type ProxyPreset } from "../server/config/timing.ts";
 
 const KEYS = JSON.stringify([{ id: "k1", secretSha256: "0".repeat(64), publish: ["*"] }]);
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { CLOSE_REASONS, REASON_NAMES } from "../server/close_codes.ts";
-import { OPTIONS } from "../server/options.ts";
+import { OPTIONS } from "../server/config/options.ts";
 
 const readme = await Deno.readTextFile(new URL("../README.md", import.meta.url));
 

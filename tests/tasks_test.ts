@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { OPTIONS, PLATFORM } from "../server/options.ts";
+import { OPTIONS, PLATFORM } from "../server/config/options.ts";
 
 const { tasks } = JSON.parse(
   await Deno.readTextFile(new URL("../deno.json", import.meta.url)),

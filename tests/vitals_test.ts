@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { healthOf, timelineOf } from "../server/http/health.ts";
+import { healthOf, timelineOf } from "../server/http/vitals.ts";
 import { Vitals } from "../server/vitals.ts";
 import { NOBODY } from "../server/vitals_watcher.ts";
 import { RULES, type Visitor, withWorld, type World } from "./support/world.ts";

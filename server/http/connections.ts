@@ -16,7 +16,7 @@ import type { Member, Roster } from "../roster.ts";
 import { adminKey, type ApiEnv, type App, type Checks } from "./caller.ts";
 import { BAD_QUERY, described, empty, json, problemAnswers, refusals } from "./description.ts";
 import { mentions, mentionsEnd, ORDERS, sorted, SORTS } from "./finding.ts";
-import { HEALTH_FIELDS, healthOf, TIMELINE_FIELDS, timelineOf } from "./health.ts";
+import { HEALTH_FIELDS, healthOf, TIMELINE_FIELDS, timelineOf } from "./vitals.ts";
 import { DEFAULT_LIMIT, limitUpTo, query, wholeNumber } from "./reading.ts";
 
 const PATH = "/api/v1/connections";

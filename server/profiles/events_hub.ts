@@ -11,7 +11,7 @@
 import { STATUS_CODE } from "@std/http/status";
 import { type Fields, isObject, parseJson } from "../json_text.ts";
 import type { Inbound, Publication } from "../message.ts";
-import type { Timing } from "../timing.ts";
+import type { Timing } from "../config/timing.ts";
 import {
   ANY_LIFE,
   bearerOf,

@@ -12,7 +12,7 @@ import { perMinute, type SlidingWindow } from "../guard/sliding_window.ts";
 import { type Fields, isObject, parseJson } from "../json_text.ts";
 import type { HeartbeatRules } from "../liveness/heartbeat.ts";
 import type { Denial, Inbound, Publication } from "../message.ts";
-import type { Timing } from "../timing.ts";
+import type { Timing } from "../config/timing.ts";
 import { type Fault, NOT_JSON, pushCodeOf, requestOf, tooMany } from "./infoway_codes.ts";
 import {
   type CredentialSource,

@@ -15,7 +15,7 @@ import {
 } from "../message.ts";
 import { type Fields, isObject, parseJson } from "../json_text.ts";
 import { problemForm } from "../problem.ts";
-import type { Timing } from "../timing.ts";
+import type { Timing } from "../config/timing.ts";
 import {
   ANY_LIFE,
   bearerOf,

@@ -10,7 +10,7 @@ import { infowayProfile } from "./infoway.ts";
 import { jsonProfile } from "./json.ts";
 import { taloProfile } from "./talo.ts";
 import { tankProfile } from "./tank.ts";
-import type { ProfileName } from "../timing_options.ts";
+import type { ProfileName } from "../config/timing_options.ts";
 import type { Profile } from "./profile.ts";
 
 /** By name, in the order in which they are asked whether a request is theirs. */

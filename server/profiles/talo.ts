@@ -10,7 +10,7 @@ import type { CloseReason } from "../close_codes.ts";
 import { isObject, parseJson } from "../json_text.ts";
 import type { HeartbeatRules } from "../liveness/heartbeat.ts";
 import type { Denial, Inbound } from "../message.ts";
-import type { Timing } from "../timing.ts";
+import type { Timing } from "../config/timing.ts";
 import {
   type CredentialSource,
   type Dialogue,

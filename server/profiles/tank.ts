@@ -8,7 +8,7 @@
 import { STATUS_CODE } from "@std/http/status";
 import { isObject, parseJson } from "../json_text.ts";
 import { type Inbound, MAX_CHANNEL_LENGTH, type Publication } from "../message.ts";
-import type { Timing } from "../timing.ts";
+import type { Timing } from "../config/timing.ts";
 import {
   ANY_LIFE,
   type CredentialSource,

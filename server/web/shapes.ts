@@ -6,7 +6,7 @@
 
 import type { CloseReason } from "../close_codes.ts";
 import type { FlightEvent } from "../liveness/flight_recorder.ts";
-import type { RoundTripsShown } from "../http/health.ts";
+import type { RoundTripsShown } from "../http/vitals.ts";
 
 /** What open and ended connections have in common. */
 export interface Common {

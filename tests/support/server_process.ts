@@ -6,7 +6,7 @@
  * @module
  */
 
-import { OPTIONS, PLATFORM } from "../../server/options.ts";
+import { OPTIONS, PLATFORM } from "../../server/config/options.ts";
 import { Exposition } from "./exposition.ts";
 import { descriptors } from "./integration_test_case.ts";
 import { ask, type Dial, type HttpAnswer, type HttpRequest } from "./plain_http.ts";

@@ -8,7 +8,7 @@
 import { parseArgs } from "node:util";
 import { ConfigError } from "../../errors.ts";
 import { DIALECTS } from "../../sdk/dialects.ts";
-import { PROFILE_NAMES, type ProfileName } from "../../timing_options.ts";
+import { PROFILE_NAMES, type ProfileName } from "../../config/timing_options.ts";
 import type { ProbePlan } from "./session.ts";
 import type { ProbeTarget } from "./socket.ts";
 

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { HEALTH_RULES } from "./liveness/health.ts";
+import { HEALTH_RULES } from "../liveness/health.ts";
 import { derived, type Option, option } from "./option.ts";
 import type { TimingDefaults } from "./timing.ts";
 import { count, MAX_INT, milliseconds } from "./values.ts";

@@ -6,7 +6,7 @@ import {
   PROXY_PERIODS_MS,
   type ProxyPreset,
   timingProblems,
-} from "../server/timing.ts";
+} from "../../server/config/timing.ts";
 
 const JSON_DEFAULTS = {
   pongWaitMs: 60_000,

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { HealthThresholds } from "./liveness/health.ts";
+import type { HealthThresholds } from "../liveness/health.ts";
 
 /** When a connection is pinged, when it counts as dead, and which answers are slow. */
 export interface Timing extends PingTiming {

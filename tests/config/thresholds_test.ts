@@ -1,7 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { chooseThresholds, latencyProblems } from "../server/latency.ts";
-import { HEALTH_RULES, HealthMonitor, type HealthThresholds } from "../server/liveness/health.ts";
+import { chooseThresholds, latencyProblems } from "../../server/config/thresholds.ts";
+import {
+  HEALTH_RULES,
+  HealthMonitor,
+  type HealthThresholds,
+} from "../../server/liveness/health.ts";
 
 type Given = Partial<HealthThresholds>;
 

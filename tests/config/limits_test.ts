@@ -1,6 +1,6 @@
 import { assertEquals, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
-import { chooseQueueSizes, queueProblems, type QueueSizes } from "../server/limits.ts";
+import { chooseQueueSizes, queueProblems, type QueueSizes } from "../../server/config/limits.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

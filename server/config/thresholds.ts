@@ -6,7 +6,7 @@
  * @module
  */
 
-import { HEALTH_RULES, type HealthThresholds } from "./liveness/health.ts";
+import { HEALTH_RULES, type HealthThresholds } from "../liveness/health.ts";
 
 /** The three, each above the one before, with their options' names. */
 const ASCENDING = [

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type CloseReason, REASON_NAMES } from "./close_codes.ts";
+import { type CloseReason, REASON_NAMES } from "../close_codes.ts";
 import type { Exposition, Sample } from "./exposition.ts";
 
 /** What is counted for each profile. */

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { samplesOf } from "../server/exposition.ts";
-import { Tally } from "../server/tally.ts";
+import { samplesOf } from "../../server/metrics/exposition.ts";
+import { Tally } from "../../server/metrics/tally.ts";
 
 Deno.test("Tally counts a value in the first bucket whose bound it does not exceed", () => {
   const tally = new Tally([0.1, 1]);

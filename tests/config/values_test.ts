@@ -15,7 +15,7 @@ import {
   secret,
   serveAddress,
   type ValueKind,
-} from "../server/values.ts";
+} from "../../server/config/values.ts";
 
 /** The value, or the problem's text. */
 function read<T>(kind: ValueKind<T>, text: string): T | string {
