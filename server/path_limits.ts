@@ -151,7 +151,10 @@ export class PathLimits {
       limit.outlived = 0;
       return true;
     }
-    if (idleMs > limit.idleMs && ++limit.outlived >= OUTLIVED) path.limit = undefined;
+    if (idleMs > limit.idleMs && ++limit.outlived >= OUTLIVED) {
+      path.limit = undefined;
+      path.strokes.forget(limit.idleMs); // they have been counted
+    }
     return false;
   }
 

@@ -96,7 +96,8 @@ export class ReadPump implements SocketEvents {
     MOMENT.nowMs = this.#clock.now();
     MOMENT.wallMs = this.#clock.wall();
     const inbound = this.#decode(data);
-    if (quota !== undefined && !quota.take(MOMENT.nowMs)) {
+    const isBeat = inbound.kind === "app_pong" || inbound.kind === "heartbeat"; // we asked for them
+    if (!isBeat && quota !== undefined && !quota.take(MOMENT.nowMs)) {
       return this.#tell({ kind: "offence", reason: "rate_limited" });
     }
     switch (inbound.kind) {

@@ -52,7 +52,7 @@ const MIN_WIDE_MS = 100;
 /** See the module. */
 export class Strokes {
   /** The oldest first. */
-  readonly #strokes: Stroke[] = [];
+  #strokes: Stroke[] = [];
 
   /** Remembers a death. @returns whether it is a stroke of its own */
   add(idleMs: number, nowMs: number): boolean {
@@ -63,6 +63,11 @@ export class Strokes {
     if (same !== undefined) same.deaths++;
     else if (this.#strokes.push({ idleMs, nowMs, deaths: 1 }) > MAX_STROKES) this.#strokes.shift();
     return same === undefined;
+  }
+
+  /** Forgets the strokes of a timer. */
+  forget(timerMs: number): void {
+    this.#strokes = this.#strokes.filter(({ idleMs }) => !isNear(idleMs, timerMs));
   }
 
   /** The timer behind the stroke that came last. @param idleMs its age */

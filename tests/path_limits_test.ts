@@ -180,6 +180,15 @@ Deno.test("PathLimits withdraws a name when three deaths in a row outlived it, n
   assertEquals(limits.cut, 4, "a counter never falls");
 });
 
+Deno.test("PathLimits counts nobody twice who is cut under a name that was withdrawn and given again", () => {
+  const limits = new PathLimits();
+  deaths(limits, Array(6).fill(60_000));
+  deaths(limits, [90_000, 100_000, 110_000]);
+  assertEquals([limits.cut, limits.size], [6, 0]);
+  deaths(limits, Array(16).fill(60_000));
+  assertEquals([limits.cut, limits.size], [22, 1]);
+});
+
 Deno.test("PathLimits follows a proxy whose timeout was raised", () => {
   assertEquals(named([60_000, 60_000, 60_000, 300_000, 300_010, 300_020]), [300]);
 });

@@ -148,6 +148,7 @@ export class Suspensions {
     const seen: Seen = { untilMs: clock.wall() + rules.durationMs, isStored: false };
     this.#learn(keyId, seen);
     await store.put(COLLECTION, { id: keyId, value: null, expiresAtMs: seen.untilMs });
+    if (this.#seen.get(keyId) !== seen) return void await store.take(COLLECTION, keyId); // lifted
     seen.isStored = true;
     await this.#forgive(keyId);
   }

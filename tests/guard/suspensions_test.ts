@@ -212,6 +212,16 @@ test(
   },
 );
 
+test("lift() of a suspension that is still being stored is for good", async (store, clock) => {
+  const slow = new SlowStore(store);
+  const { suspensions } = nodeOn(slow, clock, { ...RULES, afterViolations: 1 });
+  const stored = suspensions.violation("k1");
+  assertEquals([suspensions.knows("k1"), await suspensions.lift("k1")], [true, true]);
+  slow.write();
+  await stored;
+  assertEquals([await suspensions.holds("k1"), await suspensions.list()], [false, []]);
+});
+
 test("lift() of what no key can be called finds nothing", async (store, clock) => {
   const { suspensions } = nodeOn(store, clock);
   for (const id of ["x".repeat(3_000), "\u{1F511}".repeat(276), "jwt:" + "\u{1F511}".repeat(256)]) {
