@@ -151,7 +151,7 @@ export class Session {
       },
       advised: ({ afterMs, reason }) => {
         if (connection.isStable) this.#comeback.settle(); // the server's wish, not a failure
-        if (this.#comeback.isExhausted) return; // there may be no attempt at all
+        if (this.ending || this.#comeback.isExhausted) return; // no attempt may follow
         this.#comeback.plan(waitOf(afterMs), `advised: ${reason}`);
       },
       silent: () => {

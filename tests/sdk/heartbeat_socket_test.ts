@@ -480,6 +480,18 @@ Deno.test("HeartbeatSocket closed by what hears its events stays closed", () =>
     }
   }));
 
+Deno.test("HeartbeatSocket that is closing takes no advice", () =>
+  withPage(async (page) => {
+    const socket = page.connect();
+    await page.pass(30);
+    const { last } = page.server;
+    socket.close();
+    last.say(ADVICE); // sockets of some runtimes hand out messages until the close is answered
+    await page.pass(30_000);
+    assertEquals([socket.readyState, last === page.server.last], [socket.CLOSED, true]);
+    assertEquals(page.happened.filter(([type]) => type === "reconnecting"), []);
+  }));
+
 Deno.test("HeartbeatSocket closed at a failure ends once, and as it was told", () =>
   withPage(async (page) => {
     page.server.isUp = false;
