@@ -175,6 +175,7 @@ export class Client implements Member, Reader, Pulsed, Watched {
     if (isPolite && mayRetry) this.notify({ kind: "reconnect", afterMs, reason });
     // Where the system says goodbye itself, what it was answered before comes before that.
     const last = farewell?.text === undefined ? undefined : this.#context.frameText(farewell.text);
+    if (last !== undefined) this.#ledger.sent();
     if (isPolite || farewell !== undefined) this.#writePump.finish(last);
     else this.counts.messagesDropped += this.#writePump.discard();
     if (isPolite) this.#socket.close(code, text);
@@ -225,9 +226,8 @@ export class Client implements Member, Reader, Pulsed, Watched {
   notify(notice: Notice): boolean {
     const text = this.dialogue.notify(notice);
     if (text === undefined || this.say(text) !== "queued") return false;
-    if (notice.kind === "reconnect") {
-      this.vitals.recorder.record("advised", this.#context.wheel.now(), notice.afterMs);
-    }
+    const nowMs = this.#context.wheel.now();
+    if (notice.kind === "reconnect") this.vitals.recorder.record("advised", nowMs, notice.afterMs);
     return true;
   }
 

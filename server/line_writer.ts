@@ -9,6 +9,8 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
+
 /** Where the bytes go, as `Deno.stdout`. */
 export interface Output {
   /**
@@ -18,8 +20,11 @@ export interface Output {
   write(bytes: Uint8Array): Promise<number>;
 }
 
-/** What may wait for a reader, in UTF-16 units; what is being written is besides. */
-const MAX_WAITING = 1_048_576;
+/**
+ * What may wait for a reader, bytes; what is being written is besides. A drain tells of the ends of
+ * thousands in one turn: 9000 take 2.5 MB.
+ */
+const MAX_WAITING_BYTES = 16_777_216;
 /** A pipe takes so many bytes whole or not at all (PIPE_BUF on Linux). */
 const WHOLE_BYTES = 4_096;
 /** A pipe that its other end has made non-blocking is tried again so often. */
@@ -34,7 +39,9 @@ export class LineWriter {
   readonly #onLost: (count: number) => void;
   /** Whole lines, as many in each as a pipe takes whole. */
   readonly #waiting: string[] = [];
-  #waitingLength = 0;
+  #waitingBytes = 0;
+  /** Of the last of them. */
+  #lastBytes = 0;
   #lost = 0;
   #writing: Promise<void> | undefined;
 
@@ -48,17 +55,21 @@ export class LineWriter {
     this.#onLost = onLost;
   }
 
-  /** Takes a line; it is lost when too much waits, and then so are all until the reader reads again. */
+  /** Takes a line; it is lost when too much waits, and then so are all until nothing waits any more. */
   write(line: string): void {
-    if (this.#lost > 0 || this.#waitingLength + line.length >= MAX_WAITING) {
+    const text = `${line}\n`;
+    const bytes = Buffer.byteLength(text);
+    const isTooMuch = this.#waitingBytes > 0 && this.#waitingBytes + bytes > MAX_WAITING_BYTES;
+    if (this.#lost > 0 || isTooMuch) {
       this.#lost++;
       return;
     }
-    const text = `${line}\n`;
-    this.#waitingLength += text.length;
+    this.#waitingBytes += bytes;
+    this.#lastBytes += bytes;
     const last = this.#waiting.length - 1;
-    if (last < 0 || this.#waiting[last].length + text.length > WHOLE_BYTES) {
+    if (last < 0 || this.#lastBytes > WHOLE_BYTES) {
       this.#waiting.push(text);
+      this.#lastBytes = bytes;
     } else this.#waiting[last] += text;
     this.#writing ??= this.#write();
   }
@@ -75,8 +86,9 @@ export class LineWriter {
   async #write(): Promise<void> {
     await undefined;
     for (let text = this.#waiting.shift(); text !== undefined; text = this.#waiting.shift()) {
-      this.#waitingLength -= text.length;
-      await this.#writeAll(ENCODER.encode(text));
+      const bytes = ENCODER.encode(text);
+      this.#waitingBytes -= bytes.length;
+      await this.#writeAll(bytes);
       if (this.#lost > 0 && this.#waiting.length === 0) {
         const count = this.#lost;
         this.#lost = 0;

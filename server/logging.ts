@@ -57,7 +57,9 @@ const LEVEL_WIDTH = 7;
 const MAX_CAUSES = 5;
 
 const STDOUT = new LineWriter(Deno.stdout, (count) => {
-  getLogger(ROOT).warning("log lines were lost: nobody read stdout", { count });
+  getLogger(ROOT).warning("log lines were lost: too many waited for the reader of stdout", {
+    count,
+  });
 });
 
 /** Starts the log, replacing an earlier configuration. @returns where to tell it of events */

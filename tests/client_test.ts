@@ -294,5 +294,6 @@ Deno.test("Its system's goodbye finds room in a full queue", () =>
     await world.clock.turnOver();
     client.close("key_suspended");
     assertEquals(socket.messages.map(({ code }) => code), [200, 10001, 10001, 10001, 511]);
+    assertEquals(client.figures().messagesOut, 5);
     assertEquals(client.pendingBytes, world.budget.usedBytes);
   }));

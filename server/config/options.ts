@@ -89,11 +89,11 @@ export const OPTIONS = {
   }),
   SEND_QUEUE_MESSAGES: option(count({ min: 1 }), {
     fallback: 256,
-    meaning: "messages that wait for a client that reads too slowly at most",
+    meaning: "messages that may wait for one client whose last write has been stuck for 100 ms",
   }),
   SEND_QUEUE_BYTES: option(bytes({ min: 2 * MIN_MESSAGE_BYTES }), {
     fallback: 1_048_576,
-    meaning: "bytes that wait for a client that reads too slowly at most; <= QUEUE_BUDGET_BYTES",
+    meaning: "bytes likewise, and 16 times as many until then; <= QUEUE_BUDGET_BYTES",
   }),
   QUEUE_BUDGET_BYTES: option(bytes({ min: 2 * MIN_MESSAGE_BYTES }), {
     fallback: 268_435_456,
