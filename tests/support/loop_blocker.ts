@@ -6,8 +6,16 @@
  * @module
  */
 
-/** The server is loaded only when nothing that is waited for is left to do here. */
-Deno.unrefTimer(setTimeout(obey));
+/**
+ * The server is loaded only when nothing that is waited for is left to do here, not even stdin. So
+ * that is read from when the server is up, which is when it listens for signals.
+ */
+const { addSignalListener } = Deno;
+Deno.addSignalListener = (...args) => {
+  Deno.addSignalListener = addSignalListener;
+  addSignalListener(...args);
+  obey();
+};
 
 async function obey(): Promise<void> {
   for await (const line of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
