@@ -6,7 +6,7 @@
  * @module
  */
 
-import { causeOf } from "./causes.ts";
+import { causeOf } from "./diagnosis/close_cause.ts";
 import {
   type Cause,
   CLOSE_REASONS,
@@ -14,21 +14,21 @@ import {
   type CloseReason,
   closeText,
 } from "./close_codes.ts";
-import { endOf, lineOf } from "./closed_log.ts";
-import { RateLimit } from "./guard/rate_limit.ts";
-import type { SlidingWindow } from "./guard/sliding_window.ts";
-import { Alarm, type Watched } from "./alarm.ts";
-import type { ClientContext, ClientOptions } from "./client_context.ts";
-import { Ledger } from "./ledger.ts";
+import { endOf, lineOf } from "./client/close_history.ts";
+import { RateLimit } from "./auth/rate_limit.ts";
+import type { SlidingWindow } from "./auth/sliding_window.ts";
+import { Alarm, type Watched } from "./client/health_actions.ts";
+import type { ClientContext, ClientOptions } from "./client/client_deps.ts";
+import { Ledger } from "./client/connection_counters.ts";
 import { Heartbeat } from "./liveness/heartbeat.ts";
 import type { Command, Notice } from "./message.ts";
 import type { ProfileCounts } from "./metrics/counts.ts";
 import type { Dialogue, Profile, Rights } from "./profiles/profile.ts";
-import { Pulse, type Pulsed } from "./pulse.ts";
+import { Pulse, type Pulsed } from "./client/heartbeat_timer.ts";
 import { type Reader, ReadPump } from "./read_pump.ts";
-import type { Figures, Member } from "./roster.ts";
-import type { Socket, SocketEnd } from "./socket.ts";
-import { Vitals } from "./vitals.ts";
+import type { Figures, Member } from "./hub/subscription_registry.ts";
+import type { Socket, SocketEnd } from "./transport/socket.ts";
+import { Vitals } from "./client/connection_health.ts";
 import { type Enqueued, WritePump } from "./write_pump.ts";
 
 /** See the module. */

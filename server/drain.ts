@@ -8,16 +8,16 @@
 import type { Server } from "node:http";
 import type { Broker } from "./brokers/broker.ts";
 import { CLOSE_REASONS } from "./close_codes.ts";
-import { type Clock, sleep } from "./clock.ts";
-import type { Config } from "./config.ts";
-import type { Admission } from "./guard/admission.ts";
-import type { Guard } from "./guard/guard.ts";
+import { type Clock, sleep } from "./base/clock.ts";
+import type { Config } from "./config/config.ts";
+import type { Admission } from "./auth/admission.ts";
+import type { Guard } from "./auth/auth.ts";
 import type { Hub } from "./hub.ts";
 import { TICK_MS, type Wheel } from "./liveness/wheel.ts";
-import type { Logger } from "./logging.ts";
-import type { OverviewFeed } from "./overview_feed.ts";
-import type { Member } from "./roster.ts";
-import type { Upgrader } from "./upgrade.ts";
+import type { Logger } from "./logging/logging.ts";
+import type { OverviewFeed } from "./http/overview_feed.ts";
+import type { Member } from "./hub/subscription_registry.ts";
+import type { Upgrader } from "./transport/upgrade.ts";
 
 /** Part of the shutdown time over which clients are asked to leave. */
 const LEAVE_SPREAD = 0.4;

@@ -6,12 +6,12 @@
  * @module
  */
 
-import { Channel, type Sent } from "./channel.ts";
-import { Commands, type CommandsOptions } from "./commands.ts";
-import { deliver } from "./delivery.ts";
-import { assertNever } from "./errors.ts";
+import { Channel, type Sent } from "./base/channel.ts";
+import { Commands, type CommandsOptions } from "./hub/commands.ts";
+import { deliver } from "./hub/fan_out.ts";
+import { assertNever } from "./base/errors.ts";
 import type { Command } from "./message.ts";
-import { type Member, Roster } from "./roster.ts";
+import { type Member, Roster } from "./hub/subscription_registry.ts";
 
 /** Commands that wait before read pumps are asked to stop reading. */
 const MAILBOX_COMMANDS = 4_096;

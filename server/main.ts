@@ -5,11 +5,11 @@
  */
 
 import process from "node:process";
-import { type Config, parseConfig } from "./config.ts";
-import { StartError } from "./errors.ts";
-import { readFiles } from "./files.ts";
-import { formatAddress, reachableByOthers } from "./listener.ts";
-import { configureLogging, flushLog, type Logger } from "./logging.ts";
+import { type Config, parseConfig } from "./config/config.ts";
+import { StartError } from "./base/errors.ts";
+import { readFiles } from "./config/files.ts";
+import { formatAddress, reachableByOthers } from "./transport/listener.ts";
+import { configureLogging, flushLog, type Logger } from "./logging/logging.ts";
 import { type RunningServer, startServer } from "./server.ts";
 
 /**

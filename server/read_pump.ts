@@ -7,18 +7,18 @@
  */
 
 import type { CloseChange, CloseReason } from "./close_codes.ts";
-import type { Clock } from "./clock.ts";
-import { assertNever } from "./errors.ts";
-import type { RateLimit } from "./guard/rate_limit.ts";
-import type { SlidingWindow } from "./guard/sliding_window.ts";
+import type { Clock } from "./base/clock.ts";
+import { assertNever } from "./base/errors.ts";
+import type { RateLimit } from "./auth/rate_limit.ts";
+import type { SlidingWindow } from "./auth/sliding_window.ts";
 import type { Heartbeat } from "./liveness/heartbeat.ts";
 import type { Wheel } from "./liveness/wheel.ts";
-import type { Logger } from "./logging.ts";
+import type { Logger } from "./logging/logging.ts";
 import type { Command, Inbound } from "./message.ts";
 import type { ProfileCounts } from "./metrics/counts.ts";
 import type { Dialogue, Moment, Rights } from "./profiles/profile.ts";
-import type { Vitals } from "./vitals.ts";
-import type { Socket, SocketEnd, SocketEvents, SocketFault } from "./socket.ts";
+import type { Vitals } from "./client/connection_health.ts";
+import type { Socket, SocketEnd, SocketEvents, SocketFault } from "./transport/socket.ts";
 
 /** The client behind the pump. */
 export interface Reader {

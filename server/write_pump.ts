@@ -8,11 +8,11 @@
  * @module
  */
 
-import { Channel } from "./channel.ts";
-import type { Flushable, Flusher } from "./flusher.ts";
+import { Channel } from "./base/channel.ts";
+import type { Flushable, Flusher } from "./client/flusher.ts";
 import { type Beating, TICK_MS, type Wheel } from "./liveness/wheel.ts";
-import type { QueueBudget } from "./queue_budget.ts";
-import type { Socket } from "./socket.ts";
+import type { QueueBudget } from "./client/queue_budget.ts";
+import type { Socket } from "./transport/socket.ts";
 
 /**
  * A batch is at most so large, or one message: a ping is not stuck behind a megabyte, and writeWait

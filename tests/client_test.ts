@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
-import { infowayProfile } from "../server/profiles/infoway.ts";
+import { infowayProfile } from "../server/profiles/infoway/infoway.ts";
 import type { Profile } from "../server/profiles/profile.ts";
-import { seeded } from "./support/seeded.ts";
-import { RULES, withWorld } from "./support/world.ts";
+import { seeded } from "./support/fakes/seeded.ts";
+import { RULES, withWorld } from "./support/fakes/world.ts";
 
 const FAST = { ...RULES, pingPeriodMs: 1_800, pongWaitMs: 2_000, heartbeatTimeoutMs: 100 };
 

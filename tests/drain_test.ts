@@ -1,13 +1,13 @@
 import { assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import type { Server } from "node:http";
 import { MemoryBroker } from "../server/brokers/memory.ts";
-import type { Config } from "../server/config.ts";
+import type { Config } from "../server/config/config.ts";
 import { takeDown } from "../server/drain.ts";
-import type { Admission } from "../server/guard/admission.ts";
-import type { Guard } from "../server/guard/guard.ts";
-import type { Upgrader } from "../server/upgrade.ts";
-import { FakeSocket } from "./support/fake_socket.ts";
-import { World } from "./support/world.ts";
+import type { Admission } from "../server/auth/admission.ts";
+import type { Guard } from "../server/auth/auth.ts";
+import type { Upgrader } from "../server/transport/upgrade.ts";
+import { FakeSocket } from "./support/fakes/fake_socket.ts";
+import { World } from "./support/fakes/world.ts";
 
 const SHUTDOWN_MS = 800;
 

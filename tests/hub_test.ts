@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { deadline } from "@std/async";
 import fc from "fast-check";
-import { type Visitor, withWorld, type World } from "./support/world.ts";
+import { type Visitor, withWorld, type World } from "./support/fakes/world.ts";
 
 const publications = ({ socket }: Visitor) =>
   socket.messages.filter(({ type }) => type === "message").map(({ channel, data }) => [

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { Metrics } from "../server/metrics.ts";
-import { usesIn } from "./support/promql.ts";
+import { Metrics } from "../server/metrics/metrics.ts";
+import { usesIn } from "./support/server/promql.ts";
 
 const OPS = new URL("../server/ops/", import.meta.url);
 const read = (name: string) => Deno.readTextFileSync(new URL(name, OPS));

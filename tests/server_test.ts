@@ -1,6 +1,6 @@
 import { assertRejects } from "@std/assert";
-import { type Env, parseConfig } from "../server/config.ts";
-import { StartError } from "../server/errors.ts";
+import { type Env, parseConfig } from "../server/config/config.ts";
+import { StartError } from "../server/base/errors.ts";
 import { startServer } from "../server/server.ts";
 
 const SILENT = { info() {}, warning() {}, error() {} };

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { FakeSocket } from "./support/fake_socket.ts";
-import type { VirtualClock } from "./support/virtual_clock.ts";
-import { type Visitor, withWorld, type World } from "./support/world.ts";
+import { FakeSocket } from "./support/fakes/fake_socket.ts";
+import type { VirtualClock } from "./support/fakes/virtual_clock.ts";
+import { type Visitor, withWorld, type World } from "./support/fakes/world.ts";
 
 const KIB = 1_024;
 

@@ -8,8 +8,8 @@
 import { Buffer } from "node:buffer";
 import { createHash, randomBytes } from "node:crypto";
 import { parseArgs } from "node:util";
-import { parseKeys } from "../guard/keys.ts";
-import { ConfigError } from "../errors.ts";
+import { parseKeys } from "../auth/keys.ts";
+import { ConfigError } from "../base/errors.ts";
 
 const USAGE = `deno task key [--id NAME] [--publish PATTERNS] [--subscribe PATTERNS] [--admin]
 

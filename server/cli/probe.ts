@@ -6,9 +6,9 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { systemClock } from "../clock.ts";
-import { ConfigError } from "../errors.ts";
-import { BEAT_ID } from "../sdk/dialect.ts";
+import { systemClock } from "../base/clock.ts";
+import { ConfigError } from "../base/errors.ts";
+import { BEAT_ID } from "../sdk/profile.ts";
 import { parseProbeArgs, type ProbeRequest, USAGE } from "./probe/options.ts";
 import { jsonReport, textReport } from "./probe/report.ts";
 import { type Findings, ProbeSession } from "./probe/session.ts";

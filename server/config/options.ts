@@ -7,10 +7,10 @@
  * @module
  */
 
-import { CREDENTIAL_OPTIONS, KEY_LIMIT_OPTIONS } from "./guard_options.ts";
-import { derived, option } from "./option.ts";
-import { PROXY_PERIODS_MS, type ProxyPreset } from "./timing.ts";
-import { PROFILE_NAMES, type ProfileName, TIMING_OPTIONS } from "./timing_options.ts";
+import { CREDENTIAL_OPTIONS, KEY_LIMIT_OPTIONS } from "./auth_options.ts";
+import { derived, option } from "../base/option.ts";
+import { PROXY_PERIODS_MS, type ProxyPreset } from "../liveness/timing.ts";
+import { PROFILE_NAMES, type ProfileName, TIMING_OPTIONS } from "../profiles/timing_options.ts";
 import {
   boolean,
   bytes,
@@ -23,7 +23,7 @@ import {
   path,
   port,
   serveAddress,
-} from "./values.ts";
+} from "../base/option_values.ts";
 
 /** A readable line per event, or a line of JSON. */
 export type LogFormat = "text" | "json";

@@ -7,7 +7,7 @@
 
 import { STATUS_CODE } from "@std/http/status";
 import { type Context, Hono } from "hono";
-import { problem } from "../problem.ts";
+import { problem } from "../base/problem.ts";
 import type { ApiEnv, App } from "./caller.ts";
 import { described, empty, file, problemAnswers } from "./description.ts";
 import type { WebFile } from "./web_files.ts";

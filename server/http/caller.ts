@@ -8,10 +8,10 @@
 
 import { STATUS_CODE } from "@std/http/status";
 import type { Context, Hono, MiddlewareHandler } from "hono";
-import type { Gate } from "../guard/gate.ts";
-import type { Grant } from "../guard/grant.ts";
-import { originAllowed } from "../guard/origin.ts";
-import { problem, problemForm, type Refuse } from "../problem.ts";
+import type { Gate } from "../auth/authenticator.ts";
+import type { Grant } from "../auth/grant.ts";
+import { originAllowed } from "../auth/origin.ts";
+import { problem, problemForm, type Refuse } from "../base/problem.ts";
 import { bearerOf, type Profile, tokenOf } from "../profiles/profile.ts";
 
 /** What middleware and handlers find in their context. */

@@ -15,9 +15,9 @@ import {
   type ResponsesWithResolver,
 } from "hono-openapi";
 import * as v from "valibot";
-import { PROBLEM_TYPE } from "../problem.ts";
+import { PROBLEM_TYPE } from "../base/problem.ts";
 import { adminKey, type App, type Checks, type Middleware } from "./caller.ts";
-import type { Schema } from "./reading.ts";
+import type { Schema } from "./requests.ts";
 
 // It would import the package by a name that Deno's global cache does not resolve.
 loadVendor("valibot", {

@@ -8,16 +8,16 @@
 import { STATUS_CODE } from "@std/http/status";
 import { type Context, Hono } from "hono";
 import * as v from "valibot";
-import type { Clock } from "../clock.ts";
-import type { Gate } from "../guard/gate.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Gate } from "../auth/authenticator.ts";
 import type { Hub } from "../hub.ts";
-import type { Refuse } from "../problem.ts";
-import { GLOBAL_TYPE, knownEventTypes, timestampOf } from "../profiles/events_hub.ts";
+import type { Refuse } from "../base/problem.ts";
+import { GLOBAL_TYPE, knownEventTypes, timestampOf } from "../profiles/events_hub/events_hub.ts";
 import type { Profile } from "../profiles/profile.ts";
-import type { Member, Roster } from "../roster.ts";
+import type { Member, Roster } from "../hub/subscription_registry.ts";
 import { anyKey, type ApiEnv, type App } from "./caller.ts";
 import { described, empty, json } from "./description.ts";
-import { jsonBody } from "./reading.ts";
+import { jsonBody } from "./requests.ts";
 
 const UNPROCESSABLE = 422;
 

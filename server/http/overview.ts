@@ -8,11 +8,11 @@ import { Hono } from "hono";
 import * as v from "valibot";
 import { type CloseReason, REASON_NAMES } from "../close_codes.ts";
 import type { Hub } from "../hub.ts";
-import { restarting } from "../problem.ts";
-import { COUNTS, type ReadStats } from "../stats.ts";
+import { restarting } from "../base/problem.ts";
+import { COUNTS, type ReadStats } from "./stats.ts";
 import { adminKey, type ApiEnv, type App, type Checks } from "./caller.ts";
 import { BAD_QUERY, described, json, refusals } from "./description.ts";
-import { DEFAULT_LIMIT, limitUpTo, query } from "./reading.ts";
+import { DEFAULT_LIMIT, limitUpTo, query } from "./requests.ts";
 
 const MAX_LISTED = 1_000;
 

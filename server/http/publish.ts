@@ -9,10 +9,10 @@ import { Hono } from "hono";
 import * as v from "valibot";
 import type { Hub } from "../hub.ts";
 import { MAX_CHANNEL_LENGTH } from "../message.ts";
-import { problem, restarting } from "../problem.ts";
+import { problem, restarting } from "../base/problem.ts";
 import { anyKey, type ApiEnv, type App, type Checks } from "./caller.ts";
 import { described, json, problemAnswers, refusals } from "./description.ts";
-import { jsonBody } from "./reading.ts";
+import { jsonBody } from "./requests.ts";
 
 const LENGTH = `must have 1 to ${MAX_CHANNEL_LENGTH} characters`;
 

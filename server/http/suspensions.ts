@@ -7,9 +7,9 @@
 import { STATUS_CODE } from "@std/http/status";
 import { Hono } from "hono";
 import * as v from "valibot";
-import type { Suspensions } from "../guard/suspensions.ts";
-import type { Logger } from "../logging.ts";
-import { problem } from "../problem.ts";
+import type { Suspensions } from "../auth/suspensions.ts";
+import type { Logger } from "../logging/logging.ts";
+import { problem } from "../base/problem.ts";
 import { adminKey, type ApiEnv, type App, type Checks } from "./caller.ts";
 import { described, empty, json, problemAnswers, refusals } from "./description.ts";
 

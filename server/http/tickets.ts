@@ -8,10 +8,10 @@ import { STATUS_CODE } from "@std/http/status";
 import { Hono } from "hono";
 import { cors } from "hono/cors";
 import * as v from "valibot";
-import type { TrustedProxies } from "../guard/client_address.ts";
-import { originAllowed } from "../guard/origin.ts";
-import type { Tickets } from "../guard/tickets.ts";
-import { problem } from "../problem.ts";
+import type { TrustedProxies } from "../auth/client_address.ts";
+import { originAllowed } from "../auth/origin.ts";
+import type { Tickets } from "../auth/tickets.ts";
+import { problem } from "../base/problem.ts";
 import { anyKey, type ApiEnv, type App, type Checks, type Middleware } from "./caller.ts";
 import { described, json, problemAnswers } from "./description.ts";
 

@@ -10,7 +10,7 @@ import axes from "../web/axes.ts" with { type: "text" };
 import chart from "../web/chart.ts" with { type: "text" };
 import charts from "../web/charts.ts" with { type: "text" };
 import dom from "../web/dom.ts" with { type: "text" };
-import eventWords from "../web/event_words.ts" with { type: "text" };
+import eventWords from "../web/event_labels.ts" with { type: "text" };
 import feed from "../web/feed.ts" with { type: "text" };
 import format from "../web/format.ts" with { type: "text" };
 import histogram from "../web/histogram.ts" with { type: "text" };
@@ -20,19 +20,19 @@ import indexHtml from "../web/index.html" with { type: "text" };
 import inspector from "../web/inspector.ts" with { type: "text" };
 import keyDialog from "../web/key_dialog.ts" with { type: "text" };
 import main from "../web/main.ts" with { type: "text" };
-import own from "../web/own.ts" with { type: "text" };
+import own from "../web/connection_badge.ts" with { type: "text" };
 import palette from "../web/palette.ts" with { type: "text" };
 import plotData from "../web/plot_data.ts" with { type: "text" };
 import rows from "../web/rows.ts" with { type: "text" };
 import search from "../web/search.ts" with { type: "text" };
-import shapes from "../web/shapes.ts" with { type: "text" };
+import shapes from "../web/api_types.ts" with { type: "text" };
 import styleCss from "../web/style.css" with { type: "text" };
 import table from "../web/table.ts" with { type: "text" };
 import tableColumns from "../web/table_columns.ts" with { type: "text" };
 import tiles from "../web/tiles.ts" with { type: "text" };
 import timeline from "../web/timeline.ts" with { type: "text" };
 import timelineLayout from "../web/timeline_layout.ts" with { type: "text" };
-import why from "../web/why.ts" with { type: "text" };
+import why from "../web/close_explanations.ts" with { type: "text" };
 
 /** See the module. */
 export const WEB_TEXTS: Readonly<Record<string, string>> = {

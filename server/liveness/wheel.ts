@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Cancel, Clock } from "../clock.ts";
+import type { Cancel, Clock } from "../base/clock.ts";
 
 /** From tick to tick, ms. */
 export const TICK_MS = 25;

@@ -7,7 +7,7 @@
  */
 
 import { type Metric, Registry } from "prom-client";
-import type { Tally } from "./tally.ts";
+import type { Tally } from "./histogram.ts";
 
 /** Labels by name. */
 export type Labels = Readonly<Record<string, string | number>>;

@@ -6,8 +6,8 @@
  * @module
  */
 
-import { BEAT_ID, type Dialect, type Heard } from "./dialect.ts";
-import { Lifeline } from "./lifeline.ts";
+import { BEAT_ID, type Dialect, type Heard } from "./profile.ts";
+import { Lifeline } from "./heartbeat_monitor.ts";
 import type { Sendable } from "./events.ts";
 import type { Settings } from "./settings.ts";
 import type { After } from "./timers.ts";

@@ -14,8 +14,8 @@
  * @module
  */
 
-import type { Dialect } from "./dialect.ts";
-import { DIALECTS } from "./dialects.ts";
+import type { Dialect } from "./profile.ts";
+import { DIALECTS } from "./profiles.ts";
 import { type HealthStatus, HeartbeatEventTarget, type Sendable } from "./events.ts";
 import type { Address, HeartbeatSocketOptions } from "./options.ts";
 import { bytesOf } from "./outbox.ts";

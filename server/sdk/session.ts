@@ -7,9 +7,9 @@
  * @module
  */
 
-import { Comeback } from "./comeback.ts";
+import { Comeback } from "./reconnect_scheduler.ts";
 import { Connection, type End, TOO_LATE } from "./connection.ts";
-import type { Dialect } from "./dialect.ts";
+import type { Dialect } from "./profile.ts";
 import { closeEventOf, eventOf } from "./emit.ts";
 import type { HealthStatus, Sendable } from "./events.ts";
 import { watchNetwork } from "./network.ts";
@@ -17,8 +17,8 @@ import type { Address } from "./options.ts";
 import { Outbox } from "./outbox.ts";
 import type { Settings } from "./settings.ts";
 import { PAGE_TIMERS, type Timers, workerTimers } from "./timers.ts";
-import { verdictOn, waitOf } from "./verdict.ts";
-import { Wellbeing } from "./wellbeing.ts";
+import { verdictOn, waitOf } from "./retry_policy.ts";
+import { Wellbeing } from "./health_tracker.ts";
 
 /** A connection that is left for a new one. */
 const MOVED: End = { code: 1000, reason: "Reconnecting", wasClean: false };

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DIALECTS } from "./dialects.ts";
+import { DIALECTS } from "./profiles.ts";
 import type { HeartbeatSocketOptions, ProfileName } from "./options.ts";
 
 /** Every option has a value. */

@@ -5,8 +5,8 @@
  * @module
  */
 
-import type { Clock } from "../clock.ts";
-import { StartError } from "../errors.ts";
+import type { Clock } from "../base/clock.ts";
+import { StartError } from "../base/errors.ts";
 import type { Entry, Store } from "./store.ts";
 
 /** The file in `DATA_DIR`. */

@@ -8,7 +8,7 @@
 /// <reference lib="dom" />
 
 import { HeartbeatSocket } from "../sdk/heartbeat_socket.ts";
-import type { Stats } from "../stats.ts";
+import type { Stats } from "../http/stats.ts";
 
 const CHANNEL = "systole/overview";
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Distribution } from "../metrics/tally.ts";
+import type { Distribution } from "../metrics/histogram.ts";
 
 /** Hits between two readings; all of the later one where the server has started anew. */
 export function hitsBetween(before: readonly number[], after: readonly number[]): number[] {

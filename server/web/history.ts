@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Stats } from "../stats.ts";
+import type { Stats } from "../http/stats.ts";
 import { hitsBetween, quantile, together } from "./histogram.ts";
 
 /** So many samples are kept. */

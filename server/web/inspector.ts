@@ -10,9 +10,9 @@
 import type { Api } from "./api.ts";
 import { byId, el, setText } from "./dom.ts";
 import { bytes, duration, milliseconds, moment, NOTHING, whole } from "./format.ts";
-import { hasEnded, type Inspected } from "./shapes.ts";
+import { hasEnded, type Inspected } from "./api_types.ts";
 import { listOf, pictureOf } from "./timeline.ts";
-import { whyEnded } from "./why.ts";
+import { whyEnded } from "./close_explanations.ts";
 
 const REFRESH_MS = 2_000;
 

@@ -6,7 +6,7 @@
 
 /// <reference lib="dom" />
 
-import type { Stats } from "../stats.ts";
+import type { Stats } from "../http/stats.ts";
 import { Api, Refused } from "./api.ts";
 import { Charts } from "./charts.ts";
 import { byId, el } from "./dom.ts";
@@ -14,7 +14,7 @@ import { Feed, type Link } from "./feed.ts";
 import { History } from "./history.ts";
 import { Inspector } from "./inspector.ts";
 import { askForKey } from "./key_dialog.ts";
-import { Own } from "./own.ts";
+import { Own } from "./connection_badge.ts";
 import { type ListPage, Rows } from "./rows.ts";
 import { Search } from "./search.ts";
 import { Table } from "./table.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Connection } from "./shapes.ts";
+import type { Connection } from "./api_types.ts";
 
 /** Rows of one request. */
 export const PAGE_ROWS = 100;

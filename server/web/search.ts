@@ -11,8 +11,8 @@ import type { Api } from "./api.ts";
 import { CAUSES } from "./palette.ts";
 import { byId, el } from "./dom.ts";
 import { moment } from "./format.ts";
-import type { End } from "./shapes.ts";
-import { whyEnded } from "./why.ts";
+import type { End } from "./api_types.ts";
+import { whyEnded } from "./close_explanations.ts";
 
 /** Shown at most; who looks for more narrows the search. */
 const SHOWN = 20;

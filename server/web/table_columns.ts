@@ -5,7 +5,7 @@
  */
 
 import { bytes, duration, milliseconds, whole } from "./format.ts";
-import type { Connection } from "./shapes.ts";
+import type { Connection } from "./api_types.ts";
 
 /** A column of the table. */
 export interface TableColumn {

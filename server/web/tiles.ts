@@ -10,7 +10,7 @@ import { STATUSES } from "./palette.ts";
 import { el, setText } from "./dom.ts";
 import { bytes, duration, milliseconds, NOTHING, rate, whole } from "./format.ts";
 import type { History, Sample } from "./history.ts";
-import type { Stats } from "../stats.ts";
+import type { Stats } from "../http/stats.ts";
 
 /** Deaths of so long are told beside the total, seconds. */
 const LATELY_SECONDS = 60;

@@ -8,9 +8,9 @@
 
 import type { FlightEvent } from "../liveness/flight_recorder.ts";
 import { el, svg } from "./dom.ts";
-import { toneOf, wordsOf } from "./event_words.ts";
+import { toneOf, wordsOf } from "./event_labels.ts";
 import { ageOf, milliseconds } from "./format.ts";
-import type { Inspected } from "./shapes.ts";
+import type { Inspected } from "./api_types.ts";
 import { LANES, layOut, type Mark, type Span } from "./timeline_layout.ts";
 
 /** Of the drawing; the picture is as wide as there is room. */

@@ -6,7 +6,7 @@
  */
 
 import type { FlightEvent } from "../liveness/flight_recorder.ts";
-import { type Tone, toneOf, wordsOf } from "./event_words.ts";
+import { type Tone, toneOf, wordsOf } from "./event_labels.ts";
 
 /** The lanes, from top to bottom. */
 export const LANES = ["round trips", "heartbeats", "health", "life", "server and queue"] as const;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { startCommand } from "../support/server_process.ts";
+import { startCommand } from "../support/server/server_process.ts";
 import { get } from "node:http";
 import { type LoadCalls, type LoadReply, readJsonLines } from "./load_calls.ts";
 

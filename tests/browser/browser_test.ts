@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertGreater, assertMatch, assertRejects } from "@std/assert";
-import { Browser } from "../support/browser.ts";
+import { Browser } from "../support/browser/browser.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
-import { servePages } from "../support/page_server.ts";
+import { servePages } from "../support/browser/page_server.ts";
 
 const FORM = `<!doctype html><title>form</title><input id=who><button id=ok>OK</button>
 <p id=said></p><script>

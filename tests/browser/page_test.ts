@@ -7,11 +7,11 @@
  */
 
 import { assert, assertEquals, assertGreater, assertLess, assertMatch } from "@std/assert";
-import { Browser } from "../support/browser.ts";
-import { apiKeys, testKey } from "../support/credentials.ts";
+import { Browser } from "../support/browser/browser.ts";
+import { apiKeys, testKey } from "../support/server/credentials.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
-import type { Page, Screen } from "../support/page.ts";
-import { ServerProcess } from "../support/server_process.ts";
+import type { Page, Screen } from "../support/browser/page.ts";
+import { ServerProcess } from "../support/server/server_process.ts";
 import { until, within } from "../support/until.ts";
 
 const CROWD = 10_000;
@@ -33,7 +33,7 @@ const ROWS = "tbody tr:not(.space)";
 
 /** Thousands of clients in a process of their own; see lively_crowd.ts. */
 async function crowdOf(port: number, count: number): Promise<AsyncDisposable> {
-  const program = new URL("../support/lively_crowd.ts", import.meta.url).pathname;
+  const program = new URL("../support/peers/lively_crowd.ts", import.meta.url).pathname;
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--allow-net", program, String(port), String(count), String(LEAVING)],
     stdin: "piped",

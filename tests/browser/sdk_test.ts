@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
-import { Browser } from "../support/browser.ts";
+import { Browser } from "../support/browser/browser.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
-import { servePages } from "../support/page_server.ts";
-import { SdkPage } from "../support/sdk_page.ts";
-import { outlivesItsServer, SDK_SCRIPT } from "../support/sdk_story.ts";
-import { ServerProcess } from "../support/server_process.ts";
+import { servePages } from "../support/browser/page_server.ts";
+import { SdkPage } from "../support/browser/sdk_page.ts";
+import { outlivesItsServer, SDK_SCRIPT } from "../support/peers/sdk_story.ts";
+import { ServerProcess } from "../support/server/server_process.ts";
 import { at, until } from "../support/until.ts";
-import { WsClient } from "../support/ws_client.ts";
+import { WsClient } from "../support/peers/ws_client.ts";
 
 /** The minute of pongWait scaled down 20 times, and the client's own times with it. */
 const PONG_WAIT_MS = 3_000;

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { describeKey, makeKey, run } from "../../server/cli/key.ts";
-import { KeyRing, parseKeys, splitCredential } from "../../server/guard/keys.ts";
+import { KeyRing, parseKeys, splitCredential } from "../../server/auth/keys.ts";
 
 Deno.test("makeKey() makes what the server takes: the credential opens the key", () => {
   const { credential, base64, json } = makeKey({ id: "backend", publish: "*" });

@@ -5,8 +5,8 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import type { Socket, SocketEnd, SocketEvents } from "../../server/socket.ts";
-import { frameText } from "../../server/ws_socket.ts";
+import type { Socket, SocketEnd, SocketEvents } from "../../server/transport/socket.ts";
+import { frameText } from "../../server/transport/ws_socket.ts";
 
 /** The peer's end of the wire. */
 export interface PeerEnd {

@@ -5,9 +5,9 @@
  */
 
 import { assertEquals } from "@std/assert";
-import type { Clock } from "../../server/clock.ts";
+import type { Clock } from "../../server/base/clock.ts";
 import type { Entry, Store } from "../../server/stores/store.ts";
-import { VirtualClock } from "../support/virtual_clock.ts";
+import { VirtualClock } from "../support/fakes/virtual_clock.ts";
 
 /** Data that is empty at first. */
 export interface StoreSubject extends AsyncDisposable {

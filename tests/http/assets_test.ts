@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { loadWebFiles } from "../../server/http/web_files.ts";
-import { type Call, withApi } from "../support/api.ts";
+import { type Call, withApi } from "../support/server/api.ts";
 
 const FILES = loadWebFiles();
 

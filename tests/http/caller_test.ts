@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { type Api, withApi } from "../support/api.ts";
+import { type Api, withApi } from "../support/server/api.ts";
 
 /** Every route that the API has but for those open to everybody. */
 const ADMIN = [

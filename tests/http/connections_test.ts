@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { withApi } from "../support/api.ts";
+import { withApi } from "../support/server/api.ts";
 
 const PATH = "/api/v1/connections";
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { type Api, withApi } from "../support/api.ts";
-import type { Visitor } from "../support/world.ts";
+import { type Api, withApi } from "../support/server/api.ts";
+import type { Visitor } from "../support/fakes/world.ts";
 
 const PATH = "/api/v1/ws/unsubscribe";
 

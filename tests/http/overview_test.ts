@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { withApi } from "../support/api.ts";
+import { withApi } from "../support/server/api.ts";
 
 Deno.test("GET /api/v1/stats tells totals, together and by profile", () =>
   withApi({}, async (api) => {

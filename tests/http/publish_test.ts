@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
-import { MAX_BYTES, withApi } from "../support/api.ts";
+import { MAX_BYTES, withApi } from "../support/server/api.ts";
 
 const PATH = "/api/v1/publish";
 

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { withApi } from "../support/api.ts";
+import { withApi } from "../support/server/api.ts";
 
 const PATH = "/v1/socket-tickets";
 const post = { method: "POST" };

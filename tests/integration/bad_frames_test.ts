@@ -1,8 +1,8 @@
 import { assertEquals, assertLess, assertMatch } from "@std/assert";
-import { clientFrame, join, OPCODE } from "../support/frames.ts";
+import { clientFrame, join, OPCODE } from "../support/peers/frames.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
-import { RawPeer } from "../support/raw_peer.ts";
-import { ServerProcess } from "../support/server_process.ts";
+import { RawPeer } from "../support/peers/raw_peer.ts";
+import { ServerProcess } from "../support/server/server_process.ts";
 import { sideBySide, until } from "../support/until.ts";
 
 /** A peer that says nothing after its fault is not waited for: far below closeWait, 2 s. */

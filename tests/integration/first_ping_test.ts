@@ -1,7 +1,7 @@
 import { assertGreaterOrEqual, assertLess, assertLessOrEqual } from "@std/assert";
-import { Crowd } from "../support/crowd.ts";
+import { Crowd } from "../support/peers/crowd.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
-import { ServerProcess } from "../support/server_process.ts";
+import { ServerProcess } from "../support/server/server_process.ts";
 import { LoopWatch, until } from "../support/until.ts";
 
 const CLIENTS = 1_000;

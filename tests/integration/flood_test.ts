@@ -1,11 +1,11 @@
 import { assertEquals, assertLess, assertLessOrEqual, assertMatch } from "@std/assert";
-import { Flooder, FLOODS } from "../support/flooder.ts";
-import { clientFrame, closeOf, join, OPCODE, textFrame, textOf } from "../support/frames.ts";
+import { Flooder, FLOODS } from "../support/peers/flooder.ts";
+import { clientFrame, closeOf, join, OPCODE, textFrame, textOf } from "../support/peers/frames.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
-import { RawPeer } from "../support/raw_peer.ts";
-import { ServerProcess, starvedMs } from "../support/server_process.ts";
+import { RawPeer } from "../support/peers/raw_peer.ts";
+import { ServerProcess, starvedMs } from "../support/server/server_process.ts";
 import { at, until } from "../support/until.ts";
-import { WsClient } from "../support/ws_client.ts";
+import { WsClient } from "../support/peers/ws_client.ts";
 
 const FLOODERS = 64;
 /** How long the wheel is watched after the floods. */

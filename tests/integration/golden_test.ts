@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { integrationTest } from "../support/integration_test_case.ts";
-import { ServerProcess } from "../support/server_process.ts";
-import { type Fixture, patternOf, replay, type Transcript } from "../support/transcript.ts";
+import { ServerProcess } from "../support/server/server_process.ts";
+import { type Fixture, patternOf, replay, type Transcript } from "../support/peers/transcript.ts";
 
 const FOLDER = new URL("../fixtures/", import.meta.url);
 

@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
-import { Crowd } from "../support/crowd.ts";
-import { clientFrame, OPCODE } from "../support/frames.ts";
+import { Crowd } from "../support/peers/crowd.ts";
+import { clientFrame, OPCODE } from "../support/peers/frames.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
-import { RawPeer } from "../support/raw_peer.ts";
-import { ServerProcess } from "../support/server_process.ts";
+import { RawPeer } from "../support/peers/raw_peer.ts";
+import { ServerProcess } from "../support/server/server_process.ts";
 import { at, LoopWatch, sideBySide, until } from "../support/until.ts";
-import { WsClient } from "../support/ws_client.ts";
+import { WsClient } from "../support/peers/ws_client.ts";
 
 const PONG_WAIT_MS = 2_000;
 const PERIOD_MS = 1_800;

@@ -1,8 +1,8 @@
 import { assertEquals, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
 import { integrationTest } from "../support/integration_test_case.ts";
-import { ask } from "../support/plain_http.ts";
-import { RawPeer } from "../support/raw_peer.ts";
-import { PROJECT, ServerProcess, startCommand } from "../support/server_process.ts";
+import { ask } from "../support/peers/plain_http.ts";
+import { RawPeer } from "../support/peers/raw_peer.ts";
+import { PROJECT, ServerProcess, startCommand } from "../support/server/server_process.ts";
 import { until, within } from "../support/until.ts";
 
 /** Two lines each, of 200 bytes and more: far beyond the 64 KiB that a pipe holds. */
@@ -56,7 +56,7 @@ integrationTest(
 );
 
 integrationTest("A crash is told on stderr, and takes no line of the log with it", async () => {
-  const preload = new URL("../support/crash.ts", import.meta.url).pathname;
+  const preload = new URL("../support/server/crash.ts", import.meta.url).pathname;
   const server = await ServerProcess.start({ command: startCommand(`--preload=${preload}`) });
   Deno.kill(server.pid, "SIGUSR2");
   assertEquals((await server.status).code, 1);

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
-import { bareServer, httpServer, tcpServer } from "../support/bad_servers.ts";
+import { bareServer, httpServer, tcpServer } from "../support/peers/bad_servers.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
-import { masked, probe, probeCommand, type ProbeRun } from "../support/probe_process.ts";
-import { runToEnd, ServerProcess } from "../support/server_process.ts";
+import { masked, probe, probeCommand, type ProbeRun } from "../support/server/probe_process.ts";
+import { runToEnd, ServerProcess } from "../support/server/server_process.ts";
 import { sideBySide, until, within } from "../support/until.ts";
 
 const TLS_FOLDER = new URL("../fixtures/tls/", import.meta.url).pathname;

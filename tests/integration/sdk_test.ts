@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { HeartbeatSocket, type ProfileName } from "../../server/sdk/heartbeat_socket.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
-import { outlivesItsServer, SDK_SCRIPT } from "../support/sdk_story.ts";
-import { postJson } from "../support/post_json.ts";
-import { ServerProcess } from "../support/server_process.ts";
+import { outlivesItsServer, SDK_SCRIPT } from "../support/peers/sdk_story.ts";
+import { postJson } from "../support/peers/post_json.ts";
+import { ServerProcess } from "../support/server/server_process.ts";
 import { until, within } from "../support/until.ts";
 
 const NUMBERS = Array.from({ length: 20 }, (_, index) => index);

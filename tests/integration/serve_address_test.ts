@@ -1,8 +1,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { clientFrame, OPCODE, textOf } from "../support/frames.ts";
+import { clientFrame, OPCODE, textOf } from "../support/peers/frames.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
-import { RawPeer } from "../support/raw_peer.ts";
-import { runToEnd, ServerProcess, startCommand } from "../support/server_process.ts";
+import { RawPeer } from "../support/peers/raw_peer.ts";
+import { runToEnd, ServerProcess, startCommand } from "../support/server/server_process.ts";
 
 /** Upgrades and pings work both ways. */
 async function serves(server: ServerProcess): Promise<void> {

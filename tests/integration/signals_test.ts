@@ -1,11 +1,11 @@
 import { assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
-import { UPGRADE_HEADERS } from "../support/plain_http.ts";
-import { closeOf, OPCODE } from "../support/frames.ts";
+import { UPGRADE_HEADERS } from "../support/peers/plain_http.ts";
+import { closeOf, OPCODE } from "../support/peers/frames.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
-import { RawPeer } from "../support/raw_peer.ts";
-import { ServerProcess, type ServerProcessOptions } from "../support/server_process.ts";
+import { RawPeer } from "../support/peers/raw_peer.ts";
+import { ServerProcess, type ServerProcessOptions } from "../support/server/server_process.ts";
 import { at, until } from "../support/until.ts";
-import { WsClient } from "../support/ws_client.ts";
+import { WsClient } from "../support/peers/ws_client.ts";
 
 const TASK = [Deno.execPath(), "task", "start"];
 /**

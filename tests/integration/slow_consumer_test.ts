@@ -1,8 +1,8 @@
 import { assertEquals, assertLess, assertMatch } from "@std/assert";
-import { OPCODE, textOf } from "../support/frames.ts";
+import { OPCODE, textOf } from "../support/peers/frames.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
-import { RawPeer } from "../support/raw_peer.ts";
-import { ServerProcess } from "../support/server_process.ts";
+import { RawPeer } from "../support/peers/raw_peer.ts";
+import { ServerProcess } from "../support/server/server_process.ts";
 import { LoopWatch, until } from "../support/until.ts";
 
 const CHANNEL = "firehose";

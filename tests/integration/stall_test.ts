@@ -1,7 +1,7 @@
 import { assertEquals, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
-import { Crowd, type CrowdMember } from "../support/crowd.ts";
+import { Crowd, type CrowdMember } from "../support/peers/crowd.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
-import { ServerProcess } from "../support/server_process.ts";
+import { ServerProcess } from "../support/server/server_process.ts";
 import { at, LoopWatch, sideBySide, until, within } from "../support/until.ts";
 
 const PONG_WAIT_MS = 2_000;

@@ -1,10 +1,10 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { integrationTest } from "../support/integration_test_case.ts";
-import { RawPeer } from "../support/raw_peer.ts";
-import { runToEnd, ServerProcess, startCommand } from "../support/server_process.ts";
-import { CERT_FILE, KEY_FILE, startWithTls } from "../support/tls.ts";
+import { RawPeer } from "../support/peers/raw_peer.ts";
+import { runToEnd, ServerProcess, startCommand } from "../support/server/server_process.ts";
+import { CERT_FILE, KEY_FILE, startWithTls } from "../support/server/tls.ts";
 import { sideBySide, until } from "../support/until.ts";
-import { WsClient } from "../support/ws_client.ts";
+import { WsClient } from "../support/peers/ws_client.ts";
 
 /** Good, but of no certificate here. */
 const OTHER_KEY_FILE = new URL("../fixtures/tls/other_key.pem", import.meta.url).pathname;

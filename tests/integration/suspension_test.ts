@@ -6,11 +6,11 @@
  */
 
 import { assert, assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
-import { apiKeys, testKey } from "../support/credentials.ts";
+import { apiKeys, testKey } from "../support/server/credentials.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
-import { type HttpAnswer, UPGRADE_HEADERS } from "../support/plain_http.ts";
-import { ServerProcess, startCommand } from "../support/server_process.ts";
-import { TextClient } from "../support/text_client.ts";
+import { type HttpAnswer, UPGRADE_HEADERS } from "../support/peers/plain_http.ts";
+import { ServerProcess, startCommand } from "../support/server/server_process.ts";
+import { TextClient } from "../support/peers/text_client.ts";
 import { until } from "../support/until.ts";
 
 const LOUD = testKey("loud");

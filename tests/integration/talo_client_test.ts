@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
 import { integrationTest } from "../support/integration_test_case.ts";
-import { ServerProcess } from "../support/server_process.ts";
-import { TextClient } from "../support/text_client.ts";
+import { ServerProcess } from "../support/server/server_process.ts";
+import { TextClient } from "../support/peers/text_client.ts";
 import { at, LoopWatch, sideBySide } from "../support/until.ts";
 
 /** Talo's own 30 s, scaled down 60 times; so the 30 to 60 s of its rule become 0.5 to 1 s. */

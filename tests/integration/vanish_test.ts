@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
-import { Crowd } from "../support/crowd.ts";
-import { type Drop, DroppingRelay } from "../support/dropping_relay.ts";
+import { Crowd } from "../support/peers/crowd.ts";
+import { type Drop, DroppingRelay } from "../support/peers/dropping_relay.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
-import { type LogLine, ServerProcess, startCommand } from "../support/server_process.ts";
+import { type LogLine, ServerProcess, startCommand } from "../support/server/server_process.ts";
 import { at, until } from "../support/until.ts";
 
 const PEERS = 1_000;
@@ -83,7 +83,7 @@ function told(title: string, findings: readonly Finding[]): string {
 integrationTest(
   "Of 1000 peers that vanish the last is found in time, and none of 1000 healthy ones is lost while the loop is blocked",
   async () => {
-    const command = startCommand("--preload=tests/support/loop_blocker.ts");
+    const command = startCommand("--preload=tests/support/server/loop_blocker.ts");
     await using server = await ServerProcess.start({ env: ENV, command });
     await using relay = await DroppingRelay.start(server.port);
     await using healthy = new Crowd(server.dial);

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
-import { PingLedger } from "../../server/liveness/pings.ts";
+import { PingLedger } from "../../server/liveness/outstanding_pings.ts";
 import { LOSS_WINDOW, RTT_WINDOW, RttEstimator } from "../../server/liveness/rtt.ts";
-import { seeded } from "../support/seeded.ts";
+import { seeded } from "../support/fakes/seeded.ts";
 
 function estimatorOf(samples: readonly number[]): RttEstimator {
   const rtt = new RttEstimator();

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
 import { type Beating, TICK_MS, Wheel } from "../../server/liveness/wheel.ts";
-import { VirtualClock } from "../support/virtual_clock.ts";
+import { VirtualClock } from "../support/fakes/virtual_clock.ts";
 
 interface Beat {
   readonly nowMs: number;

@@ -1,9 +1,9 @@
 /** Each known fault of the article's code that concerns a client (PROTOCOLS section 1). */
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { BEAT_ID } from "../../server/sdk/dialect.ts";
+import { BEAT_ID } from "../../server/sdk/profile.ts";
 import { HeartbeatSocket } from "../../server/sdk/heartbeat_socket.ts";
-import { withPage } from "../support/virtual_page.ts";
+import { withPage } from "../support/fakes/virtual_page.ts";
 
 Deno.test("Fault: ids from Date.now() collide", () =>
   withPage(async (page) => {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { HeartbeatSocket } from "../../server/sdk/heartbeat_socket.ts";
-import { withPage } from "../support/virtual_page.ts";
+import { withPage } from "../support/fakes/virtual_page.ts";
 
 const HELLO = { type: "welcome", clientId: "c" };
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { type VirtualPage, withPage } from "../support/virtual_page.ts";
+import { type VirtualPage, withPage } from "../support/fakes/virtual_page.ts";
 
 /** Each sign that the line may have died unnoticed. */
 const SIGNS: Record<string, (page: VirtualPage) => void> = {

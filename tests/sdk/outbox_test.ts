@@ -3,7 +3,7 @@ import fc from "fast-check";
 import type { DropReason, Sendable } from "../../server/sdk/events.ts";
 import { Outbox } from "../../server/sdk/outbox.ts";
 import { settingsOf } from "../../server/sdk/settings.ts";
-import { withPage } from "../support/virtual_page.ts";
+import { withPage } from "../support/fakes/virtual_page.ts";
 
 function outbox({ messages = 256, bytes = 1_000, ageMs = 60_000 } = {}) {
   const dropped: [Sendable, DropReason][] = [];

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { MAX_BACKOFF_MS } from "../../server/sdk/backoff.ts";
 import { HeartbeatSocket } from "../../server/sdk/heartbeat_socket.ts";
-import { withPage } from "../support/virtual_page.ts";
+import { withPage } from "../support/fakes/virtual_page.ts";
 
 const CLIENTS = 5_000;
 /** The server is back so long after it was lost, ms. */

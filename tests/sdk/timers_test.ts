@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { workerTimers } from "../../server/sdk/timers.ts";
 import { within } from "../support/until.ts";
-import { withPage } from "../support/virtual_page.ts";
+import { withPage } from "../support/fakes/virtual_page.ts";
 
 /** Holds back the page's timers, as a browser does with a hidden tab's. */
 function throttled(): Disposable {

@@ -1,8 +1,8 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { StartError } from "../../server/errors.ts";
+import { StartError } from "../../server/base/errors.ts";
 import { KvStore } from "../../server/stores/kv.ts";
 import { testStore } from "../contracts/store_contract.ts";
-import { VirtualClock } from "../support/virtual_clock.ts";
+import { VirtualClock } from "../support/fakes/virtual_clock.ts";
 
 testStore("KvStore", async () => {
   const folder = await Deno.makeTempDir();

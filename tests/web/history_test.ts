@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Stats, Totals } from "../../server/stats.ts";
+import type { Stats, Totals } from "../../server/http/stats.ts";
 import { linesOf, stackedBins } from "../../server/web/plot_data.ts";
 import { hitsBetween, quantile } from "../../server/web/histogram.ts";
 import { History, type Sample, SAMPLES } from "../../server/web/history.ts";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { type ListPage, PAGE_ROWS, Rows } from "../../server/web/rows.ts";
-import type { Connection } from "../../server/web/shapes.ts";
+import type { Connection } from "../../server/web/api_types.ts";
 
 const TOTAL = 10 * PAGE_ROWS;
 

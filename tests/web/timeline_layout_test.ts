@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { FLIGHT_EVENT_KINDS, type FlightEvent } from "../../server/liveness/flight_recorder.ts";
-import { wordsOf } from "../../server/web/event_words.ts";
+import { wordsOf } from "../../server/web/event_labels.ts";
 import { LANES, layOut } from "../../server/web/timeline_layout.ts";
 
 /** A connection that is well. */

@@ -6,7 +6,7 @@
  */
 
 import { connect } from "node:tls";
-import type { Clock } from "../../clock.ts";
+import type { Clock } from "../../base/clock.ts";
 
 /** The code, as node:tls has it, of a certificate out of its time; undefined: it is in time, or unseen. */
 export function datesProblem(

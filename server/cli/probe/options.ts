@@ -6,9 +6,9 @@
  */
 
 import { parseArgs } from "node:util";
-import { ConfigError } from "../../errors.ts";
-import { DIALECTS } from "../../sdk/dialects.ts";
-import { PROFILE_NAMES, type ProfileName } from "../../config/timing_options.ts";
+import { ConfigError } from "../../base/errors.ts";
+import { DIALECTS } from "../../sdk/profiles.ts";
+import { PROFILE_NAMES, type ProfileName } from "../../profiles/timing_options.ts";
 import type { ProbePlan } from "./session.ts";
 import type { ProbeTarget } from "./socket.ts";
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Cancel, Clock } from "../../clock.ts";
+import type { Cancel, Clock } from "../../base/clock.ts";
 import { rounded, RttEstimator } from "../../liveness/rtt.ts";
 
 /** What became of all pings of one kind. Times are in ms, null until there is one. */

@@ -6,11 +6,11 @@
 
 import { rounded } from "../../liveness/rtt.ts";
 import type { PingFigures } from "./pings.ts";
-import type { Refusal } from "./refusal.ts";
-import type { CadenceFigures } from "./cadence.ts";
+import type { Refusal } from "./rejection.ts";
+import type { CadenceFigures } from "./ping_interval.ts";
 import type { Findings, PingKind, ProbeEvent } from "./session.ts";
 import type { PeerEnd, ProbeSocket } from "./socket.ts";
-import { milliseconds, printable, seconds, shownSubprotocol, shownUrl } from "./words.ts";
+import { milliseconds, printable, seconds, shownSubprotocol, shownUrl } from "./format.ts";
 
 /** What a report is about. */
 export interface ReportSubject {

@@ -5,10 +5,10 @@
  * @module
  */
 
-import type { Clock } from "../../clock.ts";
+import type { Clock } from "../../base/clock.ts";
 import { rounded } from "../../liveness/rtt.ts";
-import type { Dialect } from "../../sdk/dialect.ts";
-import { Cadence, type CadenceFigures } from "./cadence.ts";
+import type { Dialect } from "../../sdk/profile.ts";
+import { Cadence, type CadenceFigures } from "./ping_interval.ts";
 import { type PingFigures, ProbePings } from "./pings.ts";
 import type { PeerEnd, ProbeSocket } from "./socket.ts";
 

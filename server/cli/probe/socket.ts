@@ -8,7 +8,7 @@
 // @ts-types="@types/ws"
 import { WebSocket } from "ws";
 import type { IncomingMessage } from "node:http";
-import type { Clock } from "../../clock.ts";
+import type { Clock } from "../../base/clock.ts";
 import { datesProblem } from "./certificate.ts";
 import {
   explainAnswer,
@@ -17,7 +17,7 @@ import {
   isUntrusted,
   type Refusal,
   type Stage,
-} from "./refusal.ts";
+} from "./rejection.ts";
 
 /** What to connect to. */
 export interface ProbeTarget {

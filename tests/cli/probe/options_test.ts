@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { parseProbeArgs, USAGE } from "../../../server/cli/probe/options.ts";
-import { ConfigError } from "../../../server/errors.ts";
+import { ConfigError } from "../../../server/base/errors.ts";
 
 const URL_TEXT = "ws://localhost:8080/ws";
 

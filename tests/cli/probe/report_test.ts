@@ -4,7 +4,7 @@ import { jsonReport, textReport } from "../../../server/cli/probe/report.ts";
 import { exitCodeOf } from "../../../server/cli/probe.ts";
 import type { End, Findings } from "../../../server/cli/probe/session.ts";
 import type { PeerEnd } from "../../../server/cli/probe/socket.ts";
-import { shownSubprotocol } from "../../../server/cli/probe/words.ts";
+import { shownSubprotocol } from "../../../server/cli/probe/format.ts";
 
 const SUBJECT = {
   url: new URL("ws://localhost:8080/ws?access_token=hunter2"),

@@ -5,9 +5,9 @@ import {
   type ProbePlan,
   ProbeSession,
 } from "../../../server/cli/probe/session.ts";
-import { DIALECTS } from "../../../server/sdk/dialects.ts";
-import { FakeProbeSocket } from "../../support/fake_probe_socket.ts";
-import { VirtualClock } from "../../support/virtual_clock.ts";
+import { DIALECTS } from "../../../server/sdk/profiles.ts";
+import { FakeProbeSocket } from "../../support/fakes/fake_probe_socket.ts";
+import { VirtualClock } from "../../support/fakes/virtual_clock.ts";
 
 /** A session on virtual time. */
 class Stage {

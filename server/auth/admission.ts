@@ -1,0 +1,123 @@
+/**
+ * How many may be in, and how many may come in at once: connections overall, per address and per
+ * key, and upgrades a second. Pure; time is an argument.
+ *
+ * The permit is had before the credential is looked at, so that guessing is bounded like anything
+ * else, and whoever is turned away for want of room still has its ticket.
+ *
+ * @module
+ */
+
+import type { RefusalReason } from "../rejections.ts";
+import type { Grant } from "./grant.ts";
+import { RateLimit } from "./rate_limit.ts";
+
+/** All limits: 0 = off. */
+export interface AdmissionLimits {
+  /** Open at the same time. */
+  readonly maxConnections: number;
+  /** Open at the same time from one address. */
+  readonly maxConnectionsPerAddress: number;
+  /** Open at the same time with one key, unless the key has a limit of its own. */
+  readonly maxConnectionsPerKey: number;
+  /** Upgrades a second, in the long run; the burst is twice that. */
+  readonly maxUpgradesPerSecond: number;
+}
+
+/** Why there is no permit. */
+export type NoPermit = Extract<
+  RefusalReason,
+  "too_many_connections" | "too_many_from_address" | "too_many_at_once"
+>;
+
+/** Of one who is in, or whose credential is being checked. */
+export interface Permit {
+  /**
+   * Counts it as the key's. Called once at most.
+   *
+   * @returns false when the key has no more; then it is to be released
+   */
+  claim(grant: Grant): boolean;
+  /** Gives it back. Idempotent. */
+  release(): void;
+}
+
+/** See the module. */
+export class Admission {
+  readonly #limits: AdmissionLimits;
+  readonly #rate: RateLimit;
+  readonly #byAddress = new HeadCount();
+  readonly #byKey = new HeadCount();
+  #open = 0;
+
+  /** Starts with nobody in. @param nowMs monotonic time */
+  constructor(limits: AdmissionLimits, nowMs: number) {
+    this.#limits = limits;
+    this.#rate = new RateLimit(limits.maxUpgradesPerSecond, nowMs);
+  }
+
+  /** How many have a permit. */
+  get open(): number {
+    return this.#open;
+  }
+
+  /**
+   * A permit, or why there is none. Each that was given must be released.
+   *
+   * @param address empty where there is none (a unix socket): exempt from the limit per address
+   * @param nowMs monotonic time
+   */
+  enter(address: string, nowMs: number): Permit | NoPermit {
+    const { maxConnections, maxConnectionsPerAddress } = this.#limits;
+    if (reached(this.#open, maxConnections)) return "too_many_connections";
+    if (reached(this.#byAddress.count(address), maxConnectionsPerAddress)) {
+      return "too_many_from_address";
+    }
+    if (!this.#rate.take(nowMs)) return "too_many_at_once";
+    this.#open++;
+    this.#byAddress.add(address);
+    return this.#permitFor(address);
+  }
+
+  #permitFor(address: string): Permit {
+    let key = "";
+    let isReleased = false;
+    return {
+      claim: ({ keyId = "", maxConnections = this.#limits.maxConnectionsPerKey }) => {
+        if (reached(this.#byKey.count(keyId), maxConnections)) return false;
+        this.#byKey.add(key = keyId);
+        return true;
+      },
+      release: () => {
+        if (isReleased) return;
+        isReleased = true;
+        this.#open--;
+        this.#byAddress.remove(address);
+        this.#byKey.remove(key);
+      },
+    };
+  }
+}
+
+function reached(count: number, limit: number): boolean {
+  return limit > 0 && count >= limit;
+}
+
+/** How many of each name are in; the empty name is not counted. */
+class HeadCount {
+  readonly #counts = new Map<string, number>();
+
+  count(name: string): number {
+    return this.#counts.get(name) ?? 0;
+  }
+
+  add(name: string): void {
+    if (name !== "") this.#counts.set(name, this.count(name) + 1);
+  }
+
+  remove(name: string): void {
+    const left = this.count(name) - 1;
+    if (left > 0) this.#counts.set(name, left);
+    else this.#counts.delete(name);
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * Who gets in, by the credential that was presented. On an open hub everybody does, except with a
+ * credential that cannot even be read.
+ *
+ * Owns the order of the checks: the credential first, so that only its owner learns that a key has
+ * expired or is suspended. No detail repeats a credential.
+ *
+ * @module
+ */
+
+import type { Clock } from "../base/clock.ts";
+import { assertNever } from "../base/errors.ts";
+import type { Presented } from "../profiles/profile.ts";
+import { type Grant, grantOf, OPEN_GRANT, refused, type Terms, type Verdict } from "./grant.ts";
+import { type IdAndSecret, type KeyRing, splitCredential } from "./keys.ts";
+import type { Suspensions } from "./suspensions.ts";
+import type { Tickets } from "./tickets.ts";
+import { TOKEN_KEY_PREFIX, type Tokens } from "./tokens.ts";
+
+/** What the room works with. */
+export interface GateOptions {
+  /** The configured keys. */
+  readonly keys: KeyRing;
+  /** Checks JWTs; undefined where none are accepted. */
+  readonly tokens: Tokens | undefined;
+  /** Redeems tickets. */
+  readonly tickets: Tickets;
+  /** Knows which keys are suspended. */
+  readonly suspensions: Suspensions;
+  /** Tells when keys expire. */
+  readonly clock: Clock;
+  /** Told when a credential could not be checked. */
+  readonly onError: (error: unknown) => void;
+}
+
+type Readable = Exclude<Presented, { kind: "unreadable" }>;
+
+/** See the module. */
+export class Gate {
+  /** Undefined on an open hub. */
+  readonly #options: GateOptions | undefined;
+
+  /** Without options, or without keys and tokens among them, the hub is open. */
+  constructor(options?: GateOptions) {
+    const closed = options !== undefined &&
+      (options.keys.size > 0 || options.tokens !== undefined);
+    this.#options = closed ? options : undefined;
+  }
+
+  /** Whether neither keys nor tokens are configured. */
+  get open(): boolean {
+    return this.#options === undefined;
+  }
+
+  /** Checks a credential; a ticket is used up by it. Never rejects. */
+  async check(presented: Presented): Promise<Verdict> {
+    if (presented.kind === "unreadable") return refused(presented.detail);
+    if (this.#options === undefined) return { kind: "granted", grant: OPEN_GRANT };
+    try {
+      const verdict = await identify(presented, this.#options);
+      return verdict.kind === "granted" ? await judge(verdict.grant, this.#options) : verdict;
+    } catch (error) {
+      this.#options.onError(error);
+      return refused("the credential cannot be checked at the moment");
+    }
+  }
+
+  /**
+   * Whether a string is a key's credential, and the key neither expired nor suspended; on an open
+   * hub, or one without keys, any string is. At once: a suspension that another node has just decided may be overlooked.
+   */
+  readonly isKey = (credential: string): boolean => {
+    if (this.#options === undefined) return true;
+    const { keys, suspensions, clock } = this.#options;
+    if (keys.size === 0) return true; // tokens alone are configured: there is no key to be
+    const parts = splitCredential(credential);
+    const grant = parts && keys.verify(parts);
+    return grant?.keyId !== undefined && !expired(grant, clock) && !suspensions.knows(grant.keyId);
+  };
+}
+
+/** Whose credential it is. */
+async function identify(presented: Readable, options: GateOptions): Promise<Verdict> {
+  switch (presented.kind) {
+    case "none":
+      return refused("no credential");
+    case "pair":
+      return byKey(presented, options);
+    case "token":
+      return await byToken(presented.token, options);
+    case "ticket":
+      return await byTicket(presented.ticket, options);
+    default:
+      return assertNever(presented);
+  }
+}
+
+/** The same words for an unknown id and a wrong secret: nobody learns which keys there are. */
+function byKey(parts: IdAndSecret, { keys }: GateOptions): Verdict {
+  const grant = keys.verify(parts);
+  return grant === undefined ? refused("unknown key or wrong secret") : { kind: "granted", grant };
+}
+
+async function byToken(token: string, options: GateOptions): Promise<Verdict> {
+  const parts = splitCredential(token);
+  if (parts !== undefined) return byKey(parts, options);
+  if (token.split(".").length !== 3) {
+    return refused("the credential is neither <id>.<secret> nor a JWT");
+  }
+  const { tokens, clock } = options;
+  return await tokens?.check(token, clock.wall()) ?? refused("no JWT is accepted here");
+}
+
+async function byTicket(ticket: string, options: GateOptions): Promise<Verdict> {
+  const terms = await options.tickets.redeem(ticket);
+  const grant = terms && grantToday(terms, options);
+  return grant === undefined
+    ? refused("unknown, used or expired ticket")
+    : { kind: "granted", grant };
+}
+
+/**
+ * A ticket gives what its key gives now, so a key that was taken away takes its tickets along. One
+ * that was fetched while the hub was open gives nothing.
+ */
+function grantToday(terms: Terms, { keys, tokens }: GateOptions): Grant | undefined {
+  if (!terms.keyId?.startsWith(TOKEN_KEY_PREFIX)) return keys.grantOf(terms.keyId ?? "");
+  return tokens === undefined ? undefined : grantOf(terms);
+}
+
+/** Whether what is genuine still holds. */
+async function judge(grant: Grant, { clock, suspensions }: GateOptions): Promise<Verdict> {
+  if (expired(grant, clock)) return refused("the key has expired");
+  if (await suspensions.holds(grant.keyId ?? "")) {
+    return refused("the key is suspended for breaking its limits");
+  }
+  return { kind: "granted", grant };
+}
+
+function expired({ expiresAtMs = Infinity }: Grant, clock: Clock): boolean {
+  return expiresAtMs <= clock.wall();
+}

@@ -1,0 +1,169 @@
+/**
+ * Keys that broke the rules too often: counted, suspended for a while, let go again.
+ *
+ * Judged at once by what this process has seen itself: whoever reconnects is faster than any disk.
+ * The Store then adds what other nodes and earlier processes have seen, and is the truth of all that
+ * it has taken; what it has not, this process keeps. Owns no connection: `onSuspended` tells who does.
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+import type { Clock } from "../base/clock.ts";
+import { MAX_ENTRY_ID_BYTES, type Store } from "../stores/store.ts";
+import { SlidingWindows } from "./sliding_window.ts";
+
+/** When a key is suspended, and for how long. */
+export interface SuspensionRules {
+  /** The violation that suspends; 0 = never. */
+  readonly afterViolations: number;
+  /** Violations older than this do not count, ms. */
+  readonly windowMs: number;
+  /** How long a suspension lasts, ms. */
+  readonly durationMs: number;
+}
+
+/** A key that is suspended. */
+export interface Suspension {
+  /** The key's id. */
+  readonly keyId: string;
+  /** When it ends by itself, wall-clock ms. */
+  readonly untilMs: number;
+}
+
+/** What the room works with. */
+export interface SuspensionsOptions {
+  /** Where they are kept. */
+  readonly store: Store;
+  /** Tells the time. */
+  readonly clock: Clock;
+  /** When and how long. */
+  readonly rules: SuspensionRules;
+  /** Told when the store could not be read and the mirror had to do. */
+  readonly onError: (error: unknown) => void;
+}
+
+const COLLECTION = "suspensions";
+
+/** An entry per violation, so that nodes can count together without overwriting each other. */
+const violationsOf = (keyId: string) => `violations:${keyId}`;
+
+/** What this node has seen of a suspension. */
+interface Seen {
+  readonly untilMs: number;
+  /** Whether the store has it: only then does it say something that the store has it no more. */
+  isStored: boolean;
+}
+
+/** See the module. */
+export class Suspensions {
+  /**
+   * Called when a key is found to be suspended that this node did not know to be: its connections
+   * are to be closed, and may come back after so many ms. MUST NOT throw.
+   */
+  onSuspended: (keyId: string, afterMs: number) => void = () => {};
+  readonly #options: SuspensionsOptions;
+  readonly #seen = new Map<string, Seen>();
+  /** Full when one more violation suspends. */
+  readonly #violations: SlidingWindows;
+
+  /** Knows of none until `load()`. */
+  constructor(options: SuspensionsOptions) {
+    this.#options = options;
+    const { afterViolations, windowMs } = options.rules;
+    this.#violations = new SlidingWindows(Math.max(0, afterViolations - 1), windowMs);
+  }
+
+  /** Whether a key is suspended as far as this node has seen: for those who cannot wait. */
+  knows(keyId: string): boolean {
+    return (this.#seen.get(keyId)?.untilMs ?? 0) > this.#options.clock.wall();
+  }
+
+  /** Whether a key is suspended. Never rejects: without the store, this node's own view answers. */
+  async holds(keyId: string): Promise<boolean> {
+    const { store, onError } = this.#options;
+    const seen = this.#seen.get(keyId);
+    const mayGo = seen?.isStored || !this.knows(keyId);
+    try {
+      const entry = await store.get(COLLECTION, keyId);
+      if (entry !== undefined) this.#learn(keyId, { untilMs: entry.expiresAtMs, isStored: true });
+      // Not when it was suspended while we looked.
+      else if (mayGo && this.#seen.get(keyId) === seen) this.#seen.delete(keyId);
+    } catch (error) {
+      onError(error);
+    }
+    return this.knows(keyId);
+  }
+
+  /**
+   * Counts one violation, and suspends the key if it was one too many: at once where this process
+   * has seen them all, otherwise when the store has been asked. What a suspended key's last
+   * connections do does not count.
+   */
+  async violation(keyId: string): Promise<void> {
+    const { store, clock, rules } = this.#options;
+    if (rules.afterViolations === 0 || this.knows(keyId)) return;
+    if (!this.#violations.take(keyId, clock.now())) return await this.#suspend(keyId);
+    const id = crypto.randomUUID();
+    const expiresAtMs = clock.wall() + rules.windowMs;
+    await store.put(violationsOf(keyId), { id, value: null, expiresAtMs });
+    if (this.knows(keyId)) return void await store.take(violationsOf(keyId), id); // by a later one
+    const violations = await store.list(violationsOf(keyId));
+    if (violations.length >= rules.afterViolations) await this.#suspend(keyId);
+  }
+
+  /** Ends a suspension before its time. @returns false when there was none */
+  async lift(keyId: string): Promise<boolean> {
+    if (Buffer.byteLength(keyId) > MAX_ENTRY_ID_BYTES) return false; // no key has such a name
+    const entry = await this.#options.store.take(COLLECTION, keyId);
+    const wasOurs = this.knows(keyId) && !this.#seen.get(keyId)!.isStored;
+    this.#seen.delete(keyId);
+    this.#violations.forget(keyId);
+    await this.#forgive(keyId);
+    return entry !== undefined || wasOurs;
+  }
+
+  /** All that hold now. */
+  async list(): Promise<Suspension[]> {
+    const all = new Map<string, number>();
+    for (const [keyId, { untilMs, isStored }] of this.#seen) {
+      if (!isStored && this.knows(keyId)) all.set(keyId, untilMs);
+    }
+    const entries = await this.#options.store.list(COLLECTION);
+    for (const { id, expiresAtMs } of entries) all.set(id, expiresAtMs);
+    return Array.from(all, ([keyId, untilMs]) => ({ keyId, untilMs }));
+  }
+
+  /** Learns what the store has: at the start. `holds()` learns what other nodes do later. */
+  async load(): Promise<void> {
+    for (const { id, expiresAtMs } of await this.#options.store.list(COLLECTION)) {
+      this.#learn(id, { untilMs: expiresAtMs, isStored: true });
+    }
+  }
+
+  /** Known from this moment on, whatever becomes of storing it. */
+  async #suspend(keyId: string): Promise<void> {
+    if (this.knows(keyId)) return; // by another violation, while the store was asked about this one
+    const { store, clock, rules } = this.#options;
+    const seen: Seen = { untilMs: clock.wall() + rules.durationMs, isStored: false };
+    this.#learn(keyId, seen);
+    await store.put(COLLECTION, { id: keyId, value: null, expiresAtMs: seen.untilMs });
+    if (this.#seen.get(keyId) !== seen) return void await store.take(COLLECTION, keyId); // lifted
+    seen.isStored = true;
+    await this.#forgive(keyId);
+  }
+
+  #learn(keyId: string, seen: Seen): void {
+    const known = this.knows(keyId);
+    this.#seen.set(keyId, seen);
+    this.#violations.forget(keyId); // it pays for these
+    if (!known) this.onSuspended(keyId, Math.max(0, seen.untilMs - this.#options.clock.wall()));
+  }
+
+  async #forgive(keyId: string): Promise<void> {
+    const { store } = this.#options;
+    for (const { id } of await store.list(violationsOf(keyId))) {
+      await store.take(violationsOf(keyId), id);
+    }
+  }
+}

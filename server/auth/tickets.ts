@@ -1,0 +1,81 @@
+/**
+ * Tickets: for a short while, and once, they stand for the key that fetched them, so that a URL may
+ * carry one where it must not carry the key.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import type { Clock } from "../base/clock.ts";
+import type { Store } from "../stores/store.ts";
+import type { Grant, Terms } from "./grant.ts";
+import { SlidingWindows } from "./sliding_window.ts";
+
+/** What the room works with. */
+export interface TicketsOptions {
+  /** Where they are kept. */
+  readonly store: Store;
+  /** Tells the time. */
+  readonly clock: Clock;
+  /** How long one is valid, ms. */
+  readonly ttlMs: number;
+  /** How many a key may fetch in any minute; 0 = no limit. */
+  readonly perMinute: number;
+}
+
+/** The answer to who asks for one. */
+export type TicketAnswer =
+  | { readonly kind: "issued"; readonly ticket: string }
+  /** Too many: the next may be had so many ms later. */
+  | { readonly kind: "limited"; readonly retryAfterMs: number };
+
+const COLLECTION = "tickets";
+const WINDOW_MS = 60_000;
+
+/** See the module. */
+export class Tickets {
+  readonly #options: TicketsOptions;
+  readonly #fetched: SlidingWindows;
+
+  /** Starts with what the store holds. */
+  constructor(options: TicketsOptions) {
+    this.#options = options;
+    this.#fetched = new SlidingWindows(options.perMinute, WINDOW_MS);
+  }
+
+  /**
+   * Makes a ticket.
+   *
+   * @param grant what it will stand for
+   * @param address who asks, counted by it where the hub is open and nobody has a key; empty (a
+   *   unix socket) is exempt
+   */
+  async issue(grant: Grant, address: string): Promise<TicketAnswer> {
+    const { store, clock, ttlMs } = this.#options;
+    const name = grant.keyId ?? (address === "" ? undefined : `address ${address}`);
+    const retryAfterMs = name === undefined ? 0 : this.#take(name, clock.now());
+    if (retryAfterMs > 0) return { kind: "limited", retryAfterMs };
+    const ticket = crypto.randomUUID();
+    const { rights: _, ...terms } = grant;
+    const expiresAtMs = clock.wall() + ttlMs;
+    await store.put(COLLECTION, { id: nameOf(ticket), value: terms, expiresAtMs });
+    return { kind: "issued", ticket };
+  }
+
+  /** Uses a ticket up: the terms that it stood for, or undefined when it is not valid (any more). */
+  async redeem(ticket: string): Promise<Terms | undefined> {
+    const entry = await this.#options.store.take(COLLECTION, nameOf(ticket));
+    return entry?.value as Terms | undefined; // nobody else writes this collection
+  }
+
+  /** Counts one ticket. @returns how long to wait instead, 0 when it may be had */
+  #take(name: string, nowMs: number): number {
+    if (this.#options.perMinute === 0 || this.#fetched.take(name, nowMs)) return 0;
+    return this.#fetched.waitMs(name, nowMs);
+  }
+}
+
+/** Kept by its hash: who reads the database finds no ticket there. */
+function nameOf(ticket: string): string {
+  return createHash("sha256").update(ticket).digest("hex");
+}

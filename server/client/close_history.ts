@@ -1,0 +1,114 @@
+/**
+ * The last connections that ended, and why: what an operator asks first. Bounded: the oldest record
+ * makes room for the newest.
+ *
+ * @module
+ */
+
+import type { Cause, CloseReason } from "../close_codes.ts";
+import { rounded } from "../liveness/rtt.ts";
+import type { Properties } from "../logging/logging.ts";
+import type { Vitals } from "./connection_health.ts";
+import type { Member } from "../hub/subscription_registry.ts";
+
+/** So many ends are remembered. */
+export const CLOSED_LOG_SIZE = 10_000;
+
+/** How one connection ended. */
+export interface ClosedConnection {
+  /** The id it had as a client. */
+  readonly id: string;
+  /** The name of its system. */
+  readonly profile: string;
+  /** The key it came with; undefined on an open hub. */
+  readonly key: string | undefined;
+  /** The peer's address; empty on a unix socket. */
+  readonly address: string;
+  /** The row of the table of close reasons. */
+  readonly reason: CloseReason;
+  /** What was behind it. */
+  readonly cause: Cause;
+  /** When it was accepted, wall-clock ms. */
+  readonly openedMs: number;
+  /** When it ended, wall-clock ms. */
+  readonly closedMs: number;
+  /** How long it was open. */
+  readonly seconds: number;
+  /** How long before the end its last sign of life was. */
+  readonly silentSeconds: number;
+  /** Messages that it sent. */
+  readonly messagesIn: number;
+  /** Messages that were queued for it. */
+  readonly messagesOut: number;
+  /** What was known of its health, its last events among it. */
+  readonly vitals: Vitals;
+}
+
+/** The record of a member that ends now. */
+export function endOf(
+  member: Member,
+  { reason, cause, closedMs }: Pick<ClosedConnection, "reason" | "cause" | "closedMs">,
+): ClosedConnection {
+  const { id, profile, keyId, address, vitals } = member;
+  const { openedMs, ageMs, idleMs, messagesIn, messagesOut } = member.figures();
+  return {
+    id,
+    profile: profile.name,
+    key: keyId,
+    address,
+    reason,
+    cause,
+    openedMs,
+    closedMs,
+    seconds: Math.round(ageMs) / 1_000,
+    silentSeconds: Math.round(idleMs) / 1_000,
+    messagesIn,
+    messagesOut,
+    vitals,
+  };
+}
+
+/** What of it a line of the log says, which has its own time. */
+export function lineOf(
+  { openedMs: _, closedMs: __, vitals, ...line }: ClosedConnection,
+): Properties {
+  return { ...line, health: vitals.status, rttMs: rounded(vitals.rtt.averageMs) ?? undefined };
+}
+
+/** See the module. */
+export class ClosedLog {
+  readonly #size: number;
+  readonly #ring: ClosedConnection[] = [];
+  /** Where the next record goes: on the oldest one, once the ring is full. */
+  #next = 0;
+
+  /** Starts empty. @param size records that are kept */
+  constructor(size: number = CLOSED_LOG_SIZE) {
+    this.#size = size;
+  }
+
+  /** The record of one connection, while it is remembered. */
+  find(id: string): ClosedConnection | undefined {
+    return this.#ring.find((closed) => closed.id === id);
+  }
+
+  /** Remembers one end. */
+  add(closed: ClosedConnection): void {
+    this.#ring[this.#next] = closed;
+    this.#next = (this.#next + 1) % this.#size;
+  }
+
+  /** The newest first. @param most at most so many @param matches only those */
+  latest(
+    most: number,
+    matches: (closed: ClosedConnection) => boolean = () => true,
+  ): ClosedConnection[] {
+    const found: ClosedConnection[] = [];
+    const { length } = this.#ring;
+    for (let back = 1; back <= length && found.length < most; back++) {
+      const closed = this.#ring[(this.#next - back + length) % length];
+      if (matches(closed)) found.push(closed);
+    }
+    return found;
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * The files that the configuration names: certificates, keys, public keys. Read once, at the start.
+ *
+ * @module
+ */
+
+import type { Config } from "./config.ts";
+import { StartError } from "../base/errors.ts";
+import type { Credentials } from "../auth/auth.ts";
+import { parseKeys } from "../auth/keys.ts";
+import { parseJwks } from "../auth/tokens.ts";
+import type { TlsPair } from "../transport/listener.ts";
+
+/** What they hold. */
+export interface Files {
+  /** Of TLS_CERT_FILE and TLS_KEY_FILE. */
+  readonly tls?: TlsPair;
+  /** Of API_KEYS_FILE and JWKS_FILE. */
+  readonly credentials: Credentials;
+}
+
+/**
+ * Reads them.
+ *
+ * @throws {StartError} when one cannot be read, or does not hold what it should
+ */
+export async function readFiles({ tls, guard }: Config): Promise<Files> {
+  const { keysFile, jwksFile } = guard;
+  return {
+    tls: tls && {
+      cert: await read("TLS_CERT_FILE", tls.certFile),
+      key: await read("TLS_KEY_FILE", tls.keyFile),
+    },
+    credentials: {
+      keys: keysFile === undefined ? undefined : parseKeys(await read("API_KEYS_FILE", keysFile)),
+      jwks: jwksFile === undefined ? undefined : await parseJwks(await read("JWKS_FILE", jwksFile)),
+    },
+  };
+}
+
+async function read(option: string, path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new StartError(`Cannot start: cannot read ${option}: ${why}`, { cause });
+  }
+}

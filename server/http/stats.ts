@@ -1,0 +1,114 @@
+/**
+ * The hub at a glance: what this node has counted since its start, and how it is doing now. Read by
+ * whoever shows it; changes nothing.
+ *
+ * @module
+ */
+
+import type { Clock } from "../base/clock.ts";
+import { type CloseReason, REASON_NAMES } from "../close_codes.ts";
+import type { ProfileCounts } from "../metrics/counts.ts";
+import type { Hub } from "../hub.ts";
+import type { Glance, Metrics } from "../metrics/metrics.ts";
+import type { PathLimits } from "../diagnosis/idle_timeout_detector.ts";
+import type { QueueBudget } from "../client/queue_budget.ts";
+
+/** Of a profile's counts, those that are told. */
+export const COUNTS = [
+  "opened",
+  "messagesIn",
+  "messagesOut",
+  "messagesDropped",
+  "malformed",
+  "denied",
+  "heartbeatsMissed",
+] as const;
+
+/** Counts of one profile, or of all. */
+export interface Totals extends Record<typeof COUNTS[number], number> {
+  /** Connections open now. */
+  connections: number;
+  /** Ended, by reason. */
+  closed: Record<CloseReason, number>;
+}
+
+/** What is known of a network on the way. */
+export interface PathLimitShown {
+  /** The network in CIDR notation: `192.0.2.0/24`. */
+  network: string;
+  /** Connections that it cut. */
+  count: number;
+  /** All this in a sentence. */
+  text: string;
+}
+
+/** See the module. Counts are since the start. */
+export interface Stats extends Glance {
+  /** Since the start. */
+  uptimeSeconds: number;
+  /** Channels that somebody follows. */
+  channels: number;
+  /** In all send queues together. */
+  queuedBytes: number;
+  /** That wait for the hub. */
+  mailboxLetters: number;
+  /** Of all profiles. */
+  totals: Totals;
+  /** By their names. */
+  profiles: Record<string, Totals>;
+  /** Idle timeouts on the way to clients. */
+  pathLimits: PathLimitShown[];
+}
+
+/** What the room works with. */
+export interface StatsOptions {
+  /** Knows who is connected. */
+  readonly hub: Hub;
+  /** Counts what waits in the send queues. */
+  readonly budget: Pick<QueueBudget, "usedBytes">;
+  /** What is counted, and how it spreads. */
+  readonly metrics: Metrics;
+  /** The names of the profiles that are counted. */
+  readonly profileNames: readonly string[];
+  /** Knows what cuts idle connections. */
+  readonly pathLimits: Pick<PathLimits, "list">;
+  /** Tells the time. */
+  readonly clock: Clock;
+}
+
+/** Reads stats. @returns undefined once the hub has stopped */
+export type ReadStats = () => Promise<Stats | undefined>;
+
+/** Prepares to read; what is read counts from now. */
+export function statsReader(options: StatsOptions): ReadStats {
+  const { hub, budget, metrics, profileNames, pathLimits, clock } = options;
+  const startedMs = clock.now();
+  return async () => {
+    const mailboxLetters = hub.backlog;
+    const channels = await hub.ask((roster) => roster.channelCount);
+    if (channels === undefined) return undefined;
+    return {
+      uptimeSeconds: Math.round(clock.now() - startedMs) / 1_000,
+      channels,
+      queuedBytes: budget.usedBytes,
+      mailboxLetters,
+      totals: totalsOf(profileNames.map((name) => metrics.of(name))),
+      profiles: Object.fromEntries(
+        profileNames.map((name) => [name, totalsOf([metrics.of(name)])]),
+      ),
+      ...metrics.glance(),
+      pathLimits: pathLimits.list().map(({ network, count, text }) => ({ network, count, text })),
+    };
+  };
+}
+
+function totalsOf(counts: readonly ProfileCounts[]): Totals {
+  const sum = (read: (of: ProfileCounts) => number) =>
+    counts.reduce((total, of) => total + read(of), 0);
+  const totals = Object.fromEntries(COUNTS.map((name) => [name, sum((of) => of[name])]));
+  const closed = Object.fromEntries(
+    REASON_NAMES.map((name) => [name, sum((of) => of.closed[name])]),
+  );
+  const ended = Object.values(closed).reduce((total, count) => total + count, 0);
+  return { connections: totals.opened - ended, ...totals, closed } as Totals;
+}

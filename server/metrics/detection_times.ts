@@ -1,0 +1,76 @@
+/**
+ * How soon dead peers are found, and how soon they must be: a histogram of each profile beside the
+ * bound that is published for it.
+ *
+ * @module
+ */
+
+import { byLabel, type Exposition } from "./exposition.ts";
+import { ascending, Tally } from "./histogram.ts";
+
+/** Bounds of buckets, s, to which each profile's own come. */
+const SILENCES = [0.5, 1, 2, 5, 10, 15, 30, 45, 60, 90, 120, 300];
+
+/** From a profile's bound to the next bucket's, ms: what is a little late must not look very late. */
+const LITTLE_MS = 1_000;
+
+/** When a profile's dead peers are found. */
+export interface Patience {
+  /** The profile's name. */
+  readonly profile: string;
+  /** Silence that ends a connection, ms. */
+  readonly pongWaitMs: number;
+  /** A dead peer is found within so long of its last sign of life, ms. */
+  readonly boundMs: number;
+}
+
+/** See the module. */
+export class Detection {
+  readonly #boundSeconds: Readonly<Record<string, number>>;
+  readonly #buckets: readonly number[];
+  readonly #tallies = new Map<string, Tally>();
+
+  /**
+   * Starts with nobody found.
+   *
+   * @param patiences of all profiles that are served. Their waits and bounds are bounds of buckets,
+   *   for a quantile is exact nowhere else; of everybody's buckets, for only like ones can be summed.
+   */
+  constructor(patiences: readonly Patience[]) {
+    const own = patiences.flatMap(({ pongWaitMs, boundMs }) => [
+      pongWaitMs,
+      boundMs,
+      boundMs + LITTLE_MS,
+    ]);
+    this.#buckets = ascending([...SILENCES, ...own.map((ms) => ms / 1_000)]);
+    this.#boundSeconds = Object.fromEntries(
+      patiences.map(({ profile, boundMs }) => [profile, boundMs / 1_000]),
+    );
+    for (const { profile } of patiences) this.#of(profile);
+  }
+
+  /** A dead peer was found. @param silentMs from its last sign of life */
+  add(profile: string, silentMs: number): void {
+    this.#of(profile).add(silentMs / 1_000);
+  }
+
+  /** Exposes the histogram and the bounds. */
+  expose(exposition: Exposition): void {
+    exposition.gauge(
+      "systole_detection_bound_seconds",
+      "From the last sign of life of a dead peer to its verdict at most, as published",
+      () => byLabel("profile", this.#boundSeconds),
+    );
+    exposition.histogram(
+      "systole_dead_peer_detection_seconds",
+      "From the last sign of life of a dead peer to its verdict, without our own stalls",
+      () => Array.from(this.#tallies, ([profile, tally]) => [{ profile }, tally]),
+    );
+  }
+
+  #of(profile: string): Tally {
+    let tally = this.#tallies.get(profile);
+    if (tally === undefined) this.#tallies.set(profile, tally = new Tally(this.#buckets));
+    return tally;
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * Every metric, joined. On the frame path a metric is a number; the exposition reads the numbers
+ * when it is asked for them. Labels come from bounded sets, such as profile and cause, and what they
+ * count is there before anything happens: `increase()` misses the event that a series begins with.
+ *
+ * @module
+ */
+
+import { type Cause, CAUSES, CLOSE_REASONS } from "../close_codes.ts";
+import { exposeCounts, newCounts, type ProfileCounts } from "./counts.ts";
+import { Detection, type Patience } from "./detection_times.ts";
+import { byLabel, Exposition, one } from "./exposition.ts";
+import type { HealthStatus } from "../liveness/health.ts";
+import type { LifeState } from "../liveness/liveness.ts";
+import type { RttKind } from "../liveness/rtt.ts";
+import { STALL_MS } from "../liveness/wheel.ts";
+import { exposeReadings, type Readings } from "./gauges.ts";
+import { REFUSAL_REASONS, type RefusalReason } from "../rejections.ts";
+import { ascending, type Distribution, Tally } from "./histogram.ts";
+
+/** Bounds of waits within the process, s: one tells stalls from mere lateness. */
+const WAITS = ascending([0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, STALL_MS / 1_000]);
+/** Bounds of round trips, s. */
+const TRIPS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+const KINDS = ["wire", "app"] as const satisfies readonly RttKind[];
+
+/** What is seen at a glance beside the counts; totals are since the start. */
+export interface Glance {
+  /** Connections ended, by cause. */
+  readonly deaths: Readonly<Record<string, number>>;
+  /** Connections open now, by health. */
+  readonly health: Readonly<Record<string, number>>;
+  /** Round trips of control pings, seconds. */
+  readonly rtt: Distribution;
+  /** How late the wheel's ticks came, seconds. */
+  readonly lateness: Distribution;
+  /** How often and how long the server itself stood still. */
+  readonly stalls: { readonly count: number; readonly seconds: number };
+}
+
+/** See the module. */
+export class Metrics {
+  readonly #exposition = new Exposition();
+  readonly #counts = new Map<string, ProfileCounts>();
+  readonly #detection: Detection;
+  readonly #lateness = new Tally(WAITS);
+  readonly #mailboxWait = new Tally(WAITS);
+  readonly #roundTrips = perKind();
+  readonly #jitter = perKind();
+  readonly #health: Record<HealthStatus, number> = {
+    unknown: 0,
+    healthy: 0,
+    degraded: 0,
+    poor: 0,
+    critical: 0,
+    timeout: 0,
+    dead: 0,
+  };
+  readonly #life: Record<LifeState, number> = {
+    alive: 0,
+    frozen: 0,
+    stripped: 0,
+    silent: 0,
+    dead: 0,
+  };
+  readonly #refused = Object.fromEntries(REFUSAL_REASONS.map((reason) => [reason, 0])) as Record<
+    RefusalReason,
+    number
+  >;
+  readonly #deaths = Object.fromEntries(CAUSES.map((cause) => [cause, 0])) as Record<Cause, number>;
+  #stalls = 0;
+  #stalledMs = 0;
+
+  /** Starts at zero. @param patiences of all profiles that are served */
+  constructor(patiences: readonly Patience[] = []) {
+    this.#detection = new Detection(patiences);
+    for (const { profile } of patiences) this.of(profile);
+    exposeCounts(this.#exposition, this.#counts);
+    this.#detection.expose(this.#exposition);
+    this.#exposeStates();
+    this.#exposeTallies();
+  }
+
+  /** The counts of a profile. */
+  of(profile: string): ProfileCounts {
+    let counts = this.#counts.get(profile);
+    if (counts === undefined) this.#counts.set(profile, counts = newCounts());
+    return counts;
+  }
+
+  /** A heartbeat was answered. */
+  roundTrip(kind: RttKind, rttMs: number): void {
+    this.#roundTrips[kind].add(rttMs / 1_000);
+  }
+
+  /** What is known since then of how much its connection's answers differ. */
+  jitter(kind: RttKind, jitterMs: number): void {
+    this.#jitter[kind].add(jitterMs / 1_000);
+  }
+
+  /** A connection's health has changed; undefined: it was not there, or is no more. */
+  health(previous: HealthStatus | undefined, status: HealthStatus | undefined): void {
+    if (previous !== undefined) this.#health[previous]--;
+    if (status !== undefined) this.#health[status]++;
+  }
+
+  /** A connection lives in another way; undefined as in `health()`. */
+  life(previous: LifeState | undefined, state: LifeState | undefined): void {
+    if (previous !== undefined) this.#life[previous]--;
+    if (state !== undefined) this.#life[state]++;
+  }
+
+  /** An upgrade was refused. */
+  refused(reason: RefusalReason): void {
+    this.#refused[reason]++;
+  }
+
+  /** A handshake stood before its credential was refused: a connection that ended at once. */
+  unauthorized(profile: string): void {
+    const counts = this.of(profile);
+    counts.opened++;
+    counts.closed.unauthorized++;
+    this.death(CLOSE_REASONS.unauthorized.cause);
+  }
+
+  /** A connection has ended. */
+  death(cause: Cause): void {
+    this.#deaths[cause]++;
+  }
+
+  /** A dead peer was found. @param silentMs from its last sign of life */
+  detected(profile: string, silentMs: number): void {
+    this.#detection.add(profile, silentMs);
+  }
+
+  /** The hub has opened a letter. @param waitedMs in the mailbox */
+  mailboxWait(waitedMs: number): void {
+    this.#mailboxWait.add(waitedMs / 1_000);
+  }
+
+  /** The wheel has ticked. @param lateMs how late */
+  tick(lateMs: number): void {
+    this.#lateness.add(lateMs / 1_000);
+  }
+
+  /** The server stood still. @param lateMs how long */
+  stall(lateMs: number): void {
+    this.#stalls++;
+    this.#stalledMs += lateMs;
+  }
+
+  /** Exposes figures that other rooms hold. Called once. */
+  read(readings: Readings): void {
+    exposeReadings(this.#exposition, readings);
+  }
+
+  /** What is seen of them at a glance. */
+  glance(): Glance {
+    return {
+      deaths: { ...this.#deaths },
+      health: { ...this.#health },
+      rtt: this.#roundTrips.wire.distribution,
+      lateness: this.#lateness.distribution,
+      stalls: { count: this.#stalls, seconds: this.#stalledMs / 1_000 },
+    };
+  }
+
+  /** All metrics, in Prometheus' text format. */
+  text(): Promise<string> {
+    return this.#exposition.text();
+  }
+
+  /** The media type of `text()`. */
+  get contentType(): string {
+    return this.#exposition.contentType;
+  }
+
+  #exposeStates(): void {
+    this.#exposition.gauge(
+      "systole_connections_by_health",
+      "Open connections by health",
+      () => byLabel("status", this.#health),
+    );
+    this.#exposition.gauge(
+      "systole_connections_by_life",
+      "Open connections by how they live, transport and script told apart",
+      () => byLabel("life", this.#life),
+    );
+    this.#exposition.counter(
+      "systole_upgrades_refused_total",
+      "Upgrades refused, by reason",
+      () => byLabel("reason", this.#refused),
+    );
+    this.#exposition.counter(
+      "systole_deaths_total",
+      "Connections ended, by what was behind it",
+      () => byLabel("cause", this.#deaths),
+    );
+    this.#exposition.counter(
+      "systole_stalls_total",
+      "Times the server itself stood still; nobody is judged for them",
+      () => one(this.#stalls),
+    );
+    this.#exposition.counter(
+      "systole_stalled_seconds_total",
+      "How long it stood still",
+      () => one(this.#stalledMs / 1_000),
+    );
+  }
+
+  #exposeTallies(): void {
+    this.#exposition.histogram(
+      "systole_wheel_lateness_seconds",
+      "How late the wheel's ticks came: the lag of the event loop",
+      () => [[{}, this.#lateness]],
+    );
+    this.#exposition.histogram(
+      "systole_mailbox_wait_seconds",
+      "How long a letter waits in the hub's mailbox, tried once a second",
+      () => [[{}, this.#mailboxWait]],
+    );
+    this.#exposition.histogram(
+      "systole_rtt_seconds",
+      "Round trips of heartbeats: control pings on the wire, app pings through queue and script",
+      () => KINDS.map((kind) => [{ kind }, this.#roundTrips[kind]]),
+    );
+    this.#exposition.histogram(
+      "systole_jitter_seconds",
+      "How much the round trips of one connection differ (RFC 3550), at each answer",
+      () => KINDS.map((kind) => [{ kind }, this.#jitter[kind]]),
+    );
+  }
+}
+
+function perKind(): Readonly<Record<RttKind, Tally>> {
+  return { wire: new Tally(TRIPS), app: new Tally(TRIPS) };
+}

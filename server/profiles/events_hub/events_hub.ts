@@ -1,0 +1,228 @@
+/**
+ * The events-hub profile: the event stream of Parallels DevOps Service. A client names the event
+ * types that it follows when it connects; each is a channel, and every frame is one JSON envelope.
+ *
+ * Sans-I/O but for one thing: the system wants 32 random bytes as the id of every frame, and takes
+ * them from the platform.
+ *
+ * @module
+ */
+
+import { STATUS_CODE } from "@std/http/status";
+import { type Fields, isObject, parseJson } from "../../base/json.ts";
+import type { Inbound, Publication } from "../../message.ts";
+import type { Timing } from "../../liveness/timing.ts";
+import {
+  ANY_LIFE,
+  bearerOf,
+  type CredentialSource,
+  type Dialogue,
+  type DoorRefusal,
+  type Presented,
+  type Profile,
+  type RefusalForm,
+  tokenOf,
+  type Visit,
+} from "../profile.ts";
+
+/** The type that every client follows, asked for or not. */
+export const GLOBAL_TYPE = "global";
+
+/** The heartbeat's type. */
+const HEALTH_TYPE = "health";
+
+/** The type on which a client asks who it is. */
+const SYSTEM_TYPE = "system";
+
+/** Everything that can be followed, by its name on the wire. */
+const EVENT_TYPES: ReadonlySet<string> = new Set([
+  GLOBAL_TYPE,
+  "pdfm",
+  SYSTEM_TYPE,
+  "system_logs",
+  HEALTH_TYPE,
+  "orchestrator",
+  "stats",
+  "reverse_proxy",
+  "catalog_cache",
+  "job_manager",
+  "auth",
+]);
+
+const PATH = "/api/v1/ws/subscribe";
+const WELCOME = "WebSocket connection established subscribed to global by default";
+const IDENTITY = "client-id";
+const API_KEY_FORM = "API key must be in format base64(key:secret)";
+const BEARER = /^Bearer +/i;
+const TEXT = new TextDecoder();
+
+/** What the profile is made of. */
+export interface EventsHubOptions {
+  /** Its timing. */
+  readonly timing: Timing;
+}
+
+/** What a frame answers. */
+interface Origin {
+  readonly refId?: string;
+  readonly clientId?: string;
+  readonly wallMs: number;
+}
+
+/** What a frame says; what is undefined is left out. */
+interface Envelope extends Origin {
+  readonly type: string;
+  readonly message: string;
+  readonly body?: unknown;
+}
+
+/** Makes the profile. */
+export function eventsHubProfile({ timing }: EventsHubOptions): Profile {
+  const rules = { ...timing, ...ANY_LIFE };
+  return {
+    name: "events-hub",
+    matches: ({ path }) => path === PATH,
+    credential,
+    refuse,
+    open: (visit) => ({ rules, ...openTalk(visit) }),
+    publication,
+  };
+}
+
+/**
+ * The known ones among event types, as the system reads them: in any case, with spaces around, each
+ * once, in the order asked.
+ *
+ * @param names as the client wrote them
+ */
+export function knownEventTypes(names: readonly string[]): string[] {
+  const types = names.map((name) => name.trim().toLowerCase());
+  return [...new Set(types)].filter((type) => EVENT_TYPES.has(type));
+}
+
+function credential(source: CredentialSource): Presented {
+  const { header, query } = source;
+  const apiKey = header("x-api-key");
+  if (header("authorization") && apiKey) {
+    return { kind: "unreadable", detail: "send Authorization or X-Api-Key, not both" };
+  }
+  if (apiKey) return pairOf(apiKey);
+  const inQuery = query.get("access_token") || query.get("authorization")?.replace(BEARER, "");
+  return tokenOf(bearerOf(source) || inQuery);
+}
+
+/** What is no pair counts as no credential: its refusal tells the form, and an open hub wants none. */
+function pairOf(apiKey: string): Presented {
+  const [, id, secret] = /^([^:]+):(.+)$/s.exec(decodeBase64(apiKey)) ?? [];
+  return id === undefined ? { kind: "none" } : { kind: "pair", id, secret };
+}
+
+function decodeBase64(text: string): string {
+  try {
+    return atob(text);
+  } catch {
+    return "";
+  }
+}
+
+function refuse(refusal: DoorRefusal): RefusalForm {
+  if (refusal.kind === "too_many_for_key") {
+    return refusalForm(STATUS_CODE.TooManyRequests, "too_many_connections", refusal.detail);
+  }
+  const detail = refusal.presented.kind === "none" ? API_KEY_FORM : refusal.detail;
+  const form = refusalForm(STATUS_CODE.Unauthorized, "unauthorized_client", detail);
+  return { ...form, headers: { ...form.headers, "WWW-Authenticate": "Bearer" } };
+}
+
+function refusalForm(status: number, error: string, detail: string) {
+  const headers = { "Content-Type": "application/json" };
+  const body = JSON.stringify({ error, error_description: detail });
+  return { kind: "http", status, headers, body } as const;
+}
+
+function openTalk({ clientId, target, rights, wallMs }: Visit): Omit<Dialogue, "rules"> {
+  const asked = (target.query.get("event_types") ?? "").split(",");
+  const follows = knownEventTypes([...asked, GLOBAL_TYPE])
+    .filter((type) => rights.maySubscribe(type)); // `global` too: rights are not the client's to ask
+  const body = { client_id: clientId, subscriptions: follows };
+  return {
+    greeting: [envelope({ type: GLOBAL_TYPE, wallMs, message: WELCOME, body })],
+    follows,
+    decode: (frame, { wallMs }) => decode(TEXT.decode(frame), { clientId, wallMs }),
+    notify: () => undefined,
+    deny: () => undefined, // nobody can ask for what could be denied
+  };
+}
+
+function decode(text: string, { clientId, wallMs }: { clientId: string; wallMs: number }): Inbound {
+  const value = parseJson(text);
+  if (value === undefined) return malformed("invalid message: not JSON", { wallMs });
+  const { id, event_type: type, message }: Fields = isObject(value) ? value : {};
+  if (typeof type !== "string" || !EVENT_TYPES.has(type)) {
+    return malformed(`invalid message type ${plain(type)}`, { wallMs });
+  }
+  const refId = typeof id === "string" && id !== "" ? id : undefined;
+  const origin = { refId: refId ?? randomId(), clientId, wallMs };
+  switch (type) {
+    case HEALTH_TYPE:
+      return message === "ping" ? pong(origin) : { kind: "nothing" };
+    case SYSTEM_TYPE:
+      return isIdRequest(message) ? identity(origin) : { kind: "nothing" };
+    default:
+      return malformed(`no handlers registered for type ${type}`, { refId, clientId, wallMs });
+  }
+}
+
+/** The hub sends it only to who follows `health` by then: an HTTP call may have ended that. */
+function pong(origin: Required<Origin>): Inbound {
+  const text = envelope({ ...origin, type: HEALTH_TYPE, message: "pong" });
+  return { kind: "reply", text, ifFollows: HEALTH_TYPE };
+}
+
+function isIdRequest(message: unknown): boolean {
+  return typeof message === "string" && message.toLowerCase() === IDENTITY;
+}
+
+function identity(origin: Required<Origin>): Inbound {
+  const body = { [IDENTITY]: origin.clientId };
+  const text = envelope({ ...origin, type: SYSTEM_TYPE, message: IDENTITY, body });
+  return { kind: "reply", text };
+}
+
+function malformed(error: string, origin: Origin): Inbound {
+  const text = envelope({ ...origin, type: GLOBAL_TYPE, message: "error", body: { error } });
+  return { kind: "malformed", text };
+}
+
+/** A value as a word of an error; what has an inside is not written out. */
+function plain(value: unknown): string {
+  return value === undefined || typeof value === "object" ? "" : String(value);
+}
+
+function publication({ channel, data, timestamp }: Publication): string | undefined {
+  if (!EVENT_TYPES.has(channel)) return undefined;
+  const body = data ?? undefined; // null is as empty as nothing
+  return envelope({ type: channel, wallMs: timestamp, message: channel, body });
+}
+
+/** The one place that knows the order of the keys. */
+function envelope({ refId, type, wallMs, message, body, clientId }: Envelope): string {
+  return JSON.stringify({
+    id: randomId(),
+    ref_id: refId,
+    event_type: type,
+    timestamp: timestampOf(wallMs),
+    message,
+    body,
+    client_id: clientId,
+  });
+}
+
+/** RFC 3339, UTC, with six digits: microseconds by form. @param wallMs wall-clock ms */
+export function timestampOf(wallMs: number): string {
+  return new Date(wallMs).toISOString().replace("Z", "000Z");
+}
+
+function randomId(): string {
+  return crypto.getRandomValues(new Uint8Array(32)).toHex();
+}

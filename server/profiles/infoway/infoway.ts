@@ -1,0 +1,191 @@
+/**
+ * The infoway profile: market data and news by numbered messages. A connection lives by its own
+ * heartbeats alone, and may send so many messages a minute. Owns the talk with one client; what the
+ * numbers mean is in infoway_codes.ts.
+ *
+ * @module
+ */
+
+import { STATUS_CODE } from "@std/http/status";
+import type { CloseReason } from "../../close_codes.ts";
+import { perMinute, type SlidingWindow } from "../../auth/sliding_window.ts";
+import { type Fields, isObject, parseJson } from "../../base/json.ts";
+import type { HeartbeatRules } from "../../liveness/heartbeat.ts";
+import type { Denial, Inbound, Publication } from "../../message.ts";
+import type { Timing } from "../../liveness/timing.ts";
+import { type Fault, NOT_JSON, pushCodeOf, requestOf, tooMany } from "./infoway_codes.ts";
+import {
+  type CredentialSource,
+  type Dialogue,
+  type DoorRefusal,
+  type Farewell,
+  type Moment,
+  type Presented,
+  type Profile,
+  type RefusalForm,
+  tokenOf,
+  type UpgradeTarget,
+} from "../profile.ts";
+
+const HEARTBEAT = 10010;
+const HEARTBEAT_ACK = 10011;
+
+/** RFC 6455 section 7.4.1: a policy was violated. */
+const POLICY_VIOLATION = 1008;
+
+/** A longer trace is echoed, but not kept until the goodbye: it would stay in memory for hours. */
+const MAX_KEPT_TRACE = 256;
+
+const CONNECTED = JSON.stringify({ code: 200, msg: "ws connect success" });
+const STOCK_PERMISSION = "You have permission to subscribe to all market data";
+
+const TEXT = new TextDecoder();
+
+/** What the profile is made of. */
+export interface InfowayOptions {
+  /** Its timing; pings only measure, whatever `missedHeartbeats` says. */
+  readonly timing: Timing;
+  /** Messages of one connection in any minute, heartbeats too; 0 = no limit. */
+  readonly maxMessagesPerMinute: number;
+}
+
+/** Makes the profile. */
+export function infowayProfile(options: InfowayOptions): Profile {
+  return {
+    name: "infoway",
+    matches: ({ path, query }) => isNews(path) || (path === "/ws" && query.has("business")),
+    credential,
+    refuse,
+    open: ({ target }) => new InfowayDialogue(target, options),
+    publication: ({ channel, data }: Publication) => {
+      const code = pushCodeOf(channel);
+      return code === undefined ? undefined : JSON.stringify({ code, data });
+    },
+  };
+}
+
+/** One connection's side of the talk: its window, and the trace that its goodbye will name. */
+class InfowayDialogue implements Dialogue {
+  readonly rules: HeartbeatRules;
+  readonly greeting: readonly string[];
+  readonly follows = [];
+  readonly #limit: number;
+  readonly #window: SlidingWindow | undefined;
+  #lastTrace = "";
+
+  constructor({ path, query }: UpgradeTarget, { timing, maxMessagesPerMinute }: InfowayOptions) {
+    this.rules = {
+      ...timing,
+      missedHeartbeats: 0,
+      silenceFrom: "life",
+      framesAreLife: false,
+      pongsAreLife: isNews(path),
+      pingsAreLife: isNews(path),
+    };
+    this.greeting = query.get("business") === "stock" ? [STOCK_PERMISSION, CONNECTED] : [CONNECTED];
+    this.#limit = maxMessagesPerMinute;
+    this.#window = perMinute(maxMessagesPerMinute === 0 ? undefined : maxMessagesPerMinute);
+  }
+
+  decode(frame: Uint8Array, { nowMs }: Moment): Inbound {
+    const message = parseJson(TEXT.decode(frame));
+    const trace = isObject(message) ? traceOf(message) : undefined;
+    if (this.#window?.take(nowMs) === false) {
+      this.#keep(trace ?? "");
+      return { kind: "offence", reason: "rate_limited" };
+    }
+    if (trace !== undefined) this.#keep(trace);
+    if (!isObject(message)) return { kind: "malformed", text: errorText(NOT_JSON, "") };
+    return inboundOf(message, trace ?? "");
+  }
+
+  notify(): undefined {}
+
+  deny(denial: Denial, { ref = "", channel }: { ref?: string; channel: string }): string {
+    return denial === "forbidden"
+      ? errorText({ code: 519, msg: `No permission to subscribe to ${channel}` }, ref)
+      : errorText(tooMany("subscriptions"), ref);
+  }
+
+  farewell(reason: CloseReason): Farewell | undefined {
+    switch (reason) {
+      case "stale":
+        return goodbye({ code: 513, msg: "Websocket heartbeat timeout" }, this.#lastTrace);
+      case "rate_limited":
+        return goodbye({ code: 501, msg: frequencyText(this.#limit) }, this.#lastTrace);
+      case "key_suspended":
+        return goodbye({ code: 511, msg: "The apikey is in the blacklist" }, "");
+      case "token_expired":
+        return goodbye({ code: 508, msg: "The apikey has expired" }, "");
+      default:
+        return undefined;
+    }
+  }
+
+  #keep(trace: string): void {
+    this.#lastTrace = trace.length <= MAX_KEPT_TRACE ? trace : "";
+  }
+}
+
+function inboundOf(message: Fields, trace: string): Inbound {
+  if (message.code === HEARTBEAT) {
+    if (message.ack !== 1) return { kind: "heartbeat" };
+    return { kind: "heartbeat", text: ackText(HEARTBEAT_ACK, trace) };
+  }
+  const request = requestOf(message);
+  switch (request.kind) {
+    case "fault":
+      return { kind: "malformed", text: errorText(request, trace) };
+    case "subscribe": {
+      const { channels, ackCode } = request;
+      return { kind: "subscribe", channels, ack: ackText(ackCode, trace), ref: trace };
+    }
+    case "unsubscribe": {
+      const { channels, prefixes, ackCode } = request;
+      return { kind: "unsubscribe", channels, prefixes, ack: ackText(ackCode, trace) };
+    }
+  }
+}
+
+/** A number is taken for its digits, as the original's parser does. */
+function traceOf({ trace }: Fields): string | undefined {
+  if (typeof trace === "string") return trace;
+  return typeof trace === "number" ? String(trace) : undefined;
+}
+
+function credential({ header, query }: CredentialSource): Presented {
+  return tokenOf(query.get("apikey") || header("x-api-key"));
+}
+
+function refuse({ kind }: DoorRefusal): RefusalForm {
+  if (kind === "unauthorized") {
+    const headers = { "www-authenticate": 'apikey realm="key"' };
+    return { kind: "http", status: STATUS_CODE.Unauthorized, headers, body: "" };
+  }
+  const msg = "The number of connections exceed the limit of the apikey";
+  const text = errorText({ code: 512, msg }, "");
+  return { kind: "close", texts: [text], code: POLICY_VIOLATION, reason: msg };
+}
+
+function isNews(path: string): boolean {
+  return path === "/news";
+}
+
+/** Without a limit of its own, it is the server's flood limit that was exceeded. */
+function frequencyText(limit: number): string {
+  const text = "Request frequency exceed the limit";
+  return limit === 0 ? text : `${text}：${limit} times per minute`;
+}
+
+/** The close says in words what the frame says: at most 123 bytes, all texts above are shorter. */
+function goodbye(fault: Pick<Fault, "code" | "msg">, traceId: string): Farewell {
+  return { text: errorText(fault, traceId), code: POLICY_VIOLATION, reason: fault.msg };
+}
+
+function errorText({ code, msg }: Pick<Fault, "code" | "msg">, traceId: string): string {
+  return JSON.stringify({ traceId, code, msg });
+}
+
+function ackText(code: number, trace: string): string {
+  return JSON.stringify({ code, trace, msg: "ok" });
+}

@@ -1,0 +1,34 @@
+/**
+ * The systems that this server speaks, each as it is configured.
+ *
+ * @module
+ */
+
+import type { Config } from "../config/config.ts";
+import { eventsHubProfile } from "./events_hub/events_hub.ts";
+import { infowayProfile } from "./infoway/infoway.ts";
+import { jsonProfile } from "./json/json.ts";
+import { taloProfile } from "./talo/talo.ts";
+import { tankProfile } from "./tank/tank.ts";
+import type { ProfileName } from "./timing_options.ts";
+import type { Profile } from "./profile.ts";
+
+/** By name, in the order in which they are asked whether a request is theirs. */
+export function profilesOf(
+  { timing, limits, echo }: Config,
+): Readonly<Record<ProfileName, Profile>> {
+  return {
+    "events-hub": eventsHubProfile({ timing: timing["events-hub"] }),
+    "infoway": infowayProfile({
+      timing: timing.infoway,
+      maxMessagesPerMinute: limits.infowayMessagesPerMinute,
+    }),
+    "tank": tankProfile({ timing: timing.tank }),
+    "talo": taloProfile({
+      timing: timing.talo,
+      messagesPerMinute: limits.taloMessagesPerMinute,
+      messagesPerMinuteIdentified: limits.taloMessagesPerMinuteIdentified,
+    }),
+    "json": jsonProfile({ timing: timing.json, echo }),
+  };
+}

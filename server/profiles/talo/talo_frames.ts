@@ -1,0 +1,130 @@
+/**
+ * What talo's frames look like: names of requests, ids, topics, and every text that the server
+ * says. Compact JSON, `res` first.
+ *
+ * @module
+ */
+
+import type { Publication } from "../../message.ts";
+
+/** The only text that is no JSON: the same in both directions. */
+export const HEARTBEAT = "v1.heartbeat";
+
+/** The request that names the player. */
+export const IDENTIFY = "v1.players.identify";
+/** The request that says something in a channel, and what its followers get. */
+export const SAY = "v1.channels.message";
+
+/** A channel's topic, up to its id. */
+export const CHANNELS = "channels/";
+/** A player's topic, up to the id of the alias. */
+export const PLAYERS = "players/";
+
+/** The first frame. */
+export const CONNECTED: string = response("v1.connected", {});
+
+/** Warns who sends too much, before it is closed. */
+export const RATE_LIMIT_EXCEEDED: string = error({
+  message: "Rate limit exceeded",
+  errorCode: "RATE_LIMIT_EXCEEDED",
+});
+
+/** Answers what is not JSON. */
+export const ROUTING_ERROR: string = error({
+  message: "An error occurred while routing the message",
+  errorCode: "ROUTING_ERROR",
+});
+
+/** Answers who has not identified. */
+export const NO_PLAYER_FOUND: string = error({
+  req: SAY,
+  message: "You must identify a player before sending this request",
+  errorCode: "NO_PLAYER_FOUND",
+});
+
+/** Answers who could not identify. */
+export const INVALID_SOCKET_TOKEN: string = error({
+  req: IDENTIFY,
+  message: "Invalid socket token",
+  errorCode: "INVALID_SOCKET_TOKEN",
+});
+
+/** Answers JSON that is no request. @param cause the message as it came */
+export function invalidMessage(cause: string): string {
+  return error({ message: "Invalid message request", errorCode: "INVALID_MESSAGE", cause });
+}
+
+/** Answers a request with the wrong data. */
+export function invalidData(req: string, data: unknown): string {
+  return error({
+    req,
+    message: "Invalid message data for request",
+    errorCode: "INVALID_MESSAGE_DATA",
+    cause: JSON.stringify(data),
+  });
+}
+
+/** Answers who lacks a right. Scopes are Talo's rights; here they go by channel. */
+export function missingScope(req: string | undefined, channel: string): string {
+  return error({
+    req,
+    message: `Missing access key scope(s): ${channel}`,
+    errorCode: "MISSING_ACCESS_KEY_SCOPES",
+  });
+}
+
+/** Answers what failed for a reason that Talo has no code for. */
+export function listenerError(req: string | undefined, cause: string): string {
+  return error({
+    req,
+    message: "An error occurred while processing the message",
+    errorCode: "LISTENER_ERROR",
+    cause,
+  });
+}
+
+/** Answers who has identified. */
+export function identified(id: number): string {
+  return response(`${IDENTIFY}.success`, { id });
+}
+
+/** The frame of a publication; undefined on topics that Talo does not have. */
+export function publication({ channel, data, by }: Publication): string | undefined {
+  if (channel.startsWith(PLAYERS)) {
+    const isPlayer = idOf(channel.slice(PLAYERS.length)) !== undefined;
+    return isPlayer ? response("v1.players.message", data) : undefined;
+  }
+  if (!channel.startsWith(CHANNELS)) return undefined;
+  const id = idOf(channel.slice(CHANNELS.length));
+  if (id === undefined) return undefined;
+  const message = typeof data === "string" ? data : JSON.stringify(data);
+  const alias = by === undefined ? undefined : idOf(by); // another system's sender is no alias
+  const playerAlias = alias === undefined ? undefined : { id: alias };
+  return response(SAY, { channel: { id }, message, playerAlias });
+}
+
+/** Whether a value can be an id: a whole number that no reader rounds. */
+export function isId(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/** The id that a text spells, in the one way in which we spell it ourselves. */
+function idOf(text: string): number | undefined {
+  const id = Number(text);
+  return isId(id) && String(id) === text ? id : undefined;
+}
+
+interface ErrorData {
+  readonly req?: string;
+  readonly message: string;
+  readonly errorCode: string;
+  readonly cause?: string;
+}
+
+function error({ req = "unknown", message, errorCode, cause }: ErrorData): string {
+  return response("v1.error", { req, message, errorCode, cause });
+}
+
+function response(res: string, data: unknown): string {
+  return JSON.stringify({ res, data });
+}

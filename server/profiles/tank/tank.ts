@@ -1,0 +1,111 @@
+/**
+ * The tank profile: a chat of plain texts. What is no command goes to all others as it came; topics
+ * are followed by prefix; the server beats in text on a fixed schedule and wants no answer.
+ *
+ * @module
+ */
+
+import { STATUS_CODE } from "@std/http/status";
+import { isObject, parseJson } from "../../base/json.ts";
+import { type Inbound, MAX_CHANNEL_LENGTH, type Publication } from "../../message.ts";
+import type { Timing } from "../../liveness/timing.ts";
+import {
+  ANY_LIFE,
+  type CredentialSource,
+  type Dialogue,
+  type DoorRefusal,
+  type Presented,
+  type Profile,
+  type RefusalForm,
+  tokenOf,
+} from "../profile.ts";
+
+/** The original's heartbeat starts so long after the connection, ms, plus one period. */
+const BEAT_DELAY_MS = 1_000;
+
+const HEARTBEAT = "heartbeat";
+const SUBSCRIBE = "sub:";
+const UNSUBSCRIBE = "unsub:";
+
+/** Verbatim: what cannot be passed on as it is, is not passed on; a leading U+FEFF is text. */
+const TEXT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** What the profile is made of. */
+export interface TankOptions {
+  /** Its timing; the text heartbeat goes by the ping period, too. */
+  readonly timing: Timing;
+}
+
+/** Makes the profile. */
+export function tankProfile({ timing }: TankOptions): Profile {
+  const { pingPeriodMs } = timing;
+  const talk = {
+    rules: { ...timing, ...ANY_LIFE },
+    follows: [],
+    beat: { firstMs: BEAT_DELAY_MS + pingPeriodMs, periodMs: pingPeriodMs, text: HEARTBEAT },
+    decode,
+    notify: () => undefined,
+    deny: () => undefined,
+  } satisfies Omit<Dialogue, "greeting">;
+  let nameless = 0;
+  return {
+    name: "tank",
+    matches: ({ path, query }) => path === "/ws" && (query.has("user_id") || query.has("token")),
+    credential,
+    refuse,
+    open: ({ target }) => {
+      const id = target.query.get("user_id") || `client_${++nameless}`;
+      return { ...talk, greeting: [`Hello, ${id}! Welcome to WebSocket server.`] };
+    },
+    publication: ({ channel, data }: Publication) =>
+      JSON.stringify({
+        topic: channel,
+        data: typeof data === "string" ? data : JSON.stringify(data),
+      }),
+  };
+}
+
+function decode(frame: Uint8Array): Inbound {
+  const text = textOf(frame);
+  if (text === undefined) return { kind: "malformed" };
+  if (text.startsWith(SUBSCRIBE)) return onTopic("subscribe", text.slice(SUBSCRIBE.length));
+  if (text.startsWith(UNSUBSCRIBE)) return onTopic("unsubscribe", text.slice(UNSUBSCRIBE.length));
+  return isHeartbeat(text) ? { kind: "nothing" } : { kind: "relay", text };
+}
+
+/** A topic that cannot be one is neither followed nor, being meant for us, passed on. */
+function onTopic(kind: "subscribe" | "unsubscribe", topic: string): Inbound {
+  if (topic === "" || topic.length > MAX_CHANNEL_LENGTH) return { kind: "malformed" };
+  return { kind, channels: [topic] };
+}
+
+/** Signs of life, said to us and not to the others. */
+function isHeartbeat(text: string): boolean {
+  if (text === HEARTBEAT || text === "pong") return true;
+  const value = parseJson(text);
+  return isObject(value) && value.type === HEARTBEAT;
+}
+
+function textOf(frame: Uint8Array): string | undefined {
+  try {
+    return TEXT.decode(frame);
+  } catch {
+    return undefined;
+  }
+}
+
+function credential({ header, query }: CredentialSource): Presented {
+  return tokenOf(query.get("token") || header("x-api-key"));
+}
+
+function refuse({ kind }: DoorRefusal): RefusalForm {
+  const [status, body] = kind === "unauthorized"
+    ? [STATUS_CODE.Unauthorized, "Unauthorized\n"]
+    : [STATUS_CODE.TooManyRequests, "Too Many Requests\n"];
+  return {
+    kind: "http",
+    status,
+    headers: { "Content-Type": "text/plain; charset=utf-8" },
+    body,
+  };
+}

@@ -1,0 +1,64 @@
+/**
+ * Infoway's frames as a client writes them: numbered messages, several names in one, since only 60
+ * a minute are allowed.
+ *
+ * @module
+ */
+
+import { beatOf, type Dialect, fieldsOf, noChannel } from "./profile.ts";
+
+/** Numbers of the requests to follow and to leave a feed. */
+const FEEDS: Readonly<Record<string, readonly [number, number]>> = {
+  trade: [10000, 11000],
+  depth: [10003, 11001],
+  kline: [10006, 11002],
+  news: [10020, 11020],
+};
+
+/** Names that one request may bring. */
+const MAX_NAMES = 600;
+
+/** See the module. */
+export const INFOWAY: Dialect = {
+  intervalMs: 30_000,
+  answers: true, // since we ask with ack
+  beat: (id) => JSON.stringify({ code: 10010, trace: id, ack: 1 }),
+  hear: (text) => {
+    const { code, trace } = fieldsOf(text);
+    return code === 10011 ? beatOf(trace) : undefined;
+  },
+  subscribe: (channels) => requests(channels, 0),
+  unsubscribe: (channels) => requests(channels, 1),
+};
+
+/** As few frames as the wire format allows: one a feed, one a type of kline. */
+function requests(channels: readonly string[], which: 0 | 1): string[] {
+  const groups = new Map<string, string[]>();
+  for (const channel of channels) {
+    const [, group, name] = /^(trade|depth|news|kline\/\d+)\/(.+)$/s.exec(channel) ?? [];
+    if (name === undefined) {
+      const rule = "infoway has trade/<code>, depth/<code>, kline/<type>/<code> and news/<lang>";
+      throw noChannel(rule, channel);
+    }
+    groups.set(group, [...groups.get(group) ?? [], name]);
+  }
+  return [...groups].flatMap(([group, names]) => {
+    const [feed, type] = group.split("/");
+    const frames: string[] = [];
+    while (names.length > 0) {
+      const codes = names.splice(0, MAX_NAMES).join();
+      const data = dataOf(feed, { type, codes, leaving: which === 1 });
+      frames.push(JSON.stringify({ code: FEEDS[feed][which], trace: group, data }));
+    }
+    return frames;
+  });
+}
+
+function dataOf(
+  feed: string,
+  { type, codes, leaving }: { type: string; codes: string; leaving: boolean },
+): unknown {
+  if (feed === "news") return { lang: codes };
+  if (feed !== "kline") return { codes };
+  return leaving ? { codes, klineTypes: type } : { arr: [{ type: Number(type), codes }] };
+}

@@ -1,0 +1,84 @@
+/**
+ * The five systems as a client speaks them. Pure: the client's half of the wire formats whose other
+ * half is in `server/profiles/`.
+ *
+ * @module
+ */
+
+import { beatOf, type Dialect, fieldsOf, noChannel } from "./profile.ts";
+import { INFOWAY } from "./infoway.ts";
+import type { ProfileName } from "./options.ts";
+
+const JSON_DIALECT: Dialect = {
+  intervalMs: 30_000,
+  answers: true,
+  beat: (id) => JSON.stringify({ type: "ping", id, timestamp: Date.now() }),
+  hear: (text) => {
+    const { type, id, timestamp, afterMs, reason } = fieldsOf(text);
+    if (type === "pong") return beatOf(id);
+    if (type === "ping") {
+      const pong = { type: "pong", id, timestamp, clientTime: Date.now() };
+      return { kind: "ping", answer: JSON.stringify(pong) };
+    }
+    if (type === "reconnect") {
+      return { kind: "advice", afterMs, reason: `${reason}` };
+    }
+  },
+  subscribe: (channels) => channels.map((channel) => typed("subscribe", channel)),
+  unsubscribe: (channels) => channels.map((channel) => typed("unsubscribe", channel)),
+  publish: (channel, data) => typed("publish", channel, data),
+};
+
+const EVENTS_HUB: Dialect = {
+  intervalMs: 30_000,
+  answers: true,
+  /** The answer goes only to who follows `health`. */
+  prepare: ({ searchParams }) => {
+    const types = searchParams.get("event_types") || "";
+    if (/(^|,)\s*health\s*(,|$)/i.test(types)) return;
+    searchParams.set("event_types", `${types && `${types},`}health`);
+  },
+  beat: (id) => JSON.stringify({ id, event_type: "health", message: "ping" }),
+  hear: (text) => {
+    const { event_type, message, ref_id } = fieldsOf(text);
+    return event_type === "health" && message === "pong" ? beatOf(ref_id) : undefined;
+  },
+};
+
+const TANK: Dialect = {
+  intervalMs: 5_000,
+  answers: false,
+  beat: () => '{"type":"heartbeat"}',
+  hear: (text) => text === "heartbeat" ? { kind: "beat" } : undefined,
+  subscribe: (channels) => channels.map((channel) => `sub:${channel}`),
+  unsubscribe: (channels) => channels.map((channel) => `unsub:${channel}`),
+};
+
+const TALO_HEARTBEAT = "v1.heartbeat";
+
+const TALO: Dialect = {
+  intervalMs: 30_000,
+  answers: true,
+  beat: () => TALO_HEARTBEAT,
+  hear: (text) => text === TALO_HEARTBEAT ? { kind: "beat" } : undefined,
+  publish: (channel, data) => {
+    const [, id] = /^channels\/(\d+)$/.exec(channel) ?? [];
+    if (id === undefined) throw noChannel("talo has channels/<id>", channel);
+    const message = typeof data === "string" ? data : JSON.stringify(data);
+    const request = { channel: { id: Number(id) }, message };
+    return JSON.stringify({ req: "v1.channels.message", data: request });
+  },
+};
+
+/** Each system's frames. */
+export const DIALECTS: Readonly<Record<ProfileName, Dialect>> = {
+  json: JSON_DIALECT,
+  "events-hub": EVENTS_HUB,
+  infoway: INFOWAY,
+  tank: TANK,
+  talo: TALO,
+};
+
+function typed(type: string, channel: string, data?: unknown): string {
+  return JSON.stringify({ type, channel, data });
+}

@@ -1,0 +1,125 @@
+/**
+ * The listening socket: makes the HTTP(S) server, binds it, and says who can reach it. Owns what
+ * comes of DENO_SERVE_ADDRESS, under which Deno itself replaces the address of every listen.
+ *
+ * @module
+ */
+
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerOptions } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import { connect, isIPv6 } from "node:net";
+import type { Listen } from "../base/option_values.ts";
+import { StartError } from "../base/errors.ts";
+import { isLoopback } from "../auth/origin.ts";
+
+/** A PEM certificate chain and its key. */
+export interface TlsPair {
+  /** The chain, PEM. */
+  readonly cert: string;
+  /** The private key, PEM. */
+  readonly key: string;
+}
+
+/** Node 24.9, not yet in its types: whether a request that asks to upgrade is given to `upgrade`. */
+const OPTIONS: ServerOptions & { shouldUpgradeCallback(request: IncomingMessage): boolean } = {
+  // Among other protocols, too: the handshake says what is wrong with that.
+  shouldUpgradeCallback: ({ headers }) => /\bwebsocket\b/i.test(headers.upgrade ?? ""),
+};
+
+/**
+ * Makes the server, with TLS when there is a pair. Whoever asks for another protocol than WebSocket
+ * (`curl --http2` and Java's HttpClient offer h2c) is answered as if he had not: RFC 9110, 7.8.
+ */
+export function makeHttpServer(tls: TlsPair | undefined): Server {
+  if (tls === undefined) return createServer(OPTIONS);
+  try {
+    // Deno's https takes any text as a pair and fails at each handshake instead (2.9.6).
+    if (!new X509Certificate(tls.cert).checkPrivateKey(createPrivateKey(tls.key))) {
+      throw new Error("the key is not the certificate's");
+    }
+    return createTlsServer({ ...OPTIONS, ...tls }) as unknown as Server;
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new StartError(`Cannot start: TLS_CERT_FILE and TLS_KEY_FILE do not work: ${why}`, {
+      cause,
+    });
+  }
+}
+
+/**
+ * Binds the server.
+ *
+ * @returns the address really bound
+ * @throws {StartError} when it cannot be had
+ */
+export async function listen(server: Server, address: Listen): Promise<Listen> {
+  try {
+    if (address.kind === "unix") await removeStaleSocket(address.path);
+    try {
+      await bind(server, address);
+    } catch (error) {
+      if (!isBracketed(error, address)) throw error;
+      await bind(server, address);
+    }
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const message = `Cannot start: cannot listen on ${formatAddress(address)}: ${why}`;
+    throw new StartError(message, { cause });
+  }
+  const bound = server.address();
+  if (bound === null || typeof bound === "string") return address; // a unix socket
+  return { kind: "tcp", host: bound.address, port: bound.port };
+}
+
+/** Whether anybody beyond this machine can come in. @param onDeploy there everybody can */
+export function reachableByOthers(address: Listen, onDeploy: boolean): boolean {
+  return onDeploy || (address.kind === "tcp" && !isLoopback(address.host));
+}
+
+/** For people: what to connect to. */
+export function formatAddress(address: Listen, scheme = "tcp"): string {
+  if (address.kind === "unix") return `unix:${address.path}`;
+  const host = address.host.includes(":") ? `[${address.host}]` : address.host;
+  return `${scheme}://${host}:${address.port}`;
+}
+
+function bind(server: Server, address: Listen): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    if (address.kind === "unix") server.listen(address.path, resolve);
+    else server.listen(address.port, address.host, resolve);
+  });
+}
+
+/**
+ * Deno 2.9.6 looks the IPv6 address of DENO_SERVE_ADDRESS up with its brackets on, but puts it in the
+ * place of the first listen's address only: a second one gets ours, which is the same without them.
+ */
+function isBracketed(error: unknown, address: Listen): boolean {
+  const { code } = error as { code?: string };
+  return code === "ENOTFOUND" && address.kind === "tcp" && isIPv6(address.host);
+}
+
+/** Removes the socket file of a server that is gone; one that answers is left alone. */
+async function removeStaleSocket(path: string): Promise<void> {
+  try {
+    if (!(await Deno.lstat(path)).isSocket) return; // listening will say what is wrong
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw error;
+  }
+  if (await answers(path)) return;
+  await Deno.remove(path);
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect({ path });
+    probe.once("connect", () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once("error", () => resolve(false));
+  });
+}

@@ -1,0 +1,41 @@
+/**
+ * Which profile a request asks for. Pure; the same answer for an upgrade and for a plain GET that
+ * should have been one.
+ *
+ * @module
+ */
+
+import type { Profile, UpgradeTarget } from "../profiles/profile.ts";
+
+/** Paths on which the default profile answers. */
+const DEFAULT_PATHS = ["/", "/ws", "/socket"];
+
+/** See the module. */
+export class Routes {
+  readonly #profiles: readonly Profile[];
+  readonly #default: Profile;
+
+  /** Fixed from the start. @param profiles in the order in which they are asked; first match wins */
+  constructor(profiles: readonly Profile[], defaultName: string) {
+    const byDefault = profiles.find(({ name }) => name === defaultName);
+    if (byDefault === undefined) {
+      throw new TypeError(`Cannot route: no profile is called ${defaultName}`);
+    }
+    this.#profiles = profiles;
+    this.#default = byDefault;
+  }
+
+  /** The profile for a target, or undefined: 404. */
+  profileOf(target: UpgradeTarget): Profile | undefined {
+    return this.#profiles.find(({ name }) => target.path === `/ws/${name}`) ??
+      this.#profiles.find((profile) => profile.matches(target)) ??
+      (DEFAULT_PATHS.includes(target.path) ? this.#default : undefined);
+  }
+}
+
+/** Splits the request target of HTTP; undefined when it is no path. */
+export function parseTarget(url: string | undefined): UpgradeTarget | undefined {
+  if (!url?.startsWith("/") || !URL.canParse(`http://host.invalid${url}`)) return undefined;
+  const { pathname, searchParams } = new URL(`http://host.invalid${url}`);
+  return { path: pathname, query: searchParams };
+}

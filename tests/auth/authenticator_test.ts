@@ -1,0 +1,293 @@
+import { assert, assertEquals } from "@std/assert";
+import { SignJWT, UnsecuredJWT } from "jose";
+import { createHash } from "node:crypto";
+import { Gate } from "../../server/auth/authenticator.ts";
+import { grantOf, OPEN_GRANT } from "../../server/auth/grant.ts";
+import { KeyRing, parseKeys } from "../../server/auth/keys.ts";
+import { Suspensions } from "../../server/auth/suspensions.ts";
+import { Tickets } from "../../server/auth/tickets.ts";
+import { Tokens } from "../../server/auth/tokens.ts";
+import type { Presented } from "../../server/profiles/profile.ts";
+import { KvStore } from "../../server/stores/kv.ts";
+import type { Store } from "../../server/stores/store.ts";
+import { failingStore } from "../support/fakes/failing_store.ts";
+import { VirtualClock } from "../support/fakes/virtual_clock.ts";
+
+const JWT_SECRET = "0123456789abcdef0123456789abcdef";
+const RULES = { afterViolations: 1, windowMs: 60_000, durationMs: 60_000 };
+const LIFE_MS = 3_600_000;
+
+interface Setup {
+  readonly keys?: readonly string[];
+  readonly jwt?: boolean;
+  readonly store?: Store;
+}
+
+/** A gate before keys whose secret is `s-<id>`; `old` expires after an hour. */
+class Entrance {
+  readonly clock = new VirtualClock();
+  readonly errors: unknown[] = [];
+  readonly suspensions: Suspensions;
+  readonly tickets: Tickets;
+  readonly tokens = new Tokens({ secret: JWT_SECRET });
+  readonly gate: Gate;
+  readonly store: Store;
+
+  constructor(store: Store, { keys = ["k1", "k2", "old"], jwt = true }: Setup = {}) {
+    const { clock } = this;
+    const onError = (error: unknown) => void this.errors.push(error);
+    this.store = store;
+    this.suspensions = new Suspensions({ store, clock, rules: RULES, onError });
+    this.tickets = new Tickets({ store, clock, ttlMs: 300_000, perMinute: 0 });
+    this.gate = this.gateFor({ keys, jwt });
+  }
+
+  /** Another gate on the same state, as after a restart with another configuration. */
+  gateFor({ keys = [], jwt = false }: Setup): Gate {
+    const { clock, suspensions, tickets } = this;
+    const list = keys.map((id) => ({
+      id,
+      secretSha256: createHash("sha256").update(`s-${id}`).digest("hex"),
+      publish: ["*"],
+      ...(id === "old" && { expiresAt: new Date(clock.wall() + LIFE_MS).toISOString() }),
+    }));
+    const ring = new KeyRing(list.length === 0 ? [] : parseKeys(JSON.stringify(list)));
+    return new Gate({
+      keys: ring,
+      tokens: jwt ? this.tokens : undefined,
+      tickets,
+      suspensions,
+      clock,
+      onError: (error) => this.errors.push(error),
+    });
+  }
+
+  /** The key id that gets in, or why nobody does. */
+  async outcome(presented: Presented, gate = this.gate): Promise<string | undefined> {
+    const verdict = await gate.check(presented);
+    if (verdict.kind === "granted") return verdict.grant.keyId;
+    // Not shorter ones, which stand in any text.
+    const { kind: _, ...parts } = presented;
+    for (const part of Object.values(parts).filter((part) => part.length > 3)) {
+      assert(presented.kind === "unreadable" || !verdict.detail.includes(part), "repeats it");
+    }
+    return `refused: ${verdict.detail}`;
+  }
+
+  token(token: string, gate = this.gate): Promise<string | undefined> {
+    return this.outcome({ kind: "token", token }, gate);
+  }
+
+  jwt(claims: object = {}, secret = JWT_SECRET): Promise<string> {
+    const exp = Math.floor(this.clock.wall() / 1_000) + 60;
+    return new SignJWT({ sub: "alice", exp, systole: { publish: ["*"] }, ...claims })
+      .setProtectedHeader({ alg: "HS256" })
+      .sign(new TextEncoder().encode(secret));
+  }
+}
+
+function test(name: string, body: (entrance: Entrance) => Promise<void>, setup?: Setup): void {
+  Deno.test(name, async () => {
+    const clock = new VirtualClock();
+    const store = await KvStore.open({ kind: "memory" }, clock);
+    const entrance = new Entrance(setup?.store ?? store, setup);
+    await body(entrance);
+    await store.close();
+  });
+}
+
+const UNKNOWN = "refused: unknown key or wrong secret";
+
+test("check() lets a key in by token and by pair, with what it gives", async (entrance) => {
+  assertEquals(await entrance.token("k1.s-k1"), "k1");
+  assertEquals(await entrance.outcome({ kind: "pair", id: "k2", secret: "s-k2" }), "k2");
+  const verdict = await entrance.gate.check({ kind: "token", token: "k1.s-k1" });
+  assert(verdict.kind === "granted");
+  assert(verdict.grant.rights.mayPublish("c") && !verdict.grant.rights.maySubscribe("c"));
+});
+
+test("check() refuses no credential and wrong ones, with the same words for any key", async (entrance) => {
+  assertEquals(await entrance.outcome({ kind: "none" }), "refused: no credential");
+  assertEquals(await entrance.token("k1.s-k2"), UNKNOWN);
+  assertEquals(await entrance.token("k9.s-k9"), UNKNOWN);
+  assertEquals(await entrance.outcome({ kind: "pair", id: "k1", secret: "" }), UNKNOWN);
+  const form = "refused: the credential is neither <id>.<secret> nor a JWT";
+  for (const token of ["k1", "k1:s-k1", "a.b.c.d", "k1.", "Bearer k1.s-k1"]) {
+    assertEquals(await entrance.token(token), form, token);
+  }
+});
+
+test("check() refuses what cannot be read with its own detail, on an open hub too", async (entrance) => {
+  const unreadable = { kind: "unreadable", detail: "two credentials at once" } as const;
+  assertEquals(await entrance.outcome(unreadable), "refused: two credentials at once");
+  assertEquals(await entrance.outcome(unreadable, new Gate()), "refused: two credentials at once");
+});
+
+test("check() refuses an expired key from the moment on, but tells its owner alone", async (entrance) => {
+  entrance.clock.block(LIFE_MS - 1);
+  assertEquals(await entrance.token("old.s-old"), "old");
+  entrance.clock.block(1);
+  assertEquals(await entrance.token("old.s-old"), "refused: the key has expired");
+  assertEquals(await entrance.token("old.wrong"), UNKNOWN);
+  assertEquals(await entrance.token("k1.s-k1"), "k1");
+});
+
+test("check() refuses a suspended key until that ends, and no other", async (entrance) => {
+  const suspended = "refused: the key is suspended for breaking its limits";
+  await entrance.suspensions.violation("k1");
+  assertEquals(await entrance.token("k1.s-k1"), suspended);
+  assertEquals(await entrance.token("k1.wrong"), UNKNOWN);
+  assertEquals(await entrance.token("k2.s-k2"), "k2");
+  entrance.clock.block(RULES.durationMs);
+  assertEquals(await entrance.token("k1.s-k1"), "k1");
+  await entrance.suspensions.violation("k1");
+  await entrance.suspensions.lift("k1");
+  assertEquals(await entrance.token("k1.s-k1"), "k1");
+});
+
+test("check() takes a JWT by its two dots, and refuses bad ones", async (entrance) => {
+  assertEquals(await entrance.token(await entrance.jwt()), "jwt:alice");
+  const foreign = await entrance.jwt({}, JWT_SECRET.replace("0", "1"));
+  assertEquals(
+    await entrance.token(foreign),
+    "refused: the token is not signed by a key that is trusted here",
+  );
+  assertEquals(
+    await entrance.token(await entrance.jwt({ exp: 1 })),
+    "refused: the token has expired",
+  );
+  const none = new UnsecuredJWT({ sub: "alice", exp: 9e9, systole: {} }).encode();
+  assertEquals(
+    await entrance.token(none),
+    "refused: the token is not signed in a way that is accepted here",
+  );
+  assertEquals(
+    await entrance.token(await entrance.jwt(), entrance.gateFor({ keys: ["k1"] })),
+    "refused: no JWT is accepted here",
+  );
+});
+
+test("check() keeps a token's name apart from a key's, also when it is suspended", async (entrance) => {
+  const token = await entrance.jwt({ sub: "k1" });
+  await entrance.suspensions.violation("jwt:k1");
+  assertEquals(await entrance.token("k1.s-k1"), "k1");
+  assertEquals(
+    await entrance.token(token),
+    "refused: the key is suspended for breaking its limits",
+  );
+});
+
+const GONE = "refused: unknown, used or expired ticket";
+
+test("check() takes a ticket once, with the grant of the key that fetched it", async (entrance) => {
+  const byKey = await ticketOf(entrance, { kind: "token", token: "k1.s-k1" });
+  const byToken = await ticketOf(entrance, { kind: "token", token: await entrance.jwt() });
+  assertEquals(await entrance.outcome({ kind: "ticket", ticket: byKey }), "k1");
+  assertEquals(await entrance.outcome({ kind: "ticket", ticket: byKey }), GONE);
+  const verdict = await entrance.gate.check({ kind: "ticket", ticket: byToken });
+  assert(verdict.kind === "granted");
+  assertEquals(verdict.grant.keyId, "jwt:alice");
+  assert(verdict.grant.rights.mayPublish("c") && !verdict.grant.rights.maySubscribe("c"));
+  assertEquals(await entrance.outcome({ kind: "ticket", ticket: crypto.randomUUID() }), GONE);
+  assertEquals(
+    await entrance.token(byKey),
+    "refused: the credential is neither <id>.<secret> nor a JWT",
+  );
+});
+
+test("check() refuses a ticket whose key has expired, is suspended or was taken away", async (entrance) => {
+  const fetch = async (id: string) => {
+    const ticket = await ticketOf(entrance, { kind: "token", token: `${id}.s-${id}` });
+    return { kind: "ticket", ticket } as const;
+  };
+  const [k1, k2] = [await fetch("k1"), await fetch("k2")];
+  await entrance.suspensions.violation("k1");
+  assertEquals(
+    await entrance.outcome(k1),
+    "refused: the key is suspended for breaking its limits",
+  );
+  assertEquals(await entrance.outcome(k2, entrance.gateFor({ keys: ["k1"], jwt: true })), GONE);
+  const jwt = await ticketOf(entrance, { kind: "token", token: await entrance.jwt() });
+  assertEquals(
+    await entrance.outcome({ kind: "ticket", ticket: jwt }, entrance.gateFor({ keys: ["k1"] })),
+    GONE,
+  );
+  entrance.clock.block(LIFE_MS - 1);
+  const old = await fetch("old");
+  entrance.clock.block(1);
+  assertEquals(await entrance.outcome(old), "refused: the key has expired");
+});
+
+test("check() refuses a ticket that was fetched while the hub was open", async (entrance) => {
+  const answer = await entrance.tickets.issue(OPEN_GRANT, "192.0.2.1");
+  assert(answer.kind === "issued");
+  assertEquals(await entrance.outcome({ kind: "ticket", ticket: answer.ticket }), GONE);
+});
+
+test(
+  "A gate without keys and tokens is open: any credential or none, used or not",
+  async (entrance) => {
+    for (const gate of [entrance.gate, new Gate()]) {
+      assert(gate.open && gate.isKey("anything"));
+      const presented: Presented[] = [
+        { kind: "none" },
+        { kind: "token", token: "whatever" },
+        { kind: "pair", id: "a", secret: "b" },
+        { kind: "ticket", ticket: "t" },
+        { kind: "ticket", ticket: "t" },
+      ];
+      for (const each of presented) {
+        assertEquals(await gate.check(each), { kind: "granted", grant: OPEN_GRANT });
+      }
+    }
+  },
+  { keys: [], jwt: false },
+);
+
+test("A gate with tokens alone is closed", async (entrance) => {
+  assert(!entrance.gate.open);
+  assert(entrance.gate.isKey("any"), "where no key is configured any socketToken will do");
+  assertEquals(await entrance.outcome({ kind: "none" }), "refused: no credential");
+  assertEquals(await entrance.token("k1.s-k1"), UNKNOWN);
+  assertEquals(await entrance.token(await entrance.jwt()), "jwt:alice");
+}, { keys: [], jwt: true });
+
+test("isKey() knows keys that hold now, and no tokens or tickets", async (entrance) => {
+  const { gate, clock, suspensions } = entrance;
+  assert(gate.isKey("k1.s-k1") && gate.isKey("old.s-old"));
+  for (const text of ["", "k1", "k1.s-k2", "k9.s-k9", await entrance.jwt(), crypto.randomUUID()]) {
+    assert(!gate.isKey(text), text);
+  }
+  await suspensions.violation("k1");
+  assert(!gate.isKey("k1.s-k1") && gate.isKey("k2.s-k2"));
+  clock.block(LIFE_MS);
+  assert(gate.isKey("k1.s-k1") && !gate.isKey("old.s-old"));
+});
+
+test(
+  "check() refuses a ticket, and lets a key in, when the store is gone; it tells of both",
+  async (entrance) => {
+    assertEquals(await entrance.token("k1.s-k1"), "k1");
+    assertEquals(
+      await entrance.outcome({ kind: "ticket", ticket: "t" }),
+      "refused: the credential cannot be checked at the moment",
+    );
+    assertEquals(entrance.errors.length, 2);
+  },
+  { store: failingStore },
+);
+
+/** Fetches a ticket as the HTTP route does. */
+async function ticketOf({ gate, tickets }: Entrance, presented: Presented): Promise<string> {
+  const verdict = await gate.check(presented);
+  assert(verdict.kind === "granted");
+  const answer = await tickets.issue(verdict.grant, "192.0.2.1");
+  assert(answer.kind === "issued");
+  return answer.ticket;
+}
+
+Deno.test("grantOf() makes rights of patterns", () => {
+  const { rights } = grantOf({ ...OPEN_GRANT, publish: ["a"], subscribe: ["b*"] });
+  assert(rights.mayPublish("a") && !rights.mayPublish("b"));
+  assert(rights.maySubscribe("bc") && !rights.maySubscribe("a"));
+});

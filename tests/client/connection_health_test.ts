@@ -1,0 +1,155 @@
+import { assert, assertEquals } from "@std/assert";
+import { healthOf, timelineOf } from "../../server/http/connection_health.ts";
+import { Vitals } from "../../server/client/connection_health.ts";
+import { NOBODY } from "../../server/client/health_listener.ts";
+import { RULES, type Visitor, withWorld, type World } from "../support/fakes/world.ts";
+
+/** Time for answers of some seconds, three pings a minute. */
+const CALM = { ...RULES, pingPeriodMs: 20_000, pongWaitMs: 60_000, heartbeatTimeoutMs: 10_000 };
+
+/** Answers the newest ping of each kind; to be called once after each ping. */
+function answerApp({ socket }: Visitor): void {
+  const ping = socket.messages.findLast(({ type }) => type === "ping");
+  socket.say({ type: "pong", id: ping.id });
+}
+
+/** Lets time pass, and does something at regular intervals. */
+async function every(world: World, ms: number, { times, act }: { times: number; act: () => void }) {
+  for (let i = 0; i < times; i++) {
+    await world.clock.pass(ms);
+    act();
+  }
+}
+
+function vitals(): Vitals {
+  return new Vitals({ clientId: "01234567", nowMs: 0, random: 0, rules: CALM, watcher: NOBODY });
+}
+
+Deno.test("missed() counts the misses in a row of a stripped connection as of any other", () =>
+  withWorld({ rules: CALM }, async (world) => {
+    const visitor = world.connect();
+    await world.clock.pass(100);
+    await every(world, 20_000, { times: 5, act: () => answerApp(visitor) });
+    assertEquals([visitor.client.vitals.status, visitor.client.vitals.life], [
+      "healthy",
+      "stripped",
+    ]);
+    await world.clock.pass(31_000); // pinged at 120 s, unanswered for 10 s
+    assertEquals(visitor.client.vitals.status, "timeout");
+    const told = visitor.socket.messages.findLast(({ type }) => type === "health_status");
+    assertEquals(told.status, "timeout");
+    await world.clock.pass(30_000);
+    const events = visitor.client.vitals.recorder.events();
+    const missed = events.filter(({ kind }) => kind === "missed");
+    assertEquals(missed.map(({ value }) => value), [1, 2, 3]);
+    assertEquals(visitor.client.vitals.status, "dead");
+  }));
+
+for (
+  const [name, arrive] of [
+    ["pongs that nobody asked for", ({ socket }: Visitor) => socket.peerPong()],
+    ["pings of its own", ({ socket }: Visitor) => socket.peerPing()],
+    ["messages", ({ socket }: Visitor) => socket.say("hello")],
+  ] as const
+) {
+  Deno.test(`A timeout is over when ${name} arrive`, () =>
+    withWorld({ rules: CALM }, async (world) => {
+      const visitor = world.connect();
+      await world.clock.pass(20_100);
+      visitor.socket.answer();
+      await world.clock.pass(30_000); // pinged at 40 s, unanswered for 10 s
+      assertEquals(visitor.client.vitals.status, "timeout");
+      arrive(visitor);
+      assertEquals(visitor.client.vitals.status, "healthy");
+      await every(world, 200, { times: 100, act: () => arrive(visitor) });
+      assertEquals(visitor.client.vitals.status, "healthy");
+    }));
+}
+
+Deno.test("A pong between a period and the heartbeat timeout is measured: late is not lost", () =>
+  withWorld(
+    { rules: { ...CALM, pingPeriodMs: 1_000, heartbeatTimeoutMs: 4_500, pongWaitMs: 10_000 } },
+    async (world) => {
+      const visitor = world.connect();
+      const { socket, client } = visitor;
+      let answered = 0;
+      for (let ms = 0; ms < 20_000; ms += 50) {
+        await world.clock.pass(50);
+        if (socket.pings.length === answered) continue;
+        const payload = socket.pings[answered++];
+        world.clock.after(1_500, () => {
+          socket.peerPong(payload);
+          socket.say("hello");
+        });
+      }
+      assertEquals([client.vitals.life, client.vitals.status], ["alive", "critical"]);
+      assertEquals([client.vitals.wire.lossRatio, client.counts.oddPongs], [0, 0]);
+      assert(client.vitals.wire.minMs! >= 1_500);
+    },
+  ));
+
+Deno.test("A pong of ours that is later than that is lost, but no sign of stripping", () =>
+  withWorld({ rules: CALM }, async (world) => {
+    const { socket, client } = world.connect();
+    for (let second = 1; second <= 200; second++) {
+      await world.clock.pass(1_000);
+      socket.say("hello");
+      if (second % 20 === 5 && second > 40) socket.peerPong(socket.pings.at(-2)!); // 25 s late
+    }
+    assertEquals(client.vitals.life, "alive");
+    assertEquals([client.vitals.wire.lossRatio, client.vitals.wire.samples], [1, 0]);
+    assertEquals(client.counts.oddPongs, 8);
+  }));
+
+Deno.test("Where control frames stop passing, health and its figures go on by app round trips", () =>
+  withWorld({ rules: CALM }, async (world) => {
+    const visitor = world.connect();
+    const { socket, client: { vitals } } = visitor;
+    let [pinged, passes, appMs] = [0, true, 50];
+    const live = async (ms: number) => {
+      for (let passed = 0; passed < ms; passed += 10) {
+        await world.clock.pass(10);
+        if (socket.pings.length === pinged) continue;
+        pinged = socket.pings.length;
+        if (passes) socket.answer();
+        world.clock.after(appMs, () => answerApp(visitor));
+      }
+    };
+    await live(100_000);
+    const { health, life, rttMs, queueDelayMs } = healthOf(vitals);
+    assertEquals([health, life], ["healthy", "alive"]);
+    assert(rttMs! < 40 && queueDelayMs === 50, `${rttMs}, ${queueDelayMs}`);
+    passes = false;
+    appMs = 700;
+    await live(400_000);
+    const after = healthOf(vitals);
+    assertEquals([after.health, after.life, after.queueDelayMs], ["poor", "stripped", null]);
+    assert(after.rttMs! >= 700 && after.rttMs! < 750, `${after.rttMs}`);
+    const told = socket.messages.findLast(({ type }) => type === "health_status");
+    assertEquals(told.status, "poor");
+    assert(told.latency > 500, `${told.latency}`);
+    socket.answer(); // control frames pass again
+    assertEquals(vitals.life, "alive");
+    assert(healthOf(vitals).queueDelayMs !== null);
+  }));
+
+Deno.test("A pong whose time nobody knows is recorded without one", () => {
+  const of = vitals();
+  const ping = of.payload();
+  of.pinged(1_000);
+  of.appPinged({ number: 1, timestamp: 1 }, 1_000);
+  of.suspend(1_010);
+  of.resume(2_000);
+  of.pong(ping, 2_010);
+  of.appPong({}, 2_010);
+  const next = of.payload();
+  of.pinged(3_000);
+  of.pong(next, 2_999); // the wheel's time stepped back at the end of a stall
+  const answers = of.recorder.events().filter(({ kind }) => /pong/.test(kind));
+  assertEquals(answers.map(({ kind, value }) => [kind, value]), [
+    ["pong", undefined],
+    ["app_pong", undefined],
+    ["pong", undefined],
+  ]);
+  assert(!JSON.stringify(timelineOf(of)).includes("null}"));
+});

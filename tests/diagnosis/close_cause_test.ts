@@ -1,0 +1,157 @@
+import { assert, assertEquals } from "@std/assert";
+import { infowayProfile } from "../../server/profiles/infoway/infoway.ts";
+import { taloProfile } from "../../server/profiles/talo/talo.ts";
+import { seeded } from "../support/fakes/seeded.ts";
+import { RULES, type Visitor, withWorld, type World } from "../support/fakes/world.ts";
+
+const TIMES = 50;
+const CALM = { ...RULES, pingPeriodMs: 20_000, heartbeatTimeoutMs: 5_000 };
+
+/** Lets time pass while it answers pings. */
+async function live(world: World, { socket }: Visitor, ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 1_000) {
+    await world.clock.pass(Math.min(1_000, ms - passed));
+    if (socket.pings.length > 0) socket.answer();
+  }
+}
+
+/** How one connection dies, by what it has to be called. */
+const DEATHS: Record<string, (world: World, random: () => number) => Promise<void>> = {
+  "client bye": async (world, random) => {
+    const visitor = world.connect();
+    await live(world, visitor, random() * 90_000);
+    visitor.socket.leave();
+  },
+  "network": async (world, random) => {
+    const visitor = world.connect();
+    await live(world, visitor, random() * 90_000);
+    if (random() < 0.5) visitor.socket.leave({ byPeer: false }); // cut
+    else await world.clock.pass(70_000); // silent
+  },
+  "frozen": async (world) => {
+    const profile = infowayProfile({ timing: CALM, maxMessagesPerMinute: 0 });
+    const visitor = world.connect({ profile, url: "/ws?business=crypto" });
+    await live(world, visitor, 61_000); // its transport answers, its script beats no more
+  },
+  "slow consumer": async (world, random) => {
+    const visitor = world.connect();
+    await world.clock.turnOver();
+    visitor.socket.stuck = true;
+    visitor.socket.say({ type: "ping" });
+    await world.clock.pass(200);
+    if (random() < 0.5) return await world.clock.pass(11_000); // a write stays
+    for (let i = 0; i < 300; i++) visitor.socket.say({ type: "ping" }); // the queue fills up
+  },
+  "drain": (world) => Promise.resolve(world.connect().client.close("drain")),
+  "rate": (world) => {
+    const { socket } = world.connect();
+    for (let i = 0; i < 2_100; i++) socket.say("x");
+    return Promise.resolve();
+  },
+  "auth": async (world, random) => {
+    const expiresAtMs = world.clock.wall() + 1_000 + random() * 60_000;
+    await live(world, world.connect({ grant: { expiresAtMs } }), 62_000);
+  },
+  "server stall": async (world, random) => {
+    const visitor = world.connect();
+    await live(world, visitor, 1_000 + random() * 30_000);
+    world.clock.block(3_000);
+    await world.clock.pass(100 + random() * 9_000);
+    visitor.socket.leave({ byPeer: random() < 0.5 });
+    await world.clock.pass(20_000); // the next one is not blamed on it
+  },
+  "admin": (world) => Promise.resolve(world.connect().client.close("admin")),
+};
+
+Deno.test("A stall that nobody notices is not blamed", () =>
+  withWorld({ rules: CALM }, async (world) => {
+    const visitor = world.connect();
+    await live(world, visitor, 5_000);
+    world.clock.block(500);
+    await world.clock.pass(1_000);
+    visitor.socket.leave({ byPeer: false });
+    await world.clock.turnOver();
+    assertEquals(world.closedLog.find(visitor.client.id)?.cause, "network");
+  }));
+
+Deno.test("A client that speaks to the end, but never as its system asks it to, is at fault, not frozen", () =>
+  withWorld({}, async (world) => {
+    const talo = taloProfile({
+      timing: CALM,
+      messagesPerMinute: 0,
+      messagesPerMinuteIdentified: 0,
+    });
+    const infoway = infowayProfile({ timing: CALM, maxMessagesPerMinute: 0 });
+    const talker = world.connect({ profile: talo, url: "/?ticket=t" });
+    const quiet = world.connect({ profile: infoway, url: "/ws?business=crypto" });
+    for (let ms = 0; ms < 90_000; ms += 500) {
+      await world.clock.pass(500);
+      talker.socket.say({ req: "v1.players.identify" }); // neither pong nor heartbeat
+      quiet.socket.say({ code: 10_000, trace: "t", data: { codes: "BTCUSDT" } }); // no 10010
+    }
+    for (const { client } of [talker, quiet]) {
+      const end = world.closedLog.find(client.id);
+      assertEquals([end?.reason, end?.cause], ["stale", "client fault"]);
+    }
+  }));
+
+Deno.test("Who never spoke is no survivor, however short the wait for its answer is", () =>
+  withWorld({ random: () => 0 }, async (world) => {
+    const timing = { ...CALM, pingPeriodMs: 120_000, pongWaitMs: 10_000 };
+    const profile = taloProfile({ timing, messagesPerMinute: 0, messagesPerMinuteIdentified: 0 });
+    const { client } = world.connect({ profile, url: "/?ticket=t" });
+    await world.clock.pass(71_000);
+    const end = world.closedLog.find(client.id);
+    assertEquals([end?.reason, end?.cause, end?.seconds], ["stale", "network", 70]);
+  }));
+
+Deno.test("Each cause of death is told right, 50 times each", async () => {
+  const table: string[] = [];
+  for (const [cause, die] of Object.entries(DEATHS)) {
+    const random = seeded(cause.length + 1);
+    await withWorld({ rules: CALM, maxMessagesPerSecond: 1_000, random }, async (world) => {
+      for (let i = 0; i < TIMES; i++) {
+        await die(world, random);
+        await world.clock.turnOver();
+      }
+      const told = world.closedLog.latest(TIMES).map((end) => end.cause);
+      const right = told.filter((each) => each === cause).length;
+      table.push(`${cause.padEnd(14)} ${right} of ${told.length}`);
+      assertEquals(told.length, TIMES, cause);
+      assert(right >= 0.95 * TIMES, `${cause}: ${right} of ${TIMES}, ${[...new Set(told)]}`);
+    });
+  }
+  console.log(table.join("\n"));
+});
+
+Deno.test("A proxy that cuts idle connections is named from the third one on, and what would hold", () =>
+  withWorld({ rules: { ...RULES, pingPeriodMs: 90_000, pongWaitMs: 100_000 } }, async (world) => {
+    for (let i = 0; i < TIMES; i++) {
+      const { socket } = world.connect();
+      await world.clock.pass(3_000);
+      socket.say({ type: "ping" });
+      await world.clock.pass(30_000 + i); // cut 30 s after the last byte, by a timer of its own
+      socket.leave({ byPeer: false });
+      await world.clock.turnOver();
+    }
+    const told = world.closedLog.latest(TIMES).map((end) => end.cause);
+    assertEquals(told.filter((cause) => cause === "proxy idle cut").length, TIMES - 2);
+    const [line] = world.log.filter(({ message }) => /cut on the way/.test(message));
+    assertEquals(line.properties.network, "192.0.2.0/24");
+    assertEquals(line.properties.count, 3);
+    assertEquals(world.pathLimits.list().length, 1);
+  }));
+
+Deno.test("Deaths at random ages name no proxy", () => {
+  const random = seeded(7);
+  return withWorld({ rules: CALM, random }, async (world) => {
+    for (let i = 0; i < 200; i++) {
+      const visitor = world.connect();
+      await live(world, visitor, random() * 60_000);
+      await world.clock.pass(random() * 15_000);
+      visitor.socket.leave({ byPeer: false });
+    }
+    await world.clock.turnOver();
+    assertEquals(world.pathLimits.list(), []);
+  });
+});

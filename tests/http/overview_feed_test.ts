@@ -1,0 +1,76 @@
+import { assert, assertEquals } from "@std/assert";
+import { rightsOf } from "../../server/auth/rights.ts";
+import { OVERVIEW_CHANNEL, OverviewFeed } from "../../server/http/overview_feed.ts";
+import { type ReadStats, statsReader } from "../../server/http/stats.ts";
+import { type Visitor, withWorld, type World } from "../support/fakes/world.ts";
+
+/** A feed that runs in a world while the test does. */
+function withFeed(test: (world: World, reads: () => number) => Promise<void>): Promise<void> {
+  return withWorld({}, async (world) => {
+    const { hub, budget, clock, metrics, pathLimits, context: { frameText } } = world;
+    const stats = statsReader({ hub, budget, clock, metrics, pathLimits, profileNames: ["json"] });
+    let reads = 0;
+    const readStats: ReadStats = () => (reads++, stats());
+    const feed = new OverviewFeed({ hub, clock, frameText, readStats });
+    feed.start();
+    await test(world, () => reads);
+    feed.stop();
+  });
+}
+
+const overviews = ({ socket }: Visitor) =>
+  socket.messages.filter(({ channel, type }) => channel === OVERVIEW_CHANNEL && type === "message");
+
+Deno.test("OverviewFeed reads and says nothing while nobody follows", () =>
+  withFeed(async (world, reads) => {
+    const bystander = world.connect();
+    await world.clock.pass(10_000);
+    assertEquals([reads(), overviews(bystander).length], [0, 0]);
+  }));
+
+Deno.test("OverviewFeed tells followers alone, each second, until they have gone", () =>
+  withFeed(async (world, reads) => {
+    const [follower, bystander] = [world.connect(), world.connect()];
+    follower.socket.say({ type: "subscribe", channel: OVERVIEW_CHANNEL });
+    await world.clock.pass(3_500);
+    assertEquals([overviews(follower).length, overviews(bystander).length], [3, 0]);
+    const { data } = overviews(follower).at(-1)!;
+    const { uptimeSeconds, totals, health } = data;
+    assertEquals([uptimeSeconds, totals.connections, health.unknown, health.dead], [3, 2, 2, 0]);
+    follower.client.terminate();
+    await world.clock.pass(5_000);
+    assertEquals(reads(), 3);
+  }));
+
+Deno.test("OverviewFeed tells deaths by cause and round trips as counts of buckets", () =>
+  withFeed(async (world) => {
+    const [follower, peer] = [world.connect(), world.connect()];
+    follower.socket.say({ type: "subscribe", channel: OVERVIEW_CHANNEL });
+    for (const rttMs of [4, 30, 20_000]) world.metrics.roundTrip("wire", rttMs);
+    world.metrics.roundTrip("app", 4);
+    peer.client.close("slow_consumer");
+    await world.clock.pass(1_500);
+    const { deaths, rtt, lateness, stalls } = overviews(follower)[0].data;
+    assertEquals([deaths["slow consumer"], deaths.network], [1, 0]);
+    const { bounds, counts } = rtt;
+    assertEquals(counts.length, bounds.length + 1);
+    const at = (seconds: number) => counts[bounds.indexOf(seconds)];
+    assertEquals([at(0.005), at(0.05), counts.at(-1)], [1, 1, 1]);
+    assertEquals(counts.reduce((sum: number, count: number) => sum + count), 3);
+    assert(lateness.counts[0] > 0, "the wheel ticks");
+    assertEquals(stalls, { count: 0, seconds: 0 });
+  }));
+
+Deno.test("Only an admin may follow what the hub tells of itself, and nobody may speak there", () => {
+  const everything = { subscribe: ["*"], publish: ["*"] };
+  const may = (admin: boolean | undefined, channel: string) => {
+    const { maySubscribe, mayPublish } = rightsOf({ ...everything, admin });
+    return [maySubscribe(channel), mayPublish(channel)];
+  };
+  assertEquals(may(true, OVERVIEW_CHANNEL), [true, false]);
+  assertEquals(may(false, OVERVIEW_CHANNEL), [false, false]);
+  assertEquals(may(undefined, OVERVIEW_CHANNEL), [false, false]);
+  assertEquals(may(false, "systole"), [true, true]);
+  const { maySubscribe } = rightsOf({ subscribe: [], publish: [], admin: true });
+  assertEquals([maySubscribe(OVERVIEW_CHANNEL), maySubscribe("news")], [true, false]);
+});

@@ -1,0 +1,134 @@
+import { assert, assertEquals, assertLess } from "@std/assert";
+import type { Letter } from "../../server/hub.ts";
+import { TICK_MS } from "../../server/liveness/wheel.ts";
+import { LoadShedder } from "../../server/hub/load_shedder.ts";
+import { Roster } from "../../server/hub/subscription_registry.ts";
+import { RULES, type Visitor, withWorld, type World } from "../support/fakes/world.ts";
+
+/** What has waited for longer is overdue. */
+const OVERDUE_MS = 1_000;
+
+/** So that nothing but the budget ends anybody. */
+const CALM = { ...RULES, pingPeriodMs: 3_600_000, pongWaitMs: 3_600_000 };
+const PATIENT = { writeWaitMs: 3_600_000, rules: CALM };
+
+/** Everybody follows "c", and "own <n>" alone; closed, they stay, as until closeWait. */
+async function followers(world: World, count: number): Promise<Visitor[]> {
+  const visitors = Array.from({ length: count }, () => world.connect());
+  for (const [n, { socket }] of visitors.entries()) {
+    socket.say({ type: "subscribe", channel: "c" });
+    socket.say({ type: "subscribe", channel: `own ${n}` });
+    socket.lingers = true;
+  }
+  await world.clock.pass(200);
+  return visitors;
+}
+
+function publish(world: World, channel: string, bytes: number): void {
+  void world.hub.publish(channel, "x".repeat(bytes));
+}
+
+/** Which of them had to go. */
+const gone = (visitors: Visitor[]) =>
+  visitors.flatMap(({ socket }, n) => socket.letGo === undefined ? [] : [n]);
+
+Deno.test("One publication that is beyond the budget while it goes out ends nobody", () =>
+  withWorld({ budgetBytes: 6_000_000 }, async (world) => {
+    const crowd = await followers(world, 15_000);
+    for (const { socket } of crowd) socket.stuck = true; // it takes each a few round trips
+    publish(world, "c", 60_000);
+    await world.clock.pass(OVERDUE_MS - 2 * TICK_MS);
+    assertLess(900_000_000, world.budget.usedBytes);
+    for (const { socket } of crowd) socket.drain();
+    await world.clock.pass(OVERDUE_MS);
+    assertEquals([gone(crowd).length, world.budget.usedBytes], [0, 0]);
+  }));
+
+Deno.test("Above the budget the worst offenders go for overload, as soon as they are overdue", () =>
+  withWorld({ ...PATIENT, budgetBytes: 2_000_000, queueBytes: 1_000_000 }, async (world) => {
+    const [worst, ...others] = await followers(world, 21);
+    for (const { socket } of [worst, ...others]) socket.stuck = true;
+    for (let i = 0; i < 14; i++) publish(world, "own 0", 63_000); // 880 KB
+    for (let n = 1; n <= 20; n++) {
+      for (let i = 0; i < n; i++) publish(world, `own ${n}`, 10_000);
+    }
+    await world.clock.pass(TICK_MS);
+    assertLess(2_000_000, world.budget.usedBytes);
+    await world.clock.pass(OVERDUE_MS - 2 * TICK_MS);
+    assertEquals(gone([worst, ...others]), []);
+    await world.clock.pass(3 * TICK_MS);
+    // 2 982 000 in all: without the worst there are 2 100 000 left, without the last 1 900 000
+    assertEquals(gone([worst, ...others]), [0, 20]);
+    assertEquals(worst.socket.letGo?.code, 1013);
+    assertLess(world.budget.usedBytes, 2_000_000);
+    await world.clock.pass(60_000);
+    assertEquals(gone([worst, ...others]).length, 2, "others went, though the budget is kept");
+  }));
+
+Deno.test("A peer that reads, but lags behind, is overdue as well: no new batch makes it young", () =>
+  withWorld({ ...PATIENT, budgetBytes: 400_000 }, async (world) => {
+    const [lagging] = await followers(world, 1);
+    lagging.socket.stuck = true;
+    for (let i = 0; i < 10; i++) publish(world, "own 0", 60_000);
+    for (let tenth = 0; tenth < 9; tenth++) {
+      await world.clock.pass(105);
+      assertEquals(gone([lagging]), [], `after ${tenth + 1} tenths of a second`);
+      lagging.socket.drain(); // one message in a tenth of a second
+      publish(world, "own 0", 60_000);
+    }
+    await world.clock.pass(2 * 105);
+    assertEquals(gone([lagging]), [0]);
+  }));
+
+Deno.test("A peer that reads a firehose as it comes is never overdue, however long it lasts", () =>
+  withWorld({ budgetBytes: 100_000 }, async (world) => {
+    const [reading] = await followers(world, 1);
+    for (let i = 0; i < 1_000; i++) {
+      for (let n = 0; n < 4; n++) publish(world, "c", 60_000);
+      await world.clock.pass(10);
+    }
+    assertEquals([gone([reading]), reading.socket.texts.length], [[], 4_003]);
+  }));
+
+Deno.test("A stall of the server makes nobody overdue", () =>
+  withWorld({ ...PATIENT, budgetBytes: 100_000 }, async (world) => {
+    const [peer] = await followers(world, 1);
+    peer.socket.stuck = true;
+    for (let i = 0; i < 4; i++) publish(world, "c", 60_000);
+    await world.clock.turnOver();
+    world.clock.block(5_000);
+    await world.clock.pass(OVERDUE_MS / 2);
+    assertEquals(gone([peer]), []);
+    await world.clock.pass(OVERDUE_MS);
+    assertEquals(gone([peer]), [0]);
+  }));
+
+Deno.test("What leaving clients hold ends nobody else, whoever is overdue beside them", () =>
+  withWorld({ ...PATIENT, budgetBytes: 20_000 }, async (world) => {
+    const [slow, ...leaving] = await followers(world, 20);
+    for (const { socket } of [slow, ...leaving]) socket.stuck = true;
+    publish(world, "c", 1_000);
+    await world.clock.turnOver();
+    for (const { client } of leaving) client.close("drain");
+    assertLess(20_000, world.budget.usedBytes);
+    await world.clock.pass(5 * OVERDUE_MS);
+    const late = world.connect();
+    late.socket.say({ type: "ping" });
+    await world.clock.pass(5 * OVERDUE_MS);
+    assert(world.budget.usedBytes > 20_000, "those who leave have held it all the time");
+    assertEquals(gone([slow, late]), []);
+  }));
+
+Deno.test("LoadShedder asks the hub above the budget only, and not again before it was answered", () => {
+  const letters: Letter[] = [];
+  const hub = { tell: (letter: Letter) => (letters.push(letter), "sent" as const) };
+  const budget = { usedBytes: 1_000, limitBytes: 1_000 };
+  const shedder = new LoadShedder({ hub, budget });
+  assertEquals([shedder.beat(0), letters.length], [TICK_MS, 0]);
+  budget.usedBytes = 1_001;
+  for (let i = 0; i < 3; i++) shedder.beat(i);
+  assertEquals(letters.length, 1);
+  (letters[0] as Letter & { kind: "ask" }).look(new Roster());
+  shedder.beat(3);
+  assertEquals(letters.length, 2);
+});

@@ -1,0 +1,222 @@
+/**
+ * Who has a right credential gets in by every way that a system knows, with as many connections as
+ * the key allows, and for as long as the credential holds.
+ *
+ * @module
+ */
+
+import {
+  assertEquals,
+  assertGreaterOrEqual,
+  assertLess,
+  assertMatch,
+  assertRejects,
+} from "@std/assert";
+import { signedToken, testKey } from "../support/server/credentials.ts";
+import { type Door, doorOf, firstWay, KEY_DOORS, TALO_DOOR } from "../support/server/credential_places.ts";
+import { type Arrival, bearer, GuardedServer, type Guest } from "../support/server/guarded_server.ts";
+import { integrationTest } from "../support/integration_test_case.ts";
+import { patternOf } from "../support/peers/transcript.ts";
+import { at, sideBySide, until, within } from "../support/until.ts";
+
+const JWT_SECRET = `signs tokens here ${crypto.randomUUID()}`;
+const FULL = testKey("full");
+/** What the wheel adds to any deadline, and what a busy machine does. */
+const LATE_MS = 1_000;
+
+function start(env: Record<string, string> = {}, keys = [FULL]): Promise<GuardedServer> {
+  return GuardedServer.start({ keys, jwtSecret: JWT_SECRET, env });
+}
+
+/** Comes in and has read the welcome. */
+async function welcomed(server: GuardedServer, arrival: Arrival, welcome: string): Promise<Guest> {
+  const guest = await server.enter(arrival);
+  assertMatch(await guest.next(), patternOf(welcome));
+  return guest;
+}
+
+/** With a key or token, by way of a ticket where the system wants one. */
+async function enterBy(
+  server: GuardedServer,
+  door: Door,
+  credential: string,
+): Promise<Guest> {
+  const presented = door === TALO_DOOR ? await server.ticket(credential) : credential;
+  return await welcomed(server, firstWay(door)(presented), door.welcome);
+}
+
+integrationTest("Right credentials get in by every way", async () => {
+  await using server = await start();
+  const token = server.secret(await signedToken(JWT_SECRET));
+  const comesIn = async (name: string, arrival: Arrival, welcome: string) => {
+    const arriving = welcomed(server, arrival, welcome).catch((cause) => {
+      throw new Error(`${name}: ${cause.message}`, { cause });
+    });
+    using _guest = await arriving;
+  };
+  for (const { profile, ways, welcome } of KEY_DOORS) {
+    for (const [way, carry] of Object.entries(ways)) {
+      await comesIn(`${profile}: a key by ${way}`, carry(FULL.credential), welcome);
+      if (profile === "events-hub" && way === "X-Api-Key") continue; // no place for a token
+      await comesIn(`${profile}: a token by ${way}`, carry(token), welcome);
+    }
+  }
+  for (const credential of [FULL.credential, token]) {
+    const ticket = await server.ticket(credential);
+    await comesIn("talo: a ticket", TALO_DOOR.ways.ticket(ticket), TALO_DOOR.welcome);
+  }
+});
+
+/** As pages do it: they give up unless one of theirs is selected. @returns the selected one */
+async function connectAsPage(server: GuardedServer, offered: string[]): Promise<string> {
+  const socket = new WebSocket(new URL("/ws", server.process.url), offered);
+  const ended = new Promise((resolve) => socket.onclose = resolve);
+  await within(
+    "a page's connection",
+    5_000,
+    new Promise((resolve) => {
+      socket.onopen = socket.onerror = resolve;
+    }),
+  );
+  const { protocol, readyState } = socket;
+  socket.close();
+  await ended;
+  if (readyState !== WebSocket.OPEN) throw new Error("no connection");
+  return protocol;
+}
+
+integrationTest(
+  "A page brings its credential as a subprotocol, alone or beside systole",
+  async () => {
+    await using server = await start();
+    const token = server.secret(await signedToken(JWT_SECRET));
+    for (const credential of [FULL.credential, token]) {
+      const carrier = `systole.bearer.${credential}`;
+      assertEquals(await connectAsPage(server, [carrier]), carrier);
+      assertEquals(await connectAsPage(server, ["systole", carrier]), "systole");
+      assertEquals(await connectAsPage(server, [carrier, "systole"]), "systole");
+    }
+    await assertRejects(() => connectAsPage(server, ["systole", "systole.bearer.full.wrong"]));
+    await assertRejects(() => connectAsPage(server, ["systole"]));
+  },
+);
+
+/** How each system ends a connection whose token has expired. */
+const EXPIRIES: Readonly<Record<string, { readonly frame?: string; readonly reason: string }>> = {
+  infoway: {
+    frame: '{"traceId":"","code":508,"msg":"The apikey has expired"}',
+    reason: "The apikey has expired",
+  },
+};
+const EXPIRED = "token_expired: token expired; no retry";
+
+/** Lives until its token's last moment, and no longer. */
+async function endsWithItsToken(server: GuardedServer, door: Door, token: string): Promise<void> {
+  const { exp } = JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")));
+  const endMs = performance.now() + exp * 1_000 - Date.now();
+  using guest = await enterBy(server, door, token);
+  const { frame, reason } = EXPIRIES[door.profile] ?? { reason: EXPIRED };
+  if (frame !== undefined) assertEquals(await guest.next(), frame);
+  assertEquals(await guest.close(), [1008, reason]);
+  const lateMs = performance.now() - endMs;
+  assertGreaterOrEqual(lateMs, -10);
+  assertLess(lateMs, LATE_MS);
+}
+
+integrationTest("A connection ends when its token expires, whatever it speaks", async () => {
+  await using server = await start({ TICKET_TTL_MS: "900" });
+  const token = server.secret(await signedToken(JWT_SECRET, { expiresInS: 3 }));
+  using witness = await enterBy(server, doorOf("json"), FULL.credential);
+  const expired = await server.ticket(FULL.credential);
+  await sideBySide(
+    ...[...KEY_DOORS, TALO_DOOR].map((door) => endsWithItsToken(server, door, token)),
+    ticketOutlived(server, expired),
+  );
+  await witness.say({ type: "ping", id: "still here" });
+  assertEquals((await witness.nextJson()).id, "still here");
+  await until("five ends for this reason", () => {
+    const reasons = server.process.lines("connection closed").map(({ reason }) => reason);
+    return reasons.filter((reason) => reason === "token_expired").length === 5;
+  });
+});
+
+/** A ticket that nobody has used ends by itself. */
+async function ticketOutlived(server: GuardedServer, ticket: string): Promise<void> {
+  await at(performance.now() + 1_000);
+  using guest = await server.enter(TALO_DOOR.ways.ticket(ticket));
+  assertEquals(await guest.close(), [3000, ""]);
+}
+
+integrationTest(
+  "A connection ends when its key expires, and no ticket outlives the key",
+  async () => {
+    const lasting = 2_000;
+    const expiresAt = new Date(Date.now() + lasting).toISOString();
+    const key = testKey("short", { expiresAt });
+    await using server = await start({}, [FULL, key]);
+    const ticket = await server.ticket(key.credential);
+    using guest = await enterBy(server, doorOf("tank"), key.credential);
+    assertEquals(await guest.close(), [1008, EXPIRED]);
+    assertGreaterOrEqual(Date.now(), Date.parse(expiresAt));
+    using late = await server.enter(TALO_DOOR.ways.ticket(ticket));
+    assertEquals(await late.close(), [3000, ""]);
+  },
+);
+
+/** How each system refuses a connection that is one too many for the key. */
+const ONE_TOO_MANY: Readonly<
+  Record<string, (server: GuardedServer, arrival: Arrival) => Promise<void>>
+> = {
+  async json(server, arrival) {
+    const { status, headers } = await server.refusal(arrival);
+    assertEquals([status, headers.get("content-type")], [429, "application/problem+json"]);
+  },
+  async "events-hub"(server, arrival) {
+    const { status, body } = await server.refusal(arrival);
+    assertEquals([status, JSON.parse(body).error], [429, "too_many_connections"]);
+  },
+  async infoway(server, arrival) {
+    const msg = "The number of connections exceed the limit of the apikey";
+    using guest = await server.enter(arrival);
+    assertEquals(await guest.next(), JSON.stringify({ traceId: "", code: 512, msg }));
+    assertEquals(await guest.close(), [1008, msg]);
+  },
+  async tank(server, arrival) {
+    const { status, body } = await server.refusal(arrival);
+    assertEquals([status, body], [429, "Too Many Requests\n"]);
+  },
+  async talo(server, arrival) {
+    using guest = await server.enter(arrival);
+    assertEquals(await guest.close(), [1013, ""]);
+  },
+};
+
+integrationTest("Connections beyond the key's own limit are refused until one goes", async () => {
+  const pair = testKey("pair", { maxConnections: 2 });
+  await using server = await start({ MAX_CONNECTIONS_PER_KEY: "3" }, [FULL, pair]);
+  const enter = (profile: string) => enterBy(server, doorOf(profile), pair.credential);
+  using _first = await enter("json");
+  {
+    using _second = await enter("talo");
+    for (const door of [...KEY_DOORS, TALO_DOOR]) {
+      const isTalo = door === TALO_DOOR;
+      const presented = isTalo ? await server.ticket(pair.credential) : pair.credential;
+      await ONE_TOO_MANY[door.profile](server, firstWay(door)(presented));
+    }
+    using _other = await enterBy(server, doorOf("json"), FULL.credential);
+  }
+  const gone = () => server.process.lines("connection closed").length === 2;
+  await until("the second is gone", gone);
+  using _again = await enter("infoway");
+});
+
+integrationTest("MAX_CONNECTIONS_PER_KEY holds for keys without a limit of their own", async () => {
+  const own = testKey("own", { maxConnections: 2 });
+  await using server = await start({ MAX_CONNECTIONS_PER_KEY: "1" }, [FULL, own]);
+  const enter = ({ credential }: typeof own) => enterBy(server, doorOf("json"), credential);
+  using _full = await enter(FULL);
+  await ONE_TOO_MANY.json(server, { path: "/ws", headers: bearer(FULL.credential) });
+  using _first = await enter(own);
+  using _second = await enter(own);
+  await ONE_TOO_MANY.json(server, { path: "/ws", headers: bearer(own.credential) });
+});

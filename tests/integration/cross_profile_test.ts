@@ -1,0 +1,183 @@
+/**
+ * One hub for all systems: what is published on a topic of one of them reaches its own clients and
+ * those of the systems that can follow any topic, each in its own words.
+ *
+ * @module
+ */
+
+import { assertEquals, assertMatch } from "@std/assert";
+import { integrationTest } from "../support/integration_test_case.ts";
+import { postJson } from "../support/peers/post_json.ts";
+import { ServerProcess } from "../support/server/server_process.ts";
+import { TextClient } from "../support/peers/text_client.ts";
+import { patternOf } from "../support/peers/transcript.ts";
+import { until } from "../support/until.ts";
+
+const VM = { vm_id: "7", state: "running", more: ["ä", null, 1e21, { "": false }] };
+const TRADE = { s: "BTCUSDT", t: 1747550648097, p: "104131.15", v: "0.01", vw: "1041.3", td: 1 };
+
+/** A client whose every frame is foreseen. */
+class Follower implements Disposable {
+  readonly #client: TextClient;
+  #foreseen = 0;
+
+  private constructor(client: TextClient) {
+    this.#client = client;
+  }
+
+  static async connect(server: ServerProcess, path: string, greeting: string): Promise<Follower> {
+    const follower = new Follower(await TextClient.connect(new URL(path, server.url)));
+    await follower.gets(greeting);
+    return follower;
+  }
+
+  say(message: unknown): void {
+    this.#client.send(message);
+  }
+
+  /** The next frame is this one, up to ids and times. */
+  async gets(form: string): Promise<void> {
+    this.#foreseen++;
+    assertMatch(await this.#client.next(), patternOf(form));
+  }
+
+  gotNothingElse(): void {
+    assertEquals(this.#client.texts.slice(this.#foreseen), []);
+  }
+
+  [Symbol.dispose](): void {
+    this.#client[Symbol.dispose]();
+  }
+}
+
+async function ofJson(server: ServerProcess, channel: string): Promise<Follower> {
+  const follower = await Follower.connect(
+    server,
+    "/ws",
+    '{"type":"welcome","clientId":"<uuid>","pingPeriodMs":54000,"pongWaitMs":60000}',
+  );
+  follower.say({ type: "subscribe", channel });
+  await follower.gets(`{"type":"subscribed","channel":"${channel}"}`);
+  return follower;
+}
+
+/** Its subscription gets no answer: see `followedBy()`. */
+async function ofTank(server: ServerProcess, channel: string): Promise<Follower> {
+  const hello = "Hello, alice! Welcome to WebSocket server.";
+  const follower = await Follower.connect(server, "/ws?user_id=alice", hello);
+  follower.say(`sub:${channel}`);
+  return follower;
+}
+
+async function ofEventsHub(server: ServerProcess): Promise<Follower> {
+  return await Follower.connect(
+    server,
+    "/api/v1/ws/subscribe?event_types=pdfm",
+    '{"id":"<hex64>","event_type":"global","timestamp":"<rfc3339>","message":"WebSocket ' +
+      'connection established subscribed to global by default","body":{"client_id":"<uuid>",' +
+      '"subscriptions":["pdfm","global"]}}',
+  );
+}
+
+async function ofInfoway(server: ServerProcess): Promise<Follower> {
+  const greeting = '{"code":200,"msg":"ws connect success"}';
+  const follower = await Follower.connect(server, "/ws?business=crypto&apikey=any", greeting);
+  follower.say({ code: 10000, trace: "t1", data: { codes: "BTCUSDT" } });
+  await follower.gets('{"code":10001,"trace":"t1","msg":"ok"}');
+  return follower;
+}
+
+async function ofTalo(server: ServerProcess): Promise<Follower> {
+  const greeting = '{"res":"v1.connected","data":{}}';
+  const follower = await Follower.connect(server, "/game?ticket=any", greeting);
+  follower.say({ req: "v1.players.identify", data: { playerAliasId: 7, socketToken: "any" } });
+  await follower.gets('{"res":"v1.players.identify.success","data":{"id":7}}');
+  return follower;
+}
+
+async function followedBy(server: ServerProcess, channel: string, count: number): Promise<void> {
+  await until(`${count} followers of ${channel}`, async () => {
+    const { channels } = JSON.parse((await server.ask({ path: "/api/v1/channels" })).body);
+    return channels.find((it: { channel: string }) => it.channel === channel)?.followers === count;
+  });
+}
+
+/** Publishes over HTTP, once all three follow. */
+async function publish(server: ServerProcess, channel: string, data: unknown): Promise<void> {
+  await followedBy(server, channel, 3);
+  const answer = await postJson(server, "/api/v1/publish", { body: { channel, data } });
+  assertEquals([answer.status, answer.body], [200, JSON.stringify({ channel, followers: 3 })]);
+}
+
+const jsonForm = (channel: string, data: unknown) =>
+  `{"type":"message","channel":"${channel}","data":${JSON.stringify(data)},"timestamp":<ms>}`;
+/** What is no string becomes a string of JSON. */
+const tankForm = (topic: string, data: unknown) =>
+  JSON.stringify({ topic, data: typeof data === "string" ? data : JSON.stringify(data) });
+
+/** One publication on a topic that a system's own client follows, and its frame there. */
+async function reachesAllThree(
+  server: ServerProcess,
+  { own, channel, data, form }: { own: Follower; channel: string; data: unknown; form: string },
+): Promise<void> {
+  using json = await ofJson(server, channel);
+  using tank = await ofTank(server, channel);
+  await publish(server, channel, data);
+  await own.gets(form);
+  await json.gets(jsonForm(channel, data));
+  await tank.gets(tankForm(channel, data));
+  await server.metrics(); // a round trip, for what should not come
+  for (const follower of [own, json, tank]) follower.gotNothingElse();
+}
+
+integrationTest(
+  "One publication reaches the system whose topic it is, json and tank, each in its own words",
+  async () => {
+    await using server = await ServerProcess.start();
+    using eventsHub = await ofEventsHub(server);
+    using infoway = await ofInfoway(server);
+    using talo = await ofTalo(server);
+    const frame = '{"res":"v1.channels.message","data":{"channel":{"id":1},"message":';
+    talo.say({ req: "v1.channels.message", data: { channel: { id: 1 }, message: "joins" } });
+    await talo.gets(`${frame}"joins","playerAlias":{"id":7}}}`);
+    await reachesAllThree(server, {
+      own: eventsHub,
+      channel: "pdfm",
+      data: VM,
+      form: '{"id":"<hex64>","event_type":"pdfm","timestamp":"<rfc3339>","message":"pdfm",' +
+        `"body":${JSON.stringify(VM)}}`,
+    });
+    await reachesAllThree(server, {
+      own: infoway,
+      channel: "trade/BTCUSDT",
+      data: TRADE,
+      form: `{"code":10002,"data":${JSON.stringify(TRADE)}}`,
+    });
+    await reachesAllThree(server, {
+      own: talo,
+      channel: "channels/1",
+      data: "from a backend",
+      form: `${frame}"from a backend"}}`,
+    });
+    for (const follower of [eventsHub, infoway, talo]) follower.gotNothingElse();
+  },
+);
+
+integrationTest("What a talo client says reaches json and tank and itself", async () => {
+  await using server = await ServerProcess.start();
+  const channel = "channels/1";
+  using own = await ofTalo(server);
+  using json = await ofJson(server, channel);
+  using tank = await ofTank(server, channel);
+  await followedBy(server, channel, 2);
+  const message = 'hi, "all"';
+  own.say({ req: "v1.channels.message", data: { channel: { id: 1 }, message } });
+  await own.gets(
+    '{"res":"v1.channels.message","data":{"channel":{"id":1},"message":"hi, \\"all\\"",' +
+      '"playerAlias":{"id":7}}}',
+  );
+  await json.gets(jsonForm(channel, message));
+  await tank.gets(tankForm(channel, message));
+  await server.metrics();
+  for (const follower of [own, json, tank]) follower.gotNothingElse();
+});

@@ -1,0 +1,277 @@
+import { assertEquals } from "@std/assert";
+import { MemoryBroker } from "../../server/brokers/memory.ts";
+import { Hub } from "../../server/hub.ts";
+import { detectionBoundMs } from "../../server/liveness/heartbeat.ts";
+import { Place, STALL_MS, Wheel } from "../../server/liveness/wheel.ts";
+import { MailboxProbe } from "../../server/hub/mailbox_probe.ts";
+import { Metrics } from "../../server/metrics/metrics.ts";
+import { Pulse } from "../../server/client/heartbeat_timer.ts";
+import { taloProfile } from "../../server/profiles/talo/talo.ts";
+import { frameText } from "../../server/transport/ws_socket.ts";
+import { Exposition } from "../support/server/exposition.ts";
+import { VirtualClock } from "../support/fakes/virtual_clock.ts";
+import { RULES, withWorld, type World } from "../support/fakes/world.ts";
+
+/** Two seconds of patience, a ping each second. */
+const SHORT = { ...RULES, pingPeriodMs: 1_000, pongWaitMs: 2_000, heartbeatTimeoutMs: 900 };
+/** The deadline alone decides. */
+const FOUR_SECONDS = { ...SHORT, pongWaitMs: 4_000, missedHeartbeats: 0 };
+
+const exposed = async ({ metrics }: World) => new Exposition(await metrics.text());
+const counts = ({ metrics }: World) => metrics.of("json");
+
+Deno.test("A silent client's pings are all missed, an answering one's are not", () =>
+  withWorld({ rules: RULES }, async (world) => {
+    const talker = world.connect();
+    world.connect();
+    for (let second = 0; second < 61; second++) {
+      await world.clock.pass(1_000);
+      talker.socket.answer();
+    }
+    // Of the silent one: 54 s: ping; 57 s: missed, ping; 60 s: dead, and that ping with it.
+    assertEquals([counts(world).controlPings, counts(world).heartbeatsMissed], [3, 2]);
+    assertEquals(world.closed("stale"), 1);
+  }));
+
+Deno.test("Where misses convict nobody, the ping that was left unanswered is missed", () =>
+  withWorld({}, async (world) => {
+    const timing = { ...RULES, pingPeriodMs: 30_000, pongWaitMs: 30_000 };
+    const limits = { messagesPerMinute: 0, messagesPerMinuteIdentified: 0 };
+    const profile = taloProfile({ timing, ...limits });
+    world.connect({ profile });
+    await world.clock.pass(60_100); // 30 s: ping; 60 s: dead
+    const { controlPings, heartbeatsMissed, detectionsLate } = world.metrics.of("talo");
+    assertEquals([controlPings, heartbeatsMissed, detectionsLate], [1, 1, 0]);
+  }));
+
+Deno.test("Who answers after a stall and would be dead with it, is a verdict averted, once a stall", () =>
+  withWorld({ rules: SHORT }, async (world) => {
+    const [frequent, young, silent] = [world.connect(), world.connect(), world.connect()];
+    await world.clock.pass(1_500);
+    frequent.socket.answer();
+    young.socket.answer();
+    world.clock.block(1_700);
+    await world.clock.pass(60);
+    frequent.socket.say({ type: "anything" }); // silent for 1.8 s with the stall: no verdict was due
+    assertEquals(counts(world).verdictsAverted, 0);
+    await world.clock.pass(300);
+    young.socket.peerPing(); // 2.1 s
+    assertEquals(counts(world).verdictsAverted, 1);
+    young.socket.peerPing();
+    await world.clock.pass(500);
+    assertEquals(silent.socket.letGo, { how: "terminate" });
+    assertEquals(counts(world).verdictsAverted, 1, "the convicted are not the averted");
+
+    frequent.socket.peerPing();
+    world.clock.block(10_000);
+    await world.clock.pass(60);
+    frequent.socket.peerPing();
+    young.socket.peerPing();
+    assertEquals(counts(world).verdictsAverted, 3);
+    assertEquals((await exposed(world)).value("systole_verdicts_averted_total"), 3);
+  }));
+
+Deno.test("A sign that is read before the wheel notices a stall averts nothing, then or later", () =>
+  withWorld({ rules: SHORT }, async (world) => {
+    const visitor = world.connect();
+    await world.clock.pass(1_000);
+    world.clock.block(10_000);
+    visitor.socket.peerPing();
+    await world.clock.pass(60); // now the wheel knows
+    visitor.socket.peerPing();
+    assertEquals(counts(world).verdictsAverted, 0);
+  }));
+
+Deno.test("A verdict beyond the published bound is counted, unless it came as soon as stalls let it", async () => {
+  const rows = [[60_100, 0, 0], [60_101, 0, 1], [60_350, 60_350, 0], [60_350, 60_325, 1]];
+  for (const [silentMs, judgingAfterMs, late] of rows) {
+    await withWorld({ rules: RULES }, (world) => {
+      const { client } = world.connect();
+      const nowMs = world.wheel.now();
+      const wheel = {
+        now: () => nowMs,
+        enter: () => new Place(undefined),
+        leave() {},
+        judgingSinceMs: nowMs + judgingAfterMs,
+      };
+      const pulse = new Pulse(client, Infinity, {
+        ...world.context,
+        wheel: wheel as unknown as Wheel,
+      });
+      pulse.beat(nowMs + silentMs, true);
+      assertEquals(
+        counts(world).detectionsLate,
+        late,
+        `${silentMs} ms, judging after ${judgingAfterMs}`,
+      );
+      return Promise.resolve();
+    });
+  }
+});
+
+Deno.test("Stalls around a deadline, one after the other, make no verdict late", async () => {
+  for (const gapMs of [100, 150, 200, 250, 300]) {
+    for (let fromMs = 3_700; fromMs <= 4_100; fromMs += 25) {
+      await withWorld({ rules: FOUR_SECONDS }, async (world) => {
+        const { socket } = world.connect();
+        await world.clock.pass(fromMs);
+        for (let stalls = 0; stalls < 3; stalls++) {
+          world.clock.block(100);
+          await world.clock.pass(gapMs);
+        }
+        await world.clock.pass(1_000);
+        assertEquals(socket.letGo, { how: "terminate" });
+        assertEquals(counts(world).detectionsLate, 0, `from ${fromMs} ms, each ${gapMs} ms`);
+      });
+    }
+  }
+});
+
+Deno.test("Short stalls without end postpone no verdict beyond the published bound and the next ticks", () =>
+  withWorld({ rules: FOUR_SECONDS }, async (world) => {
+    const { socket } = world.connect();
+    for (let freeMs = 0; freeMs < 4_000; freeMs += 200) {
+      assertEquals(socket.letGo, undefined, `${freeMs} ms`);
+      await world.clock.pass(200);
+      world.clock.block(80);
+    }
+    await world.clock.pass(200);
+    assertEquals(socket.letGo, { how: "terminate" });
+    assertEquals(counts(world).detectionsLate, 0);
+  }));
+
+Deno.test("detectionBoundMs() is pongWait and 100 ms, after a period where silence counts from a ping", () => {
+  assertEquals(detectionBoundMs(RULES), 60_100);
+  assertEquals(
+    detectionBoundMs({ silenceFrom: "ping", pingPeriodMs: 30_000, pongWaitMs: 20_000 }),
+    50_200,
+  );
+});
+
+Deno.test("Every series of a closed set of labels is there before anything happens", async () => {
+  const metrics = new Metrics([{ profile: "tank", pongWaitMs: 15_000, boundMs: 15_100 }]);
+  const text = new Exposition(await metrics.text());
+  const tank = { profile: "tank" };
+  for (const cause of ["network", "frozen", "server stall", "proxy idle cut"]) {
+    assertEquals(text.value("systole_deaths_total", { cause }), 0);
+  }
+  assertEquals(text.value("systole_connections_by_health", { status: "critical" }), 0);
+  assertEquals(text.value("systole_detection_bound_seconds", tank), 15.1);
+  assertEquals(text.value("systole_dead_peer_detection_seconds_count", tank), 0);
+  assertEquals(text.value("systole_detections_late_total", tank), 0);
+  assertEquals(text.value("systole_connections_closed_total", tank), 0);
+});
+
+Deno.test("Open connections are counted by how they live, from the first moment to the last", () =>
+  withWorld({ rules: SHORT }, async (world) => {
+    const counted = async () => {
+      const text = await exposed(world);
+      return (["alive", "frozen", "stripped", "silent", "dead"] as const)
+        .map((life) => text.value("systole_connections_by_life", { life }));
+    };
+    assertEquals(await counted(), [0, 0, 0, 0, 0]);
+    const [frozen, silent] = [world.connect(), world.connect()];
+    assertEquals(await counted(), [2, 0, 0, 0, 0]);
+    await world.clock.pass(1_050); // 1 s: ping
+    for (const { socket } of [frozen, silent]) {
+      socket.say({ type: "pong", id: socket.messages.findLast(({ type }) => type === "ping").id });
+      socket.answer();
+    }
+    await world.clock.pass(1_000); // 2.05 s: ping
+    frozen.socket.answer(); // the script does not
+    await world.clock.pass(950); // 2.95 s: both heartbeats time out
+    assertEquals(await counted(), [0, 1, 0, 1, 0]);
+    frozen.socket.say({ type: "anything" });
+    await world.clock.pass(200); // 3.05 s: dead
+    assertEquals(silent.socket.letGo, { how: "terminate" });
+    assertEquals(await counted(), [1, 0, 0, 0, 0]);
+    frozen.socket.leave();
+    await world.clock.turnOver();
+    assertEquals(await counted(), [0, 0, 0, 0, 0]);
+  }));
+
+Deno.test("Quantiles of detection are exact at each profile's wait and bound, whatever they are", async () => {
+  const metrics = new Metrics([
+    { profile: "json", pongWaitMs: 20_000, boundMs: 20_100 },
+    { profile: "tank", pongWaitMs: 15_000, boundMs: 15_100 },
+  ]);
+  for (let dead = 0; dead < 100; dead++) metrics.detected("json", 20_050);
+  metrics.detected("json", 20_200);
+  const text = new Exposition(await metrics.text());
+  const upTo = (le: string, profile = "json") =>
+    text.value("systole_dead_peer_detection_seconds_bucket", { profile, le });
+  assertEquals([upTo("20"), upTo("20.1"), upTo("21.1"), upTo("30")], [0, 100, 101, 101]);
+  assertEquals(upTo("20.1", "tank"), 0, "only like buckets can be summed");
+});
+
+Deno.test("Ticks are told apart where a stall begins", async () => {
+  const metrics = new Metrics();
+  for (const lateMs of [STALL_MS, STALL_MS + 1]) metrics.tick(lateMs);
+  assertEquals(new Exposition(await metrics.text()).ticksLaterThan(STALL_MS / 1_000), 1);
+});
+
+Deno.test("Jitter is observed from the second answer on", () =>
+  withWorld({ rules: { ...RULES, pingPeriodMs: 10_000 } }, async (world) => {
+    const visitor = world.connect();
+    for (const rttMs of [0, 160]) {
+      const before = visitor.socket.pings.length;
+      while (visitor.socket.pings.length === before) await world.clock.pass(50);
+      await world.clock.pass(rttMs);
+      visitor.socket.answer();
+    }
+    const text = await exposed(world);
+    assertEquals(text.value("systole_rtt_seconds_count", { kind: "wire" }), 2);
+    assertEquals(text.value("systole_jitter_seconds_count", { kind: "wire" }), 1);
+    // RFC 3550: a sixteenth of the difference
+    assertEquals(text.value("systole_jitter_seconds_sum", { kind: "wire" }), 0.01);
+  }));
+
+Deno.test("MailboxProbe measures once a second how long a letter waits, one letter at a time", () =>
+  withWorld({}, async (world) => {
+    const wait = async () => {
+      const text = await exposed(world);
+      return ["count", "sum"].map((it) => text.value(`systole_mailbox_wait_seconds_${it}`));
+    };
+    world.wheel.enter(new MailboxProbe(world), world.wheel.now());
+    await world.clock.pass(10_010);
+    assertEquals(await wait(), [10, 0]);
+  }));
+
+Deno.test("MailboxProbe sends no second letter before the hub has opened the first", async () => {
+  const clock = new VirtualClock();
+  const metrics = new Metrics();
+  const hub = new Hub({
+    clock,
+    broker: new MemoryBroker(),
+    frameText,
+    maxSubscriptions: 1,
+    onError: () => {},
+  });
+  const wheel = new Wheel(clock, metrics);
+  wheel.start();
+  wheel.enter(new MailboxProbe({ hub, clock, metrics }), wheel.now());
+  await clock.pass(25); // the probe's first beat; the hub does not open letters yet
+  await clock.pass(3_525);
+  assertEquals(hub.backlog, 1);
+  const run = hub.run();
+  await clock.pass(500);
+  const text = new Exposition(await metrics.text());
+  assertEquals(text.value("systole_mailbox_wait_seconds_count"), 2); // that one, and the next
+  assertEquals(text.value("systole_mailbox_wait_seconds_sum"), 3.525);
+  wheel.stop();
+  hub.stop();
+  await run;
+});
+
+Deno.test("Connections that known idle timeouts have cut are a counter", async () => {
+  const metrics = new Metrics();
+  let cuts = 3;
+  const none = () => 0;
+  const readings = { mailboxLetters: none, queuedBytes: none, channels: none, pathLimits: none };
+  metrics.read({ ...readings, pathLimitCuts: () => cuts });
+  const value = async () =>
+    new Exposition(await metrics.text()).value("systole_path_limit_cuts_total");
+  assertEquals(await value(), 3);
+  cuts = 5;
+  assertEquals(await value(), 5);
+});

@@ -1,0 +1,218 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { OPEN_GRANT } from "../../../server/auth/grant.ts";
+import type { Inbound } from "../../../server/message.ts";
+import { jsonProfile } from "../../../server/profiles/json/json.ts";
+import type { Profile } from "../../../server/profiles/profile.ts";
+import { parseTarget } from "../../../server/transport/profile_routes.ts";
+import { RULES } from "../../support/fakes/world.ts";
+
+const profile = jsonProfile({ timing: RULES, echo: false });
+const echoing = jsonProfile({ timing: RULES, echo: true });
+const talk = (subject: Profile) =>
+  subject.open({
+    clientId: "c1",
+    target: { path: "/ws", query: new URLSearchParams() },
+    rights: OPEN_GRANT.rights,
+    isKey: () => true,
+    wallMs: 1,
+  });
+const dialogue = talk(profile);
+const echo = talk(echoing);
+const bytes = (text: string) => new TextEncoder().encode(text);
+const decode = (text: string): Inbound => dialogue.decode(bytes(text), MOMENT);
+const MOMENT = { wallMs: 5_000, nowMs: 0 };
+
+/** The code and the message of the error that a text is answered with. */
+function errorOf(text: string): { code: string; message: string; id?: unknown } {
+  const inbound = decode(text);
+  assert(inbound.kind === "malformed" && inbound.text !== undefined, JSON.stringify(inbound));
+  const { type, ...error } = JSON.parse(inbound.text);
+  assertEquals(type, "error");
+  return error;
+}
+
+Deno.test("decode() answers a ping with what it brought and the server's time", () => {
+  for (
+    const [ping, pong] of [
+      [{}, {}],
+      [{ timestamp: 17 }, { timestamp: 17 }],
+      [{ timestamp: "any" }, { timestamp: "any" }],
+      [{ timestamp: null, id: "x" }, { id: "x", timestamp: null }],
+    ]
+  ) {
+    const expected = JSON.stringify({ type: "pong", ...pong, serverTime: 5_000 });
+    const inbound = decode(JSON.stringify({ type: "ping", ...ping }));
+    assertEquals(inbound, { kind: "reply", text: expected });
+  }
+});
+
+Deno.test("decode() understands pongs with and without id and timestamp", () => {
+  assertEquals(decode('{"type":"pong","id":"a","timestamp":3,"clientTime":4}'), {
+    kind: "app_pong",
+    id: "a",
+    timestamp: 3,
+  });
+  assertEquals(decode('{"type":"pong"}'), {
+    kind: "app_pong",
+    id: undefined,
+    timestamp: undefined,
+  });
+  assertEquals(decode('{"type":"pong","id":7,"timestamp":"x"}').kind, "app_pong");
+});
+
+Deno.test("decode() understands subscribe, unsubscribe and publish", () => {
+  assertEquals(decode('{"type":"subscribe","channel":"updates"}'), {
+    kind: "subscribe",
+    channels: ["updates"],
+    ack: '{"type":"subscribed","channel":"updates"}',
+    ref: undefined,
+  });
+  assertEquals(decode('{"type":"unsubscribe","channel":"__proto__"}'), {
+    kind: "unsubscribe",
+    channels: ["__proto__"],
+    ack: '{"type":"unsubscribed","channel":"__proto__"}',
+  });
+  assertEquals(decode('{"type":"publish","channel":"c","data":null,"id":"p"}'), {
+    kind: "publish",
+    channel: "c",
+    data: null,
+    ack: '{"type":"published","channel":"c","id":"p"}',
+    ref: "p",
+  });
+});
+
+Deno.test("decode() names what is wrong with a message", () => {
+  const cases: [string, string, string][] = [
+    ["{", "bad_json", "not JSON"],
+    ["", "bad_json", "not JSON"],
+    ["null", "bad_message", "null"],
+    ["[]", "bad_message", "an array"],
+    ['""', "bad_message", "a string"],
+    ["7", "bad_message", "a number"],
+    ["{}", "bad_message", "type is missing"],
+    ['{"type":7}', "bad_message", "not a string"],
+    ['{"type":"Ping"}', "unknown_type", '"Ping"'],
+    ['{"type":"subscribe"}', "bad_channel", "got nothing"],
+    ['{"type":"subscribe","channel":""}', "bad_channel", "got 0 characters"],
+    ['{"type":"subscribe","channel":{}}', "bad_channel", "got an object"],
+    [`{"type":"publish","channel":"${"c".repeat(257)}"}`, "bad_channel", "got 257 characters"],
+    ['{"type":"publish","channel":"c"}', "bad_message", "needs data"],
+    ['{"type":"publish","channel":"c","data":1,"id":2}', "bad_message", "is a string"],
+    ["[".repeat(10_000) + "]".repeat(10_000), "bad_json", "not JSON"],
+    ["[".repeat(500) + "]".repeat(500), "bad_message", "an array"],
+  ];
+  for (const [text, code, hint] of cases) {
+    const error = errorOf(text);
+    assertEquals(error.code, code, text.slice(0, 80));
+    assert(error.message.includes(hint), `${error.message} does not say ${hint}`);
+  }
+});
+
+Deno.test("decode() takes nothing that could not be said again: deep values crashed the server", () => {
+  const deep = (levels: number) => "[".repeat(levels) + '{"0":1}' + "]".repeat(levels);
+  for (const levels of [501, 4_000, 20_000, 32_000]) {
+    for (const type of ["ping", "echo", "publish"]) {
+      const text = `{"type":"${type}","channel":"c","timestamp":${deep(levels)},"data":[]}`;
+      for (const subject of [dialogue, echo]) {
+        assertEquals(subject.decode(bytes(text), MOMENT).kind, "malformed", `${type} ${levels}`);
+      }
+    }
+  }
+  const brackets = JSON.stringify("[".repeat(5_000) + '\\"{'.repeat(5_000));
+  assertEquals(decode(`{"type":"ping","timestamp":${brackets}}`).kind, "reply");
+  assertEquals(decode(`{"type":"publish","channel":"c","data":${deep(490)}}`).kind, "publish");
+});
+
+Deno.test("decode() gives the id of a bad message back", () => {
+  assertEquals(errorOf('{"type":"nope","id":"q1"}').id, "q1");
+  assertEquals(errorOf('{"type":"publish","channel":"c","data":1,"id":2}').id, 2);
+});
+
+Deno.test("decode() treats binary that is not UTF-8 as bad JSON", () => {
+  const inbound = dialogue.decode(new Uint8Array([0xff, 0xfe, 0x00]), MOMENT);
+  assertEquals(inbound.kind, "malformed");
+});
+
+Deno.test("decode() echoes talo's heartbeat verbatim", () => {
+  assertEquals(decode("v1.heartbeat"), { kind: "heartbeat", text: "v1.heartbeat" });
+});
+
+Deno.test("decode() echoes other JSON in echo mode, and nothing that has a meaning", () => {
+  for (const text of ['{"type":"nope","x":1}', "null", "[1]", '"hi"', '{"a":{"b":2}}']) {
+    const expected = JSON.stringify({ type: "echo", data: JSON.parse(text), timestamp: 5_000 });
+    assertEquals(echo.decode(bytes(text), MOMENT), { kind: "reply", text: expected });
+  }
+  assertEquals(echo.decode(bytes('{"type":"subscribe","channel":"c"}'), MOMENT).kind, "subscribe");
+  assertEquals(echo.decode(bytes("{"), MOMENT).kind, "malformed");
+});
+
+Deno.test("decode() of arbitrary bytes and arbitrary JSON never throws", () => {
+  const known = fc.constantFrom("ping", "pong", "subscribe", "unsubscribe", "publish", "other");
+  const messages = fc.record({
+    type: fc.oneof(known, fc.jsonValue()),
+    channel: fc.option(fc.oneof(fc.string(), fc.jsonValue()), { nil: undefined }),
+    data: fc.jsonValue(),
+    id: fc.option(fc.jsonValue(), { nil: undefined }),
+  });
+  for (const subject of [dialogue, echo]) {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (frame) => void subject.decode(frame, MOMENT)),
+      { numRuns: 2_500 },
+    );
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.jsonValue(), messages),
+        (value) => void subject.decode(bytes(JSON.stringify(value)), MOMENT),
+      ),
+      { numRuns: 2_500 },
+    );
+  }
+});
+
+Deno.test("The profile writes every frame as the protocol has it", () => {
+  const cases: [string | undefined, string][] = [
+    [
+      dialogue.greeting[0],
+      '{"type":"welcome","clientId":"c1","pingPeriodMs":54000,"pongWaitMs":60000}',
+    ],
+    [
+      dialogue.notify({ kind: "ping", id: "i", timestamp: 3 }),
+      '{"type":"ping","id":"i","timestamp":3}',
+    ],
+    [
+      dialogue.notify({ kind: "reconnect", afterMs: 5, reason: "drain" }),
+      '{"type":"reconnect","afterMs":5,"reason":"drain"}',
+    ],
+    [
+      profile.publication({ kind: "publication", channel: "c", data: { a: 1 }, timestamp: 3 }),
+      '{"type":"message","channel":"c","data":{"a":1},"timestamp":3}',
+    ],
+  ];
+  for (const [text, expected] of cases) assertEquals(text, expected);
+  const denied = dialogue.deny("forbidden", { channel: "c", ref: "r" });
+  assertEquals(JSON.parse(denied ?? "").code, "forbidden");
+  assertEquals(JSON.parse(denied ?? "").id, "r");
+});
+
+Deno.test("credential() is found in headers, query and subprotocol", () => {
+  const from = (
+    { headers = {}, url = "/ws", subprotocols = [] }: {
+      headers?: Record<string, string>;
+      url?: string;
+      subprotocols?: string[];
+    },
+  ) =>
+    profile.credential({
+      ...parseTarget(url)!,
+      header: (name) => headers[name],
+      subprotocols,
+    });
+  const token = { kind: "token", token: "k.s" } as const;
+  assertEquals(from({ headers: { authorization: "Bearer k.s" } }), token);
+  assertEquals(from({ headers: { "x-api-key": "k.s" } }), token);
+  assertEquals(from({ url: "/ws?access_token=k.s" }), token);
+  assertEquals(from({ subprotocols: ["systole", "systole.bearer.k.s"] }), token);
+  assertEquals(from({ headers: { authorization: "Basic k.s" } }), { kind: "none" });
+  assertEquals(from({ subprotocols: ["systole"] }), { kind: "none" });
+});

@@ -1,0 +1,162 @@
+import { assertEquals } from "@std/assert";
+import { Lifeline, type Rhythm } from "../../server/sdk/heartbeat_monitor.ts";
+import { PAGE_TIMERS } from "../../server/sdk/timers.ts";
+import { type VirtualPage, withPage } from "../support/fakes/virtual_page.ts";
+
+/** The reference client's. */
+const RHYTHM: Omit<Rhythm, "openByMs"> = {
+  heartbeatInterval: 30_000,
+  heartbeatTimeout: 10_000,
+  answers: true,
+};
+
+/** A lifeline that writes down when it beats and when it finds its peer dead. */
+function lifeline(rhythm: Partial<Rhythm> = {}) {
+  const log: string[] = [];
+  const startMs = performance.now();
+  const note = (what: string) => log.push(`${(performance.now() - startMs) / 1_000} s: ${what}`);
+  const line = new Lifeline({ ...RHYTHM, openByMs: startMs + 20_000, ...rhythm }, {
+    after: PAGE_TIMERS.after,
+    beat: () => note("beat"),
+    dead: () => note("dead"),
+  });
+  return { line, log };
+}
+
+Deno.test("Lifeline beats at every interval, and silence is death an interval and a timeout later", () =>
+  withPage(async (page) => {
+    const { line, log } = lifeline();
+    line.opened();
+    await page.pass(5_000);
+    line.heard();
+    await page.pass(100_000);
+    assertEquals(log, ["0 s: beat", "30 s: beat", "45 s: dead"]);
+  }));
+
+Deno.test("Lifeline gives an attempt its time, and no beats", () =>
+  withPage(async (page) => {
+    const { log } = lifeline();
+    await page.pass(100_000);
+    assertEquals(log, ["20 s: dead"]);
+  }));
+
+Deno.test("Lifeline stops for good", () =>
+  withPage(async (page) => {
+    const { line, log } = lifeline();
+    line.opened();
+    line.stop();
+    await page.pass(100_000);
+    assertEquals(log, ["0 s: beat"]);
+  }));
+
+Deno.test("Lifeline probes at once, with a short deadline, one probe at a time", () =>
+  withPage(async (page) => {
+    const { line, log } = lifeline();
+    line.opened();
+    await page.pass(10_000);
+    line.probe();
+    await page.pass(4_000);
+    line.probe();
+    await page.pass(10_000);
+    assertEquals(log, ["0 s: beat", "10 s: beat", "15 s: dead"]);
+  }));
+
+Deno.test("Lifeline lets anything received answer a probe", () =>
+  withPage(async (page) => {
+    const { line, log } = lifeline();
+    line.opened();
+    await page.pass(10_000);
+    line.probe();
+    await page.pass(4_999);
+    line.heard();
+    await page.pass(30_000);
+    assertEquals(log, ["0 s: beat", "10 s: beat", "40 s: beat"]);
+    line.stop();
+  }));
+
+Deno.test("Lifeline waits for a peer that does not answer but beats by itself", () =>
+  withPage(async (page) => {
+    const { line, log } = lifeline({ heartbeatInterval: 5_000, answers: false });
+    line.opened();
+    await page.pass(1_000);
+    line.heard(); // the peer's next beat is due at 6 s
+    line.probe();
+    await page.pass(5_000);
+    line.heard();
+    await page.pass(100_000);
+    assertEquals(log, [
+      ...["0 s: beat", "1 s: beat", "6 s: beat", "11 s: beat", "16 s: beat", "21 s: dead"],
+    ]);
+  }));
+
+/** Both ways a timer can be late, and how long the page then is without it. */
+const HOLD_UPS: Record<string, (page: VirtualPage) => Promise<void>> = {
+  "a throttled or blocked page": (page) => page.block(60_000),
+  "a sleeping machine": (page) => {
+    page.sleep(60_000);
+    return page.pass(30_000); // what was left of the timer's wait
+  },
+};
+
+for (const [what, holdUp] of Object.entries(HOLD_UPS)) {
+  Deno.test(`Lifeline convicts nobody after ${what}: it asks once more`, () =>
+    withPage(async (page) => {
+      const { line, log } = lifeline();
+      line.opened();
+      line.heard();
+      await holdUp(page);
+      const [, late] = log;
+      assertEquals(log.map((entry) => entry.split(": ")[1]), ["beat", "beat"]);
+      await page.pass(1_000);
+      line.heard();
+      await page.pass(20_000);
+      assertEquals(log.at(-1), late, "alive, and nothing due yet");
+      line.stop();
+    }));
+
+  Deno.test(`Lifeline does not wait long for a peer that died during ${what}`, () =>
+    withPage(async (page) => {
+      const { line, log } = lifeline();
+      line.opened();
+      await holdUp(page);
+      const lateMs = performance.now();
+      await page.pass(5_000);
+      assertEquals(log.at(-1)?.endsWith("dead"), true);
+      assertEquals(performance.now() - lateMs, 5_000);
+    }));
+}
+
+Deno.test("Lifeline in a tab with one timer a minute finds a dead peer at the third", () =>
+  withPage(async (page) => {
+    const { line, log } = lifeline();
+    line.opened();
+    for (let minute = 0; minute < 5; minute++) await page.block(60_000);
+    assertEquals(log, ["0 s: beat", "60 s: beat", "120 s: beat", "180 s: dead"]);
+    line.stop();
+  }));
+
+Deno.test("Lifeline in a tab with one timer a minute keeps a peer that answers", () =>
+  withPage(async (page) => {
+    const { line, log } = lifeline();
+    line.opened();
+    for (let minute = 0; minute < 20; minute++) {
+      await page.block(60_000);
+      line.heard(); // sockets are not throttled
+    }
+    assertEquals(log.filter((entry) => entry.endsWith("dead")), []);
+    assertEquals(log.length, 21);
+    line.stop();
+  }));
+
+Deno.test("Lifeline without a network beats on and judges nobody until a probe", () =>
+  withPage(async (page) => {
+    const { line, log } = lifeline();
+    line.opened();
+    line.hold();
+    await page.pass(100_000);
+    const beats = ["0 s: beat", "0 s: beat", "30 s: beat", "60 s: beat", "90 s: beat"];
+    assertEquals(log, beats);
+    line.probe();
+    await page.pass(10_000);
+    assertEquals(log.slice(beats.length), ["100 s: beat", "105 s: dead"]);
+  }));

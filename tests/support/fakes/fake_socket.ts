@@ -1,0 +1,167 @@
+/**
+ * A Socket without a wire: keeps what was written, drains when the test says so, and lets the test
+ * speak as the peer.
+ *
+ * @module
+ */
+
+import type { Socket, SocketEvents, SocketFault } from "../../../server/transport/socket.ts";
+
+const TEXT = new TextDecoder();
+
+/** How the server let go of it. */
+export interface LetGo {
+  readonly how: "close" | "abort" | "terminate";
+  readonly code?: number;
+  readonly text?: string;
+}
+
+/** See the module. By default it drains in the next microtask, as a healthy peer does. */
+export class FakeSocket implements Socket {
+  /** Batches written, in order. */
+  readonly batches: Uint8Array[] = [];
+  /** All that was written, in order: texts, `ping <n>` and `pong <n>` with the payload's length. */
+  readonly journal: string[] = [];
+  /** Control frames written. */
+  readonly pings: Uint8Array[] = [];
+  readonly pongs: Uint8Array[] = [];
+  letGo: LetGo | undefined;
+  paused = false;
+  bufferedBytes = 0;
+  /** Set: writes are never drained. */
+  stuck = false;
+  /** Set: the peer answers no close and reads nothing, so it stays until it is terminated or leaves. */
+  lingers = false;
+  #events: SocketEvents | undefined;
+  #waiting: (() => void)[] = [];
+  #ended = false;
+
+  attach(events: SocketEvents): void {
+    this.#events = events;
+  }
+
+  write(frames: Uint8Array, drained: () => void): void {
+    this.batches.push(frames);
+    this.journal.push(...textsOf(frames));
+    if (this.stuck) this.#waiting.push(drained);
+    else queueMicrotask(drained);
+  }
+
+  /** Drains what is stuck. */
+  drain(): void {
+    for (const drained of this.#waiting.splice(0)) drained();
+  }
+
+  ping(payload: Uint8Array): void {
+    this.pings.push(payload);
+    this.journal.push(`ping ${payload.length}`);
+  }
+
+  pong(payload: Uint8Array): void {
+    this.pongs.push(payload);
+    this.journal.push(`pong ${payload.length}`);
+  }
+
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+  }
+
+  close(code: number, text: string): void {
+    this.#end({ how: "close", code, text });
+  }
+
+  abort(code: number, text: string): void {
+    this.#end({ how: "abort", code, text });
+  }
+
+  terminate(): void {
+    this.#end({ how: "terminate" });
+  }
+
+  /** The peer sends a message. */
+  say(message: unknown): void {
+    const text = typeof message === "string" ? message : JSON.stringify(message);
+    this.#events?.message(new TextEncoder().encode(text));
+  }
+
+  /** The peer sends a message in frames. */
+  sayInPieces(pieces: readonly string[]): void {
+    this.#events?.continuations(pieces.length - 1);
+    this.say(pieces.join(""));
+  }
+
+  /** The peer sends control frames. */
+  peerPing(payload: Uint8Array = new Uint8Array()): void {
+    this.#events?.ping(payload);
+  }
+
+  peerPong(payload: Uint8Array = new Uint8Array()): void {
+    this.#events?.pong(payload);
+  }
+
+  /** The peer answers everything that has been asked: the newest control ping. */
+  answer(): void {
+    const payload = this.pings.at(-1);
+    if (payload !== undefined) this.peerPong(payload);
+  }
+
+  /** The peer sends what is no valid frame. */
+  fault(kind: SocketFault, code: number): void {
+    this.#events?.fault(kind, code);
+  }
+
+  /** The peer goes away. */
+  leave({ byPeer = true } = {}): void {
+    this.#closed(byPeer ? 1000 : 1006, byPeer);
+  }
+
+  /** The texts of all frames written. */
+  get texts(): string[] {
+    return this.batches.flatMap(textsOf);
+  }
+
+  /** The JSON messages written, parsed. */
+  // deno-lint-ignore no-explicit-any -- tests look into them freely
+  get messages(): any[] {
+    return this.texts.map((text) => JSON.parse(text));
+  }
+
+  #end(letGo: LetGo): void {
+    if (letGo.how !== "terminate") this.letGo ??= letGo;
+    else if (!this.#ended) this.letGo = letGo;
+    if (this.lingers && letGo.how !== "terminate") return;
+    queueMicrotask(() => this.#closed(1006, false));
+  }
+
+  #closed(code: number, byPeer: boolean): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.drain();
+    this.#events?.closed({ code, byPeer });
+  }
+}
+
+/** Splits a batch of unmasked text frames. */
+export function textsOf(batch: Uint8Array): string[] {
+  const texts: string[] = [];
+  const view = new DataView(batch.buffer, batch.byteOffset, batch.length);
+  for (let at = 0; at < batch.length;) {
+    const short = batch[at + 1];
+    let start = at + 2;
+    let length = short;
+    if (short === 126) {
+      length = view.getUint16(at + 2);
+      start = at + 4;
+    } else if (short === 127) {
+      length = Number(view.getBigUint64(at + 2));
+      start = at + 10;
+    }
+    texts.push(TEXT.decode(batch.subarray(start, start + length)));
+    at = start + length;
+  }
+  return texts;
+}

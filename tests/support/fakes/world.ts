@@ -1,0 +1,191 @@
+/**
+ * A hub with clients on virtual time: everything of the server but the wire. `withWorld` builds it,
+ * and asserts at the end that nothing is left behind: no client, no byte, no loop.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { MemoryBroker } from "../../../server/brokers/memory.ts";
+import { Client } from "../../../server/client.ts";
+import type { ClientContext } from "../../../server/client/client_deps.ts";
+import { ClosedLog } from "../../../server/client/close_history.ts";
+import { Flusher } from "../../../server/client/flusher.ts";
+import { type Grant, OPEN_GRANT } from "../../../server/auth/grant.ts";
+import { Hub } from "../../../server/hub.ts";
+import { HEALTH_RULES } from "../../../server/liveness/health.ts";
+import type { HeartbeatRules } from "../../../server/liveness/heartbeat.ts";
+import { Wheel } from "../../../server/liveness/wheel.ts";
+import { LoadShedder } from "../../../server/hub/load_shedder.ts";
+import type { Logger } from "../../../server/logging/logging.ts";
+import { Metrics } from "../../../server/metrics/metrics.ts";
+import { jsonProfile } from "../../../server/profiles/json/json.ts";
+import { PathLimits } from "../../../server/diagnosis/idle_timeout_detector.ts";
+import type { Profile } from "../../../server/profiles/profile.ts";
+import { QueueBudget } from "../../../server/client/queue_budget.ts";
+import { parseTarget } from "../../../server/transport/profile_routes.ts";
+import { frameText } from "../../../server/transport/ws_socket.ts";
+import { FakeSocket } from "./fake_socket.ts";
+import { VirtualClock } from "./virtual_clock.ts";
+
+/** The article's timing. */
+export const RULES: HeartbeatRules = {
+  pingPeriodMs: 54_000,
+  pongWaitMs: 60_000,
+  heartbeatTimeoutMs: 3_000,
+  missedHeartbeats: 3,
+  silenceFrom: "life",
+  framesAreLife: true,
+  pongsAreLife: true,
+  pingsAreLife: true,
+  health: HEALTH_RULES,
+};
+
+/** What a test may set. */
+export interface WorldOptions {
+  readonly rules?: HeartbeatRules;
+  readonly queueMessages?: number;
+  readonly queueBytes?: number;
+  readonly budgetBytes?: number;
+  readonly writeWaitMs?: number;
+  readonly maxMessagesPerSecond?: number;
+  readonly maxSubscriptions?: number;
+  readonly echo?: boolean;
+  /** Where in its spread each first ping falls. */
+  readonly random?: () => number;
+}
+
+/** How a client connects: with everything by default. */
+export interface VisitOptions {
+  readonly profile?: Profile;
+  readonly url?: string;
+  readonly grant?: Partial<Grant>;
+  /** Its end of the way, where that is more than a fake. */
+  readonly socket?: FakeSocket;
+}
+
+/** One line of the log. */
+export interface LogLine {
+  readonly level: string;
+  readonly message: string;
+  readonly properties: Record<string, unknown>;
+}
+
+/** A client and its peer's end. */
+export interface Visitor {
+  readonly client: Client;
+  readonly socket: FakeSocket;
+}
+
+/** See the module. */
+export class World {
+  readonly clock = new VirtualClock();
+  readonly metrics = new Metrics();
+  readonly log: LogLine[] = [];
+  readonly closedLog = new ClosedLog();
+  readonly pathLimits = new PathLimits();
+  readonly errors: unknown[] = [];
+  readonly budget: QueueBudget;
+  readonly wheel: Wheel;
+  readonly hub: Hub;
+  readonly context: ClientContext;
+  readonly visitors: Visitor[] = [];
+  readonly profile: Profile;
+  readonly #run: Promise<void>;
+
+  constructor(options: WorldOptions) {
+    const { clock, metrics } = this;
+    this.profile = jsonProfile({ timing: options.rules ?? RULES, echo: options.echo ?? false });
+    this.budget = new QueueBudget(options.budgetBytes ?? 1 << 28);
+    this.wheel = new Wheel(clock, metrics);
+    this.hub = new Hub({
+      clock,
+      broker: new MemoryBroker(),
+      frameText,
+      maxSubscriptions: options.maxSubscriptions ?? 10_000,
+      onError: (error) => this.errors.push(error),
+    });
+    this.context = {
+      clock,
+      wheel: this.wheel,
+      hub: this.hub,
+      metrics,
+      log: recordingLogger(this.log),
+      closedLog: this.closedLog,
+      pathLimits: this.pathLimits,
+      frameText,
+      budget: this.budget,
+      flusher: new Flusher(clock),
+      queueMessages: options.queueMessages ?? 256,
+      queueBytes: options.queueBytes ?? 1 << 20,
+      writeWaitMs: options.writeWaitMs ?? 10_000,
+      maxMessagesPerSecond: options.maxMessagesPerSecond ?? 0,
+      random: options.random ?? (() => 0.999_999),
+      isKey: () => true,
+    };
+    this.wheel.enter(new LoadShedder(this), this.wheel.now());
+    this.wheel.start();
+    this.#run = this.hub.run();
+  }
+
+  /** A client connects. */
+  connect(
+    { profile = this.profile, url = "/ws", grant = {}, socket = new FakeSocket() }: VisitOptions =
+      {},
+  ): Visitor {
+    const client = new Client(
+      {
+        socket,
+        profile,
+        target: parseTarget(url)!,
+        grant: { ...OPEN_GRANT, ...grant },
+        address: "192.0.2.1",
+        onEnd: () => {},
+        onViolation: () => {},
+      },
+      this.context,
+    );
+    const visitor = { client, socket };
+    this.visitors.push(visitor);
+    return visitor;
+  }
+
+  /** How many connections ended for a reason. */
+  closed(reason: keyof ReturnType<Metrics["of"]>["closed"]): number {
+    return this.metrics.of("json").closed[reason];
+  }
+
+  /** Ends everything and asserts that nothing is left. */
+  async end(): Promise<void> {
+    for (const { client, socket } of this.visitors) {
+      client.terminate();
+      socket.drain();
+    }
+    await this.clock.turnOver();
+    const left = this.hub.ask(({ size, channelCount }) => ({ size, channelCount }));
+    await this.clock.turnOver();
+    assertEquals(await left, { size: 0, channelCount: 0 }, "someone is still on the roster");
+    assertEquals(this.budget.usedBytes, 0, "the budget has lost count of bytes");
+    this.hub.stop();
+    await this.#run;
+    this.wheel.stop();
+    assertEquals(this.errors, [], "a hub command failed");
+  }
+}
+
+/** Runs a test in a world of its own. */
+export async function withWorld(
+  options: WorldOptions,
+  test: (world: World) => Promise<void> | void,
+): Promise<void> {
+  const world = new World(options);
+  await test(world);
+  await world.end();
+}
+
+function recordingLogger(lines: LogLine[]): Logger {
+  const level = (level: string) => (message: string, properties: Record<string, unknown> = {}) => {
+    lines.push({ level, message, properties });
+  };
+  return { info: level("info"), warning: level("warning"), error: level("error") };
+}

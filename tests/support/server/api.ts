@@ -1,0 +1,149 @@
+/**
+ * The HTTP routes over a world, without a socket.
+ *
+ * @module
+ */
+
+import { type Grant, grantOf, OPEN_GRANT, refused } from "../../../server/auth/grant.ts";
+import type { Suspension } from "../../../server/auth/suspensions.ts";
+import type { TicketAnswer } from "../../../server/auth/tickets.ts";
+import type { App } from "../../../server/http/caller.ts";
+import { loadWebFiles } from "../../../server/http/web_files.ts";
+import { httpRoutes } from "../../../server/http/routes.ts";
+import { eventsHubProfile } from "../../../server/profiles/events_hub/events_hub.ts";
+import type { Presented, Profile } from "../../../server/profiles/profile.ts";
+import { Routes } from "../../../server/transport/profile_routes.ts";
+import { statsReader } from "../../../server/http/stats.ts";
+import { RULES, type Visitor, withWorld, type World } from "../fakes/world.ts";
+
+/** Longest body. */
+export const MAX_BYTES = 1_000;
+
+const WEB_FILES = loadWebFiles();
+
+const NOTHING = { publish: [], subscribe: [], admin: false };
+
+/** Keys by their credential. */
+const KEYS: Readonly<Record<string, Grant>> = {
+  "root.s": grantOf({ ...NOTHING, keyId: "root", admin: true }),
+  "news.s": grantOf({ ...NOTHING, keyId: "news", publish: ["news/*"] }),
+  "other.s": grantOf({ ...NOTHING, keyId: "other" }),
+};
+
+/** How the routes are built. */
+export interface ApiOptions {
+  /** Whether keys are configured. */
+  readonly keys?: boolean;
+  readonly loopbackHostOnly?: boolean;
+  readonly allowedOrigins?: readonly string[];
+}
+
+/** One call. */
+export interface Call {
+  readonly method?: string;
+  /** A credential of KEYS, sent as bearer. */
+  readonly key?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent as JSON, a string as it stands. */
+  readonly body?: unknown;
+  /** The other end of the TCP connection. */
+  readonly peer?: string;
+}
+
+/** See the module. */
+export class Api {
+  readonly world: World;
+  readonly app: App;
+  readonly eventsHub: Profile = eventsHubProfile({ timing: RULES });
+  /** What the next ticket call is answered. */
+  ticket: TicketAnswer | Error = { kind: "issued", ticket: "t-1" };
+  /** Who asked for tickets. */
+  readonly ticketCalls: (string | undefined)[][] = [];
+  suspended: Suspension[] = [];
+  ready = true;
+
+  constructor(world: World, options: ApiOptions) {
+    const { hub, clock, metrics, closedLog, context: { log } } = this.world = world;
+    this.app = httpRoutes({
+      readStats: statsReader({
+        hub,
+        budget: world.budget,
+        metrics,
+        clock,
+        pathLimits: world.pathLimits,
+        profileNames: ["json", "events-hub"],
+      }),
+      gate: { open: !options.keys, check: (presented) => Promise.resolve(verdict(presented)) },
+      hub,
+      clock,
+      metrics,
+      closedLog,
+      log,
+      eventsHub: this.eventsHub,
+      routes: new Routes([world.profile, this.eventsHub], "json"),
+      webFiles: WEB_FILES,
+      ready: () => this.ready,
+      loopbackHostOnly: options.loopbackHostOnly ?? false,
+      allowedOrigins: options.allowedOrigins ?? [],
+      maxMessageBytes: MAX_BYTES,
+      suspensions: {
+        list: () => Promise.resolve(this.suspended),
+        lift: (keyId) => {
+          const before = this.suspended.length;
+          this.suspended = this.suspended.filter((suspension) => suspension.keyId !== keyId);
+          return Promise.resolve(this.suspended.length < before);
+        },
+      },
+      tickets: {
+        issue: ({ keyId }, address) => {
+          this.ticketCalls.push([keyId, address]);
+          return this.ticket instanceof Error
+            ? Promise.reject(this.ticket)
+            : Promise.resolve(this.ticket);
+        },
+      },
+      proxies: { clientAddress: (peer, forwarded) => forwarded ?? peer },
+    });
+    const verdict = (presented: Presented) => {
+      if (!options.keys) return { kind: "granted", grant: OPEN_GRANT } as const;
+      const grant = KEYS[credentialOf(presented)];
+      return grant === undefined ? refused("no such key") : { kind: "granted", grant } as const;
+    };
+  }
+
+  /** Calls a route. */
+  async call(path: string, { method, key, headers, body, peer }: Call = {}): Promise<Response> {
+    const authorization: Record<string, string> = key ? { Authorization: `Bearer ${key}` } : {};
+    return await this.app.request(`http://localhost${path}`, {
+      method: method ?? (body === undefined ? "GET" : "POST"),
+      headers: { Host: "localhost", ...authorization, ...headers },
+      body: typeof body === "string" || body === undefined ? body : JSON.stringify(body),
+    }, { incoming: { socket: { remoteAddress: peer } } });
+  }
+
+  /** Calls a route. @returns the status and the body, parsed */
+  // deno-lint-ignore no-explicit-any -- tests look into it freely
+  async json(path: string, call?: Call): Promise<{ status: number; body: any }> {
+    const response = await this.call(path, call);
+    return { status: response.status, body: await response.json() };
+  }
+
+  /** A client of the events-hub system connects. */
+  subscribe(types: string, keyId?: string): Visitor {
+    const url = `/api/v1/ws/subscribe?event_types=${types}`;
+    return this.world.connect({ profile: this.eventsHub, url, grant: { keyId } });
+  }
+}
+
+/** Runs a test with an API of its own. */
+export async function withApi(
+  options: ApiOptions,
+  test: (api: Api) => Promise<void>,
+): Promise<void> {
+  await withWorld({}, (world) => test(new Api(world, options)));
+}
+
+function credentialOf(presented: Presented): string {
+  if (presented.kind === "pair") return `${presented.id}.${presented.secret}`;
+  return presented.kind === "token" ? presented.token : "";
+}

@@ -1,0 +1,265 @@
+/**
+ * The upgrade when the check of a credential takes as long as the test wants: what a peer does
+ * meanwhile, over real sockets, and what becomes of it after the verdict.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import type { Socket as NetSocket } from "node:net";
+import { Admission } from "../../server/auth/admission.ts";
+import type { Gate } from "../../server/auth/authenticator.ts";
+import { OPEN_GRANT, refused, type Verdict } from "../../server/auth/grant.ts";
+import { Quotas } from "../../server/auth/quotas.ts";
+import { listen, makeHttpServer } from "../../server/transport/listener.ts";
+import { Routes } from "../../server/transport/profile_routes.ts";
+import { Upgrader } from "../../server/transport/upgrade.ts";
+import { WsAcceptor } from "../../server/transport/ws_socket.ts";
+import { clientFrame, join, OPCODE, textFrame } from "../support/peers/frames.ts";
+import { integrationTest } from "../support/integration_test_case.ts";
+import { requestBytes, UPGRADE_HEADERS, writeAll } from "../support/peers/plain_http.ts";
+import { RawPeer, writeAndReset } from "../support/peers/raw_peer.ts";
+import { until } from "../support/until.ts";
+import { withWorld, type World } from "../support/fakes/world.ts";
+
+const CLOSE_WAIT_MS = 2_000;
+const NO_LIMITS = {
+  maxConnections: 0,
+  maxConnectionsPerAddress: 0,
+  maxConnectionsPerKey: 0,
+  maxUpgradesPerSecond: 0,
+};
+const GRANTED: Verdict = { kind: "granted", grant: OPEN_GRANT };
+const REFUSED = refused("for a test");
+const UPGRADE = requestBytes({ path: "/ws", headers: UPGRADE_HEADERS });
+const PING = textFrame({ type: "ping", id: "early" });
+
+/** Before the door: whoever knocks is being checked until the test decides. */
+interface Porch {
+  readonly world: World;
+  readonly admission: Admission;
+  readonly port: number;
+  /** The server's end of the first who knocked. */
+  raw(): Promise<NetSocket>;
+  /** The server begins to go. */
+  drain(): void;
+  /** Ends the check. Resolves when the upgrade has been dealt with. */
+  decide(verdict: Verdict): Promise<void>;
+}
+
+async function withPorch(test: (porch: Porch) => Promise<void>): Promise<void> {
+  await withWorld({}, async (world) => {
+    const { clock, profile, context } = world;
+    const check = Promise.withResolvers<Verdict>();
+    const admission = new Admission(NO_LIMITS, clock.now());
+    const upgrader = new Upgrader({
+      routes: new Routes([profile], "json"),
+      gate: { check: () => check.promise } as unknown as Gate,
+      acceptor: new WsAcceptor({ maxMessageBytes: 1_000, closeWaitMs: CLOSE_WAIT_MS }),
+      proxies: { clientAddress: (peer) => peer },
+      suspensions: { violation: () => Promise.resolve() },
+      admission,
+      quotas: new Quotas(),
+      context,
+      closeWaitMs: CLOSE_WAIT_MS,
+      allowedOrigins: [],
+      loopbackHostOnly: false,
+    });
+    let arrived: { raw: NetSocket; upgraded: Promise<void> } | undefined;
+    const http = makeHttpServer(undefined);
+    http.on("upgrade", (request, socket, head) => {
+      const raw = socket as NetSocket;
+      arrived = { raw, upgraded: upgrader.upgrade(request, raw, head) };
+    });
+    const address = await listen(http, { kind: "tcp", host: "127.0.0.1", port: 0 });
+    assert(address.kind === "tcp");
+    const arrival = () => until("an upgrade request", () => arrived);
+    const turns = setInterval(() => clock.turnOver(), 5); // the hub's; time stands still
+    try {
+      await test({
+        world,
+        admission,
+        port: address.port,
+        raw: async () => (await arrival()).raw,
+        drain: () => upgrader.drain(),
+        async decide(verdict) {
+          check.resolve(verdict);
+          await (await arrival()).upgraded;
+        },
+      });
+      arrived?.raw.destroy();
+      await until("nobody in", () => admission.open === 0);
+    } finally {
+      clearInterval(turns);
+      http.close();
+    }
+  });
+}
+
+/** Knocks. The handshake is what the peer waits for, and may never come. */
+async function knock({ port }: Porch) {
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  const handshake = RawPeer.connect(() => Promise.resolve(conn));
+  handshake.catch(() => {}); // the test looks at it if it cares
+  return { conn, handshake };
+}
+
+const logged = ({ world }: Porch, message: string) =>
+  world.log.filter((line) => line.message === message);
+
+const nobodyCameIn = (porch: Porch) =>
+  assertEquals([logged(porch, "connection opened"), porch.admission.open], [[], 0]);
+
+for (const [name, verdict] of Object.entries({ granted: GRANTED, refused: REFUSED })) {
+  integrationTest(
+    `upgrade() of a peer that resets before it is ${name} makes no client`,
+    () =>
+      withPorch(async (porch) => {
+        await writeAndReset(porch.port, UPGRADE);
+        const raw = await porch.raw();
+        await until("the reset on the other side", () => raw.destroyed);
+        await porch.decide(verdict);
+        nobodyCameIn(porch);
+      }),
+  );
+
+  integrationTest(
+    `upgrade() of a peer that resets amid frames before it is ${name}, too`,
+    () =>
+      withPorch(async (porch) => {
+        await writeAndReset(porch.port, join([UPGRADE, PING]));
+        const raw = await porch.raw();
+        await porch.decide(verdict);
+        await until("its socket is gone", () => raw.destroyed);
+        await until("nobody in", () => porch.admission.open === 0);
+      }),
+  );
+}
+
+integrationTest(
+  "upgrade() of a peer that half-closes before it is granted makes no client",
+  () =>
+    withPorch(async (porch) => {
+      const { conn, handshake } = await knock(porch);
+      const raw = await porch.raw();
+      await conn.closeWrite();
+      await until("the end on the other side", () => raw.readableEnded);
+      await porch.decide(GRANTED);
+      await assertRejects(() => handshake, Error, "TCP ended");
+      nobodyCameIn(porch);
+    }),
+);
+
+integrationTest(
+  "upgrade() refuses a peer that half-closes, in so many words",
+  () =>
+    withPorch(async (porch) => {
+      const { conn, handshake } = await knock(porch);
+      const raw = await porch.raw();
+      await conn.closeWrite();
+      await until("the end on the other side", () => raw.readableEnded);
+      await porch.decide(REFUSED);
+      await assertRejects(() => handshake, Error, "HTTP/1.1 401 Unauthorized");
+      await until("its socket is gone", () => raw.destroyed);
+      nobodyCameIn(porch);
+    }),
+);
+
+integrationTest(
+  "upgrade() carries out what a peer says early, in order, once it is granted",
+  () =>
+    withPorch(async (porch) => {
+      const { conn, handshake } = await knock(porch);
+      const raw = await porch.raw();
+      const early = Array.from(
+        { length: 20 },
+        (_, each) => textFrame({ type: "ping", id: `${each}` }),
+      );
+      for (const frame of early) await writeAll(conn, frame);
+      await until("it on the other side", () => raw.readableLength === join(early).length);
+      assertEquals(logged(porch, "connection opened"), []);
+      await porch.decide(GRANTED);
+      using peer = await handshake;
+      await peer.message("welcome");
+      for (const each of early.keys()) assertEquals((await peer.message("pong")).id, `${each}`);
+    }),
+);
+
+integrationTest(
+  "upgrade() lets a peer go that says goodbye early",
+  () =>
+    withPorch(async (porch) => {
+      const { conn, handshake } = await knock(porch);
+      const raw = await porch.raw();
+      await writeAll(conn, clientFrame(OPCODE.close, Uint8Array.of(0x03, 0xe8)));
+      await until("it on the other side", () => raw.readableLength > 0);
+      await porch.decide(GRANTED);
+      using peer = await handshake;
+      while ((await peer.read())?.opcode !== OPCODE.close);
+      peer.close();
+      await until("its end", () => logged(porch, "connection closed").length === 1);
+      const [{ properties }] = logged(porch, "connection closed");
+      assertEquals(properties.reason, "client_close");
+    }),
+);
+
+integrationTest(
+  "upgrade() refuses a peer that talks, and carries out nothing",
+  () =>
+    withPorch(async (porch) => {
+      const { conn, handshake } = await knock(porch);
+      const raw = await porch.raw();
+      await writeAll(conn, PING);
+      await until("it on the other side", () => raw.readableLength > 0);
+      await porch.decide(REFUSED);
+      await assertRejects(() => handshake, Error, "HTTP/1.1 401 Unauthorized");
+      await porch.world.clock.pass(CLOSE_WAIT_MS);
+      assert(raw.destroyed);
+      nobodyCameIn(porch);
+    }),
+);
+
+integrationTest(
+  "upgrade() lets go of a refused peer that stays, after closeWait",
+  () =>
+    withPorch(async (porch) => {
+      const conn = await Deno.connect({ hostname: "127.0.0.1", port: porch.port });
+      try {
+        await writeAll(conn, UPGRADE);
+        const raw = await porch.raw();
+        await porch.decide(REFUSED);
+        assert(await conn.read(new Uint8Array(1_000)) !== null, "no answer");
+        await porch.world.clock.pass(CLOSE_WAIT_MS - 1);
+        await writeAll(conn, PING); // it talks on
+        assert(!raw.destroyed);
+        await porch.world.clock.pass(1);
+        assert(raw.destroyed);
+      } finally {
+        conn.close();
+      }
+    }),
+);
+
+integrationTest(
+  "upgrade() turns away whom a drain finds at the door, and counts and tells it",
+  () =>
+    withPorch(async (porch) => {
+      const { handshake } = await knock(porch);
+      await porch.raw();
+      assertEquals(porch.admission.open, 1); // room is kept while it is being checked
+      porch.drain();
+      await porch.decide(GRANTED);
+      await assertRejects(() => handshake, Error, "HTTP/1.1 503 Service Unavailable");
+      nobodyCameIn(porch);
+      const [{ level, properties }] = logged(porch, "upgrade refused");
+      assertEquals([level, properties], ["info", {
+        profile: "json",
+        key: undefined,
+        address: "127.0.0.1",
+        reason: "draining",
+        detail: "the server is restarting",
+      }]);
+      const line = 'systole_upgrades_refused_total{reason="draining"} 1';
+      assert((await porch.world.metrics.text()).includes(line));
+    }),
+);
