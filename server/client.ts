@@ -6,7 +6,7 @@
  * @module
  */
 
-import { causeOf } from "./diagnosis/close_cause.ts";
+import { closeCauseOf } from "./diagnosis/close_cause.ts";
 import {
   type Cause,
   CLOSE_REASONS,
@@ -14,41 +14,43 @@ import {
   type CloseReason,
   closeText,
 } from "./close_codes.ts";
-import { endOf, lineOf } from "./client/close_history.ts";
+import { logFieldsOf, recordOf } from "./client/close_history.ts";
 import { RateLimit } from "./auth/rate_limit.ts";
 import type { SlidingWindow } from "./auth/sliding_window.ts";
-import { Alarm, type Watched } from "./client/health_actions.ts";
-import type { ClientContext, ClientOptions } from "./client/client_deps.ts";
-import { Ledger } from "./client/connection_counters.ts";
+import { HealthActions, type Watched } from "./client/health_actions.ts";
+import type { ClientContext } from "./client/client_deps.ts";
+import type { AcceptedConnection } from "./transport/upgrade.ts";
+import { ConnectionCounters } from "./client/connection_counters.ts";
 import { Heartbeat } from "./liveness/heartbeat.ts";
 import type { Command, Notice } from "./message.ts";
 import type { ProfileCounts } from "./metrics/counts.ts";
-import type { Dialogue, Profile, Rights } from "./profiles/profile.ts";
-import { Pulse, type Pulsed } from "./client/heartbeat_timer.ts";
+import type { Profile, ProtocolSession } from "./profiles/profile.ts";
+import { HeartbeatTimer, type Pulsed } from "./client/heartbeat_timer.ts";
 import { type Reader, ReadPump } from "./read_pump.ts";
-import type { Figures, Member } from "./hub/subscription_registry.ts";
+import type { ConnectionStats, Subscriber } from "./hub/subscription_registry.ts";
 import type { Socket, SocketEnd } from "./transport/socket.ts";
-import { Vitals } from "./client/connection_health.ts";
+import { ConnectionHealth } from "./liveness/connection_health.ts";
 import { type Enqueued, WritePump } from "./write_pump.ts";
+import type { Rights } from "./auth/rights.ts";
 
 /** See the module. */
-export class Client implements Member, Reader, Pulsed, Watched {
-  /** See `Member`. */
+export class Client implements Subscriber, Reader, Pulsed, Watched {
+  /** See `Subscriber`. */
   readonly id: string = crypto.randomUUID();
-  /** See `Member`. */
+  /** See `Subscriber`. */
   readonly profile: Profile;
-  /** See `Member`. */
+  /** See `Subscriber`. */
   readonly keyId: string | undefined;
-  /** See `Member`. */
+  /** See `Subscriber`. */
   readonly address: string;
-  /** See `Member`, `Reader` and `Pulsed`. */
-  readonly dialogue: Dialogue;
+  /** See `Subscriber`, `Reader` and `Pulsed`. */
+  readonly session: ProtocolSession;
   /** See `Reader`. */
   readonly rights: Rights;
   /** See `Reader`. */
   readonly heartbeat: Heartbeat;
   /** See `Reader`, `Pulsed` and `Watched`. */
-  readonly vitals: Vitals;
+  readonly health: ConnectionHealth;
   /** See `Reader`. */
   readonly flood: RateLimit;
   /** See `Reader`. */
@@ -61,13 +63,13 @@ export class Client implements Member, Reader, Pulsed, Watched {
   readonly #onEnd: () => void;
   readonly #onViolation: () => void;
   readonly #writePump: WritePump;
-  readonly #pulse: Pulse;
-  readonly #ledger: Ledger;
-  readonly #alarm: Alarm;
+  readonly #pulse: HeartbeatTimer;
+  readonly #ledger: ConnectionCounters;
+  readonly #alarm: HealthActions;
   #reason: CloseReason | undefined;
 
   /** Starts both pumps and welcomes the client. */
-  constructor(options: ClientOptions, context: ClientContext) {
+  constructor(options: AcceptedConnection, context: ClientContext) {
     const { socket, profile, target, grant, quota, address, proxy, onEnd, onViolation } = options;
     const { clock, wheel, hub, metrics, log, maxMessagesPerSecond, random, isKey } = context;
     const { keyId, rights, expiresAtMs = Infinity } = grant;
@@ -81,42 +83,42 @@ export class Client implements Member, Reader, Pulsed, Watched {
     this.#onEnd = onEnd;
     this.#onViolation = onViolation;
     const wallMs = clock.wall();
-    this.dialogue = profile.open({ clientId: this.id, target, rights, isKey, wallMs });
+    this.session = profile.open({ clientId: this.id, target, rights, isKey, wallMs });
     this.counts = metrics.of(profile.name);
-    this.#ledger = new Ledger(this.counts, clock);
-    this.heartbeat = new Heartbeat(this.dialogue.rules, wheel.now(), random());
-    this.#alarm = new Alarm(this, context);
-    this.vitals = new Vitals({
+    this.#ledger = new ConnectionCounters(this.counts, clock);
+    this.heartbeat = new Heartbeat(this.session.rules, wheel.now(), random());
+    this.#alarm = new HealthActions(this, context);
+    this.health = new ConnectionHealth({
       clientId: this.id,
       nowMs: wheel.now(),
       random: random(),
-      rules: this.dialogue.rules,
-      watcher: this.#alarm,
+      rules: this.session.rules,
+      listener: this.#alarm,
     });
     this.flood = new RateLimit(maxMessagesPerSecond, clock.now());
     this.quota = quota;
     this.#writePump = new WritePump(socket, context, () => this.#fallBehind());
     log.info("connection opened", { id: this.id, profile: profile.name, key: keyId, address });
-    for (const text of this.dialogue.greeting) this.say(text);
-    hub.tell({ kind: "join", member: this, follows: this.dialogue.follows });
-    this.#pulse = new Pulse(this, expiresAtMs, context);
+    for (const text of this.session.initialFrames) this.sendText(text);
+    hub.tell({ kind: "join", subscriber: this, follows: this.session.initialSubscriptions });
+    this.#pulse = new HeartbeatTimer(this, expiresAtMs, context);
     socket.attach(new ReadPump(this, socket, context));
   }
 
-  /** See `Member`. */
+  /** See `Subscriber`. */
   get pendingBytes(): number {
     return this.#writePump.pendingBytes;
   }
 
-  /** See `Member`. */
+  /** See `Subscriber`. */
   get overdueBytes(): number {
     return this.#writePump.overdueBytes;
   }
 
-  /** See `Member`. */
-  figures(): Figures {
+  /** See `Subscriber`. */
+  stats(): ConnectionStats {
     const idleMs = this.#context.wheel.now() - this.heartbeat.lastLifeMs;
-    return this.#ledger.figures({ idleMs, queuedMessages: this.#writePump.queuedMessages });
+    return this.#ledger.stats({ idleMs, queuedMessages: this.#writePump.queuedMessages });
   }
 
   /** See `Pulsed`. */
@@ -129,7 +131,7 @@ export class Client implements Member, Reader, Pulsed, Watched {
     return this.#reason !== undefined;
   }
 
-  /** See `Member`. */
+  /** See `Subscriber`. */
   enqueue(frame: Uint8Array): void {
     const enqueued = this.#queue(frame);
     if (enqueued !== "queued") this.counts.messagesDropped++;
@@ -138,7 +140,7 @@ export class Client implements Member, Reader, Pulsed, Watched {
 
   /** See `Reader`. */
   tell(command: Command): "sent" | "full" | "closed" {
-    return this.#context.hub.tell({ kind: "command", member: this, command });
+    return this.#context.hub.tell({ kind: "command", subscriber: this, command });
   }
 
   /** See `Reader`. */
@@ -162,82 +164,89 @@ export class Client implements Member, Reader, Pulsed, Watched {
     else this.#socket.pong(payload);
   }
 
-  /** Lets the client go, for exactly one reason: later ones change nothing. See `Member`. */
+  /** Lets the client go, for exactly one reason: later ones change nothing. See `Subscriber`. */
   close(reason: CloseReason, change?: CloseChange): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
     if (reason === "rate_limited") this.#onViolation();
     const { ending, mayRetry, afterMs, ...row } = { ...CLOSE_REASONS[reason], ...change };
-    const farewell = this.dialogue.farewell?.(reason);
-    const { code, reason: text } = farewell ?? { ...row, reason: closeText(reason, afterMs) };
-    this.vitals.recorder.record("closing", this.#context.wheel.now(), code);
-    const isPolite = ending === "polite";
-    if (isPolite && mayRetry) this.notify({ kind: "reconnect", afterMs, reason });
+    const closeFrame = this.session.closeFrame?.(reason);
+    const { code, reason: text } = closeFrame ?? { ...row, reason: closeText(reason, afterMs) };
+    this.health.recorder.record("closing", this.#context.wheel.now(), code);
+    const isGraceful = ending === "graceful";
+    if (isGraceful && mayRetry) this.notify({ kind: "reconnect", afterMs, reason });
     // Where the system says goodbye itself, what it was answered before comes before that.
-    const last = farewell?.text === undefined ? undefined : this.#context.frameText(farewell.text);
+    const last = closeFrame?.text === undefined
+      ? undefined
+      : this.#context.frameText(closeFrame.text);
     if (last !== undefined) this.#ledger.sent();
-    if (isPolite || farewell !== undefined) this.#writePump.finish(last);
+    if (isGraceful || closeFrame !== undefined) this.#writePump.finish(last);
     else this.counts.messagesDropped += this.#writePump.discard();
-    if (isPolite) this.#socket.close(code, text);
-    else if (ending === "terminate" && farewell === undefined) this.#socket.terminate();
+    if (isGraceful) this.#socket.close(code, text);
+    else if (ending === "abort" && closeFrame === undefined) this.#socket.terminate();
     else this.#socket.abort(code, text);
   }
 
-  /** See `Member`. */
+  /** See `Subscriber`. */
   terminate(): void {
     this.#socket.terminate();
   }
 
   /** See `Reader`. */
-  ended({ byPeer, code }: SocketEnd): void {
-    const { wheel, hub, clock, log, closedLog, metrics } = this.#context;
+  onSocketClosed({ byPeer, code }: SocketEnd): void {
+    const { wheel, hub, clock, log, closeHistory, metrics } = this.#context;
     const reason = this.#reason ??= byPeer ? "client_close" : "network_error";
-    const cause = this.#causeOf(reason);
-    const end = endOf(this, { reason, cause, closedMs: clock.wall() });
-    metrics.death(cause);
+    const cause = this.#closeCauseOf(reason);
+    const end = recordOf(this, { reason, cause, closedMs: clock.wall() });
+    metrics.disconnected(cause);
     this.counts.messagesDropped += this.#writePump.discard();
     this.#pulse.stop();
     this.#alarm.end();
-    this.vitals.end(wheel.now(), code);
-    hub.tell({ kind: "leave", member: this });
+    this.health.end(wheel.now(), code);
+    hub.tell({ kind: "leave", subscriber: this });
     this.counts.closed[reason]++;
-    closedLog.add(end);
-    log.info("connection closed", lineOf(end));
+    closeHistory.add(end);
+    log.info("connection closed", logFieldsOf(end));
     this.#onEnd();
   }
 
-  #causeOf(reason: CloseReason): Cause {
-    const { wheel, clock, pathLimits, log } = this.#context;
-    const { survivor, lastHeardOrPingedMs } = this.vitals;
+  #closeCauseOf(reason: CloseReason): Cause {
+    const { wheel, clock, idleTimeouts, log } = this.#context;
+    const { lastActiveLayer, lastHeardOrPingedMs } = this.health;
     const found = reason === "network_error"
-      ? pathLimits.ended({
+      ? idleTimeouts.ended({
         address: this.address,
         proxy: this.#proxy,
         idleMs: wheel.now() - Math.max(lastHeardOrPingedMs, this.#writePump.lastWriteMs),
         nowMs: clock.wall(),
       })
       : undefined;
-    if (found?.isNews) log.warning("idle connections are cut on the way", { ...found.limit });
+    if (found?.shouldLog) log.warning("idle connections are cut on the way", { ...found.limit });
     const { sinceStandstillMs } = wheel;
-    return causeOf({ reason, sinceStandstillMs, survivor, wasCut: found !== undefined });
+    return closeCauseOf({
+      reason,
+      sinceStandstillMs,
+      lastActiveLayer,
+      wasCut: found !== undefined,
+    });
   }
 
   /** See `Watched`. */
   notify(notice: Notice): boolean {
-    const text = this.dialogue.notify(notice);
-    if (text === undefined || this.say(text) !== "queued") return false;
+    const text = this.session.notify(notice);
+    if (text === undefined || this.sendText(text) !== "queued") return false;
     const nowMs = this.#context.wheel.now();
-    if (notice.kind === "reconnect") this.vitals.recorder.record("advised", nowMs, notice.afterMs);
+    if (notice.kind === "reconnect") this.health.recorder.record("advised", nowMs, notice.afterMs);
     return true;
   }
 
   /** See `Pulsed`. */
-  say(text: string): Enqueued {
+  sendText(text: string): Enqueued {
     return this.#queue(this.#context.frameText(text));
   }
 
   #fallBehind(): void {
-    const { recorder } = this.vitals;
+    const { recorder } = this.health;
     recorder.record("queue_full", this.#context.wheel.now(), this.#writePump.queuedMessages);
     this.close("slow_consumer");
   }

@@ -5,14 +5,16 @@
  * @module
  */
 
+import type { HttpRejection } from "./base/problem.ts";
+
 /** How we let go of a connection. */
 export type Ending =
   /** Send what is queued, then the close frame, then wait for the peer's own. */
-  | "polite"
+  | "graceful"
   /** Drop what is queued, send the close frame, end TCP without waiting or reading on. */
-  | "abrupt"
+  | "immediate"
   /** No frame at all: the peer sees 1006. */
-  | "terminate"
+  | "abort"
   /** Nothing to do: the peer or the network ended it. */
   | "none";
 
@@ -36,7 +38,7 @@ export type CloseReason =
 
 /** What can be behind an end, for operators; three of them need more than the reason to be told. */
 export const CAUSES = [
-  "client bye",
+  "client close",
   "network",
   "slow consumer",
   "client fault",
@@ -73,21 +75,27 @@ export type CloseChange = Partial<Pick<CloseRow, "code" | "afterMs">>;
 
 /** Every reason a connection can end for. */
 export const CLOSE_REASONS: Readonly<Record<CloseReason, CloseRow>> = {
-  client_close: row(1000, "none", "closed by the client", "client bye"),
+  client_close: row(1000, "none", "closed by the client", "client close"),
   network_error: row(1006, "none", "connection lost", "network"),
-  stale: row(1006, "terminate", "no sign of life within pongWait", "network"),
-  missed_heartbeats: row(1006, "terminate", "too many heartbeats missed", "network"),
-  write_timeout: row(1006, "terminate", "a write was not drained in time", "slow consumer"),
-  slow_consumer: row(1013, "abrupt", "reading too slowly, send queue full", "slow consumer", 1_000),
-  message_too_big: never(1009, "abrupt", "message larger than the limit", "client fault"),
-  bad_frame: never(1002, "abrupt", "not a valid WebSocket frame", "client fault"),
-  rate_limited: row(1008, "abrupt", "too many messages", "rate", 60_000),
-  key_suspended: row(1008, "polite", "key suspended", "rate", 60_000),
-  unauthorized: never(3000, "abrupt", "not authorized", "auth"), // talo's own: see Upgrader
-  token_expired: never(1008, "polite", "token expired", "auth"),
-  overload: row(1013, "abrupt", "server overloaded", "slow consumer", 5_000),
-  drain: row(1012, "polite", "server restarting", "drain", 1_000),
-  admin: never(1000, "polite", "closed by an operator", "admin"),
+  stale: row(1006, "abort", "no sign of life within pongWait", "network"),
+  missed_heartbeats: row(1006, "abort", "too many heartbeats missed", "network"),
+  write_timeout: row(1006, "abort", "a write was not drained in time", "slow consumer"),
+  slow_consumer: row(
+    1013,
+    "immediate",
+    "reading too slowly, send queue full",
+    "slow consumer",
+    1_000,
+  ),
+  message_too_big: never(1009, "immediate", "message larger than the limit", "client fault"),
+  bad_frame: never(1002, "immediate", "not a valid WebSocket frame", "client fault"),
+  rate_limited: row(1008, "immediate", "too many messages", "rate", 60_000),
+  key_suspended: row(1008, "graceful", "key suspended", "rate", 60_000),
+  unauthorized: never(3000, "immediate", "not authorized", "auth"), // talo's own: see Upgrader
+  token_expired: never(1008, "graceful", "token expired", "auth"),
+  overload: row(1013, "immediate", "server overloaded", "slow consumer", 5_000),
+  drain: row(1012, "graceful", "server restarting", "drain", 1_000),
+  admin: never(1000, "graceful", "closed by an operator", "admin"),
 };
 
 /** Every reason's name, in the order of the table. */
@@ -112,3 +120,45 @@ function row(code: number, ending: Ending, text: string, cause: Cause, afterMs =
 function never(code: number, ending: Ending, text: string, cause: Cause): CloseRow {
   return { code, text, ending, mayRetry: false, afterMs: 0, cause };
 }
+
+/** The name of a row: the label operators and metrics use. */
+export type RejectionReason =
+  | "not_found"
+  | "foreign_host"
+  | "foreign_origin"
+  | "draining"
+  | "too_many_connections"
+  | "too_many_from_address"
+  | "too_many_at_once"
+  | "too_many_for_key"
+  | "unauthorized"
+  | "bad_handshake";
+
+/** What the peer is told; of `unauthorized` the authenticator knows more. */
+export const REJECTION_DETAILS: Readonly<Record<RejectionReason, string>> = {
+  not_found: "no WebSocket is here; use /ws",
+  foreign_host: "this open server answers to a loopback Host only",
+  foreign_origin: "this Origin is not in ALLOWED_ORIGINS",
+  draining: "the server is restarting",
+  too_many_connections: "too many connections",
+  too_many_from_address: "too many from this address",
+  too_many_at_once: "too many at once",
+  too_many_for_key: "too many for this key",
+  unauthorized: "no valid credential",
+  bad_handshake: "no valid WebSocket handshake",
+};
+
+/** Every reason's name, in the order of the table. */
+export const REJECTION_REASONS = Object.keys(REJECTION_DETAILS) as readonly RejectionReason[];
+
+/** How the refusal looks. */
+export type RejectionResponse =
+  /** An HTTP answer, and no upgrade. */
+  | HttpRejection
+  /** The upgrade, then these frames, then a close. */
+  | {
+    readonly kind: "close";
+    readonly texts: readonly string[];
+    readonly code: number;
+    readonly reason: string;
+  };

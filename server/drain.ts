@@ -1,5 +1,5 @@
 /**
- * Taking the house down: everybody is asked to leave, all within SHUTDOWN_MS, in an order in which
+ * Taking the parts down: everybody is asked to leave, all within SHUTDOWN_MS, in an order in which
  * nothing is lost.
  *
  * @module
@@ -11,12 +11,12 @@ import { CLOSE_REASONS } from "./close_codes.ts";
 import { type Clock, sleep } from "./base/clock.ts";
 import type { Config } from "./config/config.ts";
 import type { Admission } from "./auth/admission.ts";
-import type { Guard } from "./auth/auth.ts";
+import type { Auth } from "./auth/auth.ts";
 import type { Hub } from "./hub.ts";
 import { TICK_MS, type Wheel } from "./liveness/wheel.ts";
 import type { Logger } from "./logging/logging.ts";
 import type { OverviewFeed } from "./http/overview_feed.ts";
-import type { Member } from "./hub/subscription_registry.ts";
+import type { Subscriber } from "./hub/subscription_registry.ts";
 import type { Upgrader } from "./transport/upgrade.ts";
 
 /** Part of the shutdown time over which clients are asked to leave. */
@@ -32,7 +32,7 @@ const LAST_STEPS_MS = 300;
 const TERMINATE_MS = 0.2;
 
 /** The rooms that a drain has to close. */
-export interface House {
+export interface ServerParts {
   /** How long it may take. */
   readonly config: Config;
   /** Tells the time. */
@@ -47,7 +47,7 @@ export interface House {
   readonly hub: Hub;
   /** Ends when the hub has stopped. */
   readonly hubRun: Promise<void>;
-  /** Tells of the house until then. */
+  /** Tells of the parts until then. */
   readonly feed: Pick<OverviewFeed, "stop">;
   /** Carries broadcasts. */
   readonly broker: Broker;
@@ -56,41 +56,44 @@ export interface House {
   /** Counts who is still there. */
   readonly admission: Admission;
   /** Keeps what outlives the process. */
-  readonly guard: Guard;
+  readonly auth: Auth;
 }
 
 /** Clients first, then the hub, then what carried them. */
-export async function takeDown(house: House): Promise<void> {
-  const { config, clock, log, http, wheel, hub, hubRun, feed, broker, upgrader, admission, guard } =
-    house;
+export async function shutdown(parts: ServerParts): Promise<void> {
+  const { config, clock, log, http, wheel, hub, hubRun, feed, broker, upgrader, admission, auth } =
+    parts;
   const endMs = clock.now() + config.shutdownMs;
   upgrader.drain();
-  const members = await hub.ask((roster) => [...roster.members]) ?? [];
+  const members = await hub.ask((registry) => [...registry.subscribers]) ?? [];
   log.info("draining", { connections: members.length });
-  await askToLeave(members, house);
-  await emptied(house, () => endMs - LAST_STEPS_MS - admission.open * TERMINATE_MS);
+  await closeGradually(members, parts);
+  await emptied(parts, () => endMs - LAST_STEPS_MS - admission.open * TERMINATE_MS);
   const terminated = admission.open;
-  for (const member of members) member.terminate();
+  for (const subscriber of members) subscriber.terminate();
   if (terminated > 0) await sleep(clock, 0); // their ends are told in a later turn, all in the same one
-  await emptied(house, () => endMs);
+  await emptied(parts, () => endMs);
   feed.stop();
   hub.stop();
   await hubRun;
   wheel.stop();
   await broker.close();
-  await guard.close();
+  await auth.close();
   http.close();
   http.closeAllConnections();
   log.info("drained", { terminated });
 }
 
 /** Resolves when nobody is there any more, or at a moment that may depend on how many are. */
-async function emptied({ admission, clock }: House, untilMs: () => number): Promise<void> {
+async function emptied({ admission, clock }: ServerParts, untilMs: () => number): Promise<void> {
   while (admission.open > 0 && clock.now() < untilMs()) await sleep(clock, TICK_MS);
 }
 
 /** Spread at random, so that the next server does not meet them all at once. */
-async function askToLeave(members: Member[], { config, clock }: House): Promise<void> {
+async function closeGradually(
+  members: Subscriber[],
+  { config, clock }: ServerParts,
+): Promise<void> {
   const waves = Math.floor(config.shutdownMs * LEAVE_SPREAD / TICK_MS);
   shuffle(members);
   const perWave = Math.max(20, Math.ceil(members.length / Math.max(1, waves)));

@@ -1,5 +1,5 @@
 /**
- * The hub actor: one mailbox, one loop, the only room that changes the roster. It waits for its
+ * The hub actor: one mailbox, one loop, the only room that changes the registry. It waits for its
  * mailbox and for nothing else, never for a client: delivering is queueing, and who cannot take a
  * frame ends itself.
  *
@@ -11,7 +11,7 @@ import { Commands, type CommandsOptions } from "./hub/commands.ts";
 import { deliver } from "./hub/fan_out.ts";
 import { assertNever } from "./base/errors.ts";
 import type { Command } from "./message.ts";
-import { type Member, Roster } from "./hub/subscription_registry.ts";
+import { type Subscriber, SubscriptionRegistry } from "./hub/subscription_registry.ts";
 
 /** Commands that wait before read pumps are asked to stop reading. */
 const MAILBOX_COMMANDS = 4_096;
@@ -24,11 +24,11 @@ const MAILBOX_COMMANDS = 4_096;
 const WORK_PER_TURN = 32_768;
 
 /** What the hub can be told. */
-export type Letter =
-  | { readonly kind: "join"; readonly member: Member; readonly follows: readonly string[] }
-  | { readonly kind: "leave"; readonly member: Member }
-  | { readonly kind: "command"; readonly member: Member; readonly command: Command }
-  /** A publication that no member makes. */
+export type HubMessage =
+  | { readonly kind: "join"; readonly subscriber: Subscriber; readonly follows: readonly string[] }
+  | { readonly kind: "leave"; readonly subscriber: Subscriber }
+  | { readonly kind: "command"; readonly subscriber: Subscriber; readonly command: Command }
+  /** A publication that no subscriber makes. */
   | {
     readonly kind: "publish";
     readonly channel: string;
@@ -36,27 +36,27 @@ export type Letter =
     /** Told, before the delivery, how many follow the channel here. */
     readonly taken: (followers: number) => void;
   }
-  /** Looks at the roster between two commands. */
-  | { readonly kind: "ask"; readonly look: (roster: Roster) => void };
+  /** Looks at the registry between two commands. */
+  | { readonly kind: "ask"; readonly look: (registry: SubscriptionRegistry) => void };
 
 /** What the hub works with. */
-export interface HubOptions extends Omit<CommandsOptions, "roster"> {
-  /** A letter could not be carried out: a bug, told and survived. */
+export interface HubOptions extends Omit<CommandsOptions, "registry"> {
+  /** A message could not be carried out: a bug, told and survived. */
   readonly onError: (error: unknown) => void;
 }
 
 /** See the module. */
 export class Hub {
   readonly #options: HubOptions;
-  readonly #mailbox = new Channel<Letter>(MAILBOX_COMMANDS);
-  readonly #roster = new Roster();
+  readonly #mailbox = new Channel<HubMessage>(MAILBOX_COMMANDS);
+  readonly #registry = new SubscriptionRegistry();
   readonly #commands: Commands;
   #work = 0;
 
   /** Takes letters at once, opens them once `run()` is called. */
   constructor(options: HubOptions) {
     this.#options = options;
-    this.#commands = new Commands({ roster: this.#roster, ...options });
+    this.#commands = new Commands({ registry: this.#registry, ...options });
   }
 
   /** Letters that wait. */
@@ -66,16 +66,16 @@ export class Hub {
 
   /** Channels that somebody follows. */
   get channelCount(): number {
-    return this.#roster.channelCount;
+    return this.#registry.channelCount;
   }
 
   /**
-   * Puts a letter into the mailbox; it is taken even when the mailbox is full.
+   * Puts a message into the mailbox; it is taken even when the mailbox is full.
    *
    * @returns "full" when the teller should now wait for `room()`, "closed" after `stop()`
    */
-  tell(letter: Letter): Sent {
-    return this.#mailbox.send(letter);
+  tell(message: HubMessage): Sent {
+    return this.#mailbox.send(message);
   }
 
   /** Resolves when the mailbox can take more, or the hub has stopped. */
@@ -84,15 +84,15 @@ export class Hub {
   }
 
   /**
-   * Asks for something of the roster; fails with what `look` throws.
+   * Asks for something of the registry; fails with what `look` throws.
    *
    * @returns undefined once the hub has stopped
    */
-  ask<T>(look: (roster: Roster) => T): Promise<T | undefined> {
+  ask<T>(look: (registry: SubscriptionRegistry) => T): Promise<T | undefined> {
     return new Promise((resolve, reject) => {
-      const answer = (roster: Roster) => {
+      const answer = (registry: SubscriptionRegistry) => {
         try {
-          resolve(look(roster));
+          resolve(look(registry));
         } catch (error) {
           reject(error);
         }
@@ -109,8 +109,8 @@ export class Hub {
   async publish(channel: string, data: unknown): Promise<number | undefined> {
     await this.room();
     return await new Promise((taken) => {
-      const letter: Letter = { kind: "publish", channel, data, taken };
-      if (this.tell(letter) === "closed") taken(undefined);
+      const message: HubMessage = { kind: "publish", channel, data, taken };
+      if (this.tell(message) === "closed") taken(undefined);
     });
   }
 
@@ -122,13 +122,13 @@ export class Hub {
   /** The actor's loop. Called once; resolves after `stop()`, when the mailbox is empty. */
   async run(): Promise<void> {
     const { broker, frameText } = this.#options;
-    await broker.start((broadcast) => this.#spend(deliver(broadcast, this.#roster, frameText)));
+    await broker.start((broadcast) => this.#spend(deliver(broadcast, this.#registry, frameText)));
     for (;;) {
-      const letter = this.#mailbox.tryReceive() ?? await this.#mailbox.receive();
-      if (letter === undefined) return;
+      const message = this.#mailbox.tryReceive() ?? await this.#mailbox.receive();
+      if (message === undefined) return;
       try {
         this.#spend(1);
-        this.#open(letter);
+        this.#dispatch(message);
       } catch (error) {
         this.#options.onError(error);
       }
@@ -149,26 +149,26 @@ export class Hub {
     return new Promise((resolve) => this.#options.clock.turn(resolve));
   }
 
-  #open(letter: Letter): void {
-    switch (letter.kind) {
+  #dispatch(message: HubMessage): void {
+    switch (message.kind) {
       case "join":
-        return this.#join(letter.member, letter.follows);
+        return this.#join(message.subscriber, message.follows);
       case "leave":
-        return this.#roster.leave(letter.member);
+        return this.#registry.remove(message.subscriber);
       case "command":
-        return this.#spend(this.#commands.carryOut(letter.member, letter.command));
+        return this.#spend(this.#commands.execute(message.subscriber, message.command));
       case "publish":
-        letter.taken(this.#roster.followersOf(letter.channel).size);
-        return this.#commands.broadcast(letter);
+        message.taken(this.#registry.subscribersOf(message.channel).size);
+        return this.#commands.broadcast(message);
       case "ask":
-        return letter.look(this.#roster);
+        return message.look(this.#registry);
       default:
-        assertNever(letter);
+        assertNever(message);
     }
   }
 
-  #join(member: Member, follows: readonly string[]): void {
-    this.#roster.join(member);
-    for (const channel of follows) this.#roster.follow(member, channel);
+  #join(subscriber: Subscriber, follows: readonly string[]): void {
+    this.#registry.add(subscriber);
+    for (const channel of follows) this.#registry.subscribe(subscriber, channel);
   }
 }

@@ -13,13 +13,13 @@ export const MAX_CHANNEL_LENGTH = 256;
 /** What the hub is asked to do. `ack` is the answer when it was done, ready to send. */
 export type Command =
   /**
-   * Follow channels, all of them or none, and no more those `instead` of which they are, each named
+   * Follow channels, all of them or none, and no more those `replaces` of which they are, each named
    * once. `ref` names the request when it has to be refused.
    */
   | {
     readonly kind: "subscribe";
     readonly channels: readonly string[];
-    readonly instead?: readonly string[];
+    readonly replaces?: readonly string[];
     readonly ack?: string;
     readonly ref?: string;
   }
@@ -45,11 +45,11 @@ export type Command =
   | { readonly kind: "relay"; readonly text: string }
   /**
    * An answer of the profile itself; by the hub, so that answers keep the order of asking. With
-   * `ifFollows` only who follows that channel by then gets it.
+   * `ifSubscribed` only who follows that channel by then gets it.
    */
-  | { readonly kind: "reply"; readonly text: string; readonly ifFollows?: string }
+  | { readonly kind: "reply"; readonly text: string; readonly ifSubscribed?: string }
   /** It broke a rule for which its system ends connections; what it asked before is answered. */
-  | { readonly kind: "offence"; readonly reason: CloseReason };
+  | { readonly kind: "policyViolation"; readonly reason: CloseReason };
 
 /** What a frame from a client means. */
 export type Inbound =

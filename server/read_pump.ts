@@ -1,6 +1,6 @@
 /**
  * The readPump: from a client's socket to the hub. Every frame is first a sign of life, then counted
- * against the flood limit, then decoded by the client's dialogue, then told to the hub; when the
+ * against the flood limit, then decoded by the client's session, then told to the hub; when the
  * hub's mailbox is full it stops reading until there is room.
  *
  * @module
@@ -16,22 +16,23 @@ import type { Wheel } from "./liveness/wheel.ts";
 import type { Logger } from "./logging/logging.ts";
 import type { Command, Inbound } from "./message.ts";
 import type { ProfileCounts } from "./metrics/counts.ts";
-import type { Dialogue, Moment, Rights } from "./profiles/profile.ts";
-import type { Vitals } from "./client/connection_health.ts";
+import type { ProtocolSession, Timestamps } from "./profiles/profile.ts";
+import type { ConnectionHealth } from "./liveness/connection_health.ts";
 import type { Socket, SocketEnd, SocketEvents, SocketFault } from "./transport/socket.ts";
+import type { Rights } from "./auth/rights.ts";
 
 /** The client behind the pump. */
 export interface Reader {
   /** Names it in the log. */
   readonly id: string;
   /** Decodes its frames. */
-  readonly dialogue: Dialogue;
+  readonly session: ProtocolSession;
   /** What it may do. */
   readonly rights: Rights;
   /** Hears its signs of life. */
   readonly heartbeat: Heartbeat;
   /** Learns how it is. */
-  readonly vitals: Vitals;
+  readonly health: ConnectionHealth;
   /** Bounds its frames. */
   readonly flood: RateLimit;
   /** Bounds its messages in a minute, where its key says so. */
@@ -47,7 +48,7 @@ export interface Reader {
   /** Lets the client go. @param change of the reason's row in the table */
   close(reason: CloseReason, change?: CloseChange): void;
   /** The socket has gone. */
-  ended(end: SocketEnd): void;
+  onSocketClosed(end: SocketEnd): void;
   /** Tells the hub; "full" asks to stop reading until `room()`. */
   tell(command: Command): "sent" | "full" | "closed";
   /** Resolves when the hub can take more. */
@@ -88,25 +89,25 @@ export class ReadPump implements SocketEvents {
 
   /** See `SocketEvents`. */
   message(data: Uint8Array): void {
-    const { heartbeat, vitals, quota, counts } = this.#reader;
+    const { heartbeat, health, quota, counts } = this.#reader;
     const wheelMs = this.#wheel.now();
     if (!this.#admit(heartbeat.rules.framesAreLife, wheelMs)) return;
     this.#reader.received();
-    vitals.message(wheelMs);
-    MOMENT.nowMs = this.#clock.now();
-    MOMENT.wallMs = this.#clock.wall();
+    health.message(wheelMs);
+    FRAME_TIMES.nowMs = this.#clock.now();
+    FRAME_TIMES.wallMs = this.#clock.wall();
     const inbound = this.#decode(data);
     const isBeat = inbound.kind === "app_pong" || inbound.kind === "heartbeat"; // we asked for them
-    if (!isBeat && quota !== undefined && !quota.take(MOMENT.nowMs)) {
-      return this.#tell({ kind: "offence", reason: "rate_limited" });
+    if (!isBeat && quota !== undefined && !quota.take(FRAME_TIMES.nowMs)) {
+      return this.#tell({ kind: "policyViolation", reason: "rate_limited" });
     }
     switch (inbound.kind) {
       case "heartbeat":
-        if (heartbeat.sign(wheelMs)) counts.verdictsAverted++;
+        if (heartbeat.touch(wheelMs)) counts.timeoutsAverted++;
         return this.#answer(inbound.text);
       case "app_pong":
         counts.appPongs++;
-        return vitals.appPong(inbound, wheelMs);
+        return health.appPong(inbound, wheelMs);
       case "malformed":
         counts.malformed++;
         this.#reader.flood.charge(MALFORMED_PRICE - 1);
@@ -118,7 +119,7 @@ export class ReadPump implements SocketEvents {
       case "publish":
       case "relay":
       case "reply":
-      case "offence":
+      case "policyViolation":
         return this.#permit(inbound);
       default:
         assertNever(inbound);
@@ -132,21 +133,21 @@ export class ReadPump implements SocketEvents {
 
   /** See `SocketEvents`. */
   ping(payload: Uint8Array): void {
-    const { heartbeat, vitals } = this.#reader;
+    const { heartbeat, health } = this.#reader;
     const wheelMs = this.#wheel.now();
     if (!this.#admit(heartbeat.rules.pingsAreLife, wheelMs)) return;
-    vitals.peerPing(wheelMs);
+    health.peerPing(wheelMs);
     this.#reader.pong(payload);
   }
 
   /** See `SocketEvents`. */
   pong(payload: Uint8Array): void {
-    const { dialogue, heartbeat, vitals, counts } = this.#reader;
+    const { session, heartbeat, health, counts } = this.#reader;
     const wheelMs = this.#wheel.now();
     if (!this.#admit(heartbeat.rules.pongsAreLife, wheelMs)) return;
     counts.controlPongs++;
-    vitals.pong(payload, wheelMs);
-    dialogue.pong?.();
+    health.pong(payload, wheelMs);
+    session.pong?.();
   }
 
   /** See `SocketEvents`. */
@@ -156,23 +157,23 @@ export class ReadPump implements SocketEvents {
 
   /** See `SocketEvents`. */
   closed(end: SocketEnd): void {
-    this.#reader.ended(end);
+    this.#reader.onSocketClosed(end);
   }
 
   #admit(isLife: boolean, wheelMs: number): boolean {
     if (this.#offended || this.#reader.closing) return false;
-    if (isLife && this.#reader.heartbeat.sign(wheelMs)) this.#reader.counts.verdictsAverted++;
+    if (isLife && this.#reader.heartbeat.touch(wheelMs)) this.#reader.counts.timeoutsAverted++;
     // The machine's time, not the wheel's: what piled up during a stall was not sent in one moment.
     if (this.#reader.flood.take(this.#clock.now())) return true;
     this.#reader.close("rate_limited");
     return false;
   }
 
-  /** A dialogue never throws; if one did, that must be its client's trouble alone. */
+  /** A session never throws; if one did, that must be its client's trouble alone. */
   #decode(data: Uint8Array): Inbound {
-    const { id, dialogue } = this.#reader;
+    const { id, session } = this.#reader;
     try {
-      return dialogue.decode(data, MOMENT);
+      return session.decode(data, FRAME_TIMES);
     } catch (error) {
       this.#log.error("a frame could not be decoded: please report this", { id, error });
       return { kind: "malformed" };
@@ -186,7 +187,7 @@ export class ReadPump implements SocketEvents {
     const { id } = this.#reader;
     this.#log.info("command denied", { id, command: command.kind, channel: channel.slice(0, 64) });
     const ref = "ref" in command ? command.ref : undefined;
-    this.#answer(this.#reader.dialogue.deny("forbidden", { ref, channel }));
+    this.#answer(this.#reader.session.deny("forbidden", { ref, channel }));
   }
 
   #answer(text: string | undefined): void {
@@ -194,7 +195,7 @@ export class ReadPump implements SocketEvents {
   }
 
   #tell(command: Command): void {
-    if (command.kind === "offence") this.#offended = true; // the hub is about to end it
+    if (command.kind === "policyViolation") this.#offended = true; // the hub is about to end it
     if (this.#reader.tell(command) === "full" && !this.#paused) void this.#pause();
   }
 
@@ -203,17 +204,17 @@ export class ReadPump implements SocketEvents {
     this.#paused = true;
     this.#socket.pause();
     this.#reader.heartbeat.suspend();
-    this.#reader.vitals.suspend(this.#wheel.now());
+    this.#reader.health.suspend(this.#wheel.now());
     await this.#reader.room();
     this.#paused = false;
     this.#reader.heartbeat.resume(this.#wheel.now());
-    this.#reader.vitals.resume(this.#wheel.now());
+    this.#reader.health.resume(this.#wheel.now());
     if (!this.#reader.closing) this.#socket.resume();
   }
 }
 
 /** One for all frames: see `Moment`. */
-const MOMENT: Moment = { nowMs: 0, wallMs: 0 };
+const FRAME_TIMES: Timestamps = { nowMs: 0, wallMs: 0 };
 
 /** A relayed text names no channel: whoever gets it may take it for a publication on any. */
 const EVERYBODY = "*";

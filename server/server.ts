@@ -11,14 +11,14 @@ import type { Broker } from "./brokers/broker.ts";
 import { MemoryBroker } from "./brokers/memory.ts";
 import type { ClientContext } from "./client/client_deps.ts";
 import { systemClock } from "./base/clock.ts";
-import { ClosedLog } from "./client/close_history.ts";
+import { CloseHistory } from "./client/close_history.ts";
 import type { Config } from "./config/config.ts";
-import { takeDown } from "./drain.ts";
+import { shutdown } from "./drain.ts";
 import { StartError } from "./base/errors.ts";
 import type { Files } from "./config/files.ts";
 import { Flusher } from "./client/flusher.ts";
 import { Admission } from "./auth/admission.ts";
-import { type Guard, openGuard } from "./auth/auth.ts";
+import { type Auth, openAuth } from "./auth/auth.ts";
 import { Quotas } from "./auth/quotas.ts";
 import type { Suspensions } from "./auth/suspensions.ts";
 import { loadWebFiles } from "./http/web_files.ts";
@@ -27,19 +27,19 @@ import { Hub } from "./hub.ts";
 import { formatAddress, listen, makeHttpServer, reachableByOthers } from "./transport/listener.ts";
 import { detectionBoundMs } from "./liveness/heartbeat.ts";
 import { Wheel } from "./liveness/wheel.ts";
-import { LoadShedder } from "./hub/load_shedder.ts";
+import { LoadShedder, QueueBudget } from "./hub/load_shedder.ts";
 import type { Logger } from "./logging/logging.ts";
 import { MailboxProbe } from "./hub/mailbox_probe.ts";
-import type { Patience } from "./metrics/detection_times.ts";
+import type { DetectionBounds } from "./metrics/detection_times.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { OverviewFeed } from "./http/overview_feed.ts";
-import { PathLimits } from "./diagnosis/idle_timeout_detector.ts";
+import { IdleTimeoutDetector } from "./diagnosis/idle_timeout_detector.ts";
 import { profilesOf } from "./profiles/registry.ts";
-import { QueueBudget } from "./client/queue_budget.ts";
-import { Routes } from "./transport/profile_routes.ts";
+import { ProfileRoutes } from "./transport/profile_routes.ts";
 import { statsReader } from "./http/stats.ts";
 import { PROFILE_NAMES, PROFILE_TIMING } from "./profiles/timing_options.ts";
-import { Upgrader } from "./transport/upgrade.ts";
+import { Client } from "./client.ts";
+import { type AcceptedConnection, Upgrader } from "./transport/upgrade.ts";
 import type { Listen } from "./base/option_values.ts";
 import { frameText, WsAcceptor } from "./transport/ws_socket.ts";
 
@@ -59,12 +59,12 @@ export interface RunningServer {
   readonly address: Listen;
   /** Whether anybody who reaches it may connect. */
   readonly open: boolean;
-  /** Lets everybody go within SHUTDOWN_MS and takes the house down. Idempotent. */
+  /** Lets everybody go within SHUTDOWN_MS and takes the parts down. Idempotent. */
   drain(): Promise<void>;
 }
 
-/** A door that nobody answers yet. */
-interface Door {
+/** A boundServer that nobody answers yet. */
+interface BoundServer {
   readonly http: Server;
   readonly address: Listen;
   /** Whether the Host header must be loopback. */
@@ -79,21 +79,21 @@ interface Door {
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, log, files: { credentials } } = options;
-  const guard = await openGuard({ config, credentials, clock: systemClock, log });
+  const auth = await openAuth({ config, credentials, clock: systemClock, log });
   try {
-    const door = await openDoor(options, guard.gate.open);
-    return serve(options, guard, door);
+    const boundServer = await bind(options, auth.authenticator.open);
+    return serve(options, auth, boundServer);
   } catch (error) {
-    await guard.close();
+    await auth.close();
     throw error;
   }
 }
 
 /** Listens. @throws {StartError} see `startServer` */
-async function openDoor(
+async function bind(
   { config, files }: ServerOptions,
   isOpen: boolean,
-): Promise<Door> {
+): Promise<BoundServer> {
   const http = makeHttpServer(files.tls);
   const address = await listen(http, config.listen);
   const exposed = reachableByOthers(address, config.onDeploy);
@@ -107,22 +107,36 @@ async function openDoor(
   return { http, address, loopbackHostOnly: isOpen && !exposed && address.kind === "tcp" };
 }
 
-/** Joins the rooms behind the door, and lets people in. */
-function serve({ config, log }: ServerOptions, guard: Guard, door: Door): RunningServer {
-  const { http, address, loopbackHostOnly } = door;
+/** Joins the rooms behind the boundServer, and lets people in. */
+function serve(
+  { config, log }: ServerOptions,
+  auth: Auth,
+  boundServer: BoundServer,
+): RunningServer {
+  const { http, address, loopbackHostOnly } = boundServer;
   const { allowedOrigins, closeWaitMs, limits, limits: { maxMessageBytes } } = config;
   const clock = systemClock;
   const broker = new MemoryBroker();
-  const context = buildContext({ config, log, clock, broker, isKey: guard.gate.isKey });
+  const context = buildContext({ config, log, clock, broker, isKey: auth.authenticator.isKey });
   const { wheel, hub } = context;
-  guard.suspensions.onSuspended = expeller(hub, log);
+  auth.suspensions.onSuspended = closeSuspendedConnections(hub, log);
   const profiles = profilesOf(config);
-  const routes = new Routes(Object.values(profiles), config.defaultProfile);
-  const entry = { ...guard, routes, allowedOrigins, loopbackHostOnly };
+  const routes = new ProfileRoutes(Object.values(profiles), config.defaultProfile);
+  const entry = { ...auth, routes, allowedOrigins, loopbackHostOnly };
   const admission = new Admission(limits, clock.now());
   const acceptor = new WsAcceptor({ maxMessageBytes, closeWaitMs });
   const limiters = { admission, quotas: new Quotas() };
-  const upgrader = new Upgrader({ ...entry, ...limiters, acceptor, context, closeWaitMs });
+  const connect = (connection: AcceptedConnection) => void new Client(connection, context);
+  const upgrader = new Upgrader({
+    ...entry,
+    ...limiters,
+    acceptor,
+    closeWaitMs,
+    connect,
+    clock,
+    metrics: context.metrics,
+    log,
+  });
   const readStats = statsReader({ ...context, profileNames: PROFILE_NAMES });
   const feed = new OverviewFeed({ ...context, readStats });
   let drained: Promise<void> | undefined;
@@ -142,14 +156,14 @@ function serve({ config, log }: ServerOptions, guard: Guard, door: Door): Runnin
   http.on("upgrade", (request, raw, head) => upgrader.upgrade(request, raw as NetSocket, head));
   wheel.start();
   feed.start();
-  const rooms = { config, clock, log, http, wheel, hub, feed, broker, upgrader, admission, guard };
-  const house = { ...rooms, hubRun: hub.run() };
-  const drain = () => drained ??= takeDown(house);
-  return { address, open: guard.gate.open, drain };
+  const rooms = { config, clock, log, http, wheel, hub, feed, broker, upgrader, admission, auth };
+  const parts = { ...rooms, hubRun: hub.run() };
+  const drain = () => drained ??= shutdown(parts);
+  return { address, open: auth.authenticator.open, drain };
 }
 
 /** So that each profile's series are there from the start. */
-function patiencesOf({ timing }: Config): Patience[] {
+function patiencesOf({ timing }: Config): DetectionBounds[] {
   return PROFILE_NAMES.map((profile) => {
     const { silenceFrom } = PROFILE_TIMING[profile];
     const boundMs = detectionBoundMs({ ...timing[profile], silenceFrom });
@@ -158,14 +172,14 @@ function patiencesOf({ timing }: Config): Patience[] {
 }
 
 /** Closes the connections of a suspended key. */
-function expeller(hub: Hub, log: Logger): Suspensions["onSuspended"] {
+function closeSuspendedConnections(hub: Hub, log: Logger): Suspensions["onSuspended"] {
   return (keyId, afterMs) => {
     log.warning("key suspended for repeated violations", { key: keyId });
     hub.tell({
       kind: "ask",
-      look(roster) {
-        for (const member of roster.members) {
-          if (member.keyId === keyId) member.close("key_suspended", { afterMs });
+      look(registry) {
+        for (const subscriber of registry.subscribers) {
+          if (subscriber.keyId === keyId) subscriber.close("key_suspended", { afterMs });
         }
       },
     });
@@ -181,7 +195,7 @@ function buildContext(
 ): ClientContext {
   const { limits } = config;
   const metrics = new Metrics(patiencesOf(config));
-  const pathLimits = new PathLimits();
+  const idleTimeouts = new IdleTimeoutDetector();
   const budget = new QueueBudget(limits.queueBudgetBytes);
   const wheel = new Wheel(clock, {
     tick: (lateMs) => metrics.tick(lateMs),
@@ -200,22 +214,22 @@ function buildContext(
     onError: (error) => log.error("a hub command failed: please report this", { error }),
   });
   metrics.read({
-    mailboxLetters: () => hub.backlog,
+    mailboxMessages: () => hub.backlog,
     queuedBytes: () => budget.usedBytes,
     channels: () => hub.channelCount,
-    pathLimits: () => pathLimits.size,
-    pathLimitCuts: () => pathLimits.cut,
+    idleTimeouts: () => idleTimeouts.size,
+    idleTimeoutCuts: () => idleTimeouts.cut,
   });
-  wheel.enter(new MailboxProbe({ hub, clock, metrics }), wheel.now());
-  wheel.enter(new LoadShedder({ hub, budget }), wheel.now());
+  wheel.schedule(new MailboxProbe({ hub, clock, metrics }), wheel.now());
+  wheel.schedule(new LoadShedder({ hub, budget }), wheel.now());
   return {
     clock,
     wheel,
     hub,
     metrics,
     log,
-    closedLog: new ClosedLog(),
-    pathLimits,
+    closeHistory: new CloseHistory(),
+    idleTimeouts,
     frameText,
     budget,
     flusher: new Flusher(clock),

@@ -10,9 +10,9 @@
 
 import { Channel } from "./base/channel.ts";
 import type { Flushable, Flusher } from "./client/flusher.ts";
-import { type Beating, TICK_MS, type Wheel } from "./liveness/wheel.ts";
-import type { QueueBudget } from "./client/queue_budget.ts";
+import { TICK_MS, type TimerTask, type Wheel } from "./liveness/wheel.ts";
 import type { Socket } from "./transport/socket.ts";
+import type { QueueBudget } from "./hub/load_shedder.ts";
 
 /**
  * A batch is at most so large, or one message: a ping is not stuck behind a megabyte, and writeWait
@@ -35,7 +35,7 @@ const STUCK_TICKS = 4;
 const FRESH_QUEUES = 16;
 
 /**
- * What has waited for a second is overdue. Less would convict peers far away: a publication of
+ * What has waited for a second is overdue. Less would expire peers far away: a publication of
  * 64 KiB takes a few round trips to one that has not been sent much before.
  */
 const OVERDUE_TICKS = 1_000 / TICK_MS;
@@ -58,7 +58,7 @@ export interface WritePumpOptions {
 export type Enqueued = "queued" | "full" | "closed";
 
 /** See the module. */
-export class WritePump implements Flushable, Beating {
+export class WritePump implements Flushable, TimerTask {
   readonly #socket: Socket;
   readonly #options: WritePumpOptions;
   readonly #onStuck: () => void;
@@ -122,8 +122,8 @@ export class WritePump implements Flushable, Beating {
     return "queued";
   }
 
-  /** See `Beating`. Nothing more may come that would find the queue full: so it is looked at, too. */
-  beat(nowMs: number): number {
+  /** See `TimerTask`. Nothing more may come that would find the queue full: so it is looked at, too. */
+  onDue(nowMs: number): number {
     const { queueMessages, queueBytes } = this.#options;
     const isFull = this.#queue.length > queueMessages || this.#queuedBytes > queueBytes;
     this.#isWatched = isFull && !this.#queue.closed && !this.#isStuck;
@@ -179,7 +179,7 @@ export class WritePump implements Flushable, Beating {
       return true;
     }
     if (this.#isStuck || this.#queuedBytes + bytes > FRESH_QUEUES * queueBytes) return false;
-    if (!this.#isWatched) wheel.enter(this, wheel.now() + STUCK_TICKS * TICK_MS);
+    if (!this.#isWatched) wheel.schedule(this, wheel.now() + STUCK_TICKS * TICK_MS);
     this.#isWatched = true;
     return true;
   }

@@ -1,189 +1,133 @@
 import { assert, assertEquals } from "@std/assert";
 
-/** The house from the ground up: a room imports from lower storeys only, or from its own. */
-const STOREYS: readonly (readonly string[])[] = [
-  [
-    "errors.ts",
-    "close_codes.ts",
-    "refusals.ts",
-    "clock.ts",
-    "channel.ts",
-    "message.ts",
-    "json_text.ts",
-    "network.ts",
-    "strokes.ts",
-  ],
-  [
-    "liveness/health.ts",
-    "config/timing.ts",
-    "config/thresholds.ts",
-    "config/values.ts",
-    "config/limits.ts",
-    "config/option.ts",
-  ],
-  ["config/timing_options.ts", "config/guard_options.ts", "config/options.ts"],
-  ["socket.ts", "liveness/heartbeat.ts", "liveness/wheel.ts"],
-  ["liveness/rtt.ts", "liveness/pings.ts", "liveness/life.ts"],
-  ["liveness/flight_recorder.ts", "vitals_watcher.ts", "vitals.ts", "causes.ts", "path_limits.ts"],
-  ["profiles/profile.ts", "brokers/broker.ts", "stores/store.ts", "problem.ts"],
-  ["guard/origin.ts", "guard/rate_limit.ts", "guard/sliding_window.ts", "guard/client_address.ts"],
-  ["guard/rights.ts", "guard/grant.ts", "guard/grant_schema.ts"],
-  [
-    "guard/quotas.ts",
-    "guard/keys.ts",
-    "guard/tokens.ts",
-    "guard/tickets.ts",
-    "guard/suspensions.ts",
-  ],
-  ["guard/gate.ts", "guard/admission.ts", "config.ts", "stores/kv.ts"],
-  [
-    "metrics/exposition.ts",
-    "metrics/tally.ts",
-    "metrics/counts.ts",
-    "metrics/readings.ts",
-    "metrics/detection.ts",
-    "metrics.ts",
-    "line_writer.ts",
-    "logging.ts",
-    "brokers/memory.ts",
-  ],
-  ["profiles/json.ts", "profiles/events_hub.ts", "profiles/tank.ts"],
-  ["profiles/infoway_codes.ts", "profiles/infoway.ts"],
-  ["profiles/talo_frames.ts", "profiles/talo_limit.ts", "profiles/talo.ts"],
-  ["profiles/systems.ts"],
-  ["guard/guard.ts", "roster.ts", "closed_log.ts", "ledger.ts", "routes.ts", "listener.ts"],
-  [
-    "frame_counter.ts",
-    "ws_socket.ts",
-    "flusher.ts",
-    "queue_budget.ts",
-    "delivery.ts",
-    "commands.ts",
-  ],
-  ["read_pump.ts", "write_pump.ts"],
-  ["hub.ts", "mailbox_probe.ts", "load_shedder.ts", "pulse.ts", "alarm.ts"],
-  ["client_context.ts", "client.ts", "stats.ts", "overview_feed.ts"],
-  [
-    "http/vitals.ts",
-    "http/finding.ts",
-    "http/reading.ts",
-    "http/description.ts",
-    "http/caller.ts",
-  ],
-  ["sdk/events.ts", "sdk/options.ts", "sdk/dialect.ts"],
-  ["sdk/infoway_dialect.ts", "sdk/dialects.ts", "sdk/settings.ts", "sdk/emit.ts"],
-  ["sdk/backoff.ts", "sdk/verdict.ts", "sdk/timers.ts", "sdk/network.ts", "sdk/outbox.ts"],
-  ["sdk/lifeline.ts", "sdk/comeback.ts", "sdk/wellbeing.ts", "sdk/connection.ts"],
-  ["sdk/session.ts", "sdk/heartbeat_socket.ts"],
-  [
-    "web/format.ts",
-    "web/dom.ts",
-    "web/api.ts",
-    "web/shapes.ts",
-    "web/histogram.ts",
-    "web/palette.ts",
-    "web/event_words.ts",
-    "web/axes.ts",
-  ],
-  ["web/history.ts", "web/plot_data.ts", "web/why.ts", "web/timeline_layout.ts"],
-  ["web/table_columns.ts", "web/rows.ts", "web/chart.ts", "web/feed.ts", "web/key_dialog.ts"],
-  ["web/charts.ts", "web/timeline.ts", "web/own.ts"],
-  ["web/tiles.ts", "web/search.ts", "web/inspector.ts", "web/table.ts"],
-  ["web/main.ts"],
-  ["http/web_texts.ts", "http/web_files.ts"],
-  [
-    "http/assets.ts",
-    "http/connections.ts",
-    "http/overview.ts",
-    "http/publish.ts",
-    "http/suspensions.ts",
-  ],
-  ["http/events_hub.ts", "http/tickets.ts"],
-  ["upgrade.ts", "http_routes.ts", "files.ts"],
-  ["drain.ts"],
-  ["server.ts"],
-  [
-    "cli/probe/words.ts",
-    "cli/probe/pings.ts",
-    "cli/probe/cadence.ts",
-    "cli/probe/refusal.ts",
-  ],
-  [
-    "cli/probe/certificate.ts",
-    "cli/probe/socket.ts",
-    "cli/probe/session.ts",
-    "cli/probe/options.ts",
-  ],
-  ["cli/probe/report.ts", "cli/probe.ts"],
-  ["main.ts", "cli/key.ts", "cli/sdk.ts"],
+/**
+ * The layers of `server/`, the lowest first. A module imports from its own layer or from a lower
+ * one. A layer is a list of folders and files; folders that share a layer do not import each other.
+ */
+const LAYERS: readonly (readonly string[])[] = [
+  ["base/"],
+  ["message.ts", "close_codes.ts"],
+  ["liveness/"],
+  ["logging/", "stores/", "brokers/", "metrics/", "diagnosis/"],
+  ["auth/"],
+  ["profiles/"],
+  ["config/"],
+  ["transport/"],
+  ["hub/", "hub.ts"],
+  ["client/", "client.ts", "read_pump.ts", "write_pump.ts"],
+  ["sdk/"],
+  ["http/", "web/"],
+  ["server.ts", "drain.ts", "main.ts", "cli/"],
 ];
 
-/** Packages that only one room may know; ws by its two ends, the server's and the probe's. */
+/** The pump's files stand beside the folder of their layer: together they are one part. */
+const PUMP = ["hub.ts", "client.ts", "read_pump.ts", "write_pump.ts"];
+
+/** Packages that only one module may know; ws by its two ends, the server's and the probe's. */
 const IMPORTERS: Readonly<Record<string, readonly string[]>> = {
-  "ws": ["ws_socket.ts", "cli/probe/socket.ts"],
+  "ws": ["transport/ws_socket.ts", "cli/probe/socket.ts"],
   "@hono/node-server": ["server.ts"],
   "prom-client": ["metrics/exposition.ts"],
-  "@logtape/logtape": ["logging.ts"],
-  "jose": ["guard/tokens.ts"],
+  "@logtape/logtape": ["logging/logging.ts"],
+  "jose": ["auth/tokens.ts"],
   "uplot": ["web/chart.ts"],
 };
 
 const ROOT = new URL("../server/", import.meta.url);
 
-interface Room {
+interface Module {
   readonly name: string;
   readonly text: string;
+  /** Names of the modules of `server/` that it imports. */
   readonly imports: readonly string[];
+  /** Packages that it imports. */
+  readonly packages: readonly string[];
 }
 
-function roomsIn(folder: string): Room[] {
+function modulesIn(folder: string): Module[] {
   return [...Deno.readDirSync(new URL(folder, ROOT))].flatMap(({ name, isDirectory }) => {
-    if (isDirectory) return roomsIn(`${folder}${name}/`);
+    if (isDirectory) return name === "dist" ? [] : modulesIn(`${folder}${name}/`);
     if (!name.endsWith(".ts") || name.endsWith(".d.ts")) return [];
-    const text = Deno.readTextFileSync(new URL(folder + name, ROOT));
-    const imports = [...text.matchAll(/^(?:import|export)\b[^;]*?\bfrom "([^"]+)"/gm)];
-    return [{ name: folder + name, text, imports: imports.map(([, from]) => from) }];
+    const url = new URL(folder + name, ROOT);
+    const text = Deno.readTextFileSync(url);
+    const from = [...text.matchAll(/^(?:import|export)\b[^;]*?\bfrom "([^"]+)"/gm)]
+      .map(([, specifier]) => specifier);
+    const imports = from.filter((specifier) => specifier.startsWith("."))
+      .map((specifier) => new URL(specifier, url).href.slice(ROOT.href.length))
+      .filter((target) => !target.includes("/dist/"));
+    const packages = from.filter((specifier) => !specifier.startsWith("."));
+    return [{ name: folder + name, text, imports, packages }];
   });
 }
 
-const rooms = roomsIn("");
-const storeyOf = (name: string) => STOREYS.findIndex((storey) => storey.includes(name));
+const modules = modulesIn("");
 
-Deno.test("Every room stands on a storey, and every place in the plan is a room", () => {
-  assertEquals(rooms.map(({ name }) => name).sort(), STOREYS.flat().sort());
+const isIn = (name: string, place: string) =>
+  place.endsWith("/") ? name.startsWith(place) : name === place;
+
+const layerOf = (name: string) =>
+  LAYERS.findIndex((layer) => layer.some((place) => isIn(name, place)));
+
+const folderOf = (name: string) => name.includes("/") ? name.split("/")[0] : "";
+
+/** Whether a module may import another one. */
+function mayImport(name: string, target: string): boolean {
+  const [from, to] = [layerOf(name), layerOf(target)];
+  if (from !== to) return from > to;
+  const isOnePart = LAYERS[from].length === 1 || folderOf(name) === folderOf(target) ||
+    PUMP.some((file) => LAYERS[from].includes(file)) ||
+    from >= LAYERS.length - 2;
+  return isOnePart;
+}
+
+Deno.test("Every module stands in a layer", () => {
+  assertEquals(modules.map(({ name }) => name).filter((name) => layerOf(name) < 0), []);
 });
 
-Deno.test("A room imports only from its own storey or below", () => {
-  const upward = rooms.flatMap(({ name, imports }) =>
-    imports.filter((from) => from.startsWith(".")).map((from) =>
-      new URL(from, new URL(name, ROOT)).href.slice(ROOT.href.length)
-    ).filter((target) => storeyOf(target) > storeyOf(name)).map((target) => `${name} -> ${target}`)
+Deno.test("A module imports only from its own folder or a lower layer", () => {
+  const wrong = modules.flatMap(({ name, imports }) =>
+    imports.filter((target) => !mayImport(name, target)).map((target) => `${name} -> ${target}`)
   );
-  assertEquals(upward, []);
+  assertEquals(wrong, []);
 });
 
-Deno.test("A package that one room wraps is imported by no other", () => {
-  for (const { name, imports } of rooms) {
-    for (const from of imports) {
+Deno.test("No module imports itself by way of others", () => {
+  const byName = new Map(modules.map((module) => [module.name, module]));
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const visit = (name: string, path: readonly string[]): void => {
+    if (path.includes(name)) {
+      circles.push([...path.slice(path.indexOf(name)), name].join(" -> "));
+      return;
+    }
+    if (done.has(name)) return;
+    for (const target of byName.get(name)?.imports ?? []) visit(target, [...path, name]);
+    done.add(name);
+  };
+  for (const { name } of modules) visit(name, []);
+  assertEquals(circles, []);
+});
+
+Deno.test("A package that one module wraps is imported by no other", () => {
+  for (const { name, packages } of modules) {
+    for (const from of packages) {
       const few = IMPORTERS[from];
       assert(few?.includes(name) ?? true, `${name} imports ${from}, which is for ${few} alone`);
     }
   }
 });
 
-Deno.test("A room is at most 250 lines long and says what it is for", () => {
-  for (const { name, text } of rooms) {
-    const lines = text.split("\n").length - 1;
-    assert(lines <= 250, `${name} has ${lines} lines`);
+Deno.test("A module says what it is for", () => {
+  for (const { name, text } of modules) {
     assert(/^\/\*\*[^]*?@module[^]*?\*\//.test(text), `${name} has no @module`);
   }
 });
 
-Deno.test("Pumps, hub and liveness know no profile by name", () => {
-  const neutral =
-    /^(hub|commands|delivery|client|read_pump|write_pump|pulse|roster|upgrade)\.ts$|^liveness\//;
-  for (const { name, text } of rooms) {
-    if (!neutral.test(name)) continue;
+Deno.test("Pumps, hub, transport and liveness know no profile by name", () => {
+  const neutral = ["hub.ts", "client.ts", "read_pump.ts", "write_pump.ts", "hub/", "client/"]
+    .concat("transport/", "liveness/");
+  for (const { name, text } of modules) {
+    if (!neutral.some((place) => isIn(name, place))) continue;
     const code = text.replace(/\/\*[^]*?\*\/|\/\/.*/g, "");
     assert(!/["'`](json|events-hub|infoway|tank|talo)["'`]/.test(code), name);
   }

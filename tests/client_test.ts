@@ -243,7 +243,7 @@ Deno.test("fault() closes with the fault's own reason", () =>
     assertEquals([world.closed("message_too_big"), world.closed("bad_frame")], [1, 1]);
   }));
 
-Deno.test("A dialogue that throws is its own client's trouble: logged, and the server goes on", () =>
+Deno.test("A session that throws is its own client's trouble: logged, and the server goes on", () =>
   withWorld({}, async (world) => {
     const faulty: Profile = {
       ...world.profile,
@@ -263,7 +263,7 @@ Deno.test("A dialogue that throws is its own client's trouble: logged, and the s
     assert(world.log.some(({ level, message }) => level === "error" && /decoded/.test(message)));
   }));
 
-Deno.test("Answers given before an offence reach the client before its system's goodbye", () =>
+Deno.test("Answers given before an policyViolation reach the client before its system's goodbye", () =>
   withWorld({}, async (world) => {
     const profile = infowayProfile({ timing: RULES, maxMessagesPerMinute: 2 });
     const { socket } = world.connect({ profile, url: "/ws?business=crypto" });
@@ -294,6 +294,6 @@ Deno.test("Its system's goodbye finds room in a full queue", () =>
     await world.clock.turnOver();
     client.close("key_suspended");
     assertEquals(socket.messages.map(({ code }) => code), [200, 10001, 10001, 10001, 511]);
-    assertEquals(client.figures().messagesOut, 5);
+    assertEquals(client.stats().messagesOut, 5);
     assertEquals(client.pendingBytes, world.budget.usedBytes);
   }));

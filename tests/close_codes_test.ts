@@ -36,7 +36,7 @@ Deno.test("The table has the codes that the design fixes", () => {
 Deno.test("A row without a close frame says 1006, a row with one does not", () => {
   for (const reason of REASON_NAMES) {
     const { code, ending } = CLOSE_REASONS[reason];
-    const framed = ending === "polite" || ending === "abrupt";
+    const framed = ending === "graceful" || ending === "immediate";
     if (reason !== "client_close") assertEquals(code !== 1006, framed, reason);
   }
 });

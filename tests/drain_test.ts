@@ -2,9 +2,9 @@ import { assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import type { Server } from "node:http";
 import { MemoryBroker } from "../server/brokers/memory.ts";
 import type { Config } from "../server/config/config.ts";
-import { takeDown } from "../server/drain.ts";
+import { shutdown } from "../server/drain.ts";
 import type { Admission } from "../server/auth/admission.ts";
-import type { Guard } from "../server/auth/auth.ts";
+import type { Auth } from "../server/auth/auth.ts";
 import type { Upgrader } from "../server/transport/upgrade.ts";
 import { FakeSocket } from "./support/fakes/fake_socket.ts";
 import { World } from "./support/fakes/world.ts";
@@ -49,7 +49,7 @@ async function drained(socketOf: (world: World) => FakeSocket, count = 5) {
   const { clock, context: { log }, wheel, hub } = world;
   const startMs = clock.now();
   let endMs = Infinity;
-  const down = takeDown({
+  const down = shutdown({
     config: { shutdownMs: SHUTDOWN_MS } as Config,
     clock,
     log,
@@ -65,14 +65,14 @@ async function drained(socketOf: (world: World) => FakeSocket, count = 5) {
         return count - world.closed("drain");
       },
     } as Admission,
-    guard: { close: () => Promise.resolve() } as Guard,
+    auth: { close: () => Promise.resolve() } as Auth,
   }).then(() => endMs = clock.now());
   while (endMs === Infinity) await clock.pass(10);
   await down;
   return { log: world.log, tookMs: endMs - startMs };
 }
 
-Deno.test("takeDown() waits for nobody who answers, and has them all in the log first", async () => {
+Deno.test("shutdown() waits for nobody who answers, and has them all in the log first", async () => {
   const { log, tookMs } = await drained(() => new FakeSocket());
   assertEquals(log.map(({ message }) => message), [
     "draining",
@@ -83,7 +83,7 @@ Deno.test("takeDown() waits for nobody who answers, and has them all in the log 
   assertLess(tookMs, 100);
 });
 
-Deno.test("takeDown() tells the end of each whom it had to terminate before it is done", async () => {
+Deno.test("shutdown() tells the end of each whom it had to terminate before it is done", async () => {
   const { log, tookMs } = await drained((world) => new MuteSocket(world));
   assertEquals(log.map(({ message }) => message), [
     "draining",
@@ -94,12 +94,12 @@ Deno.test("takeDown() tells the end of each whom it had to terminate before it i
   assertLessOrEqual(tookMs, SHUTDOWN_MS);
 });
 
-Deno.test("takeDown() tells the end of each, though terminating them takes longer than there is", async () => {
+Deno.test("shutdown() tells the end of each, though terminating them takes longer than there is", async () => {
   const { log } = await drained((world) => new HeavySocket(world));
   assertEquals(log.filter(({ message }) => message === "connection closed").length, 5);
 });
 
-Deno.test("takeDown() terminates thousands so early that there is time to tell their ends", async () => {
+Deno.test("shutdown() terminates thousands so early that there is time to tell their ends", async () => {
   const count = 2_000;
   let firstMs = Infinity;
   let startMs: number | undefined;
@@ -120,7 +120,7 @@ Deno.test("takeDown() terminates thousands so early that there is time to tell t
   assertLess(firstMs - startMs!, 400);
 });
 
-Deno.test("takeDown() ends within SHUTDOWN_MS, though a socket never tells its end", async () => {
+Deno.test("shutdown() ends within SHUTDOWN_MS, though a socket never tells its end", async () => {
   const { log, tookMs } = await drained(() => new LostSocket());
   assertEquals(log.map(({ message }) => message), ["draining", "drained"]);
   assertEquals(log.at(-1)?.properties, { terminated: 5 });

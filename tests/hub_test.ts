@@ -133,7 +133,7 @@ Deno.test("tell() after stop() says closed, ask() answers undefined: nobody hang
     await world.hub.room();
   }).catch((error) => {
     // the fixture cannot ask a stopped hub what is left
-    if (!String(error).includes("someone is still on the roster")) throw error;
+    if (!String(error).includes("someone is still on the registry")) throw error;
   });
 });
 
@@ -149,7 +149,7 @@ Deno.test("ask() fails with what the look throws, and the hub goes on", () =>
     assertEquals([status, answer], ["rejected", { status: "fulfilled", value: 0 }]);
   }));
 
-Deno.test("Any interleaving of join, leave, subscribe, publish and kick keeps the roster consistent", async () => {
+Deno.test("Any interleaving of join, leave, subscribe, publish and kick keeps the registry consistent", async () => {
   const step = fc.record({
     who: fc.nat(4),
     channel: fc.constantFrom("a", "b", "__proto__"),
@@ -190,11 +190,11 @@ async function assertRoster(
   const expected = present.flatMap((visitor, who) =>
     visitor === undefined ? [] : [[visitor.client.id, [...follows[who]].sort()]]
   );
-  const asked = world.hub.ask((roster) =>
-    [...roster.members].map((member) => {
-      const channels = [...roster.channelsOf(member)].sort();
-      for (const channel of channels) assert(roster.followersOf(channel).has(member));
-      return [member.id, channels];
+  const asked = world.hub.ask((registry) =>
+    [...registry.subscribers].map((subscriber) => {
+      const channels = [...registry.channelsOf(subscriber)].sort();
+      for (const channel of channels) assert(registry.subscribersOf(channel).has(subscriber));
+      return [subscriber.id, channels];
     })
   );
   await world.clock.turnOver();

@@ -36,11 +36,11 @@ async function exposedSeries(): Promise<Map<string, Map<string, Set<string>>>> {
   const metrics = new Metrics([{ profile: "json", pongWaitMs: 60_000, boundMs: 60_100 }]);
   const one = () => 1;
   metrics.read({
-    mailboxLetters: one,
+    mailboxMessages: one,
     queuedBytes: one,
     channels: one,
-    pathLimits: one,
-    pathLimitCuts: one,
+    idleTimeouts: one,
+    idleTimeoutCuts: one,
   });
   const series = new Map<string, Map<string, Set<string>>>();
   for (const line of (await metrics.text()).split("\n")) {

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { RefusalReason } from "../rejections.ts";
+import type { RejectionReason } from "../close_codes.ts";
 import type { Grant } from "./grant.ts";
 import { RateLimit } from "./rate_limit.ts";
 
@@ -26,7 +26,7 @@ export interface AdmissionLimits {
 
 /** Why there is no permit. */
 export type NoPermit = Extract<
-  RefusalReason,
+  RejectionReason,
   "too_many_connections" | "too_many_from_address" | "too_many_at_once"
 >;
 
@@ -46,8 +46,8 @@ export interface Permit {
 export class Admission {
   readonly #limits: AdmissionLimits;
   readonly #rate: RateLimit;
-  readonly #byAddress = new HeadCount();
-  readonly #byKey = new HeadCount();
+  readonly #byAddress = new KeyedCounter();
+  readonly #byKey = new KeyedCounter();
   #open = 0;
 
   /** Starts with nobody in. @param nowMs monotonic time */
@@ -104,7 +104,7 @@ function reached(count: number, limit: number): boolean {
 }
 
 /** How many of each name are in; the empty name is not counted. */
-class HeadCount {
+class KeyedCounter {
   readonly #counts = new Map<string, number>();
 
   count(name: string): number {

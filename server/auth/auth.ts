@@ -1,19 +1,46 @@
 /**
- * The guard, assembled: who gets in, who is suspended, whose ticket it is, whose address.
+ * The auth, assembled: who gets in, who is suspended, whose ticket it is, whose address.
  *
  * @module
  */
 
 import type { Clock } from "../base/clock.ts";
-import type { Config, GuardConfig } from "../config/config.ts";
 import type { Logger } from "../logging/logging.ts";
-import { type KvPlace, KvStore } from "../stores/kv.ts";
+import { type KvLocation, KvStore } from "../stores/kv.ts";
 import { TrustedProxies } from "./client_address.ts";
-import { Gate } from "./authenticator.ts";
+import { Authenticator } from "./authenticator.ts";
 import { type Key, KeyRing } from "./keys.ts";
-import { Suspensions } from "./suspensions.ts";
+import { type SuspensionRules, Suspensions } from "./suspensions.ts";
 import { Tickets } from "./tickets.ts";
 import { type PublicKey, Tokens } from "./tokens.ts";
+
+/** Who gets in. Holds secrets: never to be logged. */
+export interface AuthConfig {
+  /** The keys of `API_KEYS`. */
+  readonly keys: readonly Key[];
+  /** The path of a file that holds the keys instead; for `parseKeys()`. */
+  readonly keysFile?: string;
+  /** Signs JWTs by HS256. */
+  readonly jwtSecret?: string;
+  /** The path of a file with public keys that sign JWTs; for `parseJwks()`. */
+  readonly jwksFile?: string;
+  /** Proxies whose X-Forwarded-For is believed. */
+  readonly trustedProxies: readonly string[];
+  /** When a key is suspended, and for how long. */
+  readonly suspension: SuspensionRules;
+  /** How long a ticket is valid, and how many a key may fetch in any minute. */
+  readonly tickets: { readonly ttlMs: number; readonly perMinute: number };
+}
+
+/** The part of the configuration that authentication needs. */
+export interface AuthSettings {
+  /** Keys, tokens, proxies and limits. */
+  readonly auth: AuthConfig;
+  /** The folder of the store; absent = memory only. */
+  readonly dataDir?: string;
+  /** Whether Deno Deploy runs this process: its managed store is used then. */
+  readonly onDeploy: boolean;
+}
 
 /** What config's files hold. */
 export interface Credentials {
@@ -23,10 +50,10 @@ export interface Credentials {
   readonly jwks?: readonly PublicKey[];
 }
 
-/** What the guard works with. */
-export interface GuardOptions {
+/** What the auth works with. */
+export interface AuthOptions {
   /** How it is configured. */
-  readonly config: Config;
+  readonly config: AuthSettings;
   /** What the files hold. */
   readonly credentials: Credentials;
   /** Tells the time. */
@@ -36,9 +63,9 @@ export interface GuardOptions {
 }
 
 /** See the module. */
-export interface Guard {
+export interface Auth {
   /** Checks credentials. */
-  readonly gate: Gate;
+  readonly authenticator: Authenticator;
   /** Issues tickets. */
   readonly tickets: Tickets;
   /** Counts violations. */
@@ -50,37 +77,37 @@ export interface Guard {
 }
 
 /**
- * Opens the store and builds the guard upon it.
+ * Opens the store and builds the auth upon it.
  *
  * @throws {StartError} when the store cannot be opened
  */
-export async function openGuard(options: GuardOptions): Promise<Guard> {
+export async function openAuth(options: AuthOptions): Promise<Auth> {
   const { config, credentials, clock, log } = options;
-  const { guard } = config;
-  const keys = new KeyRing(credentials.keys ?? guard.keys);
-  const tokens = tokensOf(guard, credentials);
+  const { auth } = config;
+  const keys = new KeyRing(credentials.keys ?? auth.keys);
+  const tokens = tokensOf(auth, credentials);
   const isOpen = keys.size === 0 && tokens === undefined;
   const store = await KvStore.open(placeOf(config, isOpen), clock);
   const onError = (error: unknown) => log.error("the store did not answer", { error });
-  const tickets = new Tickets({ store, clock, ...guard.tickets });
-  const suspensions = new Suspensions({ store, clock, rules: guard.suspension, onError });
+  const tickets = new Tickets({ store, clock, ...auth.tickets });
+  const suspensions = new Suspensions({ store, clock, rules: auth.suspension, onError });
   await suspensions.load();
   return {
-    gate: new Gate({ keys, tokens, tickets, suspensions, clock, onError }),
+    authenticator: new Authenticator({ keys, tokens, tickets, suspensions, clock, onError }),
     tickets,
     suspensions,
-    proxies: new TrustedProxies(guard.trustedProxies),
+    proxies: new TrustedProxies(auth.trustedProxies),
     close: () => store.close(),
   };
 }
 
-function tokensOf({ jwtSecret: secret }: GuardConfig, { jwks }: Credentials): Tokens | undefined {
+function tokensOf({ jwtSecret: secret }: AuthConfig, { jwks }: Credentials): Tokens | undefined {
   if (secret === undefined && jwks === undefined) return undefined;
   return new Tokens({ secret, jwks });
 }
 
 /** An open hub has nobody to suspend. */
-function placeOf({ dataDir, onDeploy }: Config, isOpen: boolean): KvPlace {
+function placeOf({ dataDir, onDeploy }: AuthSettings, isOpen: boolean): KvLocation {
   if (dataDir !== undefined) return { kind: "folder", path: dataDir };
   return onDeploy && !isOpen ? { kind: "managed" } : { kind: "memory" };
 }

@@ -10,15 +10,15 @@
 
 import type { Clock } from "../base/clock.ts";
 import { assertNever } from "../base/errors.ts";
-import type { Presented } from "../profiles/profile.ts";
-import { type Grant, grantOf, OPEN_GRANT, refused, type Terms, type Verdict } from "./grant.ts";
+import { type AuthResult, type Claims, type Grant, grantOf, OPEN_GRANT, refused } from "./grant.ts";
 import { type IdAndSecret, type KeyRing, splitCredential } from "./keys.ts";
 import type { Suspensions } from "./suspensions.ts";
 import type { Tickets } from "./tickets.ts";
 import { TOKEN_KEY_PREFIX, type Tokens } from "./tokens.ts";
+import type { Credential } from "./credential.ts";
 
 /** What the room works with. */
-export interface GateOptions {
+export interface AuthenticatorOptions {
   /** The configured keys. */
   readonly keys: KeyRing;
   /** Checks JWTs; undefined where none are accepted. */
@@ -33,15 +33,15 @@ export interface GateOptions {
   readonly onError: (error: unknown) => void;
 }
 
-type Readable = Exclude<Presented, { kind: "unreadable" }>;
+type Readable = Exclude<Credential, { kind: "unreadable" }>;
 
 /** See the module. */
-export class Gate {
+export class Authenticator {
   /** Undefined on an open hub. */
-  readonly #options: GateOptions | undefined;
+  readonly #options: AuthenticatorOptions | undefined;
 
   /** Without options, or without keys and tokens among them, the hub is open. */
-  constructor(options?: GateOptions) {
+  constructor(options?: AuthenticatorOptions) {
     const closed = options !== undefined &&
       (options.keys.size > 0 || options.tokens !== undefined);
     this.#options = closed ? options : undefined;
@@ -53,7 +53,7 @@ export class Gate {
   }
 
   /** Checks a credential; a ticket is used up by it. Never rejects. */
-  async check(presented: Presented): Promise<Verdict> {
+  async check(presented: Credential): Promise<AuthResult> {
     if (presented.kind === "unreadable") return refused(presented.detail);
     if (this.#options === undefined) return { kind: "granted", grant: OPEN_GRANT };
     try {
@@ -80,7 +80,7 @@ export class Gate {
 }
 
 /** Whose credential it is. */
-async function identify(presented: Readable, options: GateOptions): Promise<Verdict> {
+async function identify(presented: Readable, options: AuthenticatorOptions): Promise<AuthResult> {
   switch (presented.kind) {
     case "none":
       return refused("no credential");
@@ -96,12 +96,12 @@ async function identify(presented: Readable, options: GateOptions): Promise<Verd
 }
 
 /** The same words for an unknown id and a wrong secret: nobody learns which keys there are. */
-function byKey(parts: IdAndSecret, { keys }: GateOptions): Verdict {
+function byKey(parts: IdAndSecret, { keys }: AuthenticatorOptions): AuthResult {
   const grant = keys.verify(parts);
   return grant === undefined ? refused("unknown key or wrong secret") : { kind: "granted", grant };
 }
 
-async function byToken(token: string, options: GateOptions): Promise<Verdict> {
+async function byToken(token: string, options: AuthenticatorOptions): Promise<AuthResult> {
   const parts = splitCredential(token);
   if (parts !== undefined) return byKey(parts, options);
   if (token.split(".").length !== 3) {
@@ -111,9 +111,9 @@ async function byToken(token: string, options: GateOptions): Promise<Verdict> {
   return await tokens?.check(token, clock.wall()) ?? refused("no JWT is accepted here");
 }
 
-async function byTicket(ticket: string, options: GateOptions): Promise<Verdict> {
-  const terms = await options.tickets.redeem(ticket);
-  const grant = terms && grantToday(terms, options);
+async function byTicket(ticket: string, options: AuthenticatorOptions): Promise<AuthResult> {
+  const claims = await options.tickets.redeem(ticket);
+  const grant = claims && grantToday(claims, options);
   return grant === undefined
     ? refused("unknown, used or expired ticket")
     : { kind: "granted", grant };
@@ -123,13 +123,16 @@ async function byTicket(ticket: string, options: GateOptions): Promise<Verdict> 
  * A ticket gives what its key gives now, so a key that was taken away takes its tickets along. One
  * that was fetched while the hub was open gives nothing.
  */
-function grantToday(terms: Terms, { keys, tokens }: GateOptions): Grant | undefined {
-  if (!terms.keyId?.startsWith(TOKEN_KEY_PREFIX)) return keys.grantOf(terms.keyId ?? "");
-  return tokens === undefined ? undefined : grantOf(terms);
+function grantToday(claims: Claims, { keys, tokens }: AuthenticatorOptions): Grant | undefined {
+  if (!claims.keyId?.startsWith(TOKEN_KEY_PREFIX)) return keys.grantOf(claims.keyId ?? "");
+  return tokens === undefined ? undefined : grantOf(claims);
 }
 
 /** Whether what is genuine still holds. */
-async function judge(grant: Grant, { clock, suspensions }: GateOptions): Promise<Verdict> {
+async function judge(
+  grant: Grant,
+  { clock, suspensions }: AuthenticatorOptions,
+): Promise<AuthResult> {
   if (expired(grant, clock)) return refused("the key has expired");
   if (await suspensions.holds(grant.keyId ?? "")) {
     return refused("the key is suspended for breaking its limits");

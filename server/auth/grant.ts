@@ -4,11 +4,10 @@
  * @module
  */
 
-import type { Rights } from "../profiles/profile.ts";
-import { rightsOf } from "./rights.ts";
+import { type Rights, rightsOf } from "./rights.ts";
 
 /** What a key, a token or a ticket says: plain data, fit for a Store. */
-export interface Terms {
+export interface Claims {
   /** The key's id, `jwt:<sub>` for a token; undefined on an open hub. */
   readonly keyId: string | undefined;
   /** Patterns of the channels on which it may publish. */
@@ -26,20 +25,20 @@ export interface Terms {
 }
 
 /** What a connection or request may do, and in whose name. */
-export interface Grant extends Terms {
+export interface Grant extends Claims {
   /** Channels, by the patterns. */
   readonly rights: Rights;
 }
 
 /** The outcome of a check. */
-export type Verdict =
+export type AuthResult =
   | { readonly kind: "granted"; readonly grant: Grant }
   /** `detail` is for the client; it never holds the credential. */
   | { readonly kind: "refused"; readonly detail: string };
 
-/** The grant that terms describe. */
-export function grantOf(terms: Terms): Grant {
-  return { ...terms, rights: rightsOf(terms) };
+/** The grant that claims describe. */
+export function grantOf(claims: Claims): Grant {
+  return { ...claims, rights: rightsOf(claims) };
 }
 
 /** On an open hub everybody may do everything. */
@@ -51,6 +50,6 @@ export const OPEN_GRANT: Grant = grantOf({
 });
 
 /** A credential that gives nothing. @param detail for the client: why */
-export function refused(detail: string): Verdict {
+export function refused(detail: string): AuthResult {
   return { kind: "refused", detail };
 }

@@ -113,12 +113,12 @@ function nameOf(item: unknown, index: number): string {
   return id.success ? `key ${id.output.id}` : `key number ${index + 1}`;
 }
 
-function toKey({ id, secretSha256, expiresAt, ...terms }: v.InferOutput<typeof KEY>): Key {
+function toKey({ id, secretSha256, expiresAt, ...claims }: v.InferOutput<typeof KEY>): Key {
   const expiry = expiresAt === undefined ? {} : { expiresAtMs: Date.parse(expiresAt) };
   return {
     id,
     secretHash: Buffer.from(secretSha256, "hex"),
-    grant: grantOf({ keyId: id, ...terms, ...expiry }),
+    grant: grantOf({ keyId: id, ...claims, ...expiry }),
   };
 }
 

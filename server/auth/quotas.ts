@@ -5,11 +5,11 @@
  * @module
  */
 
-import type { Terms } from "./grant.ts";
+import type { Claims } from "./grant.ts";
 import { SlidingWindow } from "./sliding_window.ts";
 
 /** Whose limit it is. */
-export type QuotaTerms = Pick<Terms, "keyId" | "maxMessagesPerMinute">;
+export type QuotaTerms = Pick<Claims, "keyId" | "maxMessagesPerMinute">;
 
 const MINUTE_MS = 60_000;
 
@@ -36,11 +36,11 @@ export class Quotas {
    * @param nowMs monotonic time
    * @returns the window of its key; undefined: it has no limit
    */
-  join(terms: QuotaTerms, nowMs: number): SlidingWindow | undefined {
-    const { maxMessagesPerMinute } = terms;
+  join(claims: QuotaTerms, nowMs: number): SlidingWindow | undefined {
+    const { maxMessagesPerMinute } = claims;
     if (maxMessagesPerMinute === undefined) return undefined;
     this.#forget(nowMs);
-    const name = nameOf(terms);
+    const name = nameOf(claims);
     let shared = this.#held.get(name);
     if (shared === undefined) {
       const left = this.#left.get(name)?.window;
@@ -53,9 +53,9 @@ export class Quotas {
   }
 
   /** It has ended. @param nowMs monotonic time */
-  leave(terms: QuotaTerms, nowMs: number): void {
+  leave(claims: QuotaTerms, nowMs: number): void {
     this.#forget(nowMs);
-    const name = nameOf(terms);
+    const name = nameOf(claims);
     const shared = this.#held.get(name);
     if (shared === undefined || --shared.holders > 0) return;
     this.#held.delete(name);

@@ -5,7 +5,15 @@
  * @module
  */
 
-import type { Rights } from "../profiles/profile.ts";
+/** What a connection may do. */
+export interface Rights {
+  /** May it follow the channel? */
+  maySubscribe(channel: string): boolean;
+  /** May it publish there? */
+  mayPublish(channel: string): boolean;
+  /** May it hand texts to all others of its system? Whoever may publish anything may. */
+  mayRelay(): boolean;
+}
 
 /** In channels that begin so the hub tells of itself: an admin may listen, nobody may speak. */
 export const RESERVED_CHANNELS = "systole/";

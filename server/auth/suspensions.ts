@@ -49,7 +49,7 @@ const COLLECTION = "suspensions";
 const violationsOf = (keyId: string) => `violations:${keyId}`;
 
 /** What this node has seen of a suspension. */
-interface Seen {
+interface LocalSuspension {
   readonly untilMs: number;
   /** Whether the store has it: only then does it say something that the store has it no more. */
   isStored: boolean;
@@ -63,7 +63,7 @@ export class Suspensions {
    */
   onSuspended: (keyId: string, afterMs: number) => void = () => {};
   readonly #options: SuspensionsOptions;
-  readonly #seen = new Map<string, Seen>();
+  readonly #seen = new Map<string, LocalSuspension>();
   /** Full when one more violation suspends. */
   readonly #violations: SlidingWindows;
 
@@ -145,7 +145,7 @@ export class Suspensions {
   async #suspend(keyId: string): Promise<void> {
     if (this.knows(keyId)) return; // by another violation, while the store was asked about this one
     const { store, clock, rules } = this.#options;
-    const seen: Seen = { untilMs: clock.wall() + rules.durationMs, isStored: false };
+    const seen: LocalSuspension = { untilMs: clock.wall() + rules.durationMs, isStored: false };
     this.#learn(keyId, seen);
     await store.put(COLLECTION, { id: keyId, value: null, expiresAtMs: seen.untilMs });
     if (this.#seen.get(keyId) !== seen) return void await store.take(COLLECTION, keyId); // lifted
@@ -153,7 +153,7 @@ export class Suspensions {
     await this.#forgive(keyId);
   }
 
-  #learn(keyId: string, seen: Seen): void {
+  #learn(keyId: string, seen: LocalSuspension): void {
     const known = this.knows(keyId);
     this.#seen.set(keyId, seen);
     this.#violations.forget(keyId); // it pays for these

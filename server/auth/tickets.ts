@@ -8,7 +8,7 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
 import type { Store } from "../stores/store.ts";
-import type { Grant, Terms } from "./grant.ts";
+import type { Claims, Grant } from "./grant.ts";
 import { SlidingWindows } from "./sliding_window.ts";
 
 /** What the room works with. */
@@ -56,16 +56,16 @@ export class Tickets {
     const retryAfterMs = name === undefined ? 0 : this.#take(name, clock.now());
     if (retryAfterMs > 0) return { kind: "limited", retryAfterMs };
     const ticket = crypto.randomUUID();
-    const { rights: _, ...terms } = grant;
+    const { rights: _, ...claims } = grant;
     const expiresAtMs = clock.wall() + ttlMs;
-    await store.put(COLLECTION, { id: nameOf(ticket), value: terms, expiresAtMs });
+    await store.put(COLLECTION, { id: nameOf(ticket), value: claims, expiresAtMs });
     return { kind: "issued", ticket };
   }
 
-  /** Uses a ticket up: the terms that it stood for, or undefined when it is not valid (any more). */
-  async redeem(ticket: string): Promise<Terms | undefined> {
+  /** Uses a ticket up: the claims that it stood for, or undefined when it is not valid (any more). */
+  async redeem(ticket: string): Promise<Claims | undefined> {
     const entry = await this.#options.store.take(COLLECTION, nameOf(ticket));
-    return entry?.value as Terms | undefined; // nobody else writes this collection
+    return entry?.value as Claims | undefined; // nobody else writes this collection
   }
 
   /** Counts one ticket. @returns how long to wait instead, 0 when it may be had */

@@ -12,7 +12,7 @@ import { createLocalJWKSet, decodeProtectedHeader, importJWK, type JWK, jwtVerif
 import * as v from "valibot";
 import { ConfigError } from "../base/errors.ts";
 import { type Fields, isObject, parseJson } from "../base/json.ts";
-import { grantOf, refused, type Verdict } from "./grant.ts";
+import { type AuthResult, grantOf, refused } from "./grant.ts";
 import { fieldProblems, GRANT_FIELDS, GRANT_RULES } from "./claims_schema.ts";
 
 /** What the key id of a token begins with: no configured key's can, as it has no colon. */
@@ -51,7 +51,7 @@ export class Tokens {
   }
 
   /** Checks a token, suspension aside. Never throws. @param nowMs wall-clock time */
-  async check(token: string, nowMs: number): Promise<Verdict> {
+  async check(token: string, nowMs: number): Promise<AuthResult> {
     let payload: unknown;
     try {
       payload = await this.#verify(token, new Date(nowMs));

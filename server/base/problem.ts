@@ -5,10 +5,17 @@
  */
 
 import { STATUS_CODE, STATUS_TEXT } from "@std/http/status";
-import type { RefusalForm } from "../profiles/profile.ts";
 
 /** The media type of problem details. */
 export const PROBLEM_TYPE = "application/problem+json";
+
+/** An HTTP answer to an upgrade request that is rejected. */
+export interface HttpRejection {
+  readonly kind: "http";
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
 
 /** Answers a request with what was wrong. @param detail for people: what was wrong, what to do */
 export type Refuse = (
@@ -22,7 +29,7 @@ export function problemForm(
   status: number,
   detail: string,
   headers: Readonly<Record<string, string>> = {},
-): Extract<RefusalForm, { kind: "http" }> {
+): HttpRejection {
   const body = JSON.stringify({ title: STATUS_TEXT[status], status, detail });
   return { kind: "http", status, headers: { "Content-Type": PROBLEM_TYPE, ...headers }, body };
 }

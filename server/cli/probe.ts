@@ -50,8 +50,14 @@ function print(line: string): void {
 /** Probes until done or stopped. @returns the exit code */
 async function probe({ target, plan, profile, json, notes }: ProbeRequest): Promise<number> {
   const idle = plan.idleMs !== undefined;
-  const { timeoutMs, dialect } = plan;
-  const subject = { url: target.url, profile, answered: dialect?.answers, timeoutMs, idle };
+  const { timeoutMs, wireProfile } = plan;
+  const subject = {
+    url: target.url,
+    profile,
+    answered: wireProfile?.answers,
+    timeoutMs,
+    idle,
+  };
   const report = json ? jsonReport(subject) : textReport(subject);
   for (const note of notes) console.error(note);
   const startMs = systemClock.now();

@@ -8,11 +8,11 @@
 import type { Cause, CloseReason } from "../close_codes.ts";
 import { rounded } from "../liveness/rtt.ts";
 import type { Properties } from "../logging/logging.ts";
-import type { Vitals } from "./connection_health.ts";
-import type { Member } from "../hub/subscription_registry.ts";
+import type { ConnectionHealth } from "../liveness/connection_health.ts";
+import type { Subscriber } from "../hub/subscription_registry.ts";
 
 /** So many ends are remembered. */
-export const CLOSED_LOG_SIZE = 10_000;
+export const CLOSE_HISTORY_SIZE = 10_000;
 
 /** How one connection ended. */
 export interface ClosedConnection {
@@ -41,16 +41,16 @@ export interface ClosedConnection {
   /** Messages that were queued for it. */
   readonly messagesOut: number;
   /** What was known of its health, its last events among it. */
-  readonly vitals: Vitals;
+  readonly health: ConnectionHealth;
 }
 
-/** The record of a member that ends now. */
-export function endOf(
-  member: Member,
+/** The record of a subscriber that ends now. */
+export function recordOf(
+  subscriber: Subscriber,
   { reason, cause, closedMs }: Pick<ClosedConnection, "reason" | "cause" | "closedMs">,
 ): ClosedConnection {
-  const { id, profile, keyId, address, vitals } = member;
-  const { openedMs, ageMs, idleMs, messagesIn, messagesOut } = member.figures();
+  const { id, profile, keyId, address, health } = subscriber;
+  const { openedMs, ageMs, idleMs, messagesIn, messagesOut } = subscriber.stats();
   return {
     id,
     profile: profile.name,
@@ -64,26 +64,26 @@ export function endOf(
     silentSeconds: Math.round(idleMs) / 1_000,
     messagesIn,
     messagesOut,
-    vitals,
+    health,
   };
 }
 
 /** What of it a line of the log says, which has its own time. */
-export function lineOf(
-  { openedMs: _, closedMs: __, vitals, ...line }: ClosedConnection,
+export function logFieldsOf(
+  { openedMs: _, closedMs: __, health, ...line }: ClosedConnection,
 ): Properties {
-  return { ...line, health: vitals.status, rttMs: rounded(vitals.rtt.averageMs) ?? undefined };
+  return { ...line, health: health.status, rttMs: rounded(health.rtt.averageMs) ?? undefined };
 }
 
 /** See the module. */
-export class ClosedLog {
+export class CloseHistory {
   readonly #size: number;
   readonly #ring: ClosedConnection[] = [];
   /** Where the next record goes: on the oldest one, once the ring is full. */
   #next = 0;
 
   /** Starts empty. @param size records that are kept */
-  constructor(size: number = CLOSED_LOG_SIZE) {
+  constructor(size: number = CLOSE_HISTORY_SIZE) {
     this.#size = size;
   }
 

@@ -6,10 +6,10 @@
 
 import type { Clock } from "../base/clock.ts";
 import type { ProfileCounts } from "../metrics/counts.ts";
-import type { Figures } from "../hub/subscription_registry.ts";
+import type { ConnectionStats } from "../hub/subscription_registry.ts";
 
 /** See the module. */
-export class Ledger {
+export class ConnectionCounters {
   readonly #counts: ProfileCounts;
   readonly #clock: Clock;
   readonly #openedMs: number;
@@ -39,7 +39,7 @@ export class Ledger {
   }
 
   /** How it stands, with what others know. */
-  figures(others: Pick<Figures, "idleMs" | "queuedMessages">): Figures {
+  stats(others: Pick<ConnectionStats, "idleMs" | "queuedMessages">): ConnectionStats {
     return {
       openedMs: this.#openedMs,
       ageMs: this.#clock.now() - this.#bornMs,

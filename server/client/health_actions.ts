@@ -8,15 +8,15 @@
 import { CLOSE_REASONS } from "../close_codes.ts";
 import type { Heartbeat } from "../liveness/heartbeat.ts";
 import { BANDS, type HealthStatus } from "../liveness/health.ts";
-import type { LifeState } from "../liveness/liveness.ts";
+import type { LivenessState } from "../liveness/liveness.ts";
 import { rounded, type RttKind } from "../liveness/rtt.ts";
 import type { Wheel } from "../liveness/wheel.ts";
 import type { Logger } from "../logging/logging.ts";
 import type { Notice } from "../message.ts";
 import type { ProfileCounts } from "../metrics/counts.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import type { Vitals } from "./connection_health.ts";
-import type { VitalsWatcher } from "./health_listener.ts";
+import type { ConnectionHealth } from "../liveness/connection_health.ts";
+import type { HealthListener } from "../liveness/health_listener.ts";
 
 /** The client behind the alarm. */
 export interface Watched {
@@ -25,7 +25,7 @@ export interface Watched {
   /** Pings twice as often while it is not well. */
   readonly heartbeat: Heartbeat;
   /** Knows the figures. */
-  readonly vitals: Vitals;
+  readonly health: ConnectionHealth;
   /** The counts of its profile: of alerts and odd pongs here. */
   readonly counts: ProfileCounts;
   /** Whether it has been let go. */
@@ -35,7 +35,7 @@ export interface Watched {
 }
 
 /** What all alarms share. */
-export interface AlarmOptions {
+export interface HealthActionsOptions {
   /** Time without stalls. */
   readonly wheel: Wheel;
   /** Learns round trips and statuses. */
@@ -51,63 +51,63 @@ const ADVICE_AFTER_MS = CLOSE_REASONS.slow_consumer.afterMs;
 const HEALTHY = BANDS.indexOf("healthy");
 
 /** What the log says of those that live in part. */
-const LIVES = {
+const LIVENESS_MESSAGES = {
   frozen: "connection frozen: its transport answers, its script does not",
   stripped: "connection stripped: something on the way swallows control frames",
 } as const;
 
 /** See the module. */
-export class Alarm implements VitalsWatcher {
+export class HealthActions implements HealthListener {
   readonly #client: Watched;
-  readonly #options: AlarmOptions;
+  readonly #options: HealthActionsOptions;
   /** The worst band since it was last healthy. */
   #worst = HEALTHY;
 
-  /** Listens to the client's vitals. */
-  constructor(client: Watched, options: AlarmOptions) {
+  /** Listens to the client's health. */
+  constructor(client: Watched, options: HealthActionsOptions) {
     this.#client = client;
     this.#options = options;
     options.metrics.health(undefined, "unknown");
-    options.metrics.life(undefined, "alive");
+    options.metrics.liveness(undefined, "alive");
   }
 
-  /** See `VitalsWatcher`. */
+  /** See `HealthListener`. */
   measured(kind: RttKind, rttMs: number): void {
     const { metrics } = this.#options;
     metrics.roundTrip(kind, rttMs);
-    const { jitterMs, samples } = this.#client.vitals[kind];
+    const { jitterMs, samples } = this.#client.health[kind];
     if (jitterMs !== null && samples > 1) metrics.jitter(kind, jitterMs); // one time alone has none
   }
 
-  /** See `VitalsWatcher`. */
-  oddPong(): void {
-    this.#client.counts.oddPongs++;
+  /** See `HealthListener`. */
+  pongUnmatched(): void {
+    this.#client.counts.pongsUnmatched++;
   }
 
-  /** See `VitalsWatcher`. */
+  /** See `HealthListener`. */
   healthChanged(status: HealthStatus, previous: HealthStatus): void {
     this.#options.metrics.health(previous, status);
     if (this.#client.closing) return;
-    const { rtt } = this.#client.vitals;
+    const { rtt } = this.#client.health;
     const [latency, jitter] = [rounded(rtt.averageMs), rounded(rtt.deviationMs) ?? 0];
     this.#client.notify({ kind: "health_status", status, latency, jitter });
     this.#act({ status, previous, latency, jitter });
   }
 
-  /** See `VitalsWatcher`. */
-  lifeChanged(life: LifeState, previous: LifeState): void {
-    this.#options.metrics.life(previous, life);
-    if (life !== "frozen" && life !== "stripped") return;
-    const { id, vitals } = this.#client;
-    this.#options.log.info(LIVES[life], { id, life, health: vitals.status });
+  /** See `HealthListener`. */
+  livenessChanged(liveness: LivenessState, previous: LivenessState): void {
+    this.#options.metrics.liveness(previous, liveness);
+    if (liveness !== "frozen" && liveness !== "stripped") return;
+    const { id, health } = this.#client;
+    this.#options.log.info(LIVENESS_MESSAGES[liveness], { id, liveness, health: health.status });
   }
 
   /** It has gone. */
   end(): void {
     const { metrics } = this.#options;
-    const { status, life } = this.#client.vitals;
+    const { status, liveness } = this.#client.health;
     metrics.health(status, undefined);
-    metrics.life(life, undefined);
+    metrics.liveness(liveness, undefined);
   }
 
   /** Getting better, or as bad again as it has been, asks for nothing new. */
@@ -124,11 +124,11 @@ export class Alarm implements VitalsWatcher {
     const band = BANDS.indexOf(change.status);
     if (band === HEALTHY) {
       this.#worst = HEALTHY;
-      return heartbeat.relax();
+      return heartbeat.pingNormally();
     }
     if (band <= this.#worst) return;
     this.#worst = band;
-    heartbeat.hurry(wheel.now()); // until it is healthy again
+    heartbeat.pingFaster(wheel.now()); // until it is healthy again
     if (change.status === "degraded") {
       return log.warning("connection degraded: pinged twice as often", { id, ...change });
     }

@@ -8,11 +8,11 @@
 import type { CloseReason } from "../close_codes.ts";
 import type { Clock } from "../base/clock.ts";
 import { detectionBoundMs, type Heartbeat } from "../liveness/heartbeat.ts";
-import type { Beating, Place, Wheel } from "../liveness/wheel.ts";
+import type { TimerTask, Wheel, WheelEntry } from "../liveness/wheel.ts";
 import type { ProfileCounts } from "../metrics/counts.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import type { Dialogue } from "../profiles/profile.ts";
-import type { Vitals } from "./connection_health.ts";
+import type { ProtocolSession } from "../profiles/profile.ts";
+import type { ConnectionHealth } from "../liveness/connection_health.ts";
 import type { Enqueued } from "../write_pump.ts";
 
 /** The client behind the pulse. */
@@ -22,11 +22,11 @@ export interface Pulsed {
   /** What it speaks. */
   readonly profile: { readonly name: string };
   /** Knows how it is. */
-  readonly vitals: Vitals;
+  readonly health: ConnectionHealth;
   /** Judges its silence. */
   readonly heartbeat: Heartbeat;
   /** Words the app ping, and has a heartbeat of its own or not. */
-  readonly dialogue: Dialogue;
+  readonly session: ProtocolSession;
   /** Counts the pings. */
   readonly counts: ProfileCounts;
   /** Whether it has been let go. */
@@ -36,13 +36,13 @@ export interface Pulsed {
   /** Writes a control ping. */
   ping(payload: Uint8Array): void;
   /** Queues a text. */
-  say(text: string): Enqueued;
+  sendText(text: string): Enqueued;
   /** Lets it go. */
   close(reason: CloseReason): void;
 }
 
 /** What all pulses share. */
-export interface PulseOptions {
+export interface HeartbeatTimerOptions {
   /** Time of the machine. */
   readonly clock: Clock;
   /** Time without stalls, and who is due. */
@@ -54,29 +54,29 @@ export interface PulseOptions {
 }
 
 /** See the module. */
-export class Pulse implements Beating {
+export class HeartbeatTimer implements TimerTask {
   readonly #client: Pulsed;
-  readonly #options: PulseOptions;
+  readonly #options: HeartbeatTimerOptions;
   readonly #expiresAtMs: number;
-  readonly #place: Place;
+  readonly #place: WheelEntry;
   #beatDueMs: number;
   #pings = 0;
 
   /** Starts to beat. @param expiresAtMs when the client's credential ends, wall-clock ms */
-  constructor(client: Pulsed, expiresAtMs: number, options: PulseOptions) {
+  constructor(client: Pulsed, expiresAtMs: number, options: HeartbeatTimerOptions) {
     const { wheel } = options;
     const nowMs = wheel.now();
     this.#client = client;
     this.#options = options;
     this.#expiresAtMs = expiresAtMs;
-    this.#beatDueMs = nowMs + (client.dialogue.beat?.firstMs ?? Infinity);
-    this.#place = wheel.enter(this, this.#dueMs(nowMs));
+    this.#beatDueMs = nowMs + (client.session.textHeartbeat?.firstMs ?? Infinity);
+    this.#place = wheel.schedule(this, this.#dueMs(nowMs));
   }
 
-  /** See `Beating`. */
-  beat(nowMs: number, mayConvict: boolean): number {
+  /** See `TimerTask`. */
+  onDue(nowMs: number, mayExpire: boolean): number {
     if (this.#client.closing) return Infinity; // the socket's own closeWait bounds the rest
-    const reason = this.#verdict(nowMs, mayConvict);
+    const reason = this.#decide(nowMs, mayExpire);
     if (reason !== undefined) {
       this.#client.close(reason);
       return Infinity;
@@ -85,78 +85,78 @@ export class Pulse implements Beating {
     return this.#dueMs(nowMs);
   }
 
-  /** See `Beating`. */
+  /** See `TimerTask`. */
   stalled(sinceMs: number, stalledMs: number): void {
-    const { heartbeat, vitals } = this.#client;
+    const { heartbeat, health } = this.#client;
     heartbeat.stalled(sinceMs, stalledMs);
-    vitals.recorder.stalled(sinceMs, stalledMs);
+    health.recorder.stalled(sinceMs, stalledMs);
   }
 
   /** Beats no more. */
   stop(): void {
-    this.#options.wheel.leave(this.#place);
+    this.#options.wheel.cancel(this.#place);
   }
 
-  #verdict(nowMs: number, mayConvict: boolean): CloseReason | undefined {
+  #decide(nowMs: number, mayExpire: boolean): CloseReason | undefined {
     const { clock, writeWaitMs } = this.#options;
-    const { heartbeat, writingSinceMs, counts, vitals } = this.#client;
+    const { heartbeat, writingSinceMs, counts, health } = this.#client;
     if (clock.wall() >= this.#expiresAtMs) return "token_expired";
-    if (mayConvict) vitals.look(nowMs, writingSinceMs);
-    if (mayConvict && nowMs >= writingSinceMs + writeWaitMs) {
-      vitals.recorder.record("write_stuck", nowMs, nowMs - writingSinceMs);
+    if (mayExpire) health.evaluate(nowMs, writingSinceMs);
+    if (mayExpire && nowMs >= writingSinceMs + writeWaitMs) {
+      health.recorder.record("write_stuck", nowMs, nowMs - writingSinceMs);
       return "write_timeout";
     }
-    const finding = heartbeat.look(nowMs, mayConvict);
+    const finding = heartbeat.evaluate(nowMs, mayExpire);
     switch (finding) {
       case "well":
         return undefined;
       case "missed":
         counts.heartbeatsMissed++;
-        vitals.missed(nowMs);
+        health.missed(nowMs);
         return this.#ping(nowMs);
       case "ping":
         return this.#ping(nowMs);
       case "stale":
       case "missed_heartbeats":
-        this.#convict(nowMs);
+        this.#expire(nowMs);
         return finding;
     }
   }
 
-  #convict(nowMs: number): void {
+  #expire(nowMs: number): void {
     const { wheel, metrics } = this.#options;
-    const { heartbeat, profile, counts, vitals } = this.#client;
+    const { heartbeat, profile, counts, health } = this.#client;
     const silentMs = nowMs - heartbeat.lastLifeMs;
     metrics.detected(profile.name, silentMs);
     const isLate = silentMs > detectionBoundMs(heartbeat.rules);
-    if (isLate && nowMs > wheel.judgingSinceMs) counts.detectionsLate++;
-    if (heartbeat.isAsked) counts.heartbeatsMissed++; // nobody waits for its answer any more
-    vitals.convicted(nowMs, silentMs);
+    if (isLate && nowMs > wheel.decidingSinceMs) counts.detectionsLate++;
+    if (heartbeat.isAwaitingPong) counts.heartbeatsMissed++; // nobody waits for its answer any more
+    health.expired(nowMs, silentMs);
   }
 
   #ping(nowMs: number): undefined {
-    const { id, dialogue, vitals, counts } = this.#client;
-    this.#client.ping(vitals.payload());
-    vitals.pinged(nowMs);
+    const { id, session, health, counts } = this.#client;
+    this.#client.ping(health.payload());
+    health.pinged(nowMs);
     counts.controlPings++;
     const timestamp = this.#options.clock.wall();
     const number = ++this.#pings;
-    const text = dialogue.notify({ kind: "ping", id: `${id.slice(0, 8)}-${number}`, timestamp });
+    const text = session.notify({ kind: "ping", id: `${id.slice(0, 8)}-${number}`, timestamp });
     if (text === undefined) return;
-    if (this.#sayBeat(text)) vitals.appPinged({ number, timestamp }, nowMs);
-    else vitals.appPingSkipped(nowMs);
+    if (this.#sayBeat(text)) health.appPinged({ number, timestamp }, nowMs);
+    else health.appPingSkipped(nowMs);
   }
 
   #beatOfItsOwn(nowMs: number): void {
-    const { beat } = this.#client.dialogue;
-    if (beat === undefined || nowMs < this.#beatDueMs) return;
-    while (this.#beatDueMs <= nowMs) this.#beatDueMs += beat.periodMs;
-    this.#sayBeat(beat.text);
+    const { textHeartbeat } = this.#client.session;
+    if (textHeartbeat === undefined || nowMs < this.#beatDueMs) return;
+    while (this.#beatDueMs <= nowMs) this.#beatDueMs += textHeartbeat.periodMs;
+    this.#sayBeat(textHeartbeat.text);
   }
 
   /** One that finds the queue full is skipped and counted, never a reason to evict. */
   #sayBeat(text: string): boolean {
-    const isQueued = this.#client.say(text) === "queued";
+    const isQueued = this.#client.sendText(text) === "queued";
     if (isQueued) this.#client.counts.appPings++;
     else this.#client.counts.appPingsSkipped++;
     return isQueued;
@@ -165,10 +165,10 @@ export class Pulse implements Beating {
   /** A batch written right after this look is due after writeWait at the earliest: soon enough. */
   #dueMs(nowMs: number): number {
     const { writeWaitMs, clock } = this.#options;
-    const { heartbeat, writingSinceMs, vitals } = this.#client;
+    const { heartbeat, writingSinceMs, health } = this.#client;
     return Math.min(
       heartbeat.dueMs,
-      vitals.dueMs(nowMs),
+      health.dueMs(nowMs),
       this.#beatDueMs,
       Math.min(writingSinceMs, nowMs) + writeWaitMs,
       nowMs + this.#expiresAtMs - clock.wall(),

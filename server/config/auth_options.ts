@@ -1,5 +1,5 @@
 /**
- * The options of the guard: keys, tokens, tickets, limits and suspension.
+ * The options of the auth: keys, tokens, tickets, limits and suspension.
  *
  * @module
  */

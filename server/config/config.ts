@@ -7,12 +7,12 @@
  * @module
  */
 
+import type { AuthConfig } from "../auth/auth.ts";
 import { ConfigError } from "../base/errors.ts";
 import { type Key, readKeys } from "../auth/keys.ts";
-import type { SuspensionRules } from "../auth/suspensions.ts";
 import { chooseThresholds, latencyProblems } from "../liveness/health_thresholds.ts";
 import { chooseQueueSizes, type Limits, queueProblems, type QueueSizes } from "./limits.ts";
-import { type LogFormat, type LogLevel, OPTIONS, PLATFORM } from "./options.ts";
+import { OPTIONS, PLATFORM } from "./options.ts";
 import type { HealthThresholds } from "../liveness/health.ts";
 import {
   chooseTiming,
@@ -23,24 +23,7 @@ import {
 } from "../liveness/timing.ts";
 import { PROFILE_NAMES, PROFILE_TIMING, type ProfileName } from "../profiles/timing_options.ts";
 import type { Listen, ValueKind } from "../base/option_values.ts";
-
-/** Who gets in. Holds secrets: never to be logged. */
-export interface GuardConfig {
-  /** The keys of `API_KEYS`. */
-  readonly keys: readonly Key[];
-  /** The path of a file that holds the keys instead; for `parseKeys()`. */
-  readonly keysFile?: string;
-  /** Signs JWTs by HS256. */
-  readonly jwtSecret?: string;
-  /** The path of a file with public keys that sign JWTs; for `parseJwks()`. */
-  readonly jwksFile?: string;
-  /** Proxies whose X-Forwarded-For is believed. */
-  readonly trustedProxies: readonly string[];
-  /** When a key is suspended, and for how long. */
-  readonly suspension: SuspensionRules;
-  /** How long a ticket is valid, and how many a key may fetch in any minute. */
-  readonly tickets: { readonly ttlMs: number; readonly perMinute: number };
-}
+import type { LogFormat, LogLevel } from "../logging/logging.ts";
 
 /** All that the environment decides; relations between its values hold. */
 export interface Config {
@@ -55,7 +38,7 @@ export interface Config {
   /** Whether to start open, without keys, on an address that others can reach. */
   readonly allowAnonymous: boolean;
   /** Who gets in. */
-  readonly guard: GuardConfig;
+  readonly auth: AuthConfig;
   /** The folder of what outlives the process; absent = memory only. */
   readonly dataDir?: string;
   /** The profile of an upgrade whose request does not tell one. */
@@ -126,7 +109,7 @@ export function parseConfig(env: Env): Config {
     ...(certFile !== undefined && keyFile !== undefined && { tls: { certFile, keyFile } }),
     allowedOrigins: values.ALLOWED_ORIGINS,
     allowAnonymous: values.ALLOW_ANONYMOUS,
-    guard: guardConfig(values, keys),
+    auth: guardConfig(values, keys),
     ...(dataDir !== undefined && { dataDir }),
     defaultProfile: values.DEFAULT_PROFILE,
     echo: values.ECHO,
@@ -140,7 +123,7 @@ export function parseConfig(env: Env): Config {
   };
 }
 
-function guardConfig(values: Values, keys: readonly Key[]): GuardConfig {
+function guardConfig(values: Values, keys: readonly Key[]): AuthConfig {
   const { API_KEYS_FILE: keysFile, JWT_SECRET: jwtSecret, JWKS_FILE: jwksFile } = values;
   return {
     keys,

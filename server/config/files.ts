@@ -9,7 +9,14 @@ import { StartError } from "../base/errors.ts";
 import type { Credentials } from "../auth/auth.ts";
 import { parseKeys } from "../auth/keys.ts";
 import { parseJwks } from "../auth/tokens.ts";
-import type { TlsPair } from "../transport/listener.ts";
+
+/** A PEM certificate chain and its key. */
+export interface TlsPair {
+  /** The chain, PEM. */
+  readonly cert: string;
+  /** The private key, PEM. */
+  readonly key: string;
+}
 
 /** What they hold. */
 export interface Files {
@@ -24,8 +31,8 @@ export interface Files {
  *
  * @throws {StartError} when one cannot be read, or does not hold what it should
  */
-export async function readFiles({ tls, guard }: Config): Promise<Files> {
-  const { keysFile, jwksFile } = guard;
+export async function readFiles({ tls, auth }: Config): Promise<Files> {
+  const { keysFile, jwksFile } = auth;
   return {
     tls: tls && {
       cert: await read("TLS_CERT_FILE", tls.certFile),

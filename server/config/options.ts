@@ -8,6 +8,7 @@
  */
 
 import { CREDENTIAL_OPTIONS, KEY_LIMIT_OPTIONS } from "./auth_options.ts";
+import type { LogFormat, LogLevel } from "../logging/logging.ts";
 import { derived, option } from "../base/option.ts";
 import { PROXY_PERIODS_MS, type ProxyPreset } from "../liveness/timing.ts";
 import { PROFILE_NAMES, type ProfileName, TIMING_OPTIONS } from "../profiles/timing_options.ts";
@@ -24,11 +25,6 @@ import {
   port,
   serveAddress,
 } from "../base/option_values.ts";
-
-/** A readable line per event, or a line of JSON. */
-export type LogFormat = "text" | "json";
-/** The least severe level that is logged. */
-export type LogLevel = "debug" | "info" | "warning" | "error" | "fatal";
 
 /** A json pong with a UUID takes 106 bytes: with less room every heartbeat would be too big. */
 const MIN_MESSAGE_BYTES = 128;

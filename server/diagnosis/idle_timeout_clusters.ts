@@ -2,30 +2,30 @@
  * The idle ages at which the connections of one network died, and the timer behind them, if there is
  * one. Pure; bounded memory. Owns when ages are the same; must not know whose they are.
  *
- * A timer is exact and spares nobody; other deaths come at any age. But what restarts on the way cuts
- * all at once, and at one age if a publication was the last that everybody heard. So deaths whose
+ * A timer is exact and spares nobody; other disconnects come at any age. But what restarts on the way cuts
+ * all at once, and at one age if a publication was the last that everybody heard. So disconnects whose
  * moments and ages agree within 0.1 % of the age (25 ms at least) are one stroke, however many: a
  * timer strikes again, at another moment. Two things show one:
  *
  * - The ages of the last three strokes agree as closely, and none that is remembered came at a
  *   greater age: who outlived the timer refutes it. Of ages spread evenly over [0, R] three are that
  *   near to each other, at the very top of the m that are remembered, with a chance of at most
- *   3 d^2 / m (d = 0.001). Over 50 deaths, of which the last 16 are remembered, that sums up to
- *   3 d^2 (1/3 + ... + 1/16 + 34/16) = 1.2e-5, whatever R is above 25 s: in 1000 runs of 50 deaths,
+ *   3 d^2 / m (d = 0.001). Over 50 disconnects, of which the last 16 are remembered, that sums up to
+ *   3 d^2 (1/3 + ... + 1/16 + 34/16) = 1.2e-5, whatever R is above 25 s: in 1000 runs of 50 disconnects,
  *   0.012 false names are expected.
  * - Seven of the last 16 strokes lie within 1 % (100 ms at least) of each other: for proxies whose
  *   timers are coarse and networks where others die, too. At most C(15, 6) d^6 = 5005 * 1e-12 for
  *   each death (d = 0.01): 2.5e-4 in the same 1000 runs. A restart that takes its time stays below:
- *   its deaths are as far apart in age as in time, so a stroke's width of 0.1 % leaves room for six.
+ *   its disconnects are as far apart in age as in time, so a stroke's width of 0.1 % leaves room for six.
  *
  * @module
  */
 
 /** Deaths at one age and one moment: those of the first. */
-interface Stroke {
+interface IdleTimeoutCluster {
   readonly idleMs: number;
   readonly nowMs: number;
-  deaths: number;
+  disconnects: number;
 }
 
 /** What struck. */
@@ -33,14 +33,14 @@ export interface Timer {
   /** The mean age of its strokes, ms. */
   readonly idleMs: number;
   /** All who died of them. */
-  readonly deaths: number;
+  readonly disconnects: number;
 }
 
-/** Strokes that are remembered. */
+/** IdleTimeoutClusters that are remembered. */
 const MAX_STROKES = 16;
-/** Strokes in a row that show a timer. */
+/** IdleTimeoutClusters in a row that show a timer. */
 const ROW = 3;
-/** Strokes among those remembered that show it, too. */
+/** IdleTimeoutClusters among those remembered that show it, too. */
 const MANY = 7;
 /** Of the idle age: what a millisecond timer behind a network makes of one value. */
 const NARROW = 0.001;
@@ -50,9 +50,9 @@ const WIDE = 0.01;
 const MIN_WIDE_MS = 100;
 
 /** See the module. */
-export class Strokes {
+export class IdleTimeoutClusters {
   /** The oldest first. */
-  #strokes: Stroke[] = [];
+  #strokes: IdleTimeoutCluster[] = [];
 
   /** Remembers a death. @returns whether it is a stroke of its own */
   add(idleMs: number, nowMs: number): boolean {
@@ -60,8 +60,10 @@ export class Strokes {
     const same = this.#strokes.find((stroke) =>
       Math.abs(stroke.nowMs - nowMs) <= apartMs && Math.abs(stroke.idleMs - idleMs) <= apartMs
     );
-    if (same !== undefined) same.deaths++;
-    else if (this.#strokes.push({ idleMs, nowMs, deaths: 1 }) > MAX_STROKES) this.#strokes.shift();
+    if (same !== undefined) same.disconnects++;
+    else if (this.#strokes.push({ idleMs, nowMs, disconnects: 1 }) > MAX_STROKES) {
+      this.#strokes.shift();
+    }
     return same === undefined;
   }
 
@@ -87,17 +89,17 @@ export function isNear(idleMs: number, timerMs: number): boolean {
   return Math.abs(idleMs - timerMs) <= Math.max(MIN_WIDE_MS, timerMs * WIDE) / 2;
 }
 
-function isExactRow(row: readonly Stroke[]): boolean {
+function isExactRow(row: readonly IdleTimeoutCluster[]): boolean {
   if (row.length < ROW) return false;
   const ages = row.map(({ idleMs }) => idleMs);
   const youngestMs = Math.min(...ages);
   return Math.max(...ages) - youngestMs <= narrowMs(youngestMs);
 }
 
-function timerOf(strokes: readonly Stroke[]): Timer {
+function timerOf(strokes: readonly IdleTimeoutCluster[]): Timer {
   return {
     idleMs: strokes.reduce((sum, { idleMs }) => sum + idleMs, 0) / strokes.length,
-    deaths: strokes.reduce((sum, { deaths }) => sum + deaths, 0),
+    disconnects: strokes.reduce((sum, { disconnects }) => sum + disconnects, 0),
   };
 }
 

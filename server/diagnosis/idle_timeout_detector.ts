@@ -5,13 +5,13 @@
  * spoke, nor when ages are the same (strokes.ts).
  *
  * What it cannot tell from a proxy: a program that always breaks off after the same time. So a name
- * is withdrawn when three deaths in a row come at a greater age.
+ * is withdrawn when three disconnects in a row come at a greater age.
  *
  * @module
  */
 
 import { networkOf } from "../base/subnet.ts";
-import { isNear, Strokes } from "./idle_timeout_clusters.ts";
+import { IdleTimeoutClusters, isNear } from "./idle_timeout_clusters.ts";
 import { PROXY_PERIODS_MS, type ProxyPreset } from "../liveness/timing.ts";
 
 /** A connection that ended without a close frame, and not by us. */
@@ -27,7 +27,7 @@ export interface CutConnection {
 }
 
 /** An idle timeout on the way to a network. */
-export interface PathLimit {
+export interface IdleTimeout {
   /** The network, as CIDR: /24 of IPv4, /48 of IPv6; the proxy's own where it is a proxy's limit. */
   readonly network: string;
   /** Connections that it cut, as far as is known. */
@@ -47,15 +47,15 @@ export interface PathLimit {
 }
 
 /** What one death says. */
-export interface PathFinding {
+export interface IdleTimeoutFinding {
   /** The limit that this connection died of. */
-  readonly limit: PathLimit;
+  readonly limit: IdleTimeout;
   /** Whether it is worth a line of the log: when it is named, and each time its count has doubled. */
-  readonly isNews: boolean;
+  readonly shouldLog: boolean;
 }
 
 /** How it looks. */
-export interface PathLimitsOptions {
+export interface IdleTimeoutDetectorOptions {
   /**
    * Deaths at a younger idle age are never named, ms: one that a ping itself brings out (the answer
    * to it is a reset) always comes a round trip after it. Default 1000.
@@ -73,7 +73,7 @@ interface Path {
   readonly network: string;
   /** How connections came: the key under which it is kept. */
   readonly way: string;
-  readonly strokes: Strokes;
+  readonly strokes: IdleTimeoutClusters;
   limit: Limit | undefined;
 }
 
@@ -89,14 +89,14 @@ interface Limit {
 }
 
 /** See the module. */
-export class PathLimits {
+export class IdleTimeoutDetector {
   readonly #floorMs: number;
   readonly #unsuspected = new Map<string, Path>();
   readonly #limited = new Map<string, Path>();
   #cut = 0;
 
   /** Knows of none. */
-  constructor({ floorMs = 1_000 }: PathLimitsOptions = {}) {
+  constructor({ floorMs = 1_000 }: IdleTimeoutDetectorOptions = {}) {
     this.#floorMs = floorMs;
   }
 
@@ -111,31 +111,35 @@ export class PathLimits {
   }
 
   /** Learns from a death. @returns the limit that it died of, as far as is known by now */
-  ended(cut: CutConnection): PathFinding | undefined {
+  ended(cut: CutConnection): IdleTimeoutFinding | undefined {
     const { address, proxy } = cut;
     const byProxy = proxy === undefined ? undefined : this.#learn("through", proxy, cut);
     return byProxy ?? this.#learn("from", address, cut);
   }
 
-  #learn(side: string, address: string, { idleMs, nowMs }: CutConnection): PathFinding | undefined {
+  #learn(
+    side: string,
+    address: string,
+    { idleMs, nowMs }: CutConnection,
+  ): IdleTimeoutFinding | undefined {
     const network = networkOf(address);
     if (network === undefined || !Number.isFinite(idleMs)) return undefined;
     const way = `${side} ${network}`;
     const path = this.#limited.get(way) ?? this.#unsuspected.get(way) ??
-      { network, way, strokes: new Strokes(), limit: undefined };
+      { network, way, strokes: new IdleTimeoutClusters(), limit: undefined };
     const isNew = path.strokes.add(idleMs, nowMs);
     const isCut = this.#cuts(path, idleMs, nowMs);
     const counted = isCut ? 1 : isNew ? this.#name(path, idleMs, nowMs) : 0;
     this.#cut += counted;
     this.#keep(path);
     if (path.limit === undefined || counted === 0) return undefined;
-    const isNews = path.limit.count >= 2 * path.limit.told;
-    if (isNews) path.limit.told = path.limit.count;
-    return { limit: described(path, path.limit), isNews };
+    const shouldLog = path.limit.count >= 2 * path.limit.told;
+    if (shouldLog) path.limit.told = path.limit.count;
+    return { limit: described(path, path.limit), shouldLog };
   }
 
   /** All that are known, those that cut last at the end. */
-  list(): PathLimit[] {
+  list(): IdleTimeout[] {
     return [...this.#limited.values()].flatMap((path) =>
       path.limit === undefined ? [] : [described(path, path.limit)]
     );
@@ -158,7 +162,7 @@ export class PathLimits {
     return false;
   }
 
-  /** @returns how many deaths a new name explains; 0 without one */
+  /** @returns how many disconnects a new name explains; 0 without one */
   #name(path: Path, idleMs: number, nowMs: number): number {
     if (idleMs < this.#floorMs) return 0;
     const timer = path.strokes.timer(idleMs);
@@ -167,11 +171,11 @@ export class PathLimits {
       idleMs: timer.idleMs,
       namedMs: nowMs,
       lastMs: nowMs,
-      count: timer.deaths,
+      count: timer.disconnects,
       told: 0,
       outlived: 0,
     };
-    return timer.deaths;
+    return timer.disconnects;
   }
 
   /** A Map keeps the order of entry: whoever enters anew is the last to be forgotten. */
@@ -186,7 +190,7 @@ export class PathLimits {
   }
 }
 
-function described({ network, way }: Path, limit: Limit): PathLimit {
+function described({ network, way }: Path, limit: Limit): IdleTimeout {
   const { idleMs, count, namedMs, lastMs } = limit;
   const idleSeconds = Math.round(idleMs / 100) / 10;
   const preset = presetFor(idleMs);

@@ -1,5 +1,5 @@
 /**
- * Who calls the HTTP API and whether it may: authentication by the gate, the right `admin`, and
+ * Who calls the HTTP API and whether it may: authentication by the authenticator, the right `admin`, and
  * pages of foreign origins kept from changing anything. Types that are marked internal are Hono's,
  * and documented there.
  *
@@ -8,11 +8,12 @@
 
 import { STATUS_CODE } from "@std/http/status";
 import type { Context, Hono, MiddlewareHandler } from "hono";
-import type { Gate } from "../auth/authenticator.ts";
+import type { Authenticator } from "../auth/authenticator.ts";
 import type { Grant } from "../auth/grant.ts";
 import { originAllowed } from "../auth/origin.ts";
 import { problem, problemForm, type Refuse } from "../base/problem.ts";
-import { bearerOf, type Profile, tokenOf } from "../profiles/profile.ts";
+import type { Profile } from "../profiles/profile.ts";
+import { bearerOf, tokenOf } from "../auth/credential.ts";
 
 /** What middleware and handlers find in their context. */
 export interface ApiEnv {
@@ -49,27 +50,27 @@ export type App = Hono<ApiEnv>;
 export type Middleware = MiddlewareHandler<ApiEnv>;
 
 /** Checks credentials. */
-export type Checks = Pick<Gate, "check">;
+export type Checks = Pick<Authenticator, "check">;
 
 /** Where a system's clients put their credential, and how it refuses one. */
-export type Door = Pick<Profile, "credential" | "refuse">;
+export type Door = Pick<Profile, "credential" | "rejectionOf">;
 
 /** The API's own: `Authorization: Bearer` or `X-Api-Key`, both `<id>.<secret>`; a JWT goes, too. */
 const API_DOOR: Door = {
   credential: (source) => tokenOf(bearerOf(source) ?? source.header("x-api-key")),
-  refuse: ({ detail }) =>
+  rejectionOf: ({ detail }) =>
     problemForm(STATUS_CODE.Unauthorized, detail, { "WWW-Authenticate": "Bearer" }),
 };
 
 /** Lets whoever has a valid credential pass; on an open hub everybody has. */
-export function anyKey(gate: Checks, door: Door = API_DOOR): Middleware {
-  return async (context, next) => await identify(context, { gate, door }) ?? await next();
+export function anyKey(authenticator: Checks, door: Door = API_DOOR): Middleware {
+  return async (context, next) => await identify(context, { authenticator, door }) ?? await next();
 }
 
 /** Lets whoever has the right `admin` pass. */
-export function adminKey(gate: Checks): Middleware {
+export function adminKey(authenticator: Checks): Middleware {
   return async (context, next) => {
-    const refusal = await identify(context, { gate, door: API_DOOR });
+    const refusal = await identify(context, { authenticator, door: API_DOOR });
     if (refusal !== undefined) return refusal;
     if (context.var.grant.admin) return await next();
     return problem(STATUS_CODE.Forbidden, "this needs a key with the right admin");
@@ -96,17 +97,17 @@ export function sameSite(allowedOrigins: readonly string[], refuse: Refuse = pro
 /** Finds out what the caller may do. @returns the refusal, if its credential is none */
 async function identify(
   context: Context<ApiEnv>,
-  { gate, door }: { gate: Checks; door: Door },
+  { authenticator, door }: { authenticator: Checks; door: Door },
 ): Promise<Response | undefined> {
   const { pathname: path, searchParams: query } = new URL(context.req.url);
   const header = (name: string) => context.req.header(name);
   const presented = door.credential({ path, query, header, subprotocols: [] });
-  const verdict = await gate.check(presented);
+  const verdict = await authenticator.check(presented);
   if (verdict.kind === "granted") {
     context.set("grant", verdict.grant);
     return undefined;
   }
-  const form = door.refuse({ kind: "unauthorized", presented, detail: verdict.detail });
+  const form = door.rejectionOf({ kind: "unauthorized", presented, detail: verdict.detail });
   if (form.kind === "http") return new Response(form.body, form);
   return problem(STATUS_CODE.Unauthorized, verdict.detail);
 }

@@ -7,7 +7,7 @@
 import * as v from "valibot";
 import type { FlightEvent } from "../liveness/flight_recorder.ts";
 import { rounded, type RttEstimator } from "../liveness/rtt.ts";
-import type { Vitals } from "../client/connection_health.ts";
+import type { ConnectionHealth } from "../liveness/connection_health.ts";
 
 const Ms = v.nullable(v.number());
 const Ratio = v.nullable(v.number());
@@ -27,7 +27,7 @@ const RoundTrips = v.object({
 /** What lists show. */
 export const HEALTH_FIELDS = {
   health: v.pipe(v.string(), v.description("by the average round trip; or timeout, dead, unknown")),
-  life: v.pipe(v.string(), v.description("alive, frozen, stripped, silent or dead")),
+  liveness: v.pipe(v.string(), v.description("alive, frozen, stripped, silent or dead")),
   rttMs: v.pipe(
     Ms,
     v.description("average of the last 10 control pings; of app pings where those do not pass"),
@@ -54,7 +54,7 @@ export interface HealthShown {
   /** The status. */
   health: string;
   /** How it lives. */
-  life: string;
+  liveness: string;
   /** Average on the wire, or of app pings where control frames do not pass. */
   rttMs: number | null;
   /** Of the same. */
@@ -96,18 +96,18 @@ export interface TimelineShown {
 }
 
 /** See `HEALTH_FIELDS`. */
-export function healthOf(vitals: Vitals): HealthShown {
+export function healthOf(connection: ConnectionHealth): HealthShown {
   return {
-    health: vitals.status,
-    life: vitals.life,
-    rttMs: rounded(vitals.rtt.averageMs),
-    jitterMs: rounded(vitals.rtt.jitterMs),
-    queueDelayMs: rounded(vitals.queueDelayMs),
+    health: connection.status,
+    liveness: connection.liveness,
+    rttMs: rounded(connection.rtt.averageMs),
+    jitterMs: rounded(connection.rtt.jitterMs),
+    queueDelayMs: rounded(connection.queueDelayMs),
   };
 }
 
 /** See `TIMELINE_FIELDS`. */
-export function timelineOf({ wire, app, recorder }: Vitals): TimelineShown {
+export function timelineOf({ wire, app, recorder }: ConnectionHealth): TimelineShown {
   return { wire: roundTripsOf(wire), app: roundTripsOf(app), events: recorder.events() };
 }
 

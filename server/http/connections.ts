@@ -8,11 +8,15 @@ import { STATUS_CODE } from "@std/http/status";
 import { Hono } from "hono";
 import * as v from "valibot";
 import { REASON_NAMES } from "../close_codes.ts";
-import { CLOSED_LOG_SIZE, type ClosedConnection, type ClosedLog } from "../client/close_history.ts";
+import {
+  CLOSE_HISTORY_SIZE,
+  type ClosedConnection,
+  type CloseHistory,
+} from "../client/close_history.ts";
 import type { Hub } from "../hub.ts";
 import type { Logger } from "../logging/logging.ts";
 import { problem, restarting } from "../base/problem.ts";
-import type { Member, Roster } from "../hub/subscription_registry.ts";
+import type { Subscriber, SubscriptionRegistry } from "../hub/subscription_registry.ts";
 import { adminKey, type ApiEnv, type App, type Checks } from "./caller.ts";
 import { BAD_QUERY, described, empty, json, problemAnswers, refusals } from "./description.ts";
 import { mentions, mentionsEnd, ORDERS, sorted, SORTS } from "./sorting.ts";
@@ -95,7 +99,7 @@ const Which = v.objectWithRest({
 }, v.never());
 
 const WhichClosed = v.objectWithRest({
-  limit: limitUpTo(CLOSED_LOG_SIZE),
+  limit: limitUpTo(CLOSE_HISTORY_SIZE),
   reason: v.optional(v.picklist(REASON_NAMES)),
   search: Search,
 }, v.never());
@@ -103,11 +107,11 @@ const WhichClosed = v.objectWithRest({
 /** What the room works with. */
 export interface ConnectionsOptions {
   /** Checks credentials. */
-  readonly gate: Checks;
+  readonly authenticator: Checks;
   /** Knows who is connected. */
   readonly hub: Hub;
   /** Knows who was. */
-  readonly closedLog: ClosedLog;
+  readonly closeHistory: CloseHistory;
   /** Told who ended a connection. */
   readonly log: Logger;
 }
@@ -122,7 +126,7 @@ export function connectionRoutes(options: ConnectionsOptions): App {
   return app;
 }
 
-function addList(app: App, { gate, hub }: ConnectionsOptions): void {
+function addList(app: App, { authenticator, hub }: ConnectionsOptions): void {
   const description = described({
     summary: "The open connections of this node",
     tag: "operation",
@@ -132,24 +136,24 @@ function addList(app: App, { gate, hub }: ConnectionsOptions): void {
       ...refusals("no admin"),
     },
   });
-  app.get(PATH, description, adminKey(gate), query(Which), async (context) => {
+  app.get(PATH, description, adminKey(authenticator), query(Which), async (context) => {
     const { limit = DEFAULT_LIMIT, offset = 0, sort, order, profile, key, search } = context.req
       .valid("query");
-    const answer = await hub.ask((roster): v.InferOutput<typeof Connections> => {
-      const matching = [...roster.members].filter((member) =>
-        (profile === undefined || member.profile.name === profile) &&
-        (key === undefined || member.keyId === key) &&
-        (search === undefined || mentions(search, member))
+    const answer = await hub.ask((registry): v.InferOutput<typeof Connections> => {
+      const matching = [...registry.subscribers].filter((subscriber) =>
+        (profile === undefined || subscriber.profile.name === profile) &&
+        (key === undefined || subscriber.keyId === key) &&
+        (search === undefined || mentions(search, subscriber))
       );
       const connections = sorted(matching, { sort, order }).slice(offset, offset + limit)
-        .map((member) => shown(member, roster));
+        .map((subscriber) => shown(subscriber, registry));
       return { connections, total: matching.length };
     });
     return answer === undefined ? restarting() : context.json(answer);
   });
 }
 
-function addInspect(app: App, { gate, hub, closedLog }: ConnectionsOptions): void {
+function addInspect(app: App, { authenticator, hub, closeHistory }: ConnectionsOptions): void {
   const description = described({
     summary: "One connection, open or among the last that ended, and what happened to it last",
     tag: "operation",
@@ -159,26 +163,26 @@ function addInspect(app: App, { gate, hub, closedLog }: ConnectionsOptions): voi
       ...refusals("no admin"),
     },
   });
-  app.get(`${PATH}/:id`, description, adminKey(gate), async (context) => {
+  app.get(`${PATH}/:id`, description, adminKey(authenticator), async (context) => {
     const id = context.req.param("id");
-    const answer = await hub.ask((roster): v.InferOutput<typeof Inspected> | undefined => {
-      const member = memberOf(roster, id);
-      if (member === undefined) return undefined;
-      const channels = [...roster.channelsOf(member)];
-      return { ...shown(member, roster), ...timelineOf(member.vitals), channels };
+    const answer = await hub.ask((registry): v.InferOutput<typeof Inspected> | undefined => {
+      const subscriber = memberOf(registry, id);
+      if (subscriber === undefined) return undefined;
+      const channels = [...registry.channelsOf(subscriber)];
+      return { ...shown(subscriber, registry), ...timelineOf(subscriber.health), channels };
     });
     if (answer !== undefined) return context.json(answer);
-    const end = closedLog.find(id);
+    const end = closeHistory.find(id);
     if (end === undefined) return unknown(id, "is open on this node or among the last that ended");
     const inspected: v.InferOutput<typeof InspectedEnd> = {
       ...shownEnd(end),
-      ...timelineOf(end.vitals),
+      ...timelineOf(end.health),
     };
     return context.json(inspected);
   });
 }
 
-function addDisconnect(app: App, { gate, hub, log }: ConnectionsOptions): void {
+function addDisconnect(app: App, { authenticator, hub, log }: ConnectionsOptions): void {
   const description = described({
     summary: "End a connection, for the reason admin",
     tag: "operation",
@@ -188,12 +192,12 @@ function addDisconnect(app: App, { gate, hub, log }: ConnectionsOptions): void {
       ...refusals("no admin, or a foreign Origin"),
     },
   });
-  app.delete(`${PATH}/:id`, description, adminKey(gate), async (context) => {
+  app.delete(`${PATH}/:id`, description, adminKey(authenticator), async (context) => {
     const id = context.req.param("id");
-    const found = await hub.ask((roster) => {
-      const member = memberOf(roster, id);
-      member?.close("admin");
-      return member !== undefined;
+    const found = await hub.ask((registry) => {
+      const subscriber = memberOf(registry, id);
+      subscriber?.close("admin");
+      return subscriber !== undefined;
     });
     if (found === undefined) return restarting();
     if (!found) return unknown(id, "is open on this node");
@@ -202,44 +206,47 @@ function addDisconnect(app: App, { gate, hub, log }: ConnectionsOptions): void {
   });
 }
 
-function addClosed(app: App, { gate, closedLog }: ConnectionsOptions): void {
+function addClosed(app: App, { authenticator, closeHistory }: ConnectionsOptions): void {
   const description = described({
-    summary: `The last ${CLOSED_LOG_SIZE} connections that ended on this node, and why`,
+    summary: `The last ${CLOSE_HISTORY_SIZE} connections that ended on this node, and why`,
     tag: "operation",
     answers: { 200: json("The newest first", Closed), ...BAD_QUERY, ...refusals("no admin") },
   });
-  app.get("/api/v1/closed", description, adminKey(gate), query(WhichClosed), (context) => {
+  app.get("/api/v1/closed", description, adminKey(authenticator), query(WhichClosed), (context) => {
     const { limit = DEFAULT_LIMIT, reason, search } = context.req.valid("query");
     const matches = (end: ClosedConnection) =>
       (reason === undefined || end.reason === reason) &&
       (search === undefined || mentionsEnd(search, end));
-    const closed = closedLog.latest(limit, matches).map(shownEnd);
+    const closed = closeHistory.latest(limit, matches).map(shownEnd);
     return context.json({ closed } satisfies v.InferOutput<typeof Closed>);
   });
 }
 
-function shown(member: Member, roster: Roster): v.InferOutput<typeof Connection> {
-  const { ageMs, idleMs, ...figures } = member.figures();
+function shown(
+  subscriber: Subscriber,
+  registry: SubscriptionRegistry,
+): v.InferOutput<typeof Connection> {
+  const { ageMs, idleMs, ...figures } = subscriber.stats();
   return {
-    id: member.id,
-    profile: member.profile.name,
-    key: member.keyId ?? null,
-    address: member.address,
+    id: subscriber.id,
+    profile: subscriber.profile.name,
+    key: subscriber.keyId ?? null,
+    address: subscriber.address,
     ...figures,
     seconds: Math.round(ageMs) / 1_000,
     idleMs: Math.round(idleMs),
-    queuedBytes: member.pendingBytes,
-    channelCount: roster.channelsOf(member).size,
-    ...healthOf(member.vitals),
+    queuedBytes: subscriber.pendingBytes,
+    channelCount: registry.channelsOf(subscriber).size,
+    ...healthOf(subscriber.health),
   };
 }
 
-function shownEnd({ vitals, key, ...end }: ClosedConnection) {
-  return { ...end, key: key ?? null, ...healthOf(vitals) };
+function shownEnd({ health, key, ...end }: ClosedConnection) {
+  return { ...end, key: key ?? null, ...healthOf(health) };
 }
 
-function memberOf(roster: Roster, id: string): Member | undefined {
-  for (const member of roster.members) if (member.id === id) return member;
+function memberOf(registry: SubscriptionRegistry, id: string): Subscriber | undefined {
+  for (const subscriber of registry.subscribers) if (subscriber.id === id) return subscriber;
 }
 
 function unknown(id: string, where: string): Response {

@@ -116,13 +116,18 @@ export const BAD_QUERY: Answers = problemAnswers({
 });
 
 /** Serves the document of all routes that the app has, on one of its own. Called last. */
-export function addDocument(app: App, gate: Checks): void {
+export function addDocument(app: App, authenticator: Checks): void {
   const description = described({
     summary: "This document",
     tag: "operation",
     answers: { 200: { description: "OpenAPI 3.1" }, ...refusals("no admin") },
   });
-  app.get("/api/v1/openapi.json", description, adminKey(gate), openAPIRouteHandler(app, DOCUMENT));
+  app.get(
+    "/api/v1/openapi.json",
+    description,
+    adminKey(authenticator),
+    openAPIRouteHandler(app, DOCUMENT),
+  );
 }
 
 /** The refusals that every route with authentication shares. @param right what a key may lack */

@@ -9,12 +9,12 @@ import { STATUS_CODE } from "@std/http/status";
 import { type Context, Hono } from "hono";
 import * as v from "valibot";
 import type { Clock } from "../base/clock.ts";
-import type { Gate } from "../auth/authenticator.ts";
+import type { Authenticator } from "../auth/authenticator.ts";
 import type { Hub } from "../hub.ts";
 import type { Refuse } from "../base/problem.ts";
 import { GLOBAL_TYPE, knownEventTypes, timestampOf } from "../profiles/events_hub/events_hub.ts";
 import type { Profile } from "../profiles/profile.ts";
-import type { Member, Roster } from "../hub/subscription_registry.ts";
+import type { Subscriber, SubscriptionRegistry } from "../hub/subscription_registry.ts";
 import { anyKey, type ApiEnv, type App } from "./caller.ts";
 import { described, empty, json } from "./description.ts";
 import { jsonBody } from "./requests.ts";
@@ -79,7 +79,7 @@ export function refuseAsEventsHub(...[status, message]: Parameters<Refuse>): Res
 /** What the room works with. */
 export interface EventsHubRoutesOptions {
   /** Checks credentials. */
-  readonly gate: Pick<Gate, "check" | "open">;
+  readonly authenticator: Pick<Authenticator, "check" | "open">;
   /** Knows who is connected. */
   readonly hub: Hub;
   /** The system's profile: reads credentials, refuses, and tells its clients from others. */
@@ -99,7 +99,7 @@ export function eventsHubRoutes(options: EventsHubRoutesOptions): App {
 }
 
 function addUnsubscribe(app: App, options: EventsHubRoutesOptions): void {
-  const { gate, hub, eventsHub, maxMessageBytes } = options;
+  const { authenticator, hub, eventsHub, maxMessageBytes } = options;
   const description = described({
     summary: "Follow event types no more",
     tag: "events-hub",
@@ -115,7 +115,7 @@ function addUnsubscribe(app: App, options: EventsHubRoutesOptions): void {
   app.post(
     "/api/v1/ws/unsubscribe",
     description,
-    anyKey(gate, eventsHub),
+    anyKey(authenticator, eventsHub),
     body,
     async (context) => {
       const { client_id: id, event_types } = context.req.valid("json");
@@ -127,22 +127,24 @@ function addUnsubscribe(app: App, options: EventsHubRoutesOptions): void {
       if (channels.length === 0) {
         return refuseAsEventsHub(STATUS_CODE.BadRequest, `cannot unsubscribe from ${GLOBAL_TYPE}`);
       }
-      const answer = await hub.ask((roster) => {
-        const member = clientsIn(roster, eventsHub).find((member) => member.id === id);
-        if (member === undefined) {
+      const answer = await hub.ask((registry) => {
+        const subscriber = clientsIn(registry, eventsHub).find((subscriber) =>
+          subscriber.id === id
+        );
+        if (subscriber === undefined) {
           return refuseAsEventsHub(STATUS_CODE.BadRequest, "no such client");
         }
-        if (!owns(context, options.gate, member)) {
+        if (!owns(context, options.authenticator, subscriber)) {
           return refuseAsEventsHub(STATUS_CODE.Forbidden, "the client belongs to another key");
         }
-        const followed = roster.channelsOf(member);
+        const followed = registry.channelsOf(subscriber);
         if (!channels.some((type) => followed.has(type))) {
           return refuseAsEventsHub(
             STATUS_CODE.BadRequest,
             `not subscribed to ${channels.join(", ")}`,
           );
         }
-        hub.tell({ kind: "command", member, command: { kind: "unsubscribe", channels } });
+        hub.tell({ kind: "command", subscriber, command: { kind: "unsubscribe", channels } });
         return context.body(null);
       });
       return answer ?? stopped();
@@ -151,15 +153,17 @@ function addUnsubscribe(app: App, options: EventsHubRoutesOptions): void {
 }
 
 function addLists(app: App, options: EventsHubRoutesOptions): void {
-  const { gate, hub, eventsHub, clock } = options;
+  const { authenticator, hub, eventsHub, clock } = options;
   const startedMs = clock.wall();
   const own = (context: Context<ApiEnv>) =>
-    hub.ask((roster) => {
-      const members = clientsIn(roster, eventsHub).filter((member) => owns(context, gate, member));
+    hub.ask((registry) => {
+      const members = clientsIn(registry, eventsHub).filter((subscriber) =>
+        owns(context, authenticator, subscriber)
+      );
       const nowMs = clock.wall();
       return {
-        clients: members.map((member) => infoOf(member, { roster, nowMs })),
-        messagesSent: members.reduce((sum, member) => sum + member.figures().messagesOut, 0),
+        clients: members.map((subscriber) => infoOf(subscriber, { registry, nowMs })),
+        messagesSent: members.reduce((sum, subscriber) => sum + subscriber.stats().messagesOut, 0),
       };
     });
   const clients = described({
@@ -167,7 +171,7 @@ function addLists(app: App, options: EventsHubRoutesOptions): void {
     tag: "events-hub",
     answers: { 200: json("Those of this node", v.array(ClientInfo)), ...REFUSALS },
   });
-  app.get("/api/v1/ws/clients", clients, anyKey(gate, eventsHub), async (context) => {
+  app.get("/api/v1/ws/clients", clients, anyKey(authenticator, eventsHub), async (context) => {
     const found = await own(context);
     return found === undefined ? stopped() : context.json(found.clients);
   });
@@ -176,35 +180,39 @@ function addLists(app: App, options: EventsHubRoutesOptions): void {
     tag: "events-hub",
     answers: { 200: json("Those of this node", Stats), ...REFUSALS },
   });
-  app.get("/api/v1/ws/stats", stats, anyKey(gate, eventsHub), async (context) => {
+  app.get("/api/v1/ws/stats", stats, anyKey(authenticator, eventsHub), async (context) => {
     const found = await own(context);
     if (found === undefined) return stopped();
     return context.json(statsOf(found, { startedMs, nowMs: clock.wall() }));
   });
 }
 
-function clientsIn(roster: Roster, eventsHub: Profile): Member[] {
-  return [...roster.members].filter(({ profile }) => profile === eventsHub);
+function clientsIn(registry: SubscriptionRegistry, eventsHub: Profile): Subscriber[] {
+  return [...registry.subscribers].filter(({ profile }) => profile === eventsHub);
 }
 
 /** On an open hub everybody owns everything; elsewhere who has no name owns nothing. */
-function owns(context: Context<ApiEnv>, gate: Pick<Gate, "open">, member: Member): boolean {
+function owns(
+  context: Context<ApiEnv>,
+  authenticator: Pick<Authenticator, "open">,
+  subscriber: Subscriber,
+): boolean {
   const { keyId } = context.var.grant;
-  return gate.open || (keyId !== undefined && keyId === member.keyId);
+  return authenticator.open || (keyId !== undefined && keyId === subscriber.keyId);
 }
 
 function infoOf(
-  member: Member,
-  { roster, nowMs }: { roster: Roster; nowMs: number },
+  subscriber: Subscriber,
+  { registry, nowMs }: { registry: SubscriptionRegistry; nowMs: number },
 ): ClientInfo {
-  const { openedMs, idleMs, queuedMessages } = member.figures();
+  const { openedMs, idleMs, queuedMessages } = subscriber.stats();
   return {
-    id: member.id,
-    user_id: member.keyId ?? "",
-    username: member.keyId ?? "",
+    id: subscriber.id,
+    user_id: subscriber.keyId ?? "",
+    username: subscriber.keyId ?? "",
     connected_at: timestampOf(openedMs),
     last_pong_at: timestampOf(nowMs - idleMs),
-    event_subscriptions: [...roster.channelsOf(member)],
+    event_subscriptions: [...registry.channelsOf(subscriber)],
     is_alive: true,
     queue_depth: queuedMessages,
   };

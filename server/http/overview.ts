@@ -48,12 +48,12 @@ const StatsShown = v.pipe(
     uptimeSeconds: v.number(),
     channels: v.pipe(v.number(), v.description("that somebody follows")),
     queuedBytes: v.pipe(v.number(), v.description("in all send queues together")),
-    mailboxLetters: v.pipe(v.number(), v.description("that wait for the hub")),
+    mailboxMessages: v.pipe(v.number(), v.description("that wait for the hub")),
     totals: v.pipe(TotalsShown, v.description("since the start")),
     profiles: v.record(v.string(), TotalsShown),
-    deaths: v.pipe(
+    disconnects: v.pipe(
       v.record(v.string(), v.number()),
-      v.description("ends since the start, by cause"),
+      v.description("connections ended since the start, by cause"),
     ),
     health: v.pipe(v.record(v.string(), v.number()), v.description("open now, by health")),
     rtt: v.pipe(DistributionShown, v.description("round trips of control pings since the start")),
@@ -62,7 +62,7 @@ const StatsShown = v.pipe(
       v.object({ count: v.number(), seconds: v.number() }),
       v.description("when the server itself stood still, since the start"),
     ),
-    pathLimits: v.pipe(
+    idleTimeouts: v.pipe(
       v.array(v.object({ network: v.string(), count: v.number(), text: v.string() })),
       v.description("idle timeouts on the way to clients, and what would hold"),
     ),
@@ -83,7 +83,7 @@ const Which = v.objectWithRest({ limit: limitUpTo(MAX_LISTED) }, v.never());
 /** What the room works with. */
 export interface OverviewOptions {
   /** Checks credentials. */
-  readonly gate: Checks;
+  readonly authenticator: Checks;
   /** Knows who is connected. */
   readonly hub: Hub;
   /** Knows the totals. */
@@ -98,20 +98,20 @@ export function overviewRoutes(options: OverviewOptions): App {
   return app;
 }
 
-function addStats(app: App, { gate, readStats }: OverviewOptions): void {
+function addStats(app: App, { authenticator, readStats }: OverviewOptions): void {
   const description = described({
     summary: "This node at a glance",
     tag: "operation",
     answers: { 200: json("Totals are since its start", StatsShown), ...refusals("no admin") },
   });
-  app.get("/api/v1/stats", description, adminKey(gate), async (context) => {
+  app.get("/api/v1/stats", description, adminKey(authenticator), async (context) => {
     const stats = await readStats();
     if (stats === undefined) return restarting();
     return context.json(stats satisfies v.InferOutput<typeof StatsShown>);
   });
 }
 
-function addChannels(app: App, { gate, hub }: OverviewOptions): void {
+function addChannels(app: App, { authenticator, hub }: OverviewOptions): void {
   const description = described({
     summary: "The channels that somebody follows on this node",
     tag: "operation",
@@ -121,16 +121,22 @@ function addChannels(app: App, { gate, hub }: OverviewOptions): void {
       ...refusals("no admin"),
     },
   });
-  app.get("/api/v1/channels", description, adminKey(gate), query(Which), async (context) => {
-    const { limit = DEFAULT_LIMIT } = context.req.valid("query");
-    const all = await hub.ask((roster) =>
-      Array.from(roster.channels, (channel) => ({
-        channel,
-        followers: roster.followersOf(channel).size,
-      }))
-    );
-    if (all === undefined) return restarting();
-    const channels = all.sort((a, b) => b.followers - a.followers).slice(0, limit);
-    return context.json({ channels, total: all.length } satisfies v.InferOutput<typeof Channels>);
-  });
+  app.get(
+    "/api/v1/channels",
+    description,
+    adminKey(authenticator),
+    query(Which),
+    async (context) => {
+      const { limit = DEFAULT_LIMIT } = context.req.valid("query");
+      const all = await hub.ask((registry) =>
+        Array.from(registry.channels, (channel) => ({
+          channel,
+          followers: registry.subscribersOf(channel).size,
+        }))
+      );
+      if (all === undefined) return restarting();
+      const channels = all.sort((a, b) => b.followers - a.followers).slice(0, limit);
+      return context.json({ channels, total: all.length } satisfies v.InferOutput<typeof Channels>);
+    },
+  );
 }

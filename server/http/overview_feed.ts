@@ -1,7 +1,7 @@
 /**
  * The overview, told each second to those who follow it: on a channel of the hub's own, to the
  * followers of this node alone, since another node's figures are not theirs. While nobody follows,
- * a second costs one look at the roster.
+ * a second costs one look at the registry.
  *
  * @module
  */
@@ -44,7 +44,7 @@ export class OverviewFeed {
   start(): void {
     this.#cancel = this.#options.clock.after(PERIOD_MS, () => {
       this.start(); // before the telling, so that `stop()` in its midst is the last word
-      void this.#tell(); // cannot reject: neither a look at the roster nor the stats do
+      void this.#tell(); // cannot reject: neither a look at the registry nor the stats do
     });
   }
 
@@ -56,10 +56,10 @@ export class OverviewFeed {
   async #tell(): Promise<void> {
     const { hub, clock, frameText, readStats } = this.#options;
     const channel = OVERVIEW_CHANNEL;
-    if (!await hub.ask((roster) => roster.followersOf(channel).size)) return;
+    if (!await hub.ask((registry) => registry.subscribersOf(channel).size)) return;
     const data = await readStats();
     if (data === undefined) return;
     const publication = { kind: "publication", channel, data, timestamp: clock.wall() } as const;
-    hub.tell({ kind: "ask", look: (roster) => deliver(publication, roster, frameText) });
+    hub.tell({ kind: "ask", look: (registry) => deliver(publication, registry, frameText) });
   }
 }

@@ -44,7 +44,7 @@ const Published = v.pipe(
 /** What the room works with. */
 export interface PublishOptions {
   /** Checks credentials. */
-  readonly gate: Checks;
+  readonly authenticator: Checks;
   /** Carries it out, in the order of all that is published. */
   readonly hub: Hub;
   /** Longest body: that of a message. */
@@ -52,7 +52,7 @@ export interface PublishOptions {
 }
 
 /** Builds the route. */
-export function publishRoutes({ gate, hub, maxMessageBytes }: PublishOptions): App {
+export function publishRoutes({ authenticator, hub, maxMessageBytes }: PublishOptions): App {
   return new Hono<ApiEnv>().post(
     "/api/v1/publish",
     described({
@@ -68,7 +68,7 @@ export function publishRoutes({ gate, hub, maxMessageBytes }: PublishOptions): A
         ...refusals("the key lacks the right to publish on this channel, or a foreign Origin"),
       },
     }),
-    anyKey(gate),
+    anyKey(authenticator),
     jsonBody(Publish, { maxBytes: maxMessageBytes }),
     async (context) => {
       const { channel, data } = context.req.valid("json");

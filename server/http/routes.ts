@@ -12,18 +12,14 @@ import { assetRoutes, type AssetsOptions } from "./assets.ts";
 import { adminKey, type ApiEnv, type App, sameSite } from "./caller.ts";
 import { connectionRoutes, type ConnectionsOptions } from "./connections.ts";
 import { addDocument, described, refusals, text } from "./description.ts";
-import {
-  eventsHubRoutes,
-  type EventsHubRoutesOptions,
-  refuseAsEventsHub,
-} from "./events_hub.ts";
+import { eventsHubRoutes, type EventsHubRoutesOptions, refuseAsEventsHub } from "./events_hub.ts";
 import { type OverviewOptions, overviewRoutes } from "./overview.ts";
 import { problem } from "../base/problem.ts";
 import { type PublishOptions, publishRoutes } from "./publish.ts";
 import { suspensionRoutes, type SuspensionsRoutesOptions } from "./suspensions.ts";
 import { ticketRoutes, type TicketsRoutesOptions } from "./tickets.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import { parseTarget, type Routes } from "../transport/profile_routes.ts";
+import { parseTarget, type ProfileRoutes } from "../transport/profile_routes.ts";
 
 /** What the routes work with: what each room needs, and what these here do. */
 export interface HttpRoutesOptions
@@ -36,9 +32,9 @@ export interface HttpRoutesOptions
     TicketsRoutesOptions,
     EventsHubRoutesOptions {
   /** Checks credentials. */
-  readonly gate: EventsHubRoutesOptions["gate"];
+  readonly authenticator: EventsHubRoutesOptions["authenticator"];
   /** Which paths are WebSockets. */
-  readonly routes: Routes;
+  readonly routes: ProfileRoutes;
   /** What `/metrics` shows. */
   readonly metrics: Metrics;
   /** Whether new connections are accepted. */
@@ -73,7 +69,7 @@ export function httpRoutes(options: HttpRoutesOptions): App {
   app.route("/", suspensionRoutes(options));
   app.route("/", ticketRoutes(options));
   app.route("/", eventsHubRoutes(options));
-  addDocument(app, options.gate);
+  addDocument(app, options.authenticator);
   refuseOtherMethods(app);
   app.all("*", (context) => refuseElsewhere(context.req.raw, options.routes));
   app.onError((error) => {
@@ -83,7 +79,7 @@ export function httpRoutes(options: HttpRoutesOptions): App {
   return app;
 }
 
-function addProcessRoutes(app: App, { metrics, gate, ready }: HttpRoutesOptions): void {
+function addProcessRoutes(app: App, { metrics, authenticator, ready }: HttpRoutesOptions): void {
   const alive = described({
     summary: "Is the process alive?",
     tag: "process",
@@ -106,7 +102,7 @@ function addProcessRoutes(app: App, { metrics, gate, ready }: HttpRoutesOptions)
     tag: "process",
     answers: { 200: text("The exposition"), ...refusals("no admin") },
   });
-  app.get("/metrics", exposition, adminKey(gate), async (context) => {
+  app.get("/metrics", exposition, adminKey(authenticator), async (context) => {
     return context.body(await metrics.text(), 200, { "Content-Type": metrics.contentType });
   });
 }
@@ -126,7 +122,7 @@ function wrongMethod(methods: string): Response {
 }
 
 /** A WebSocket's path without an upgrade, or no path at all. */
-function refuseElsewhere({ url, method }: Request, routes: Routes): Response {
+function refuseElsewhere({ url, method }: Request, routes: ProfileRoutes): Response {
   const { pathname, search } = new URL(url);
   const target = parseTarget(pathname + search);
   if (target === undefined || routes.profileOf(target) === undefined) {

@@ -6,7 +6,7 @@
 
 import type { ClosedConnection } from "../client/close_history.ts";
 import { SEVERITY } from "../liveness/health.ts";
-import type { Member } from "../hub/subscription_registry.ts";
+import type { Subscriber } from "../hub/subscription_registry.ts";
 
 /** What a list may be sorted by. */
 export type Sort = "age" | "idle" | "queue" | "rtt" | "jitter" | "health";
@@ -14,13 +14,13 @@ export type Sort = "age" | "idle" | "queue" | "rtt" | "jitter" | "health";
 /** Whether the greatest measure comes first or last. */
 export type Order = "descending" | "ascending";
 
-const MEASURES: Readonly<Record<Sort, (member: Member) => number>> = {
-  age: (member) => member.figures().ageMs,
-  idle: (member) => member.figures().idleMs,
-  queue: (member) => member.pendingBytes,
-  rtt: ({ vitals }) => vitals.rtt.averageMs ?? -1,
-  jitter: ({ vitals }) => vitals.rtt.jitterMs ?? -1,
-  health: ({ vitals }) => SEVERITY.indexOf(vitals.status),
+const MEASURES: Readonly<Record<Sort, (subscriber: Subscriber) => number>> = {
+  age: (subscriber) => subscriber.stats().ageMs,
+  idle: (subscriber) => subscriber.stats().idleMs,
+  queue: (subscriber) => subscriber.pendingBytes,
+  rtt: ({ health }) => health.rtt.averageMs ?? -1,
+  jitter: ({ health }) => health.rtt.jitterMs ?? -1,
+  health: ({ health }) => SEVERITY.indexOf(health.status),
 };
 
 /** Every `Sort`. */
@@ -31,24 +31,29 @@ export const ORDERS: readonly Order[] = ["descending", "ascending"];
 
 /** A sorted copy; what measures the same stays in its order. */
 export function sorted(
-  members: readonly Member[],
+  members: readonly Subscriber[],
   { sort, order }: { readonly sort: Sort; readonly order: Order },
-): Member[] {
+): Subscriber[] {
   const sign = order === "ascending" ? 1 : -1;
-  const measured = members.map((member) => ({ member, measure: MEASURES[sort](member) }));
-  return measured.sort((a, b) => sign * (a.measure - b.measure)).map(({ member }) => member);
+  const measured = members.map((subscriber) => ({
+    subscriber,
+    measure: MEASURES[sort](subscriber),
+  }));
+  return measured.sort((a, b) => sign * (a.measure - b.measure)).map(({ subscriber }) =>
+    subscriber
+  );
 }
 
 /** Whether one of a connection's words holds a text. @param search in lower case */
-export function mentions(search: string, member: Member): boolean {
-  const { id, keyId, address, profile, vitals } = member;
-  return holds([id, keyId, address, profile.name, vitals.status, vitals.life], search);
+export function mentions(search: string, subscriber: Subscriber): boolean {
+  const { id, keyId, address, profile, health } = subscriber;
+  return holds([id, keyId, address, profile.name, health.status, health.liveness], search);
 }
 
 /** The same of one that has ended, by its reason and cause, too. */
 export function mentionsEnd(search: string, end: ClosedConnection): boolean {
-  const { id, key, address, profile, reason, cause, vitals } = end;
-  return holds([id, key, address, profile, reason, cause, vitals.status, vitals.life], search);
+  const { id, key, address, profile, reason, cause, health } = end;
+  return holds([id, key, address, profile, reason, cause, health.status, health.liveness], search);
 }
 
 function holds(words: readonly (string | undefined)[], search: string): boolean {

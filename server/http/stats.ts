@@ -9,9 +9,9 @@ import type { Clock } from "../base/clock.ts";
 import { type CloseReason, REASON_NAMES } from "../close_codes.ts";
 import type { ProfileCounts } from "../metrics/counts.ts";
 import type { Hub } from "../hub.ts";
-import type { Glance, Metrics } from "../metrics/metrics.ts";
-import type { PathLimits } from "../diagnosis/idle_timeout_detector.ts";
-import type { QueueBudget } from "../client/queue_budget.ts";
+import type { Metrics, Summary } from "../metrics/metrics.ts";
+import type { IdleTimeoutDetector } from "../diagnosis/idle_timeout_detector.ts";
+import type { QueueBudget } from "../hub/load_shedder.ts";
 
 /** Of a profile's counts, those that are told. */
 export const COUNTS = [
@@ -33,7 +33,7 @@ export interface Totals extends Record<typeof COUNTS[number], number> {
 }
 
 /** What is known of a network on the way. */
-export interface PathLimitShown {
+export interface IdleTimeoutShown {
   /** The network in CIDR notation: `192.0.2.0/24`. */
   network: string;
   /** Connections that it cut. */
@@ -43,7 +43,7 @@ export interface PathLimitShown {
 }
 
 /** See the module. Counts are since the start. */
-export interface Stats extends Glance {
+export interface Stats extends Summary {
   /** Since the start. */
   uptimeSeconds: number;
   /** Channels that somebody follows. */
@@ -51,13 +51,13 @@ export interface Stats extends Glance {
   /** In all send queues together. */
   queuedBytes: number;
   /** That wait for the hub. */
-  mailboxLetters: number;
+  mailboxMessages: number;
   /** Of all profiles. */
   totals: Totals;
   /** By their names. */
   profiles: Record<string, Totals>;
   /** Idle timeouts on the way to clients. */
-  pathLimits: PathLimitShown[];
+  idleTimeouts: IdleTimeoutShown[];
 }
 
 /** What the room works with. */
@@ -71,7 +71,7 @@ export interface StatsOptions {
   /** The names of the profiles that are counted. */
   readonly profileNames: readonly string[];
   /** Knows what cuts idle connections. */
-  readonly pathLimits: Pick<PathLimits, "list">;
+  readonly idleTimeouts: Pick<IdleTimeoutDetector, "list">;
   /** Tells the time. */
   readonly clock: Clock;
 }
@@ -81,23 +81,27 @@ export type ReadStats = () => Promise<Stats | undefined>;
 
 /** Prepares to read; what is read counts from now. */
 export function statsReader(options: StatsOptions): ReadStats {
-  const { hub, budget, metrics, profileNames, pathLimits, clock } = options;
+  const { hub, budget, metrics, profileNames, idleTimeouts, clock } = options;
   const startedMs = clock.now();
   return async () => {
-    const mailboxLetters = hub.backlog;
-    const channels = await hub.ask((roster) => roster.channelCount);
+    const mailboxMessages = hub.backlog;
+    const channels = await hub.ask((registry) => registry.channelCount);
     if (channels === undefined) return undefined;
     return {
       uptimeSeconds: Math.round(clock.now() - startedMs) / 1_000,
       channels,
       queuedBytes: budget.usedBytes,
-      mailboxLetters,
+      mailboxMessages,
       totals: totalsOf(profileNames.map((name) => metrics.of(name))),
       profiles: Object.fromEntries(
         profileNames.map((name) => [name, totalsOf([metrics.of(name)])]),
       ),
-      ...metrics.glance(),
-      pathLimits: pathLimits.list().map(({ network, count, text }) => ({ network, count, text })),
+      ...metrics.summary(),
+      idleTimeouts: idleTimeouts.list().map(({ network, count, text }) => ({
+        network,
+        count,
+        text,
+      })),
     };
   };
 }

@@ -28,7 +28,7 @@ const Listed = v.pipe(
 /** What the room works with. */
 export interface SuspensionsRoutesOptions {
   /** Checks credentials. */
-  readonly gate: Checks;
+  readonly authenticator: Checks;
   /** Knows who is suspended. */
   readonly suspensions: Pick<Suspensions, "list" | "lift">;
   /** Told who lifted one. */
@@ -37,7 +37,7 @@ export interface SuspensionsRoutesOptions {
 
 /** Builds the routes. */
 export function suspensionRoutes(options: SuspensionsRoutesOptions): App {
-  const { gate, suspensions, log } = options;
+  const { authenticator, suspensions, log } = options;
   const list = described({
     summary: "The suspended keys",
     tag: "operation",
@@ -53,12 +53,12 @@ export function suspensionRoutes(options: SuspensionsRoutesOptions): App {
     },
   });
   return new Hono<ApiEnv>()
-    .get(PATH, list, adminKey(gate), async (context) => {
+    .get(PATH, list, adminKey(authenticator), async (context) => {
       const all = await suspensions.list();
       const answer = all.map(({ keyId, untilMs }) => ({ key: keyId, untilMs }));
       return context.json({ suspensions: answer } satisfies v.InferOutput<typeof Listed>);
     })
-    .delete(`${PATH}/:key`, lift, adminKey(gate), async (context) => {
+    .delete(`${PATH}/:key`, lift, adminKey(authenticator), async (context) => {
       const key = context.req.param("key");
       if (!await suspensions.lift(key)) {
         return problem(STATUS_CODE.NotFound, `the key ${JSON.stringify(key)} is not suspended`);

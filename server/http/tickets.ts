@@ -20,7 +20,7 @@ const Ticket = v.pipe(v.object({ ticket: v.string() }), v.metadata({ ref: "Ticke
 /** What the room works with. */
 export interface TicketsRoutesOptions {
   /** Checks credentials. */
-  readonly gate: Checks;
+  readonly authenticator: Checks;
   /** Makes tickets. */
   readonly tickets: Pick<Tickets, "issue">;
   /** Knows whose address a request comes from. */
@@ -33,7 +33,7 @@ const PATH = "/v1/socket-tickets";
 
 /** Builds the route. */
 export function ticketRoutes(options: TicketsRoutesOptions): App {
-  const { gate, tickets, proxies, allowedOrigins } = options;
+  const { authenticator, tickets, proxies, allowedOrigins } = options;
   const description = described({
     summary: "A ticket to connect with, once",
     tag: "talo",
@@ -49,7 +49,7 @@ export function ticketRoutes(options: TicketsRoutesOptions): App {
   return new Hono<ApiEnv>().use(PATH, pagesMayAsk(allowedOrigins)).post(
     PATH,
     description,
-    anyKey(gate),
+    anyKey(authenticator),
     async (context) => {
       const peer = context.env?.incoming?.socket.remoteAddress ?? "";
       const address = proxies.clientAddress(peer, context.req.header("x-forwarded-for"));

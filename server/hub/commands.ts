@@ -1,5 +1,5 @@
 /**
- * What the hub does when a client asks for something: changes of the roster, broadcasts, answers.
+ * What the hub does when a client asks for something: changes of the registry, broadcasts, answers.
  * Called by the hub alone, one command at a time.
  *
  * @module
@@ -9,13 +9,13 @@ import type { Broker } from "../brokers/broker.ts";
 import type { Clock } from "../base/clock.ts";
 import { assertNever } from "../base/errors.ts";
 import type { Command, Denial, Publication } from "../message.ts";
-import type { Member, Roster } from "./subscription_registry.ts";
+import type { Subscriber, SubscriptionRegistry } from "./subscription_registry.ts";
 import type { FrameText } from "../transport/socket.ts";
 
 /** What the room works with. */
 export interface CommandsOptions {
   /** Who follows what. */
-  readonly roster: Roster;
+  readonly registry: SubscriptionRegistry;
   /** Time for publications, and turns to yield. */
   readonly clock: Clock;
   /** Carries broadcasts. */
@@ -37,26 +37,26 @@ export class Commands {
     this.#options = options;
   }
 
-  /** Does what a member asks for. @returns how much work it was, beside the delivery */
-  carryOut(member: Member, command: Command): number {
+  /** Does what a subscriber asks for. @returns how much work it was, beside the delivery */
+  execute(subscriber: Subscriber, command: Command): number {
     switch (command.kind) {
       case "reply":
-        this.#reply(member, command);
+        this.#reply(subscriber, command);
         return 0;
       case "subscribe":
-        this.#subscribe(member, command);
+        this.#subscribe(subscriber, command);
         return command.channels.length;
       case "unsubscribe":
-        this.#unsubscribe(member, command);
+        this.#unsubscribe(subscriber, command);
         return command.channels.length;
       case "publish":
-        this.#publish(member, command);
+        this.#publish(subscriber, command);
         return 0;
       case "relay":
-        this.#relay(member, command.text);
+        this.#relay(subscriber, command.text);
         return 0;
-      case "offence":
-        member.close(command.reason);
+      case "policyViolation":
+        subscriber.close(command.reason);
         return 0;
       default:
         assertNever(command);
@@ -69,56 +69,62 @@ export class Commands {
     this.#options.broker.publish({ kind: "publication", channel, data, timestamp, by });
   }
 
-  #reply(member: Member, { text, ifFollows }: CommandOf<"reply">): void {
-    if (ifFollows !== undefined && !this.#options.roster.channelsOf(member).has(ifFollows)) return;
-    this.#send(member, text);
+  #reply(subscriber: Subscriber, { text, ifSubscribed }: CommandOf<"reply">): void {
+    if (
+      ifSubscribed !== undefined && !this.#options.registry.channelsOf(subscriber).has(ifSubscribed)
+    ) return;
+    this.#send(subscriber, text);
   }
 
   /** @returns false when it was denied */
-  #subscribe(member: Member, command: Omit<CommandOf<"subscribe">, "kind">): boolean {
-    const { channels, instead = [], ack, ref } = command;
-    const { roster, maxSubscriptions } = this.#options;
-    const followed = roster.channelsOf(member);
+  #subscribe(subscriber: Subscriber, command: Omit<CommandOf<"subscribe">, "kind">): boolean {
+    const { channels, replaces = [], ack, ref } = command;
+    const { registry, maxSubscriptions } = this.#options;
+    const followed = registry.channelsOf(subscriber);
     const added = new Set(channels.filter((channel) => !followed.has(channel)));
-    const freed = instead.filter((channel) => followed.has(channel) && !channels.includes(channel));
+    const freed = replaces.filter((channel) =>
+      followed.has(channel) && !channels.includes(channel)
+    );
     if (followed.size + added.size - freed.length > maxSubscriptions) {
-      this.#deny(member, "too_many_subscriptions", { ref, channel: channels[0] });
+      this.#deny(subscriber, "too_many_subscriptions", { ref, channel: channels[0] });
       return false;
     }
-    for (const channel of instead) roster.unfollow(member, channel);
-    for (const channel of channels) roster.follow(member, channel);
-    this.#send(member, ack);
+    for (const channel of replaces) registry.unsubscribe(subscriber, channel);
+    for (const channel of channels) registry.subscribe(subscriber, channel);
+    this.#send(subscriber, ack);
     return true;
   }
 
-  #unsubscribe(member: Member, command: CommandOf<"unsubscribe">): void {
+  #unsubscribe(subscriber: Subscriber, command: CommandOf<"unsubscribe">): void {
     const { channels, prefixes = [], ack } = command;
-    const { roster } = this.#options;
-    for (const channel of channels) roster.unfollow(member, channel);
+    const { registry } = this.#options;
+    for (const channel of channels) registry.unsubscribe(subscriber, channel);
     if (prefixes.length > 0) {
-      for (const channel of [...roster.channelsOf(member)]) {
-        if (prefixes.some((prefix) => channel.startsWith(prefix))) roster.unfollow(member, channel);
+      for (const channel of [...registry.channelsOf(subscriber)]) {
+        if (prefixes.some((prefix) => channel.startsWith(prefix))) {
+          registry.unsubscribe(subscriber, channel);
+        }
       }
     }
-    this.#send(member, ack);
+    this.#send(subscriber, ack);
   }
 
-  #publish(member: Member, command: CommandOf<"publish">): void {
+  #publish(subscriber: Subscriber, command: CommandOf<"publish">): void {
     const { channel, follow, ack, ref } = command;
-    if (follow && !this.#subscribe(member, { channels: [channel], ref })) return;
+    if (follow && !this.#subscribe(subscriber, { channels: [channel], ref })) return;
     this.broadcast(command);
-    this.#send(member, ack);
+    this.#send(subscriber, ack);
   }
 
-  #relay({ id: sender, profile }: Member, text: string): void {
+  #relay({ id: sender, profile }: Subscriber, text: string): void {
     this.#options.broker.publish({ kind: "relay", profile: profile.name, text, sender });
   }
 
-  #deny(member: Member, denial: Denial, command: { ref?: string; channel: string }): void {
-    this.#send(member, member.dialogue.deny(denial, command));
+  #deny(subscriber: Subscriber, denial: Denial, command: { ref?: string; channel: string }): void {
+    this.#send(subscriber, subscriber.session.deny(denial, command));
   }
 
-  #send(member: Member, text: string | undefined): void {
-    if (text !== undefined) member.enqueue(this.#options.frameText(text));
+  #send(subscriber: Subscriber, text: string | undefined): void {
+    if (text !== undefined) subscriber.enqueue(this.#options.frameText(text));
   }
 }

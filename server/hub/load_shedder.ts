@@ -10,10 +10,39 @@
  * @module
  */
 
-import type { Hub, Letter } from "../hub.ts";
-import { type Beating, TICK_MS } from "../liveness/wheel.ts";
-import type { QueueBudget } from "../client/queue_budget.ts";
-import type { Roster } from "./subscription_registry.ts";
+import type { Hub, HubMessage } from "../hub.ts";
+import { TICK_MS, type TimerTask } from "../liveness/wheel.ts";
+import type { SubscriptionRegistry } from "./subscription_registry.ts";
+
+/**
+ * The bytes that wait in all send queues together, without those of clients that are being closed; a
+ * frame that waits for many clients counts for each.
+ */
+export class QueueBudget {
+  /** What may wait overdue, bytes: see the load shedder. */
+  readonly limitBytes: number;
+  #usedBytes = 0;
+
+  /** Starts at nothing. */
+  constructor(limitBytes: number) {
+    this.limitBytes = limitBytes;
+  }
+
+  /** What waits now, bytes: above the limit for as long as a burst takes to go out. */
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
+  /** Counts bytes in. */
+  add(bytes: number): void {
+    this.#usedBytes += bytes;
+  }
+
+  /** Counts bytes out. */
+  release(bytes: number): void {
+    this.#usedBytes -= bytes;
+  }
+}
 
 /** What it works with. */
 export interface LoadShedderOptions {
@@ -24,9 +53,9 @@ export interface LoadShedderOptions {
 }
 
 /** See the module. Put on the wheel once. */
-export class LoadShedder implements Beating {
+export class LoadShedder implements TimerTask {
   readonly #options: LoadShedderOptions;
-  readonly #letter: Letter = { kind: "ask", look: (roster) => this.#shed(roster) };
+  readonly #message: HubMessage = { kind: "ask", look: (registry) => this.#shed(registry) };
   #isUnderway = false;
 
   /** Looks at nobody until its first beat. */
@@ -34,20 +63,20 @@ export class LoadShedder implements Beating {
     this.#options = options;
   }
 
-  /** See `Beating`. A stall needs no patience here: it makes nothing overdue. */
-  beat(nowMs: number): number {
+  /** See `TimerTask`. A stall needs no patience here: it makes nothing overdue. */
+  onDue(nowMs: number): number {
     const { hub, budget } = this.#options;
     if (!this.#isUnderway && budget.usedBytes > budget.limitBytes) {
       this.#isUnderway = true;
-      hub.tell(this.#letter);
+      hub.tell(this.#message);
     }
     return nowMs + TICK_MS;
   }
 
-  #shed(roster: Roster): void {
+  #shed(registry: SubscriptionRegistry): void {
     this.#isUnderway = false;
     const { limitBytes } = this.#options.budget;
-    const offenders = [...roster.members].filter(({ overdueBytes }) => overdueBytes > 0);
+    const offenders = [...registry.subscribers].filter(({ overdueBytes }) => overdueBytes > 0);
     let overdue = offenders.reduce((sum, { overdueBytes }) => sum + overdueBytes, 0);
     if (overdue <= limitBytes) return;
     offenders.sort((a, b) => b.overdueBytes - a.overdueBytes);

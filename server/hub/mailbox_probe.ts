@@ -1,14 +1,14 @@
 /**
- * How long a letter waits in the hub's mailbox: once a second a letter of its own goes in, and the
- * time until the hub opens it is measured. While one is under way no other follows. The letter is
+ * How long a message waits in the hub's mailbox: once a second a message of its own goes in, and the
+ * time until the hub opens it is measured. While one is under way no other follows. The message is
  * one and the same each time, so that measuring leaves nothing behind.
  *
  * @module
  */
 
 import type { Clock } from "../base/clock.ts";
-import type { Hub, Letter } from "../hub.ts";
-import type { Beating } from "../liveness/wheel.ts";
+import type { Hub, HubMessage } from "../hub.ts";
+import type { TimerTask } from "../liveness/wheel.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 
 const PERIOD_MS = 1_000;
@@ -24,9 +24,9 @@ export interface MailboxProbeOptions {
 }
 
 /** See the module. Put on the wheel once. */
-export class MailboxProbe implements Beating {
+export class MailboxProbe implements TimerTask {
   readonly #options: MailboxProbeOptions;
-  readonly #letter: Letter = { kind: "ask", look: () => this.#opened() };
+  readonly #message: HubMessage = { kind: "ask", look: () => this.#opened() };
   #sentMs = 0;
   #isUnderway = false;
 
@@ -35,12 +35,12 @@ export class MailboxProbe implements Beating {
     this.#options = options;
   }
 
-  /** See `Beating`. */
-  beat(nowMs: number): number {
+  /** See `TimerTask`. */
+  onDue(nowMs: number): number {
     if (!this.#isUnderway) {
       this.#isUnderway = true;
       this.#sentMs = this.#options.clock.now();
-      this.#options.hub.tell(this.#letter);
+      this.#options.hub.tell(this.#message);
     }
     return nowMs + PERIOD_MS;
   }

@@ -1,16 +1,16 @@
 /**
  * Who is connected and who follows which channel. Pure state: only the hub changes it, and both
- * directions (member to channels, channel to members) always agree.
+ * directions (subscriber to channels, channel to members) always agree.
  *
  * @module
  */
 
 import type { CloseChange, CloseReason } from "../close_codes.ts";
-import type { Vitals } from "../client/connection_health.ts";
-import type { Dialogue, Profile } from "../profiles/profile.ts";
+import type { ConnectionHealth } from "../liveness/connection_health.ts";
+import type { Profile, ProtocolSession } from "../profiles/profile.ts";
 
 /** How a connection is doing: a snapshot, for people. */
-export interface Figures {
+export interface ConnectionStats {
   /** When it was accepted, wall-clock ms. */
   readonly openedMs: number;
   /** How long ago that was, ms. */
@@ -26,7 +26,7 @@ export interface Figures {
 }
 
 /** A connection as the hub sees it. */
-export interface Member {
+export interface Subscriber {
   /** Unique among all nodes. */
   readonly id: string;
   /** The key it came with; undefined on an open hub. */
@@ -36,16 +36,16 @@ export interface Member {
   /** The system it speaks. */
   readonly profile: Profile;
   /** Its side of the talk. */
-  readonly dialogue: Dialogue;
+  readonly session: ProtocolSession;
   /** What is known of its health. */
-  readonly vitals: Vitals;
+  readonly health: ConnectionHealth;
   /** Bytes that wait for it. */
   readonly pendingBytes: number;
   /** The same if some of it has waited for a second, else 0; 0 once it has been let go. */
   readonly overdueBytes: number;
   /** How it is doing now. */
-  figures(): Figures;
-  /** Queues a frame. MUST NOT wait and MUST NOT throw: a member that cannot take it ends itself. */
+  stats(): ConnectionStats;
+  /** Queues a frame. MUST NOT wait and MUST NOT throw: a subscriber that cannot take it ends itself. */
   enqueue(frame: Uint8Array): void;
   /** Lets it go. MUST NOT wait and MUST NOT throw. @param change of the reason's row in the table */
   close(reason: CloseReason, change?: CloseChange): void;
@@ -53,16 +53,16 @@ export interface Member {
   terminate(): void;
 }
 
-const NOBODY: ReadonlySet<Member> = new Set();
-const NOTHING: ReadonlySet<string> = new Set();
+const NO_SUBSCRIBERS: ReadonlySet<Subscriber> = new Set();
+const NO_CHANNELS: ReadonlySet<string> = new Set();
 
 /** See the module. */
-export class Roster {
-  readonly #channelsOf = new Map<Member, Set<string> | undefined>();
-  readonly #followersOf = new Map<string, Set<Member>>();
+export class SubscriptionRegistry {
+  readonly #channelsOf = new Map<Subscriber, Set<string> | undefined>();
+  readonly #followersOf = new Map<string, Set<Subscriber>>();
 
   /** Everybody who has joined and not left, the oldest first. */
-  get members(): Iterable<Member> {
+  get subscribers(): Iterable<Subscriber> {
     return this.#channelsOf.keys();
   }
 
@@ -81,46 +81,46 @@ export class Roster {
     return this.#followersOf.size;
   }
 
-  /** Enters a member, who follows nothing yet. Idempotent. */
-  join(member: Member): void {
-    if (!this.#channelsOf.has(member)) this.#channelsOf.set(member, undefined);
+  /** Enters a subscriber, who follows nothing yet. Idempotent. */
+  add(subscriber: Subscriber): void {
+    if (!this.#channelsOf.has(subscriber)) this.#channelsOf.set(subscriber, undefined);
   }
 
-  /** Forgets a member and all it followed. Idempotent. */
-  leave(member: Member): void {
-    for (const channel of this.channelsOf(member)) this.#unlink(member, channel);
-    this.#channelsOf.delete(member);
+  /** Forgets a subscriber and all it followed. Idempotent. */
+  remove(subscriber: Subscriber): void {
+    for (const channel of this.channelsOf(subscriber)) this.#unlink(subscriber, channel);
+    this.#channelsOf.delete(subscriber);
   }
 
-  /** Lets a member follow a channel. Idempotent; of no effect before it joins or after it left. */
-  follow(member: Member, channel: string): void {
-    if (!this.#channelsOf.has(member)) return;
-    let channels = this.#channelsOf.get(member);
-    if (channels === undefined) this.#channelsOf.set(member, channels = new Set());
+  /** Lets a subscriber follow a channel. Idempotent; of no effect before it joins or after it left. */
+  subscribe(subscriber: Subscriber, channel: string): void {
+    if (!this.#channelsOf.has(subscriber)) return;
+    let channels = this.#channelsOf.get(subscriber);
+    if (channels === undefined) this.#channelsOf.set(subscriber, channels = new Set());
     channels.add(channel);
     const followers = this.#followersOf.get(channel);
-    if (followers === undefined) this.#followersOf.set(channel, new Set([member]));
-    else followers.add(member);
+    if (followers === undefined) this.#followersOf.set(channel, new Set([subscriber]));
+    else followers.add(subscriber);
   }
 
   /** Lets it follow no longer. Idempotent. */
-  unfollow(member: Member, channel: string): void {
-    if (this.#channelsOf.get(member)?.delete(channel)) this.#unlink(member, channel);
+  unsubscribe(subscriber: Subscriber, channel: string): void {
+    if (this.#channelsOf.get(subscriber)?.delete(channel)) this.#unlink(subscriber, channel);
   }
 
   /** Who follows a channel. */
-  followersOf(channel: string): ReadonlySet<Member> {
-    return this.#followersOf.get(channel) ?? NOBODY;
+  subscribersOf(channel: string): ReadonlySet<Subscriber> {
+    return this.#followersOf.get(channel) ?? NO_SUBSCRIBERS;
   }
 
-  /** What a member follows. */
-  channelsOf(member: Member): ReadonlySet<string> {
-    return this.#channelsOf.get(member) ?? NOTHING;
+  /** What a subscriber follows. */
+  channelsOf(subscriber: Subscriber): ReadonlySet<string> {
+    return this.#channelsOf.get(subscriber) ?? NO_CHANNELS;
   }
 
-  #unlink(member: Member, channel: string): void {
+  #unlink(subscriber: Subscriber, channel: string): void {
     const followers = this.#followersOf.get(channel);
-    followers?.delete(member);
+    followers?.delete(subscriber);
     if (followers?.size === 0) this.#followersOf.delete(channel);
   }
 }

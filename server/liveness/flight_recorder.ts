@@ -17,7 +17,7 @@ export type FlightEventKind =
   /** It was answered. Value: wire RTT, ms. */
   | "pong"
   /** A pong that answers no ping of ours, or one that is answered already. Value: how many in a row. */
-  | "odd_pong"
+  | "pong_unmatched"
   /** We queued an app ping. */
   | "app_ping"
   /** One was not queued since the queue was full. */
@@ -41,15 +41,15 @@ export type FlightEventKind =
   /** The health status changed to dead. */
   | "status_dead"
   /** Transport and application live again. */
-  | "life_alive"
+  | "liveness_alive"
   /** Only its transport lives. */
-  | "life_frozen"
+  | "liveness_frozen"
   /** Only its application lives: control frames are swallowed. */
-  | "life_stripped"
+  | "liveness_stripped"
   /** Nothing came after a ping. */
-  | "life_silent"
+  | "liveness_silent"
   /** Convicted. Value: silence, ms. */
-  | "life_dead"
+  | "liveness_dead"
   /** The server itself had stalled until then. Value: for how long, ms. */
   | "stall"
   /** We stopped reading: the hub's mailbox was full. */
@@ -93,7 +93,7 @@ const CODES: Readonly<Record<FlightEventKind, number>> = {
   opened: 0,
   ping: 1,
   pong: 2,
-  odd_pong: 3,
+  pong_unmatched: 3,
   app_ping: 4,
   app_ping_skipped: 5,
   app_pong: 6,
@@ -105,11 +105,11 @@ const CODES: Readonly<Record<FlightEventKind, number>> = {
   status_critical: 12,
   status_timeout: 13,
   status_dead: 14,
-  life_alive: 15,
-  life_frozen: 16,
-  life_stripped: 17,
-  life_silent: 18,
-  life_dead: 19,
+  liveness_alive: 15,
+  liveness_frozen: 16,
+  liveness_stripped: 17,
+  liveness_silent: 18,
+  liveness_dead: 19,
   stall: 20,
   paused: 21,
   resumed: 22,
@@ -148,7 +148,7 @@ export class FlightRecorder {
    */
   record(kind: Exclude<FlightEventKind, "stall">, nowMs: number, value: number = NaN): void {
     const code = CODES[kind];
-    if (kind !== "odd_pong") return this.#append(code, nowMs, value);
+    if (kind !== "pong_unmatched") return this.#append(code, nowMs, value);
     const latest = (this.#next || this.#ring.byteLength) - BYTES;
     if (this.#length > 0 && this.#ring.getUint8(latest) === code) {
       return this.#write(latest, nowMs, this.#ring.getFloat32(latest + VALUE) + 1);

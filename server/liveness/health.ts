@@ -107,12 +107,12 @@ export class HealthMonitor {
    * Something else than an answer arrived that counts as life: timeouts before it and after it are
    * not in a row (the article kills a client that talks but answers no app ping).
    */
-  alive(): void {
+  answered(): void {
     this.#timeouts = 0;
   }
 
   /** Others found it dead: the heartbeat's verdict. Final. */
-  die(): void {
+  expire(): void {
     this.#isDead = true;
   }
 

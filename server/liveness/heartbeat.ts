@@ -22,7 +22,7 @@ export interface HeartbeatRules {
   /**
    * So many misses in a row end a connection, if the deadline has not struck first, but not before
    * a silent peer pinged on the regular beat would have missed as many: neither an early first ping
-   * nor a ping that fell right after a frame shortens anybody's time. 0: pings convict nobody.
+   * nor a ping that fell right after a frame shortens anybody's time. 0: pings expire nobody.
    */
   readonly missedHeartbeats: number;
   /** Whether any frame of the peer is a sign of life, or its heartbeats alone. */
@@ -31,7 +31,7 @@ export interface HeartbeatRules {
   readonly pongsAreLife: boolean;
   /** Whether the peer's own control pings are. */
   readonly pingsAreLife: boolean;
-  /** Which answers are slow: for the health monitor, no reason to convict. */
+  /** Which answers are slow: for the health monitor, no reason to expire. */
   readonly health: HealthThresholds;
 }
 
@@ -57,7 +57,7 @@ export function detectionBoundMs(
 }
 
 /** What a look at the heartbeat finds to be done. */
-export type Finding =
+export type HeartbeatDecision =
   | "well"
   /** Time to ping. */
   | "ping"
@@ -72,8 +72,8 @@ export type Finding =
 export class Heartbeat {
   /** What it goes by. */
   readonly rules: HeartbeatRules;
-  /** Silence below which misses convict nobody. */
-  readonly #patienceMs: number;
+  /** Silence below which misses expire nobody. */
+  readonly #timeoutMs: number;
   #lastLifeMs: number;
   #nextPingMs: number;
   /** The ping that waits for its answer. */
@@ -94,7 +94,7 @@ export class Heartbeat {
    */
   constructor(rules: HeartbeatRules, nowMs: number, random: number) {
     this.rules = rules;
-    this.#patienceMs = rules.pingPeriodMs + rules.missedHeartbeats * rules.heartbeatTimeoutMs;
+    this.#timeoutMs = rules.pingPeriodMs + rules.missedHeartbeats * rules.heartbeatTimeoutMs;
     this.#lastLifeMs = nowMs;
     this.#nextPingMs = nowMs + rules.pingPeriodMs * (0.5 + random / 2);
   }
@@ -110,7 +110,7 @@ export class Heartbeat {
   }
 
   /** Whether a ping waits for an answer. */
-  get isAsked(): boolean {
+  get isAwaitingPong(): boolean {
     return this.#pingedMs !== Infinity;
   }
 
@@ -120,7 +120,7 @@ export class Heartbeat {
    * @returns whether it comes after the deadline, had the server's stalls been counted as silence:
    *   a verdict averted
    */
-  sign(nowMs: number): boolean {
+  touch(nowMs: number): boolean {
     const isSpared = this.#stalledMs > 0 && nowMs + this.#stalledMs >= this.#deadlineMs;
     this.#lastLifeMs = nowMs;
     this.#pingedMs = Infinity;
@@ -142,13 +142,13 @@ export class Heartbeat {
   }
 
   /** Pings twice as often. */
-  hurry(nowMs: number): void {
+  pingFaster(nowMs: number): void {
     this.#pace = 0.5;
     this.#nextPingMs = Math.min(this.#nextPingMs, nowMs + this.rules.pingPeriodMs / 2);
   }
 
   /** Pings as the rules say again, from the next ping on. */
-  relax(): void {
+  pingNormally(): void {
     this.#pace = 1;
   }
 
@@ -160,18 +160,18 @@ export class Heartbeat {
   /** We read again: the peer's time starts afresh. */
   resume(nowMs: number): void {
     this.#suspended = false;
-    this.sign(nowMs);
+    this.touch(nowMs);
   }
 
   /**
    * Looks what is due. Answers "ping" and "missed" count as done: the caller pings.
    *
-   * @param mayConvict false while the server recovers from a stall of its own and cannot tell a
+   * @param mayExpire false while the server recovers from a stall of its own and cannot tell a
    *   silent peer from an unread one
    */
-  look(nowMs: number, mayConvict: boolean): Finding {
+  evaluate(nowMs: number, mayExpire: boolean): HeartbeatDecision {
     if (this.#suspended) return "well";
-    if (mayConvict) {
+    if (mayExpire) {
       if (nowMs >= this.#deadlineMs) return "stale";
       const missed = !this.#missedAll && nowMs >= this.#missDueMs;
       if (missed) this.#missed++;
@@ -196,7 +196,7 @@ export class Heartbeat {
   /** When the next miss counts, or, after the last one, when it convicts. */
   get #missDueMs(): number {
     if (this.rules.missedHeartbeats === 0) return Infinity;
-    if (this.#missedAll) return this.#lastLifeMs + this.#patienceMs;
+    if (this.#missedAll) return this.#lastLifeMs + this.#timeoutMs;
     return this.#pingedMs + this.rules.heartbeatTimeoutMs;
   }
 

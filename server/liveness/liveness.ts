@@ -12,7 +12,7 @@
  */
 
 /** How a connection lives. */
-export type LifeState =
+export type LivenessState =
   /** As it should, as far as is known. */
   | "alive"
   /**
@@ -31,7 +31,7 @@ export type LifeState =
  * What of a connection still lived when it was convicted: nothing, its transport alone, or its
  * application too, which then spoke otherwise than its system counts as life.
  */
-export type Survivor = "nothing" | "transport" | "application";
+export type ActiveLayer = "nothing" | "transport" | "application";
 
 /**
  * So many control pings in a row that ran out of time while the application spoke make a connection
@@ -41,7 +41,7 @@ export type Survivor = "nothing" | "transport" | "application";
 export const STRIPPED_AFTER = 3;
 
 /** See the module. */
-export class Life {
+export class Liveness {
   readonly #timeoutMs: number;
   #transportMs: number;
   /** When the application last showed life: an app pong or a message. */
@@ -57,7 +57,7 @@ export class Life {
   #answersAppPings = false;
   #wasWriting = false;
   #suspended = false;
-  #state: LifeState = "alive";
+  #state: LivenessState = "alive";
 
   /**
    * Starts alive.
@@ -77,7 +77,7 @@ export class Life {
   }
 
   /** What the last look found. */
-  get state(): LifeState {
+  get state(): LivenessState {
     return this.#state;
   }
 
@@ -159,7 +159,7 @@ export class Life {
   }
 
   /** The heartbeat has convicted it. @param sinceMs what showed itself after that still lived */
-  convict(sinceMs: number): Survivor {
+  expire(sinceMs: number): ActiveLayer {
     this.#state = "dead";
     if (this.#applicationMs > sinceMs) return "application";
     return this.#transportMs > sinceMs ? "transport" : "nothing";
@@ -169,13 +169,13 @@ export class Life {
    * Looks how it lives. Not to be called while the server recovers from a stall of its own: answers
    * may lie unread.
    */
-  look(nowMs: number): LifeState {
+  evaluate(nowMs: number): LivenessState {
     if (this.#suspended || this.#state === "dead") return this.#state;
     if (nowMs - this.#controlPingedMs >= this.#timeoutMs) {
       this.#settleControlPing();
       this.#controlPingedMs = Infinity;
     }
-    this.#state = this.#judge(nowMs);
+    this.#state = this.#classify(nowMs);
     return this.#state;
   }
 
@@ -189,7 +189,7 @@ export class Life {
     );
   }
 
-  #judge(nowMs: number): LifeState {
+  #classify(nowMs: number): LivenessState {
     if (nowMs - this.#pingedMs >= this.#timeoutMs) return "silent";
     if (!this.countsControlPings) return "stripped";
     // It is not silent, so something came since the app ping, and that was no application.

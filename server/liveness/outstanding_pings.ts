@@ -44,7 +44,7 @@ export interface AppPong {
 export type PongTime = number | "late" | "unknown";
 
 /** See the module. */
-export class PingLedger {
+export class OutstandingPings {
   readonly #clientId: string;
   readonly #mark: number;
   readonly #submark: number;
@@ -150,7 +150,7 @@ export class PingLedger {
    * We did not read for a while, so the times of all that is outstanding mean nothing: answers still
    * match, with a time below 0, and no answer is no loss.
    */
-  distrust(): void {
+  invalidateOutstanding(): void {
     for (let slot = 0; slot < APP_TIMESTAMP; slot++) {
       if (!Number.isNaN(this.#cells[slot])) this.#cells[slot] = Infinity;
     }

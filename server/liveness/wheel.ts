@@ -34,15 +34,15 @@ const STANDSTILL_MS = 1_000;
 const SLOTS = 2_048;
 
 /** What stands on the wheel. */
-export interface Beating {
+export interface TimerTask {
   /**
    * Called when due. MUST NOT throw.
    *
    * @param nowMs time on the wheel
-   * @param mayConvict false after a stall: no verdict may fall
+   * @param mayExpire false after a stall: no verdict may fall
    * @returns when to be called next, time on the wheel; Infinity to stay away
    */
-  beat(nowMs: number, mayConvict: boolean): number;
+  onDue(nowMs: number, mayExpire: boolean): number;
   /**
    * The server stood still: called for all, due or not. MUST NOT throw, enter or leave.
    *
@@ -53,7 +53,7 @@ export interface Beating {
 }
 
 /** What the wheel observes of the server itself. */
-export interface WheelWatcher {
+export interface WheelListener {
   /** Each tick: how late it came, ms. */
   tick(lateMs: number): void;
   /** A stall has ended. */
@@ -61,24 +61,24 @@ export interface WheelWatcher {
 }
 
 /** One member's place; its neighbours make each slot a ring, so that leaving costs nothing. */
-export class Place {
+export class WheelEntry {
   /** The tick it is due at. */
   dueTick = 0;
   /** Neighbours in the ring; itself when alone. */
-  previous: Place = this;
+  previous: WheelEntry = this;
   /** See `previous`. */
-  next: Place = this;
+  next: WheelEntry = this;
 
   /** Alone at first. @param member undefined for the head of a slot */
-  constructor(readonly member: Beating | undefined) {}
+  constructor(readonly member: TimerTask | undefined) {}
 }
 
 /** See the module. */
 export class Wheel {
   readonly #clock: Clock;
-  readonly #watcher: WheelWatcher;
-  readonly #slots: Place[] = Array.from({ length: SLOTS }, () => new Place(undefined));
-  readonly #due = new Place(undefined);
+  readonly #listener: WheelListener;
+  readonly #slots: WheelEntry[] = Array.from({ length: SLOTS }, () => new WheelEntry(undefined));
+  readonly #due = new WheelEntry(undefined);
   #stalledMs = 0;
   #lastTickMs: number;
   #expectedMs = 0;
@@ -88,12 +88,12 @@ export class Wheel {
   #judgingSinceMs = -Infinity;
   #ticks = 0;
   #standstillEndedMs = -Infinity;
-  #cancel: Cancel | undefined;
+  #cancelTick: Cancel | undefined;
 
   /** Stands still until `start()`. */
-  constructor(clock: Clock, watcher: WheelWatcher) {
+  constructor(clock: Clock, listener: WheelListener) {
     this.#clock = clock;
-    this.#watcher = watcher;
+    this.#listener = listener;
     this.#lastTickMs = clock.now();
     this.#handTick = Math.floor(this.#lastTickMs / TICK_MS);
   }
@@ -117,7 +117,7 @@ export class Wheel {
   }
 
   /** Since which tick verdicts may fall without a break, time on the wheel: no stall postponed later ones. */
-  get judgingSinceMs(): number {
+  get decidingSinceMs(): number {
     return this.#judgingSinceMs;
   }
 
@@ -129,19 +129,19 @@ export class Wheel {
 
   /** Stops turning. */
   stop(): void {
-    this.#cancel?.();
-    this.#cancel = undefined;
+    this.#cancelTick?.();
+    this.#cancelTick = undefined;
   }
 
   /** Puts a member on the wheel. @param dueMs time on the wheel */
-  enter(member: Beating, dueMs: number): Place {
-    const place = new Place(member);
-    this.#settle(place, dueMs);
+  schedule(member: TimerTask, dueMs: number): WheelEntry {
+    const place = new WheelEntry(member);
+    this.#place(place, dueMs);
     return place;
   }
 
   /** Takes it off again. Idempotent. */
-  leave(place: Place): void {
+  cancel(place: WheelEntry): void {
     place.previous.next = place.next;
     place.next.previous = place.previous;
     place.previous = place.next = place;
@@ -157,7 +157,7 @@ export class Wheel {
     const nowMs = this.#clock.now();
     const waitMs = Math.ceil(TICK_MS - (nowMs - this.#stalledMs) % TICK_MS);
     this.#expectedMs = nowMs + waitMs;
-    this.#cancel = this.#clock.after(waitMs, this.#tick);
+    this.#cancelTick = this.#clock.after(waitMs, this.#tick);
   }
 
   readonly #tick = (): void => {
@@ -165,7 +165,7 @@ export class Wheel {
     const isGrace = this.#graceMs > 0;
     if (lateMs > STALL_MS) this.#stall(lateMs);
     else if (isGrace) this.#graceMs = Math.max(0, this.#graceMs - TICK_MS);
-    this.#watcher.tick(lateMs);
+    this.#listener.tick(lateMs);
     this.#ticks++;
     this.#lastTickMs = this.#clock.now() - this.#stalledMs;
     if (isGrace) this.#judgingSinceMs = this.#lastTickMs;
@@ -174,14 +174,14 @@ export class Wheel {
   };
 
   #stall(lateMs: number): void {
-    this.#tellOfStall(this.#expectedMs - this.#stalledMs, lateMs);
+    this.#notifyOfStall(this.#expectedMs - this.#stalledMs, lateMs);
     this.#stalledMs += lateMs;
     this.#graceMs = Math.min(GRACE_MS, this.#graceMs + lateMs);
     if (lateMs >= STANDSTILL_MS) this.#standstillEndedMs = this.#clock.now();
-    this.#watcher.stall(lateMs);
+    this.#listener.stall(lateMs);
   }
 
-  #tellOfStall(sinceMs: number, lateMs: number): void {
+  #notifyOfStall(sinceMs: number, lateMs: number): void {
     for (const slot of this.#slots) {
       for (let place = slot.next; place !== slot; place = place.next) {
         place.member!.stalled?.(sinceMs, lateMs);
@@ -189,7 +189,7 @@ export class Wheel {
     }
   }
 
-  #turnTo(nowMs: number, mayConvict: boolean): void {
+  #turnTo(nowMs: number, mayExpire: boolean): void {
     const last = Math.floor(nowMs / TICK_MS);
     while (this.#handTick < last) {
       this.#handTick++;
@@ -197,15 +197,15 @@ export class Wheel {
       for (let place = this.#due.next; place !== this.#due; place = this.#due.next) {
         const later = place.dueTick > this.#handTick;
         const dueTick = place.dueTick;
-        this.leave(place);
+        this.cancel(place);
         if (later) this.#insert(place, dueTick);
-        else this.#settleAgain(place, place.member!.beat(nowMs, mayConvict));
+        else this.#replace(place, place.member!.onDue(nowMs, mayExpire));
       }
     }
   }
 
   /** Moves a slot's ring aside, so that who settles there anew waits for the next revolution. */
-  #gather(slot: Place): void {
+  #gather(slot: WheelEntry): void {
     if (slot.next === slot) return;
     this.#due.next = slot.next;
     this.#due.previous = slot.previous;
@@ -214,15 +214,15 @@ export class Wheel {
     slot.next = slot.previous = slot;
   }
 
-  #settleAgain(place: Place, dueMs: number): void {
-    if (dueMs !== Infinity) this.#settle(place, dueMs);
+  #replace(place: WheelEntry, dueMs: number): void {
+    if (dueMs !== Infinity) this.#place(place, dueMs);
   }
 
-  #settle(place: Place, dueMs: number): void {
+  #place(place: WheelEntry, dueMs: number): void {
     this.#insert(place, Math.max(this.#handTick + 1, Math.ceil(dueMs / TICK_MS)));
   }
 
-  #insert(place: Place, dueTick: number): void {
+  #insert(place: WheelEntry, dueTick: number): void {
     const slot = this.#slots[dueTick % SLOTS];
     place.dueTick = dueTick;
     place.previous = slot.previous;

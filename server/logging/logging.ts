@@ -8,8 +8,12 @@
  */
 
 import { configureSync, getLogger } from "@logtape/logtape";
-import type { LogFormat, LogLevel } from "../config/options.ts";
 import { LineWriter } from "./line_writer.ts";
+
+/** A readable line per event, or a line of JSON. */
+export type LogFormat = "text" | "json";
+/** The least severe level that is logged. */
+export type LogLevel = "debug" | "info" | "warning" | "error" | "fatal";
 
 /** The data of an event by name. */
 export type Properties = Record<string, unknown>;

@@ -37,11 +37,11 @@ export interface ProfileCounts {
   /** Pings without an answer in time. */
   heartbeatsMissed: number;
   /** Connections that are alive only because the server's own stalls do not count. */
-  verdictsAverted: number;
+  timeoutsAverted: number;
   /** Dead peers found later than the published bound. */
   detectionsLate: number;
   /** Pongs that answer no ping of ours. */
-  oddPongs: number;
+  pongsUnmatched: number;
   /** Times a connection's health became poor or critical. */
   healthAlerts: number;
 }
@@ -64,7 +64,7 @@ const COUNTERS: readonly [Count, string, string, Record<string, string>?][] = [
   ["appPingsSkipped", "systole_pings_skipped_total", "App pings that found the queue full"],
   ["controlPongs", "systole_pongs_received_total", "Pongs received", { kind: "control" }],
   ["appPongs", "systole_pongs_received_total", "Pongs received", { kind: "app" }],
-  ["oddPongs", "systole_pongs_odd_total", "Pongs that answer no ping of ours"],
+  ["pongsUnmatched", "systole_pongs_unmatched_total", "Pongs that answer no ping of ours"],
   [
     "healthAlerts",
     "systole_health_alerts_total",
@@ -72,8 +72,8 @@ const COUNTERS: readonly [Count, string, string, Record<string, string>?][] = [
   ],
   ["heartbeatsMissed", "systole_heartbeats_missed_total", "Heartbeats that timed out"],
   [
-    "verdictsAverted",
-    "systole_verdicts_averted_total",
+    "timeoutsAverted",
+    "systole_timeouts_averted_total",
     "Connections that would be dead if the server's own stalls counted as silence",
   ],
   [
@@ -107,9 +107,9 @@ export function newCounts(): ProfileCounts {
     controlPongs: 0,
     appPongs: 0,
     heartbeatsMissed: 0,
-    verdictsAverted: 0,
+    timeoutsAverted: 0,
     detectionsLate: 0,
-    oddPongs: 0,
+    pongsUnmatched: 0,
     healthAlerts: 0,
   };
 }

@@ -6,7 +6,7 @@
  */
 
 import { byLabel, type Exposition } from "./exposition.ts";
-import { ascending, Tally } from "./histogram.ts";
+import { ascending, Histogram } from "./histogram.ts";
 
 /** Bounds of buckets, s, to which each profile's own come. */
 const SILENCES = [0.5, 1, 2, 5, 10, 15, 30, 45, 60, 90, 120, 300];
@@ -15,7 +15,7 @@ const SILENCES = [0.5, 1, 2, 5, 10, 15, 30, 45, 60, 90, 120, 300];
 const LITTLE_MS = 1_000;
 
 /** When a profile's dead peers are found. */
-export interface Patience {
+export interface DetectionBounds {
   /** The profile's name. */
   readonly profile: string;
   /** Silence that ends a connection, ms. */
@@ -28,25 +28,25 @@ export interface Patience {
 export class Detection {
   readonly #boundSeconds: Readonly<Record<string, number>>;
   readonly #buckets: readonly number[];
-  readonly #tallies = new Map<string, Tally>();
+  readonly #tallies = new Map<string, Histogram>();
 
   /**
    * Starts with nobody found.
    *
-   * @param patiences of all profiles that are served. Their waits and bounds are bounds of buckets,
+   * @param detectionBounds of all profiles that are served. Their waits and bounds are bounds of buckets,
    *   for a quantile is exact nowhere else; of everybody's buckets, for only like ones can be summed.
    */
-  constructor(patiences: readonly Patience[]) {
-    const own = patiences.flatMap(({ pongWaitMs, boundMs }) => [
+  constructor(detectionBounds: readonly DetectionBounds[]) {
+    const own = detectionBounds.flatMap(({ pongWaitMs, boundMs }) => [
       pongWaitMs,
       boundMs,
       boundMs + LITTLE_MS,
     ]);
     this.#buckets = ascending([...SILENCES, ...own.map((ms) => ms / 1_000)]);
     this.#boundSeconds = Object.fromEntries(
-      patiences.map(({ profile, boundMs }) => [profile, boundMs / 1_000]),
+      detectionBounds.map(({ profile, boundMs }) => [profile, boundMs / 1_000]),
     );
-    for (const { profile } of patiences) this.#of(profile);
+    for (const { profile } of detectionBounds) this.#of(profile);
   }
 
   /** A dead peer was found. @param silentMs from its last sign of life */
@@ -68,9 +68,9 @@ export class Detection {
     );
   }
 
-  #of(profile: string): Tally {
+  #of(profile: string): Histogram {
     let tally = this.#tallies.get(profile);
-    if (tally === undefined) this.#tallies.set(profile, tally = new Tally(this.#buckets));
+    if (tally === undefined) this.#tallies.set(profile, tally = new Histogram(this.#buckets));
     return tally;
   }
 }

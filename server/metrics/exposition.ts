@@ -7,7 +7,7 @@
  */
 
 import { type Metric, Registry } from "prom-client";
-import type { Tally } from "./histogram.ts";
+import type { Histogram } from "./histogram.ts";
 
 /** Labels by name. */
 export type Labels = Readonly<Record<string, string | number>>;
@@ -37,7 +37,7 @@ export class Exposition {
   }
 
   /** How values spread. @param read the tallies now, each with the labels that are its own */
-  histogram(name: string, help: string, read: () => [Labels, Tally][]): void {
+  histogram(name: string, help: string, read: () => [Labels, Histogram][]): void {
     this.#add({ type: "histogram", name, help, read: () => samplesOf(name, read()) });
   }
 
@@ -73,7 +73,7 @@ export function byLabel(label: string, values: Readonly<Record<string, number>>)
 }
 
 /** The samples of a histogram that is made of tallies with labels, as prom-client has them. */
-export function samplesOf(name: string, tallies: readonly [Labels, Tally][]): Sample[] {
+export function samplesOf(name: string, tallies: readonly [Labels, Histogram][]): Sample[] {
   return tallies.flatMap(([labels, tally]) => {
     const upTo = tally.upTo();
     const count = upTo.at(-1)!;

@@ -14,7 +14,7 @@ export interface Distribution {
 }
 
 /** See the module. */
-export class Tally {
+export class Histogram {
   /** Upper bounds of the buckets, ascending, inclusive. */
   readonly bounds: readonly number[];
   /** Values in each bucket, and at the end those above the last bound. */

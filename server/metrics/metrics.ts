@@ -8,15 +8,15 @@
 
 import { type Cause, CAUSES, CLOSE_REASONS } from "../close_codes.ts";
 import { exposeCounts, newCounts, type ProfileCounts } from "./counts.ts";
-import { Detection, type Patience } from "./detection_times.ts";
+import { Detection, type DetectionBounds } from "./detection_times.ts";
 import { byLabel, Exposition, one } from "./exposition.ts";
 import type { HealthStatus } from "../liveness/health.ts";
-import type { LifeState } from "../liveness/liveness.ts";
+import type { LivenessState } from "../liveness/liveness.ts";
 import type { RttKind } from "../liveness/rtt.ts";
 import { STALL_MS } from "../liveness/wheel.ts";
-import { exposeReadings, type Readings } from "./gauges.ts";
-import { REFUSAL_REASONS, type RefusalReason } from "../rejections.ts";
-import { ascending, type Distribution, Tally } from "./histogram.ts";
+import { exposeGauges, type Gauges } from "./gauges.ts";
+import { REJECTION_REASONS, type RejectionReason } from "../close_codes.ts";
+import { ascending, type Distribution, Histogram } from "./histogram.ts";
 
 /** Bounds of waits within the process, s: one tells stalls from mere lateness. */
 const WAITS = ascending([0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, STALL_MS / 1_000]);
@@ -26,9 +26,9 @@ const TRIPS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const KINDS = ["wire", "app"] as const satisfies readonly RttKind[];
 
 /** What is seen at a glance beside the counts; totals are since the start. */
-export interface Glance {
+export interface Summary {
   /** Connections ended, by cause. */
-  readonly deaths: Readonly<Record<string, number>>;
+  readonly disconnects: Readonly<Record<string, number>>;
   /** Connections open now, by health. */
   readonly health: Readonly<Record<string, number>>;
   /** Round trips of control pings, seconds. */
@@ -44,8 +44,8 @@ export class Metrics {
   readonly #exposition = new Exposition();
   readonly #counts = new Map<string, ProfileCounts>();
   readonly #detection: Detection;
-  readonly #lateness = new Tally(WAITS);
-  readonly #mailboxWait = new Tally(WAITS);
+  readonly #lateness = new Histogram(WAITS);
+  readonly #mailboxWait = new Histogram(WAITS);
   readonly #roundTrips = perKind();
   readonly #jitter = perKind();
   readonly #health: Record<HealthStatus, number> = {
@@ -57,25 +57,28 @@ export class Metrics {
     timeout: 0,
     dead: 0,
   };
-  readonly #life: Record<LifeState, number> = {
+  readonly #liveness: Record<LivenessState, number> = {
     alive: 0,
     frozen: 0,
     stripped: 0,
     silent: 0,
     dead: 0,
   };
-  readonly #refused = Object.fromEntries(REFUSAL_REASONS.map((reason) => [reason, 0])) as Record<
-    RefusalReason,
+  readonly #refused = Object.fromEntries(REJECTION_REASONS.map((reason) => [reason, 0])) as Record<
+    RejectionReason,
     number
   >;
-  readonly #deaths = Object.fromEntries(CAUSES.map((cause) => [cause, 0])) as Record<Cause, number>;
+  readonly #disconnects = Object.fromEntries(CAUSES.map((cause) => [cause, 0])) as Record<
+    Cause,
+    number
+  >;
   #stalls = 0;
   #stalledMs = 0;
 
-  /** Starts at zero. @param patiences of all profiles that are served */
-  constructor(patiences: readonly Patience[] = []) {
-    this.#detection = new Detection(patiences);
-    for (const { profile } of patiences) this.of(profile);
+  /** Starts at zero. @param detectionBounds of all profiles that are served */
+  constructor(detectionBounds: readonly DetectionBounds[] = []) {
+    this.#detection = new Detection(detectionBounds);
+    for (const { profile } of detectionBounds) this.of(profile);
     exposeCounts(this.#exposition, this.#counts);
     this.#detection.expose(this.#exposition);
     this.#exposeStates();
@@ -106,13 +109,13 @@ export class Metrics {
   }
 
   /** A connection lives in another way; undefined as in `health()`. */
-  life(previous: LifeState | undefined, state: LifeState | undefined): void {
-    if (previous !== undefined) this.#life[previous]--;
-    if (state !== undefined) this.#life[state]++;
+  liveness(previous: LivenessState | undefined, state: LivenessState | undefined): void {
+    if (previous !== undefined) this.#liveness[previous]--;
+    if (state !== undefined) this.#liveness[state]++;
   }
 
   /** An upgrade was refused. */
-  refused(reason: RefusalReason): void {
+  refused(reason: RejectionReason): void {
     this.#refused[reason]++;
   }
 
@@ -121,12 +124,12 @@ export class Metrics {
     const counts = this.of(profile);
     counts.opened++;
     counts.closed.unauthorized++;
-    this.death(CLOSE_REASONS.unauthorized.cause);
+    this.disconnected(CLOSE_REASONS.unauthorized.cause);
   }
 
   /** A connection has ended. */
-  death(cause: Cause): void {
-    this.#deaths[cause]++;
+  disconnected(cause: Cause): void {
+    this.#disconnects[cause]++;
   }
 
   /** A dead peer was found. @param silentMs from its last sign of life */
@@ -134,7 +137,7 @@ export class Metrics {
     this.#detection.add(profile, silentMs);
   }
 
-  /** The hub has opened a letter. @param waitedMs in the mailbox */
+  /** The hub has opened a message. @param waitedMs in the mailbox */
   mailboxWait(waitedMs: number): void {
     this.#mailboxWait.add(waitedMs / 1_000);
   }
@@ -151,14 +154,14 @@ export class Metrics {
   }
 
   /** Exposes figures that other rooms hold. Called once. */
-  read(readings: Readings): void {
-    exposeReadings(this.#exposition, readings);
+  read(readings: Gauges): void {
+    exposeGauges(this.#exposition, readings);
   }
 
   /** What is seen of them at a glance. */
-  glance(): Glance {
+  summary(): Summary {
     return {
-      deaths: { ...this.#deaths },
+      disconnects: { ...this.#disconnects },
       health: { ...this.#health },
       rtt: this.#roundTrips.wire.distribution,
       lateness: this.#lateness.distribution,
@@ -183,9 +186,9 @@ export class Metrics {
       () => byLabel("status", this.#health),
     );
     this.#exposition.gauge(
-      "systole_connections_by_life",
+      "systole_connections_by_liveness",
       "Open connections by how they live, transport and script told apart",
-      () => byLabel("life", this.#life),
+      () => byLabel("liveness", this.#liveness),
     );
     this.#exposition.counter(
       "systole_upgrades_refused_total",
@@ -193,9 +196,9 @@ export class Metrics {
       () => byLabel("reason", this.#refused),
     );
     this.#exposition.counter(
-      "systole_deaths_total",
+      "systole_disconnects_total",
       "Connections ended, by what was behind it",
-      () => byLabel("cause", this.#deaths),
+      () => byLabel("cause", this.#disconnects),
     );
     this.#exposition.counter(
       "systole_stalls_total",
@@ -217,7 +220,7 @@ export class Metrics {
     );
     this.#exposition.histogram(
       "systole_mailbox_wait_seconds",
-      "How long a letter waits in the hub's mailbox, tried once a second",
+      "How long a message waits in the hub's mailbox, tried once a second",
       () => [[{}, this.#mailboxWait]],
     );
     this.#exposition.histogram(
@@ -233,6 +236,6 @@ export class Metrics {
   }
 }
 
-function perKind(): Readonly<Record<RttKind, Tally>> {
-  return { wire: new Tally(TRIPS), app: new Tally(TRIPS) };
+function perKind(): Readonly<Record<RttKind, Histogram>> {
+  return { wire: new Histogram(TRIPS), app: new Histogram(TRIPS) };
 }

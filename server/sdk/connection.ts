@@ -6,8 +6,8 @@
  * @module
  */
 
-import { BEAT_ID, type Dialect, type Heard } from "./profile.ts";
-import { Lifeline } from "./heartbeat_monitor.ts";
+import { BEAT_ID, type DecodedFrame, type SdkProfile } from "./profile.ts";
+import { HeartbeatMonitor } from "./heartbeat_monitor.ts";
 import type { Sendable } from "./events.ts";
 import type { Settings } from "./settings.ts";
 import type { After } from "./timers.ts";
@@ -35,7 +35,7 @@ export interface ConnectionCalls {
   /** The peer's heart beat. @param rttMs if this was the answer to our newest beat */
   readonly beat: (rttMs: number | undefined) => void;
   /** The peer advises to leave. */
-  readonly advised: (advice: Extract<Heard, { kind: "advice" }>) => void;
+  readonly advised: (advice: Extract<DecodedFrame, { kind: "advice" }>) => void;
   /** The peer is silent: it ends because of that. */
   readonly silent: () => void;
   /** It is over. */
@@ -47,7 +47,7 @@ export interface ConnectionParts {
   /** Its socket, connecting. */
   readonly socket: WebSocket;
   /** Its peer's language. */
-  readonly dialect: Dialect;
+  readonly wireProfile: SdkProfile;
   /** Its heartbeat's times. */
   readonly settings: Settings;
   /** Its timers: calls once, after so many ms, unless it is cancelled. */
@@ -83,20 +83,20 @@ export class Connection {
   isHeld = false;
   readonly #parts: ConnectionParts;
   readonly #calls: ConnectionCalls;
-  readonly #lifeline: Lifeline;
+  readonly #heartbeatMonitor: HeartbeatMonitor;
   #pending: { readonly id: string; readonly sentMs: number } | undefined;
   #openedMs = Infinity;
   #cancelWait = () => {};
 
   /** Begins to listen. */
   constructor(parts: ConnectionParts, calls: ConnectionCalls) {
-    const { socket, dialect, settings } = parts;
+    const { socket, wireProfile, settings } = parts;
     this.#parts = parts;
     this.#calls = calls;
-    this.#lifeline = new Lifeline({
+    this.#heartbeatMonitor = new HeartbeatMonitor({
       ...settings,
       openByMs: parts.openByMs,
-      answers: dialect.answers,
+      answers: wireProfile.answers,
     }, {
       after: parts.after,
       beat: () => this.#beat(),
@@ -105,7 +105,7 @@ export class Connection {
     socket.onopen = () => {
       this.#openedMs = performance.now();
       calls.opened(); // the user's first words, a login perhaps, go before our first beat
-      this.#lifeline.opened();
+      this.#heartbeatMonitor.opened();
     };
     socket.onmessage = (event) => this.#receive(event);
     socket.onerror = () => {
@@ -114,7 +114,7 @@ export class Connection {
       if (this.#openedMs === Infinity) this.#give(FAILED);
     };
     socket.onclose = ({ code, reason, wasClean }) => {
-      this.#lifeline.stop();
+      this.#heartbeatMonitor.stop();
       this.#cancelWait();
       calls.ended({ code, reason, wasClean });
     };
@@ -144,19 +144,19 @@ export class Connection {
 
   /** Asks for a sign of life within a short time. */
   probe(): void {
-    if (this.isOpen) this.#lifeline.probe();
+    if (this.isOpen) this.#heartbeatMonitor.probe();
   }
 
   /** There is no network: no verdict until a probe. */
   hold(): void {
     this.isHeld = this.isOpen;
-    if (this.isHeld) this.#lifeline.hold();
+    if (this.isHeld) this.#heartbeatMonitor.hold();
   }
 
   /** Begins the closing handshake. @throws {DOMException} what WebSocket's `close()` throws */
   close(end: End): void {
     this.socket.close(end.code, end.reason);
-    this.#lifeline.stop();
+    this.#heartbeatMonitor.stop();
     this.#cancelWait = this.#parts.after(CLOSE_WAIT_MS, () => this.#give(FAILED));
   }
 
@@ -165,7 +165,7 @@ export class Connection {
     const { socket } = this;
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.onerror = () => {}; // of a socket closed while connecting
-    this.#lifeline.stop();
+    this.#heartbeatMonitor.stop();
     this.#cancelWait();
     if (code === 1006) socket.close();
     else socket.close(code, reason);
@@ -185,13 +185,15 @@ export class Connection {
 
   #beat(): void {
     const id = `${BEAT_ID}${++beats}`;
-    if (this.send(this.#parts.dialect.beat(id))) this.#pending = { id, sentMs: performance.now() };
+    if (this.send(this.#parts.wireProfile.heartbeat(id))) {
+      this.#pending = { id, sentMs: performance.now() };
+    }
   }
 
   #receive(event: MessageEvent): void {
-    if (!this.isHeld) this.#lifeline.heard();
+    if (!this.isHeld) this.#heartbeatMonitor.heard();
     const { data } = event;
-    const heard = typeof data === "string" ? this.#parts.dialect.hear(data) : undefined;
+    const heard = typeof data === "string" ? this.#parts.wireProfile.decode(data) : undefined;
     if (heard?.kind === "beat") return this.#answered(heard.id);
     if (heard?.kind === "ping") return void this.send(heard.answer);
     if (heard?.kind === "advice") this.#calls.advised(heard);
@@ -205,10 +207,10 @@ export class Connection {
   #answered(id: string | undefined): void {
     const pending = this.#pending;
     const isNewest = pending !== undefined && (id ?? pending.id) === pending.id;
-    const { answers } = this.#parts.dialect;
+    const { answers } = this.#parts.wireProfile;
     if (this.isHeld && (isNewest || !answers)) {
       this.isHeld = false;
-      this.#lifeline.heard();
+      this.#heartbeatMonitor.heard();
       this.#calls.resumed();
     }
     if (!isNewest || !answers) return this.#calls.beat(undefined);

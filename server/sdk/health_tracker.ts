@@ -16,7 +16,7 @@ const RECOVERY = 0.9;
 const BANDS: readonly HealthStatus[] = ["healthy", "degraded", "poor", "critical"];
 
 /** See the module. */
-export class Wellbeing {
+export class HealthTracker {
   readonly #settings: Settings;
   readonly #emit: (event: Event) => void;
   /** Newest first, ms. */

@@ -8,7 +8,7 @@
 
 import type { After } from "./timers.ts";
 
-/** What a lifeline goes by, times in ms. */
+/** What a heartbeatMonitor goes by, times in ms. */
 export interface Rhythm {
   /** Between beats. */
   readonly heartbeatInterval: number;
@@ -20,8 +20,8 @@ export interface Rhythm {
   readonly answers: boolean;
 }
 
-/** What a lifeline does. */
-export interface LifelineCalls {
+/** What a heartbeatMonitor does. */
+export interface HeartbeatMonitorCalls {
   /** Sets its timer. */
   readonly after: After;
   /** Sends a heartbeat. */
@@ -40,9 +40,9 @@ const MAX_LATE_MS = 2_000;
 const MAX_EXCUSES = 2;
 
 /** See the module. Starts with the attempt to connect. */
-export class Lifeline {
+export class HeartbeatMonitor {
   readonly #rhythm: Rhythm;
-  readonly #calls: LifelineCalls;
+  readonly #calls: HeartbeatMonitorCalls;
   readonly #probeMs: number;
   readonly #lateMs: number;
   #deadlineMs: number;
@@ -52,7 +52,7 @@ export class Lifeline {
   #cancel = () => {};
 
   /** The attempt to connect begins. */
-  constructor(rhythm: Rhythm, calls: LifelineCalls) {
+  constructor(rhythm: Rhythm, calls: HeartbeatMonitorCalls) {
     this.#rhythm = rhythm;
     this.#calls = calls;
     const { heartbeatTimeout, heartbeatInterval, answers, openByMs } = rhythm;

@@ -14,8 +14,8 @@
  * @module
  */
 
-import type { Dialect } from "./profile.ts";
-import { DIALECTS } from "./profiles.ts";
+import type { SdkProfile } from "./profile.ts";
+import { SDK_PROFILES } from "./profiles.ts";
 import { type HealthStatus, HeartbeatEventTarget, type Sendable } from "./events.ts";
 import type { Address, HeartbeatSocketOptions } from "./options.ts";
 import { bytesOf } from "./outbox.ts";
@@ -66,8 +66,8 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
   /** As of the class. */
   readonly CLOSED = 3;
 
-  readonly #profile: string;
-  readonly #dialect: Dialect;
+  readonly #profileName: string;
+  readonly #wireProfile: SdkProfile;
   readonly #session: Session;
 
   /**
@@ -83,10 +83,10 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
     super();
     const isProtocols = typeof options === "string" || Array.isArray(options);
     const settings = settingsOf(isProtocols ? { protocols: options } : options);
-    this.#profile = settings.profile;
-    this.#dialect = DIALECTS[settings.profile];
+    this.#profileName = settings.profile;
+    this.#wireProfile = SDK_PROFILES[settings.profile];
     const emit = (event: Event) => void this.dispatchEvent(event);
-    this.#session = new Session({ address: url, settings, dialect: this.#dialect, emit });
+    this.#session = new Session({ address: url, settings, wireProfile: this.#wireProfile, emit });
   }
 
   /** As WebSocket's; between two connections CONNECTING. */
@@ -129,17 +129,17 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
 
   /** The newest round trip of this connection, ms. */
   get rtt(): number | undefined {
-    return this.#session.wellbeing.rtt;
+    return this.#session.healthTracker.rtt;
   }
 
   /** The standard deviation of its last ones (`maxSamples`), ms; 0 below two. */
   get jitter(): number {
-    return this.#session.wellbeing.jitter;
+    return this.#session.healthTracker.jitter;
   }
 
   /** How well it is; their average is judged. */
   get status(): HealthStatus {
-    return this.#session.wellbeing.status;
+    return this.#session.healthTracker.status;
   }
 
   /** Sends, or keeps for the next connection. After `close()` a message is dropped. */
@@ -182,10 +182,10 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
     this.#session.close({ code, reason, wasClean: false });
   }
 
-  #able<K extends "subscribe" | "unsubscribe" | "publish">(what: K): NonNullable<Dialect[K]> {
-    const able = this.#dialect[what];
+  #able<K extends "subscribe" | "unsubscribe" | "publish">(what: K): NonNullable<SdkProfile[K]> {
+    const able = this.#wireProfile[what];
     if (able === undefined) {
-      throw new TypeError(`Cannot ${what}: ${this.#profile} has no frame for it`);
+      throw new TypeError(`Cannot ${what}: ${this.#profileName} has no frame for it`);
     }
     return able;
   }

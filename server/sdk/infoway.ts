@@ -5,7 +5,7 @@
  * @module
  */
 
-import { beatOf, type Dialect, fieldsOf, noChannel } from "./profile.ts";
+import { beatOf, fieldsOf, noChannel, type SdkProfile } from "./profile.ts";
 
 /** Numbers of the requests to follow and to leave a feed. */
 const FEEDS: Readonly<Record<string, readonly [number, number]>> = {
@@ -19,11 +19,11 @@ const FEEDS: Readonly<Record<string, readonly [number, number]>> = {
 const MAX_NAMES = 600;
 
 /** See the module. */
-export const INFOWAY: Dialect = {
+export const INFOWAY: SdkProfile = {
   intervalMs: 30_000,
   answers: true, // since we ask with ack
-  beat: (id) => JSON.stringify({ code: 10010, trace: id, ack: 1 }),
-  hear: (text) => {
+  heartbeat: (id) => JSON.stringify({ code: 10010, trace: id, ack: 1 }),
+  decode: (text) => {
     const { code, trace } = fieldsOf(text);
     return code === 10011 ? beatOf(trace) : undefined;
   },

@@ -6,7 +6,7 @@
  */
 
 /** What a text frame means to the SDK. What has no such meaning is the user's. */
-export type Heard =
+export type DecodedFrame =
   /** A heartbeat of the peer: the answer to ours, where the system answers. */
   | { readonly kind: "beat"; readonly id?: string }
   /** The peer asks for a sign of life. */
@@ -15,7 +15,7 @@ export type Heard =
   | { readonly kind: "advice"; readonly afterMs: unknown; readonly reason: string };
 
 /** One system's frames. Frames that a system lacks are left out. */
-export interface Dialect {
+export interface SdkProfile {
   /** How often its documentation wants a client's heartbeat, ms. */
   readonly intervalMs: number;
   /** Whether the peer answers a heartbeat; else its own beats, as often as ours, are the evidence. */
@@ -23,9 +23,9 @@ export interface Dialect {
   /** Adds to the address what the heartbeat needs. */
   readonly prepare?: (url: URL) => void;
   /** A heartbeat. @param id begins with `BEAT_ID` */
-  readonly beat: (id: string) => string;
+  readonly heartbeat: (id: string) => string;
   /** Reads a frame; undefined: it is the user's. */
-  readonly hear: (text: string) => Heard | undefined;
+  readonly decode: (text: string) => DecodedFrame | undefined;
   /** Frames that subscribe to channels. @throws {TypeError} if one is no channel of the system */
   readonly subscribe?: (channels: readonly string[]) => string[];
   /** Frames that end subscriptions. @throws {TypeError} as `subscribe` */
@@ -54,7 +54,7 @@ export function fieldsOf(text: string): Fields {
 }
 
 /** Hears an answer under an id, unless the id is one of the user's. */
-export function beatOf(id: unknown): Heard | undefined {
+export function beatOf(id: unknown): DecodedFrame | undefined {
   if (id === undefined) return { kind: "beat" };
   return typeof id === "string" && id.startsWith(BEAT_ID) ? { kind: "beat", id } : undefined;
 }

@@ -5,15 +5,15 @@
  * @module
  */
 
-import { beatOf, type Dialect, fieldsOf, noChannel } from "./profile.ts";
+import { beatOf, fieldsOf, noChannel, type SdkProfile } from "./profile.ts";
 import { INFOWAY } from "./infoway.ts";
 import type { ProfileName } from "./options.ts";
 
-const JSON_DIALECT: Dialect = {
+const JSON_PROFILE: SdkProfile = {
   intervalMs: 30_000,
   answers: true,
-  beat: (id) => JSON.stringify({ type: "ping", id, timestamp: Date.now() }),
-  hear: (text) => {
+  heartbeat: (id) => JSON.stringify({ type: "ping", id, timestamp: Date.now() }),
+  decode: (text) => {
     const { type, id, timestamp, afterMs, reason } = fieldsOf(text);
     if (type === "pong") return beatOf(id);
     if (type === "ping") {
@@ -29,7 +29,7 @@ const JSON_DIALECT: Dialect = {
   publish: (channel, data) => typed("publish", channel, data),
 };
 
-const EVENTS_HUB: Dialect = {
+const EVENTS_HUB: SdkProfile = {
   intervalMs: 30_000,
   answers: true,
   /** The answer goes only to who follows `health`. */
@@ -38,29 +38,29 @@ const EVENTS_HUB: Dialect = {
     if (/(^|,)\s*health\s*(,|$)/i.test(types)) return;
     searchParams.set("event_types", `${types && `${types},`}health`);
   },
-  beat: (id) => JSON.stringify({ id, event_type: "health", message: "ping" }),
-  hear: (text) => {
+  heartbeat: (id) => JSON.stringify({ id, event_type: "health", message: "ping" }),
+  decode: (text) => {
     const { event_type, message, ref_id } = fieldsOf(text);
     return event_type === "health" && message === "pong" ? beatOf(ref_id) : undefined;
   },
 };
 
-const TANK: Dialect = {
+const TANK: SdkProfile = {
   intervalMs: 5_000,
   answers: false,
-  beat: () => '{"type":"heartbeat"}',
-  hear: (text) => text === "heartbeat" ? { kind: "beat" } : undefined,
+  heartbeat: () => '{"type":"heartbeat"}',
+  decode: (text) => text === "heartbeat" ? { kind: "beat" } : undefined,
   subscribe: (channels) => channels.map((channel) => `sub:${channel}`),
   unsubscribe: (channels) => channels.map((channel) => `unsub:${channel}`),
 };
 
 const TALO_HEARTBEAT = "v1.heartbeat";
 
-const TALO: Dialect = {
+const TALO: SdkProfile = {
   intervalMs: 30_000,
   answers: true,
-  beat: () => TALO_HEARTBEAT,
-  hear: (text) => text === TALO_HEARTBEAT ? { kind: "beat" } : undefined,
+  heartbeat: () => TALO_HEARTBEAT,
+  decode: (text) => text === TALO_HEARTBEAT ? { kind: "beat" } : undefined,
   publish: (channel, data) => {
     const [, id] = /^channels\/(\d+)$/.exec(channel) ?? [];
     if (id === undefined) throw noChannel("talo has channels/<id>", channel);
@@ -71,8 +71,8 @@ const TALO: Dialect = {
 };
 
 /** Each system's frames. */
-export const DIALECTS: Readonly<Record<ProfileName, Dialect>> = {
-  json: JSON_DIALECT,
+export const SDK_PROFILES: Readonly<Record<ProfileName, SdkProfile>> = {
+  json: JSON_PROFILE,
   "events-hub": EVENTS_HUB,
   infoway: INFOWAY,
   tank: TANK,

@@ -18,8 +18,8 @@ export interface Plan {
   readonly delayMs: number;
 }
 
-/** What a comeback goes by. */
-export interface ComebackParts {
+/** What a reconnectScheduler goes by. */
+export interface ReconnectSchedulerParts {
   /** The backoff's base, and how many attempts there may be in a row. */
   readonly settings: Settings;
   /** Sets its timer. */
@@ -31,10 +31,10 @@ export interface ComebackParts {
 }
 
 /** See the module. */
-export class Comeback {
+export class ReconnectScheduler {
   /** Whether the network has gone, by the platform's own word. */
   isOffline = false;
-  readonly #parts: ComebackParts;
+  readonly #parts: ReconnectSchedulerParts;
   /** Attempts made in a row. */
   attempts = 0;
   #notBeforeMs = 0;
@@ -43,7 +43,7 @@ export class Comeback {
   #cancel = () => {};
 
   /** Nothing is planned. */
-  constructor(parts: ComebackParts) {
+  constructor(parts: ReconnectSchedulerParts) {
     this.#parts = parts;
   }
 

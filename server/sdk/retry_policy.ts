@@ -6,7 +6,7 @@
  */
 
 /** What a close frame says about coming back. */
-export interface Verdict {
+export interface RetryPolicy {
   /** Whether another attempt makes sense. */
   readonly mayRetry: boolean;
   /** The earliest time for it, ms from now. */
@@ -26,7 +26,7 @@ const MAX_WAIT_MS = 86_400_000;
 const FINAL_CODES = [1002, 1003, 1007, 1009, 1010, 3000, 3003];
 
 /** Judges a close frame. @param code 1006 where there was none */
-export function verdictOn(code: number, reason: string): Verdict {
+export function retryPolicy(code: number, reason: string): RetryPolicy {
   const [hint, afterMs] = /; (?:no retry|afterMs=(\d+))$/.exec(reason) ?? [];
   if (hint !== undefined) return { mayRetry: afterMs !== undefined, afterMs: waitOf(afterMs) };
   // Infoway says in words what others say by hint; its heartbeat's end is no rate limit.

@@ -7,9 +7,9 @@
  * @module
  */
 
-import { Comeback } from "./reconnect_scheduler.ts";
+import { ReconnectScheduler } from "./reconnect_scheduler.ts";
 import { Connection, type End, TOO_LATE } from "./connection.ts";
-import type { Dialect } from "./profile.ts";
+import type { SdkProfile } from "./profile.ts";
 import { closeEventOf, eventOf } from "./emit.ts";
 import type { HealthStatus, Sendable } from "./events.ts";
 import { watchNetwork } from "./network.ts";
@@ -17,8 +17,8 @@ import type { Address } from "./options.ts";
 import { Outbox } from "./outbox.ts";
 import type { Settings } from "./settings.ts";
 import { PAGE_TIMERS, type Timers, workerTimers } from "./timers.ts";
-import { verdictOn, waitOf } from "./retry_policy.ts";
-import { Wellbeing } from "./health_tracker.ts";
+import { retryPolicy, waitOf } from "./retry_policy.ts";
+import { HealthTracker } from "./health_tracker.ts";
 
 /** A connection that is left for a new one. */
 const MOVED: End = { code: 1000, reason: "Reconnecting", wasClean: false };
@@ -33,7 +33,7 @@ export interface SessionParts {
   /** How. */
   readonly settings: Settings;
   /** In which language. */
-  readonly dialect: Dialect;
+  readonly wireProfile: SdkProfile;
   /** Hands an event to the user. */
   readonly emit: (event: Event) => void;
 }
@@ -41,7 +41,7 @@ export interface SessionParts {
 /** See the module. */
 export class Session {
   /** How well the connection is. */
-  readonly wellbeing: Wellbeing;
+  readonly healthTracker: HealthTracker;
   /** What waits for a connection. */
   readonly outbox: Outbox;
   /** What is followed. */
@@ -56,7 +56,7 @@ export class Session {
   connection: Connection | undefined;
   readonly #parts: SessionParts;
   readonly #timers: Timers;
-  readonly #comeback: Comeback;
+  readonly #reconnectScheduler: ReconnectScheduler;
   readonly #stopWatching: () => void;
   /** Ends the wait for an address; each wait has its own. */
   #cancelWait: (() => void) | undefined;
@@ -65,10 +65,10 @@ export class Session {
   constructor(parts: SessionParts) {
     const { settings, emit } = parts;
     this.#parts = parts;
-    this.wellbeing = new Wellbeing(settings, emit);
+    this.healthTracker = new HealthTracker(settings, emit);
     this.outbox = new Outbox(settings, (data, reason) => emit(eventOf("drop", { data, reason })));
     this.#timers = settings.heartbeatInWorker ? workerTimers() : PAGE_TIMERS;
-    this.#comeback = new Comeback({
+    this.#reconnectScheduler = new ReconnectScheduler({
       settings,
       after: this.#timers.after,
       planned: (plan, reason) => emit(eventOf("reconnecting", { ...plan, reason })),
@@ -78,13 +78,15 @@ export class Session {
     this.#stopWatching = watchNetwork({
       online: () => this.#online(),
       offline: () => {
-        this.#comeback.offline();
+        this.#reconnectScheduler.offline();
         this.connection?.hold();
       },
       doubt: () => {
-        if (this.#comeback.isOffline) return; // a network that goes is a change of it, too
+        if (this.#reconnectScheduler.isOffline) return; // a network that goes is a change of it, too
         if (this.connection?.isOpen) this.connection.probe();
-        else if (this.#comeback.isPlanned) this.#comeback.hurry("the page is back");
+        else if (this.#reconnectScheduler.isPlanned) {
+          this.#reconnectScheduler.hurry("the page is back");
+        }
       },
     });
   }
@@ -132,30 +134,30 @@ export class Session {
   }
 
   #open(address: string | URL, openByMs: number): void {
-    const { settings, dialect, emit } = this.#parts;
+    const { settings, wireProfile, emit } = this.#parts;
     const url = new URL(address, globalThis.location?.href);
     url.protocol = url.protocol.replace("http", "ws");
-    dialect.prepare?.(url);
+    wireProfile.prepare?.(url);
     const socket = new settings.WebSocket(url.href, settings.protocols);
     socket.binaryType = this.binaryType;
     this.url = url.href;
     const { after } = this.#timers;
-    const connection = new Connection({ socket, dialect, settings, after, openByMs }, {
+    const connection = new Connection({ socket, wireProfile, settings, after, openByMs }, {
       opened: () => this.#opened(),
       resumed: () => this.#flush(),
       received: ({ data, origin }) => emit(new MessageEvent("message", { data, origin })),
       failed: () => emit(eventOf("error")),
       beat: (rtt) => {
-        if (rtt !== undefined) this.wellbeing.sample(rtt);
+        if (rtt !== undefined) this.healthTracker.sample(rtt);
         emit(eventOf("heartbeat", { rtt }));
       },
       advised: ({ afterMs, reason }) => {
-        if (connection.isStable) this.#comeback.settle(); // the server's wish, not a failure
-        if (this.ending || this.#comeback.isExhausted) return; // no attempt may follow
-        this.#comeback.plan(waitOf(afterMs), `advised: ${reason}`);
+        if (connection.isStable) this.#reconnectScheduler.settle(); // the server's wish, not a failure
+        if (this.ending || this.#reconnectScheduler.isExhausted) return; // no attempt may follow
+        this.#reconnectScheduler.plan(waitOf(afterMs), `advised: ${reason}`);
       },
       silent: () => {
-        this.wellbeing.reset("timeout");
+        this.healthTracker.reset("timeout");
         emit(eventOf("heartbeattimeout"));
       },
       ended: (end) => this.#lost(end, connection.isStable),
@@ -165,10 +167,10 @@ export class Session {
 
   /** First what makes it the connection that it was, then the user, then what waited. */
   #opened(): void {
-    const { dialect, emit } = this.#parts;
-    this.#comeback.stop();
-    this.wellbeing.reset();
-    this.say(dialect.subscribe?.([...this.channels]) ?? []);
+    const { wireProfile, emit } = this.#parts;
+    this.#reconnectScheduler.stop();
+    this.healthTracker.reset();
+    this.say(wireProfile.subscribe?.([...this.channels]) ?? []);
     emit(eventOf("open"));
     this.#flush();
   }
@@ -181,24 +183,24 @@ export class Session {
     this.connection = undefined;
     this.#stopWaiting();
     if (this.ending) return this.#finish(end);
-    const { mayRetry, afterMs } = verdictOn(end.code, end.reason);
+    const { mayRetry, afterMs } = retryPolicy(end.code, end.reason);
     const isNewTicket = end.code === BAD_TICKET && typeof this.#parts.address === "function";
-    if (wasStable) this.#comeback.settle();
+    if (wasStable) this.#reconnectScheduler.settle();
     if (!mayRetry && !isNewTicket) return this.#giveUp(end, end.reason || `code ${end.code}`);
-    const isPlanned = this.#comeback.isPlannedAfter(afterMs); // since the server had advised it
-    if (!isPlanned && this.#comeback.isExhausted) {
+    const isPlanned = this.#reconnectScheduler.isPlannedAfter(afterMs); // since the server had advised it
+    if (!isPlanned && this.#reconnectScheduler.isExhausted) {
       return this.#giveUp(end, "too many attempts failed");
     }
-    if (this.wellbeing.status !== "timeout") this.wellbeing.reset();
+    if (this.healthTracker.status !== "timeout") this.healthTracker.reset();
     this.#parts.emit(closeEventOf(end));
     if (this.ending || isPlanned) return;
-    this.#comeback.plan(afterMs, end.reason || `code ${end.code}`);
+    this.#reconnectScheduler.plan(afterMs, end.reason || `code ${end.code}`);
   }
 
   /** The time of a plan has come: a connection that is still there was to be left. */
   #move(): void {
     if (this.#leave()) {
-      this.wellbeing.reset();
+      this.healthTracker.reset();
       this.#parts.emit(closeEventOf(MOVED));
       if (this.ending) return;
     }
@@ -215,29 +217,31 @@ export class Session {
 
   /** Doubts the connection that is open, tries at once where none is. */
   #online(): void {
-    this.#comeback.online();
+    this.#reconnectScheduler.online();
     const isOpen = this.connection?.isOpen;
     if (isOpen) this.connection!.probe();
-    if (!isOpen || this.#comeback.isPlanned) this.#comeback.hurry("the network is back");
+    if (!isOpen || this.#reconnectScheduler.isPlanned) {
+      this.#reconnectScheduler.hurry("the network is back");
+    }
   }
 
   #giveUp(end: End, reason: string): void {
     this.ending = 3;
     this.#stop();
     this.#finish(end, "dead");
-    this.#parts.emit(eventOf("giveup", { attempts: this.#comeback.attempts, reason }));
+    this.#parts.emit(eventOf("giveup", { attempts: this.#reconnectScheduler.attempts, reason }));
   }
 
   #finish(end: End, status?: HealthStatus): void {
     this.ending = 3;
     this.#timers.stop();
-    this.wellbeing.reset(status);
+    this.healthTracker.reset(status);
     this.#parts.emit(closeEventOf(end));
   }
 
   #stop(): void {
     this.#stopWaiting();
-    this.#comeback.stop();
+    this.#reconnectScheduler.stop();
     this.#stopWatching();
     this.outbox.close();
   }

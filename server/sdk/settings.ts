@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DIALECTS } from "./profiles.ts";
+import { SDK_PROFILES } from "./profiles.ts";
 import type { HeartbeatSocketOptions, ProfileName } from "./options.ts";
 
 /** Every option has a value. */
@@ -24,8 +24,8 @@ const BOUNDED = /(Interval|Timeout|Samples)$/;
  */
 export function settingsOf(given: HeartbeatSocketOptions): Settings {
   const profile = given.profile ?? "json";
-  if (!Object.hasOwn(DIALECTS, profile)) {
-    throw new TypeError(problem("profile", `one of ${Object.keys(DIALECTS)}`, profile));
+  if (!Object.hasOwn(SDK_PROFILES, profile)) {
+    throw new TypeError(problem("profile", `one of ${Object.keys(SDK_PROFILES)}`, profile));
   }
   const defaults = defaultsOf(profile);
   const settings: Record<string, unknown> = {};
@@ -46,7 +46,7 @@ function defaultsOf(profile: ProfileName): Settings {
   return {
     profile,
     protocols: [],
-    heartbeatInterval: DIALECTS[profile].intervalMs,
+    heartbeatInterval: SDK_PROFILES[profile].intervalMs,
     heartbeatTimeout: 10_000,
     connectTimeout: 20_000,
     reconnectInterval: 5_000,

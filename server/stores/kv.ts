@@ -13,14 +13,14 @@ import type { Entry, Store } from "./store.ts";
 const FILE_NAME = "systole.kv";
 
 /** Where the entries lie. */
-export type KvPlace =
+export type KvLocation =
   | { readonly kind: "memory" }
   /** A folder; made when it is not there. */
   | { readonly kind: "folder"; readonly path: string }
   /** The database that belongs to this app on Deno Deploy. */
   | { readonly kind: "managed" };
 
-type Kept = Omit<Entry, "id">;
+type StoredValue = Omit<Entry, "id">;
 
 /** See the module. */
 export class KvStore implements Store {
@@ -38,7 +38,7 @@ export class KvStore implements Store {
    *
    * @throws {StartError} when that cannot be done
    */
-  static async open(place: KvPlace, clock: Clock): Promise<KvStore> {
+  static async open(place: KvLocation, clock: Clock): Promise<KvStore> {
     try {
       return new KvStore(await openKv(place), clock);
     } catch (cause) {
@@ -52,17 +52,19 @@ export class KvStore implements Store {
   async put(collection: string, { id, value, expiresAtMs }: Entry): Promise<void> {
     // KV deletes late by seconds: that only tidies up, #live() decides.
     const expireIn = Math.max(1, Math.ceil(expiresAtMs - this.#clock.wall()));
-    await this.#kv.set([collection, id], { value, expiresAtMs } satisfies Kept, { expireIn });
+    await this.#kv.set([collection, id], { value, expiresAtMs } satisfies StoredValue, {
+      expireIn,
+    });
   }
 
   /** See `Store`. */
   async get(collection: string, id: string): Promise<Entry | undefined> {
-    return this.#live(await this.#kv.get<Kept>([collection, id]));
+    return this.#live(await this.#kv.get<StoredValue>([collection, id]));
   }
 
   /** See `Store`. */
   async take(collection: string, id: string): Promise<Entry | undefined> {
-    const found = await this.#kv.get<Kept>([collection, id]);
+    const found = await this.#kv.get<StoredValue>([collection, id]);
     const entry = this.#live(found);
     if (entry === undefined) return undefined;
     // The check fails for all but one of those who found the same version.
@@ -73,7 +75,7 @@ export class KvStore implements Store {
   /** See `Store`. */
   async list(collection: string): Promise<Entry[]> {
     const entries: Entry[] = [];
-    for await (const found of this.#kv.list<Kept>({ prefix: [collection] })) {
+    for await (const found of this.#kv.list<StoredValue>({ prefix: [collection] })) {
       const entry = this.#live(found);
       if (entry !== undefined) entries.push(entry);
     }
@@ -87,14 +89,14 @@ export class KvStore implements Store {
     return Promise.resolve();
   }
 
-  #live({ key, value: kept }: Deno.KvEntryMaybe<Kept>): Entry | undefined {
+  #live({ key, value: kept }: Deno.KvEntryMaybe<StoredValue>): Entry | undefined {
     return kept !== null && this.#clock.wall() < kept.expiresAtMs
       ? { id: String(key[1]), ...kept }
       : undefined;
   }
 }
 
-async function openKv(place: KvPlace): Promise<Deno.Kv> {
+async function openKv(place: KvLocation): Promise<Deno.Kv> {
   if (place.kind === "managed") return await Deno.openKv();
   if (place.kind === "memory") return await Deno.openKv(":memory:");
   await Deno.mkdir(place.path, { recursive: true });

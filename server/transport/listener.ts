@@ -9,17 +9,10 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerOptions } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { connect, isIPv6 } from "node:net";
+import type { TlsPair } from "../config/files.ts";
 import type { Listen } from "../base/option_values.ts";
 import { StartError } from "../base/errors.ts";
 import { isLoopback } from "../auth/origin.ts";
-
-/** A PEM certificate chain and its key. */
-export interface TlsPair {
-  /** The chain, PEM. */
-  readonly cert: string;
-  /** The private key, PEM. */
-  readonly key: string;
-}
 
 /** Node 24.9, not yet in its types: whether a request that asks to upgrade is given to `upgrade`. */
 const OPTIONS: ServerOptions & { shouldUpgradeCallback(request: IncomingMessage): boolean } = {

@@ -5,13 +5,14 @@
  * @module
  */
 
-import type { Profile, UpgradeTarget } from "../profiles/profile.ts";
+import type { Profile } from "../profiles/profile.ts";
+import type { UpgradeTarget } from "../auth/credential.ts";
 
 /** Paths on which the default profile answers. */
 const DEFAULT_PATHS = ["/", "/ws", "/socket"];
 
 /** See the module. */
-export class Routes {
+export class ProfileRoutes {
   readonly #profiles: readonly Profile[];
   readonly #default: Profile;
 

@@ -28,8 +28,8 @@ export interface Common {
   readonly messagesOut: number;
   /** A `HealthStatus`. */
   readonly health: string;
-  /** A `LifeState`. */
-  readonly life: string;
+  /** A `LivenessState`. */
+  readonly liveness: string;
   /** The average of its last 10 round trips, ms; null before the first. */
   readonly rttMs: number | null;
   /** How much they differ (RFC 3550), ms; null before the first. */

@@ -12,7 +12,7 @@ import { milliseconds, rate, whole } from "./format.ts";
 import type { History, Sample } from "./history.ts";
 import { CAUSES, PROFILE_COLOURS, STATUSES } from "./palette.ts";
 
-/** A bar of the deaths, and a cell of the round trips, stand for so long, seconds. */
+/** A bar of the disconnects, and a cell of the round trips, stand for so long, seconds. */
 const BAR_SECONDS = 15;
 const CELL_SECONDS = 5;
 
@@ -107,7 +107,7 @@ export class Charts {
         range: (greatest) => [0, Math.max(4, greatest * 1.1)],
       }),
     );
-    const reads = causes.map((cause) => ({ deaths }: Sample) => deaths[cause] ?? 0);
+    const reads = causes.map((cause) => ({ disconnects }: Sample) => disconnects[cause] ?? 0);
     this.#shows.push(() => {
       chart.show(stackedBins(this.#history.samples, { seconds: BAR_SECONDS, reads }));
     });

@@ -1,5 +1,5 @@
 /**
- * Why a connection dropped, in a sentence: what happened, and what would help. Pure. Reads reason and
+ * ClosedSummary a connection dropped, in a sentence: what happened, and what would help. Pure. Reads reason and
  * cause as the hub tells them; owns the words.
  *
  * @module
@@ -10,10 +10,10 @@ import { duration } from "./format.ts";
 import type { End } from "./api_types.ts";
 
 /** What it goes by. */
-export type Why = Pick<End, "reason" | "cause" | "seconds" | "silentSeconds" | "health">;
+export type ClosedSummary = Pick<End, "reason" | "cause" | "seconds" | "silentSeconds" | "health">;
 
 /** Causes that say more than the reason under which we let go. */
-const BY_CAUSE: Readonly<Record<string, (end: Why) => string>> = {
+const BY_CAUSE: Readonly<Record<string, (end: ClosedSummary) => string>> = {
   "server stall": () =>
     "It left just after this server itself had stood still: the stall drove it away, not its network.",
   "proxy idle cut": ({ silentSeconds }) =>
@@ -24,7 +24,7 @@ const BY_CAUSE: Readonly<Record<string, (end: Why) => string>> = {
     "nothing that counts as life came.",
 };
 
-const BY_REASON: Readonly<Record<CloseReason, (end: Why) => string>> = {
+const BY_REASON: Readonly<Record<CloseReason, (end: ClosedSummary) => string>> = {
   client_close: ({ seconds }) => `The client said goodbye after ${duration(seconds)}.`,
   network_error: ({ silentSeconds }) =>
     `The network broke off without a goodbye, ${
@@ -54,7 +54,7 @@ const BY_REASON: Readonly<Record<CloseReason, (end: Why) => string>> = {
 };
 
 /** See the module. */
-export function whyEnded(end: Why): string {
+export function whyEnded(end: ClosedSummary): string {
   const what = BY_CAUSE[end.cause] ?? BY_REASON[end.reason];
   if (what === undefined) return `It ended: ${end.reason}, ${end.cause}.`; // a newer server's
   const warned = end.health === "poor" || end.health === "critical";

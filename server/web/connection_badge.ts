@@ -8,12 +8,12 @@
 
 import { byId, setText } from "./dom.ts";
 import { milliseconds } from "./format.ts";
-import type { Link } from "./feed.ts";
+import type { ConnectionState } from "./feed.ts";
 
 /** See the module. */
-export class Own {
+export class ConnectionBadge {
   readonly #pill = byId("own", HTMLElement);
-  #link: Link = { kind: "connecting" };
+  #link: ConnectionState = { kind: "connecting" };
 
   /** Counts down while a retry is awaited. */
   constructor() {
@@ -21,14 +21,14 @@ export class Own {
   }
 
   /** Shows how it is now. */
-  show(link: Link): void {
+  show(link: ConnectionState): void {
     this.#link = link;
     this.#pill.dataset.state = link.kind === "open" ? link.status : link.kind;
-    setText(this.#pill, wordsOf(link, performance.now()));
+    setText(this.#pill, labelOf(link, performance.now()));
   }
 }
 
-function wordsOf(link: Link, nowMs: number): string {
+function labelOf(link: ConnectionState, nowMs: number): string {
   switch (link.kind) {
     case "connecting":
       return "connecting…";

@@ -11,11 +11,11 @@ import { milliseconds } from "./format.ts";
 export type Tone = "calm" | "good" | "warn" | "bad" | "server";
 
 /** What an event is called, and its tone. */
-const WORDS: Readonly<Record<FlightEventKind, readonly [string, Tone]>> = {
+const LABELS: Readonly<Record<FlightEventKind, readonly [string, Tone]>> = {
   opened: ["accepted", "good"],
   ping: ["ping sent", "calm"],
   pong: ["pong", "good"],
-  odd_pong: ["pongs that answer no ping of ours", "warn"],
+  pong_unmatched: ["pongs that answer no ping of ours", "warn"],
   app_ping: ["app ping queued", "calm"],
   app_ping_skipped: ["app ping skipped: the queue was full", "warn"],
   app_pong: ["app pong", "good"],
@@ -27,11 +27,11 @@ const WORDS: Readonly<Record<FlightEventKind, readonly [string, Tone]>> = {
   status_critical: ["health critical", "bad"],
   status_timeout: ["health timeout", "bad"],
   status_dead: ["health dead", "bad"],
-  life_alive: ["alive again", "good"],
-  life_frozen: ["frozen: only its transport lives", "warn"],
-  life_stripped: ["control frames are swallowed on the way", "warn"],
-  life_silent: ["silent after a ping", "bad"],
-  life_dead: ["given up after a silence", "bad"],
+  liveness_alive: ["alive again", "good"],
+  liveness_frozen: ["frozen: only its transport lives", "warn"],
+  liveness_stripped: ["control frames are swallowed on the way", "warn"],
+  liveness_silent: ["silent after a ping", "bad"],
+  liveness_dead: ["given up after a silence", "bad"],
   stall: ["the server itself stood still", "server"],
   paused: ["we stopped reading it: the hub was busy", "server"],
   resumed: ["we read it again", "server"],
@@ -46,7 +46,7 @@ const WORDS: Readonly<Record<FlightEventKind, readonly [string, Tone]>> = {
 const TIMES: readonly string[] = [
   "pong",
   "app_pong",
-  "life_dead",
+  "liveness_dead",
   "stall",
   "write_stuck",
   "advised",
@@ -58,7 +58,7 @@ const TIMES: readonly string[] = [
 
 /** Kinds whose value is a number: of pings, messages, or a close code. */
 const NUMBERS: readonly string[] = [
-  "odd_pong",
+  "pong_unmatched",
   "missed",
   "status_timeout",
   "queue_full",
@@ -67,8 +67,8 @@ const NUMBERS: readonly string[] = [
 ];
 
 /** An event in words. */
-export function wordsOf({ kind, value }: FlightEvent): string {
-  const [words] = WORDS[kind] ?? [kind];
+export function labelOf({ kind, value }: FlightEvent): string {
+  const [words] = LABELS[kind] ?? [kind];
   if (value === undefined || value === null) return words;
   if (TIMES.includes(kind)) return `${words} (${milliseconds(value)})`;
   return NUMBERS.includes(kind) ? `${words} (${Math.round(value)})` : words;
@@ -76,5 +76,5 @@ export function wordsOf({ kind, value }: FlightEvent): string {
 
 /** The tone of an event. */
 export function toneOf({ kind }: FlightEvent): Tone {
-  return WORDS[kind]?.[1] ?? "calm";
+  return LABELS[kind]?.[1] ?? "calm";
 }

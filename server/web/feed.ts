@@ -17,7 +17,7 @@ const BEAT_MS = 5_000;
 const FIRST_RETRY_MS = 1_000;
 
 /** How the connection is. */
-export type Link =
+export type ConnectionState =
   | { readonly kind: "connecting" }
   | { readonly kind: "open"; readonly rtt?: number; readonly jitter: number; status: string }
   /** `untilMs` by `performance.now()`. */
@@ -29,7 +29,7 @@ export interface FeedListener {
   /** An overview has come. @param atMs when the hub told it, by its own clock */
   stats(stats: Stats, atMs: number): void;
   /** The connection has changed. */
-  link(link: Link): void;
+  link(link: ConnectionState): void;
 }
 
 /** See the module. */

@@ -30,7 +30,7 @@ export interface Sample {
   /** Open connections by health. */
   readonly health: Readonly<Record<string, number>>;
   /** Connections ended since the sample before, by cause; nothing after a long silence. */
-  readonly deaths: Readonly<Record<string, number>>;
+  readonly disconnects: Readonly<Record<string, number>>;
   /** Messages a second from clients; null after a gap. */
   readonly messagesIn: number | null;
   /** Messages a second to clients; null after a gap. */
@@ -85,7 +85,7 @@ export class History {
     if (!isDated) this.#countedFrom = at;
     if (!isJoined && this.#samples.length > 0) this.#samples.push(undefined);
     const happened = {
-      deaths: isDated ? more(before.deaths, stats.deaths) : {},
+      disconnects: isDated ? more(before.disconnects, stats.disconnects) : {},
       stalledSeconds: before ? stats.stalls.seconds - before.stalls.seconds : 0,
     };
     const time = { at, seconds };
@@ -98,17 +98,17 @@ export class History {
     this.#latestAt = at;
   }
 
-  /** Of the last while, how long deaths have been counted. @param seconds how long that is */
+  /** Of the last while, how long disconnects have been counted. @param seconds how long that is */
   countedSeconds(seconds: number): number {
     return Math.min(seconds, this.#latestAt - this.#countedFrom);
   }
 
   /** Connections that ended in the last while, by cause. @param seconds how long that is */
-  deathsIn(seconds: number): Record<string, number> {
+  disconnectsIn(seconds: number): Record<string, number> {
     const sums: Record<string, number> = {};
     for (const sample of this.#samples) {
       if (sample === undefined || sample.at <= this.#latestAt - seconds) continue;
-      for (const [cause, count] of Object.entries(sample.deaths)) {
+      for (const [cause, count] of Object.entries(sample.disconnects)) {
         sums[cause] = (sums[cause] ?? 0) + count;
       }
     }
@@ -120,7 +120,7 @@ export class History {
     stats: Stats,
     before: Stats | undefined,
     time: { at: number; seconds: number },
-  ): Omit<Kept, "deaths" | "stalledSeconds"> {
+  ): Omit<Kept, "disconnects" | "stalledSeconds"> {
     const { profiles, health } = stats;
     const rtt = before ? hitsBetween(before.rtt.counts, stats.rtt.counts) : zeros(stats.rtt.counts);
     const lateness = before

@@ -60,16 +60,16 @@ export class Inspector {
     this.#details.hidden = true;
     if (!this.#dialog.open) this.#dialog.showModal();
     close.focus();
-    void this.#look(id);
+    void this.#evaluate(id);
   }
 
-  async #look(id: string): Promise<void> {
+  async #evaluate(id: string): Promise<void> {
     clearTimeout(this.#timer);
     try {
       const of = await this.#api.get<Inspected>(`/api/v1/connections/${encodeURIComponent(id)}`);
       if (this.#id !== id || !this.#dialog.open) return;
       this.#show(of);
-      if (!hasEnded(of)) this.#timer = setTimeout(() => void this.#look(id), REFRESH_MS);
+      if (!hasEnded(of)) this.#timer = setTimeout(() => void this.#evaluate(id), REFRESH_MS);
     } catch (error) {
       if (this.#id !== id) return;
       this.#say(error instanceof Error ? error.message : String(error), "");
@@ -98,7 +98,7 @@ export class Inspector {
 
 function sentenceOf(of: Inspected): string {
   if (hasEnded(of)) return whyEnded(of);
-  return `Open for ${duration(of.seconds)}; ${of.health}, ${of.life}; ` +
+  return `Open for ${duration(of.seconds)}; ${of.health}, ${of.liveness}; ` +
     `last sign of life ${milliseconds(of.idleMs)} ago.`;
 }
 

@@ -10,11 +10,11 @@ import type { Stats } from "../http/stats.ts";
 import { Api, Refused } from "./api.ts";
 import { Charts } from "./charts.ts";
 import { byId, el } from "./dom.ts";
-import { Feed, type Link } from "./feed.ts";
+import { type ConnectionState, Feed } from "./feed.ts";
 import { History } from "./history.ts";
 import { Inspector } from "./inspector.ts";
 import { askForKey } from "./key_dialog.ts";
-import { Own } from "./connection_badge.ts";
+import { ConnectionBadge } from "./connection_badge.ts";
 import { type ListPage, Rows } from "./rows.ts";
 import { Search } from "./search.ts";
 import { Table } from "./table.ts";
@@ -28,7 +28,7 @@ const ENDS_MS = 5_000;
 
 const api = new Api();
 const history = new History();
-const own = new Own();
+const own = new ConnectionBadge();
 const inspector = new Inspector(api);
 const open = (id: string) => inspector.open(id);
 const rows = new Rows(({ search, ...listing }) =>
@@ -86,7 +86,7 @@ async function firstStats(): Promise<Stats> {
 }
 
 /** What was told last looks its age while there is no word from the hub. */
-function show(link: Link): void {
+function show(link: ConnectionState): void {
   own.show(link);
   document.body.dataset.link = link.kind;
 }
@@ -97,7 +97,7 @@ function take(stats: Stats, atMs: number): void {
   tiles.show(history);
   charts?.show();
   byId("notices", HTMLElement).replaceChildren(
-    ...stats.pathLimits.map(({ text }) =>
+    ...stats.idleTimeouts.map(({ text }) =>
       el("p", { "class": "notice", "data-tone": "warn" }, text)
     ),
   );

@@ -7,7 +7,7 @@
 
 /** Causes of death, with their colours: what is our fault or the network's stands out. */
 export const CAUSES: Readonly<Record<string, string>> = {
-  "client bye": "--calm",
+  "client close": "--calm",
   "drain": "--series-5",
   "admin": "--series-6",
   "network": "--bad",

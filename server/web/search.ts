@@ -1,5 +1,5 @@
 /**
- * "Why did it drop?": the last connections that ended, found by what is known of them, each with the
+ * "ClosedSummary did it drop?": the last connections that ended, found by what is known of them, each with the
  * answer in a sentence.
  *
  * @module

@@ -36,7 +36,7 @@ export class Table {
   readonly #below = el("tr", { "class": "space", "aria-hidden": true });
   readonly #pool: HTMLTableRowElement[] = [];
   readonly #open: (id: string) => void;
-  /** Why the rows in sight cannot be had anew. */
+  /** ClosedSummary the rows in sight cannot be had anew. */
   #trouble: string | undefined;
   #active = 0;
   #resting: ReturnType<typeof setTimeout> | undefined;

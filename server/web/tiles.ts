@@ -38,13 +38,13 @@ const TILES: readonly (readonly [string, (stats: Stats, now: Sample, history: Hi
       detail: `${rate(messagesIn ?? 0)} in · ${rate(messagesOut ?? 0)} out · ` +
         `${bytes(queuedBytes)} queued`,
     })],
-    ["Deaths in the last minute", ({ deaths }, _, history) => {
-      const lately = history.deathsIn(LATELY_SECONDS);
+    ["Deaths in the last minute", ({ disconnects }, _, history) => {
+      const lately = history.disconnectsIn(LATELY_SECONDS);
       const seconds = Math.floor(history.countedSeconds(LATELY_SECONDS));
       return {
         name: `Deaths in the last ${seconds < LATELY_SECONDS ? `${seconds} s` : "minute"}`,
         figure: seconds === 0 ? NOTHING : whole(sumOf(lately)),
-        detail: causes(lately) || `${whole(sumOf(deaths))} since the start`,
+        detail: causes(lately) || `${whole(sumOf(disconnects))} since the start`,
       };
     }],
     ["Stalls of the server", ({ stalls, uptimeSeconds }) => ({

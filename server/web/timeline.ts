@@ -8,7 +8,7 @@
 
 import type { FlightEvent } from "../liveness/flight_recorder.ts";
 import { el, svg } from "./dom.ts";
-import { toneOf, wordsOf } from "./event_labels.ts";
+import { labelOf, toneOf } from "./event_labels.ts";
 import { ageOf, milliseconds } from "./format.ts";
 import type { Inspected } from "./api_types.ts";
 import { LANES, layOut, type Mark, type Span } from "./timeline_layout.ts";
@@ -22,10 +22,10 @@ const EDGE = 8;
 
 /** The picture; its right edge is now, or the end. */
 export function pictureOf(of: Inspected): SVGSVGElement {
-  const { events, seconds, health, life } = of;
+  const { events, seconds, health, liveness } = of;
   const width = WIDTH - LABELS - 2 * EDGE;
   const untilMs = seconds * 1_000;
-  const { spans, marks, ticks } = layOut(events, { width, untilMs, health, life });
+  const { spans, marks, ticks } = layOut(events, { width, untilMs, health, liveness });
   const height = LANES.length * LANE + AXIS;
   const x = (at: number) => LABELS + EDGE + at;
   const lanes = LANES.flatMap((name, i) => [
@@ -68,7 +68,7 @@ export function listOf(events: readonly FlightEvent[]): HTMLLIElement[] {
       "li",
       { "data-tone": toneOf(event) },
       el("span", { "class": "at" }, milliseconds(event.atMs)),
-      wordsOf(event),
+      labelOf(event),
     )
   );
 }

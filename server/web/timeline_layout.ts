@@ -6,10 +6,16 @@
  */
 
 import type { FlightEvent } from "../liveness/flight_recorder.ts";
-import { type Tone, toneOf, wordsOf } from "./event_labels.ts";
+import { labelOf, type Tone, toneOf } from "./event_labels.ts";
 
 /** The lanes, from top to bottom. */
-export const LANES = ["round trips", "heartbeats", "health", "life", "server and queue"] as const;
+export const LANES = [
+  "round trips",
+  "heartbeats",
+  "health",
+  "liveness",
+  "server and queue",
+] as const;
 
 /** A span of time. */
 export interface Span {
@@ -57,7 +63,7 @@ export interface TimelineLayout {
   readonly ticks: readonly Tick[];
 }
 
-const [ROUND_TRIPS, HEARTBEATS, HEALTH, LIFE, SERVER] = [0, 1, 2, 3, 4];
+const [ROUND_TRIPS, HEARTBEATS, HEALTH, LIVENESS, SERVER] = [0, 1, 2, 3, 4];
 
 /** A round trip so long fills its lane, ms; the height is logarithmic from 0.1 ms on. */
 const FULL_STEM_MS = 10_000;
@@ -84,14 +90,14 @@ export interface TimelineFrame {
   readonly untilMs: number;
   /** The health at the right edge. */
   readonly health: string;
-  /** The life at the right edge. */
-  readonly life: string;
+  /** The liveness at the right edge. */
+  readonly liveness: string;
 }
 
 /** Lays events out. */
 export function layOut(
   events: readonly FlightEvent[],
-  { width, untilMs, health, life }: TimelineFrame,
+  { width, untilMs, health, liveness }: TimelineFrame,
 ): TimelineLayout {
   const fromMs = events[0]?.atMs ?? 0;
   const spanMs = Math.max(1, untilMs - fromMs);
@@ -120,16 +126,16 @@ export function layOut(
   const lasting = events.flatMap((event, i): Span[] => {
     const { kind, atMs, value = 0 } = event;
     if (kind === "stall" || kind === "write_stuck") {
-      return [span(SERVER, [atMs - value, atMs], toneOf(event), wordsOf(event))];
+      return [span(SERVER, [atMs - value, atMs], toneOf(event), labelOf(event))];
     }
     if (kind !== "paused") return [];
     const to = events.slice(i).find((later) => later.kind === "resumed")?.atMs ?? untilMs;
-    return [span(SERVER, [atMs, to], "server", wordsOf(event))];
+    return [span(SERVER, [atMs, to], "server", labelOf(event))];
   });
   return {
     spans: [
       ...states(HEALTH, "status_", { atBirth: "unknown", atLast: health }),
-      ...states(LIFE, "life_", { atBirth: "alive", atLast: life }),
+      ...states(LIVENESS, "liveness_", { atBirth: "alive", atLast: liveness }),
       ...lasting,
     ],
     marks: events.flatMap((event) => markOf(event, x(event.atMs))),
@@ -138,7 +144,7 @@ export function layOut(
 }
 
 function markOf(event: FlightEvent, x: number): Mark[] {
-  const mark = { x, tone: toneOf(event), label: wordsOf(event) };
+  const mark = { x, tone: toneOf(event), label: labelOf(event) };
   switch (event.kind) {
     case "pong":
     case "app_pong":
@@ -150,7 +156,7 @@ function markOf(event: FlightEvent, x: number): Mark[] {
     case "ping":
     case "app_ping":
     case "app_ping_skipped":
-    case "odd_pong":
+    case "pong_unmatched":
     case "missed":
       return [{ ...mark, lane: HEARTBEATS }];
     case "queue_full":

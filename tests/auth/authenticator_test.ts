@@ -1,17 +1,17 @@
 import { assert, assertEquals } from "@std/assert";
 import { SignJWT, UnsecuredJWT } from "jose";
 import { createHash } from "node:crypto";
-import { Gate } from "../../server/auth/authenticator.ts";
+import { Authenticator } from "../../server/auth/authenticator.ts";
 import { grantOf, OPEN_GRANT } from "../../server/auth/grant.ts";
 import { KeyRing, parseKeys } from "../../server/auth/keys.ts";
 import { Suspensions } from "../../server/auth/suspensions.ts";
 import { Tickets } from "../../server/auth/tickets.ts";
 import { Tokens } from "../../server/auth/tokens.ts";
-import type { Presented } from "../../server/profiles/profile.ts";
 import { KvStore } from "../../server/stores/kv.ts";
 import type { Store } from "../../server/stores/store.ts";
 import { failingStore } from "../support/fakes/failing_store.ts";
 import { VirtualClock } from "../support/fakes/virtual_clock.ts";
+import type { Credential } from "../../server/auth/credential.ts";
 
 const JWT_SECRET = "0123456789abcdef0123456789abcdef";
 const RULES = { afterViolations: 1, windowMs: 60_000, durationMs: 60_000 };
@@ -23,14 +23,14 @@ interface Setup {
   readonly store?: Store;
 }
 
-/** A gate before keys whose secret is `s-<id>`; `old` expires after an hour. */
+/** A authenticator before keys whose secret is `s-<id>`; `old` expires after an hour. */
 class Entrance {
   readonly clock = new VirtualClock();
   readonly errors: unknown[] = [];
   readonly suspensions: Suspensions;
   readonly tickets: Tickets;
   readonly tokens = new Tokens({ secret: JWT_SECRET });
-  readonly gate: Gate;
+  readonly authenticator: Authenticator;
   readonly store: Store;
 
   constructor(store: Store, { keys = ["k1", "k2", "old"], jwt = true }: Setup = {}) {
@@ -39,11 +39,11 @@ class Entrance {
     this.store = store;
     this.suspensions = new Suspensions({ store, clock, rules: RULES, onError });
     this.tickets = new Tickets({ store, clock, ttlMs: 300_000, perMinute: 0 });
-    this.gate = this.gateFor({ keys, jwt });
+    this.authenticator = this.gateFor({ keys, jwt });
   }
 
-  /** Another gate on the same state, as after a restart with another configuration. */
-  gateFor({ keys = [], jwt = false }: Setup): Gate {
+  /** Another authenticator on the same state, as after a restart with another configuration. */
+  gateFor({ keys = [], jwt = false }: Setup): Authenticator {
     const { clock, suspensions, tickets } = this;
     const list = keys.map((id) => ({
       id,
@@ -52,7 +52,7 @@ class Entrance {
       ...(id === "old" && { expiresAt: new Date(clock.wall() + LIFE_MS).toISOString() }),
     }));
     const ring = new KeyRing(list.length === 0 ? [] : parseKeys(JSON.stringify(list)));
-    return new Gate({
+    return new Authenticator({
       keys: ring,
       tokens: jwt ? this.tokens : undefined,
       tickets,
@@ -63,8 +63,11 @@ class Entrance {
   }
 
   /** The key id that gets in, or why nobody does. */
-  async outcome(presented: Presented, gate = this.gate): Promise<string | undefined> {
-    const verdict = await gate.check(presented);
+  async outcome(
+    presented: Credential,
+    authenticator = this.authenticator,
+  ): Promise<string | undefined> {
+    const verdict = await authenticator.check(presented);
     if (verdict.kind === "granted") return verdict.grant.keyId;
     // Not shorter ones, which stand in any text.
     const { kind: _, ...parts } = presented;
@@ -74,8 +77,8 @@ class Entrance {
     return `refused: ${verdict.detail}`;
   }
 
-  token(token: string, gate = this.gate): Promise<string | undefined> {
-    return this.outcome({ kind: "token", token }, gate);
+  token(token: string, authenticator = this.authenticator): Promise<string | undefined> {
+    return this.outcome({ kind: "token", token }, authenticator);
   }
 
   jwt(claims: object = {}, secret = JWT_SECRET): Promise<string> {
@@ -101,7 +104,7 @@ const UNKNOWN = "refused: unknown key or wrong secret";
 test("check() lets a key in by token and by pair, with what it gives", async (entrance) => {
   assertEquals(await entrance.token("k1.s-k1"), "k1");
   assertEquals(await entrance.outcome({ kind: "pair", id: "k2", secret: "s-k2" }), "k2");
-  const verdict = await entrance.gate.check({ kind: "token", token: "k1.s-k1" });
+  const verdict = await entrance.authenticator.check({ kind: "token", token: "k1.s-k1" });
   assert(verdict.kind === "granted");
   assert(verdict.grant.rights.mayPublish("c") && !verdict.grant.rights.maySubscribe("c"));
 });
@@ -120,7 +123,10 @@ test("check() refuses no credential and wrong ones, with the same words for any 
 test("check() refuses what cannot be read with its own detail, on an open hub too", async (entrance) => {
   const unreadable = { kind: "unreadable", detail: "two credentials at once" } as const;
   assertEquals(await entrance.outcome(unreadable), "refused: two credentials at once");
-  assertEquals(await entrance.outcome(unreadable, new Gate()), "refused: two credentials at once");
+  assertEquals(
+    await entrance.outcome(unreadable, new Authenticator()),
+    "refused: two credentials at once",
+  );
 });
 
 test("check() refuses an expired key from the moment on, but tells its owner alone", async (entrance) => {
@@ -184,7 +190,7 @@ test("check() takes a ticket once, with the grant of the key that fetched it", a
   const byToken = await ticketOf(entrance, { kind: "token", token: await entrance.jwt() });
   assertEquals(await entrance.outcome({ kind: "ticket", ticket: byKey }), "k1");
   assertEquals(await entrance.outcome({ kind: "ticket", ticket: byKey }), GONE);
-  const verdict = await entrance.gate.check({ kind: "ticket", ticket: byToken });
+  const verdict = await entrance.authenticator.check({ kind: "ticket", ticket: byToken });
   assert(verdict.kind === "granted");
   assertEquals(verdict.grant.keyId, "jwt:alice");
   assert(verdict.grant.rights.mayPublish("c") && !verdict.grant.rights.maySubscribe("c"));
@@ -225,11 +231,11 @@ test("check() refuses a ticket that was fetched while the hub was open", async (
 });
 
 test(
-  "A gate without keys and tokens is open: any credential or none, used or not",
+  "A authenticator without keys and tokens is open: any credential or none, used or not",
   async (entrance) => {
-    for (const gate of [entrance.gate, new Gate()]) {
-      assert(gate.open && gate.isKey("anything"));
-      const presented: Presented[] = [
+    for (const authenticator of [entrance.authenticator, new Authenticator()]) {
+      assert(authenticator.open && authenticator.isKey("anything"));
+      const presented: Credential[] = [
         { kind: "none" },
         { kind: "token", token: "whatever" },
         { kind: "pair", id: "a", secret: "b" },
@@ -237,31 +243,31 @@ test(
         { kind: "ticket", ticket: "t" },
       ];
       for (const each of presented) {
-        assertEquals(await gate.check(each), { kind: "granted", grant: OPEN_GRANT });
+        assertEquals(await authenticator.check(each), { kind: "granted", grant: OPEN_GRANT });
       }
     }
   },
   { keys: [], jwt: false },
 );
 
-test("A gate with tokens alone is closed", async (entrance) => {
-  assert(!entrance.gate.open);
-  assert(entrance.gate.isKey("any"), "where no key is configured any socketToken will do");
+test("A authenticator with tokens alone is closed", async (entrance) => {
+  assert(!entrance.authenticator.open);
+  assert(entrance.authenticator.isKey("any"), "where no key is configured any socketToken will do");
   assertEquals(await entrance.outcome({ kind: "none" }), "refused: no credential");
   assertEquals(await entrance.token("k1.s-k1"), UNKNOWN);
   assertEquals(await entrance.token(await entrance.jwt()), "jwt:alice");
 }, { keys: [], jwt: true });
 
 test("isKey() knows keys that hold now, and no tokens or tickets", async (entrance) => {
-  const { gate, clock, suspensions } = entrance;
-  assert(gate.isKey("k1.s-k1") && gate.isKey("old.s-old"));
+  const { authenticator, clock, suspensions } = entrance;
+  assert(authenticator.isKey("k1.s-k1") && authenticator.isKey("old.s-old"));
   for (const text of ["", "k1", "k1.s-k2", "k9.s-k9", await entrance.jwt(), crypto.randomUUID()]) {
-    assert(!gate.isKey(text), text);
+    assert(!authenticator.isKey(text), text);
   }
   await suspensions.violation("k1");
-  assert(!gate.isKey("k1.s-k1") && gate.isKey("k2.s-k2"));
+  assert(!authenticator.isKey("k1.s-k1") && authenticator.isKey("k2.s-k2"));
   clock.block(LIFE_MS);
-  assert(gate.isKey("k1.s-k1") && !gate.isKey("old.s-old"));
+  assert(authenticator.isKey("k1.s-k1") && !authenticator.isKey("old.s-old"));
 });
 
 test(
@@ -278,8 +284,11 @@ test(
 );
 
 /** Fetches a ticket as the HTTP route does. */
-async function ticketOf({ gate, tickets }: Entrance, presented: Presented): Promise<string> {
-  const verdict = await gate.check(presented);
+async function ticketOf(
+  { authenticator, tickets }: Entrance,
+  presented: Credential,
+): Promise<string> {
+  const verdict = await authenticator.check(presented);
   assert(verdict.kind === "granted");
   const answer = await tickets.issue(verdict.grant, "192.0.2.1");
   assert(answer.kind === "issued");

@@ -25,9 +25,9 @@ Deno.test("parseKeys() reads every field of a key", () => {
       expiresAt: "2027-01-01T00:00:00Z",
     }),
   ]));
-  const { rights, ...terms } = grant;
+  const { rights, ...claims } = grant;
   assertEquals(id, "k1");
-  assertEquals(terms, {
+  assertEquals(claims, {
     keyId: "k1",
     publish: ["*"],
     subscribe: ["news/*", "updates"],
@@ -41,8 +41,8 @@ Deno.test("parseKeys() reads every field of a key", () => {
 });
 
 Deno.test("parseKeys() gives no right that is not named", () => {
-  const [{ grant: { rights, ...terms } }] = parseKeys(JSON.stringify([key("k1")]));
-  assertEquals(terms, { keyId: "k1", publish: [], subscribe: [], admin: false });
+  const [{ grant: { rights, ...claims } }] = parseKeys(JSON.stringify([key("k1")]));
+  assertEquals(claims, { keyId: "k1", publish: [], subscribe: [], admin: false });
   assert(!rights.mayPublish("") && !rights.maySubscribe("updates"));
 });
 

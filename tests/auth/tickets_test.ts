@@ -29,7 +29,7 @@ async function issued(tickets: Tickets, grant = GRANT, address = ADDRESS): Promi
   return answer.ticket;
 }
 
-test("redeem() gives the terms of the key that fetched the ticket, once", async (tickets) => {
+test("redeem() gives the claims of the key that fetched the ticket, once", async (tickets) => {
   const [one, two] = [await issued(tickets), await issued(tickets)];
   assertNotEquals(one, two);
   assert(/^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/.test(one));
@@ -41,7 +41,7 @@ test("redeem() gives the terms of the key that fetched the ticket, once", async 
 test("redeem() gives a ticket to one of those who come at the same time", async (tickets) => {
   const ticket = await issued(tickets);
   const all = await Promise.all(Array.from({ length: 20 }, () => tickets.redeem(ticket)));
-  assertEquals(all.filter((terms) => terms !== undefined), [TERMS]);
+  assertEquals(all.filter((claims) => claims !== undefined), [TERMS]);
 });
 
 test(

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT, UnsecuredJWT } from "jose";
 import { ConfigError } from "../../server/base/errors.ts";
-import type { Verdict } from "../../server/auth/grant.ts";
+import type { AuthResult } from "../../server/auth/grant.ts";
 import { parseJwks, Tokens } from "../../server/auth/tokens.ts";
 
 const NOW_MS = 1_700_000_000_123;
@@ -30,7 +30,7 @@ async function pair(alg: string): Promise<{ privateKey: CryptoKey; jwk: JWK }> {
 const jwksOf = (...keys: unknown[]) => parseJwks(JSON.stringify({ keys }));
 
 async function refusal(tokens: Tokens, token: string, nowMs = NOW_MS): Promise<string> {
-  const verdict: Verdict = await tokens.check(token, nowMs);
+  const verdict: AuthResult = await tokens.check(token, nowMs);
   if (verdict.kind === "granted") throw new Error("the token was accepted");
   assert(!verdict.detail.includes(token), "a detail repeats the token");
   return verdict.detail;

@@ -96,10 +96,10 @@ export class FanoutFixture {
     );
   }
 
-  async #metered<Figures extends RunFigures>(
+  async #metered<ConnectionStats extends RunFigures>(
     side: Side,
-    run: () => Promise<Figures>,
-  ): Promise<Figures & Run> {
+    run: () => Promise<ConnectionStats>,
+  ): Promise<ConnectionStats & Run> {
     const serverCpu = new CpuMeter(this.#servers[side].pid);
     const loadCpu = new CpuMeter(this.#load.pid);
     const figures = await run();

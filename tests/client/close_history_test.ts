@@ -1,13 +1,23 @@
 import { assertEquals } from "@std/assert";
-import { type ClosedConnection, ClosedLog, lineOf } from "../../server/client/close_history.ts";
+import {
+  type ClosedConnection,
+  CloseHistory,
+  logFieldsOf,
+} from "../../server/client/close_history.ts";
 import type { CloseReason } from "../../server/close_codes.ts";
-import { Vitals } from "../../server/client/connection_health.ts";
-import { NOBODY } from "../../server/client/health_listener.ts";
+import { ConnectionHealth } from "../../server/liveness/connection_health.ts";
+import { NO_LISTENER } from "../../server/liveness/health_listener.ts";
 import { RULES, withWorld } from "../support/fakes/world.ts";
 
-const newVitals = () =>
-  new Vitals({ clientId: "00000000", nowMs: 0, random: 0, rules: RULES, watcher: NOBODY });
-const VITALS = newVitals();
+const newConnectionHealth = () =>
+  new ConnectionHealth({
+    clientId: "00000000",
+    nowMs: 0,
+    random: 0,
+    rules: RULES,
+    listener: NO_LISTENER,
+  });
+const VITALS = newConnectionHealth();
 
 const end = (id: number, reason: CloseReason = "stale"): ClosedConnection => ({
   id: `${id}`,
@@ -22,13 +32,13 @@ const end = (id: number, reason: CloseReason = "stale"): ClosedConnection => ({
   silentSeconds: 0,
   messagesIn: 0,
   messagesOut: 0,
-  vitals: VITALS,
+  health: VITALS,
 });
 
 const ids = (closed: readonly ClosedConnection[]) => closed.map(({ id }) => Number(id));
 
-Deno.test("ClosedLog.latest() tells the newest first, no more than asked for", () => {
-  const log = new ClosedLog(5);
+Deno.test("CloseHistory.latest() tells the newest first, no more than asked for", () => {
+  const log = new CloseHistory(5);
   assertEquals(log.latest(3), []);
   for (const id of [1, 2, 3]) log.add(end(id));
   assertEquals(ids(log.latest(10)), [3, 2, 1]);
@@ -36,8 +46,8 @@ Deno.test("ClosedLog.latest() tells the newest first, no more than asked for", (
   assertEquals(ids(log.latest(0)), []);
 });
 
-Deno.test("ClosedLog keeps the last ones only, in order, however often it goes round", () => {
-  const log = new ClosedLog(5);
+Deno.test("CloseHistory keeps the last ones only, in order, however often it goes round", () => {
+  const log = new CloseHistory(5);
   for (let id = 1; id <= 23; id++) {
     log.add(end(id));
     const kept = Array.from({ length: Math.min(id, 5) }, (_, back) => id - back);
@@ -47,8 +57,8 @@ Deno.test("ClosedLog keeps the last ones only, in order, however often it goes r
 
 const by = (reason: string) => (closed: ClosedConnection) => closed.reason === reason;
 
-Deno.test("ClosedLog.latest() filters before it counts", () => {
-  const log = new ClosedLog(5);
+Deno.test("CloseHistory.latest() filters before it counts", () => {
+  const log = new CloseHistory(5);
   for (let id = 1; id <= 8; id++) log.add(end(id, id % 2 === 0 ? "admin" : "stale"));
   assertEquals(ids(log.latest(10, by("admin"))), [8, 6, 4]);
   assertEquals(ids(log.latest(1, by("stale"))), [7]);
@@ -65,7 +75,7 @@ Deno.test("Client enters its end into the closed log, with what it said and got"
     await world.clock.pass(500);
     client.close("admin");
     await world.clock.turnOver();
-    assertEquals(world.closedLog.latest(10), [{
+    assertEquals(world.closeHistory.latest(10), [{
       id: client.id,
       profile: "json",
       key: "k1",
@@ -78,7 +88,7 @@ Deno.test("Client enters its end into the closed log, with what it said and got"
       silentSeconds: 0.5,
       messagesIn: 2,
       messagesOut: 3, // welcome, pong, error
-      vitals: client.vitals,
+      health: client.health,
     }]);
   }));
 
@@ -89,7 +99,7 @@ Deno.test("Client's figures are its own, not those of its system", () =>
     for (let i = 0; i < 3; i++) b.socket.say({ type: "publish", channel: "c", data: i });
     await world.clock.turnOver();
     const counts = ({ client }: typeof a) => {
-      const { messagesIn, messagesOut } = client.figures();
+      const { messagesIn, messagesOut } = client.stats();
       return [messagesIn, messagesOut];
     };
     assertEquals([counts(a), counts(b)], [[1, 5], [3, 1]]);
@@ -98,8 +108,8 @@ Deno.test("Client's figures are its own, not those of its system", () =>
   }));
 
 Deno.test("A line of the log tells round trips to the hundredth of a ms, none where none is known", () => {
-  const vitals = newVitals();
-  assertEquals(lineOf({ ...end(1), vitals }).rttMs, undefined);
-  for (const ms of [1, 1, 2]) vitals.wire.sample(ms);
-  assertEquals(lineOf({ ...end(1), vitals }).rttMs, 1.33);
+  const health = newConnectionHealth();
+  assertEquals(logFieldsOf({ ...end(1), health }).rttMs, undefined);
+  for (const ms of [1, 1, 2]) health.wire.sample(ms);
+  assertEquals(logFieldsOf({ ...end(1), health }).rttMs, 1.33);
 });

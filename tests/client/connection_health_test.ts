@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { healthOf, timelineOf } from "../../server/http/connection_health.ts";
-import { Vitals } from "../../server/client/connection_health.ts";
-import { NOBODY } from "../../server/client/health_listener.ts";
+import { ConnectionHealth } from "../../server/liveness/connection_health.ts";
+import { NO_LISTENER } from "../../server/liveness/health_listener.ts";
 import { RULES, type Visitor, withWorld, type World } from "../support/fakes/world.ts";
 
 /** Time for answers of some seconds, three pings a minute. */
@@ -21,8 +21,14 @@ async function every(world: World, ms: number, { times, act }: { times: number; 
   }
 }
 
-function vitals(): Vitals {
-  return new Vitals({ clientId: "01234567", nowMs: 0, random: 0, rules: CALM, watcher: NOBODY });
+function health(): ConnectionHealth {
+  return new ConnectionHealth({
+    clientId: "01234567",
+    nowMs: 0,
+    random: 0,
+    rules: CALM,
+    listener: NO_LISTENER,
+  });
 }
 
 Deno.test("missed() counts the misses in a row of a stripped connection as of any other", () =>
@@ -30,19 +36,19 @@ Deno.test("missed() counts the misses in a row of a stripped connection as of an
     const visitor = world.connect();
     await world.clock.pass(100);
     await every(world, 20_000, { times: 5, act: () => answerApp(visitor) });
-    assertEquals([visitor.client.vitals.status, visitor.client.vitals.life], [
+    assertEquals([visitor.client.health.status, visitor.client.health.liveness], [
       "healthy",
       "stripped",
     ]);
     await world.clock.pass(31_000); // pinged at 120 s, unanswered for 10 s
-    assertEquals(visitor.client.vitals.status, "timeout");
+    assertEquals(visitor.client.health.status, "timeout");
     const told = visitor.socket.messages.findLast(({ type }) => type === "health_status");
     assertEquals(told.status, "timeout");
     await world.clock.pass(30_000);
-    const events = visitor.client.vitals.recorder.events();
+    const events = visitor.client.health.recorder.events();
     const missed = events.filter(({ kind }) => kind === "missed");
     assertEquals(missed.map(({ value }) => value), [1, 2, 3]);
-    assertEquals(visitor.client.vitals.status, "dead");
+    assertEquals(visitor.client.health.status, "dead");
   }));
 
 for (
@@ -58,11 +64,11 @@ for (
       await world.clock.pass(20_100);
       visitor.socket.answer();
       await world.clock.pass(30_000); // pinged at 40 s, unanswered for 10 s
-      assertEquals(visitor.client.vitals.status, "timeout");
+      assertEquals(visitor.client.health.status, "timeout");
       arrive(visitor);
-      assertEquals(visitor.client.vitals.status, "healthy");
+      assertEquals(visitor.client.health.status, "healthy");
       await every(world, 200, { times: 100, act: () => arrive(visitor) });
-      assertEquals(visitor.client.vitals.status, "healthy");
+      assertEquals(visitor.client.health.status, "healthy");
     }));
 }
 
@@ -82,9 +88,9 @@ Deno.test("A pong between a period and the heartbeat timeout is measured: late i
           socket.say("hello");
         });
       }
-      assertEquals([client.vitals.life, client.vitals.status], ["alive", "critical"]);
-      assertEquals([client.vitals.wire.lossRatio, client.counts.oddPongs], [0, 0]);
-      assert(client.vitals.wire.minMs! >= 1_500);
+      assertEquals([client.health.liveness, client.health.status], ["alive", "critical"]);
+      assertEquals([client.health.wire.lossRatio, client.counts.pongsUnmatched], [0, 0]);
+      assert(client.health.wire.minMs! >= 1_500);
     },
   ));
 
@@ -96,15 +102,15 @@ Deno.test("A pong of ours that is later than that is lost, but no sign of stripp
       socket.say("hello");
       if (second % 20 === 5 && second > 40) socket.peerPong(socket.pings.at(-2)!); // 25 s late
     }
-    assertEquals(client.vitals.life, "alive");
-    assertEquals([client.vitals.wire.lossRatio, client.vitals.wire.samples], [1, 0]);
-    assertEquals(client.counts.oddPongs, 8);
+    assertEquals(client.health.liveness, "alive");
+    assertEquals([client.health.wire.lossRatio, client.health.wire.samples], [1, 0]);
+    assertEquals(client.counts.pongsUnmatched, 8);
   }));
 
 Deno.test("Where control frames stop passing, health and its figures go on by app round trips", () =>
   withWorld({ rules: CALM }, async (world) => {
     const visitor = world.connect();
-    const { socket, client: { vitals } } = visitor;
+    const { socket, client } = visitor;
     let [pinged, passes, appMs] = [0, true, 50];
     const live = async (ms: number) => {
       for (let passed = 0; passed < ms; passed += 10) {
@@ -116,25 +122,25 @@ Deno.test("Where control frames stop passing, health and its figures go on by ap
       }
     };
     await live(100_000);
-    const { health, life, rttMs, queueDelayMs } = healthOf(vitals);
-    assertEquals([health, life], ["healthy", "alive"]);
+    const { health, liveness, rttMs, queueDelayMs } = healthOf(client.health);
+    assertEquals([health, liveness], ["healthy", "alive"]);
     assert(rttMs! < 40 && queueDelayMs === 50, `${rttMs}, ${queueDelayMs}`);
     passes = false;
     appMs = 700;
     await live(400_000);
-    const after = healthOf(vitals);
-    assertEquals([after.health, after.life, after.queueDelayMs], ["poor", "stripped", null]);
+    const after = healthOf(client.health);
+    assertEquals([after.health, after.liveness, after.queueDelayMs], ["poor", "stripped", null]);
     assert(after.rttMs! >= 700 && after.rttMs! < 750, `${after.rttMs}`);
     const told = socket.messages.findLast(({ type }) => type === "health_status");
     assertEquals(told.status, "poor");
     assert(told.latency > 500, `${told.latency}`);
     socket.answer(); // control frames pass again
-    assertEquals(vitals.life, "alive");
-    assert(healthOf(vitals).queueDelayMs !== null);
+    assertEquals(client.health.liveness, "alive");
+    assert(healthOf(client.health).queueDelayMs !== null);
   }));
 
 Deno.test("A pong whose time nobody knows is recorded without one", () => {
-  const of = vitals();
+  const of = health();
   const ping = of.payload();
   of.pinged(1_000);
   of.appPinged({ number: 1, timestamp: 1 }, 1_000);

@@ -38,7 +38,7 @@ const nothing = () => {};
 
 /** Both ways take 40 ms, whatever else happens; an app ping also waits for the end of its turn. */
 function measured80(scene: Scene): void {
-  const { wire, app } = scene.client.vitals;
+  const { wire, app } = scene.client.health;
   for (const [{ minMs, lastMs, deviationMs }, rttMs] of [[wire, 80], [app, 81]] as const) {
     assertEquals([minMs, lastMs, deviationMs], [rttMs, rttMs, 0]);
   }
@@ -47,7 +47,7 @@ function measured80(scene: Scene): void {
 
 /** Times of answered heartbeats, ms. */
 function roundTrips({ client }: Scene, kind: "pong" | "app_pong"): number[] {
-  const answers = client.vitals.recorder.events().filter((event) => event.kind === kind);
+  const answers = client.health.recorder.events().filter((event) => event.kind === kind);
   return answers.map(({ value }) => Math.round(value!));
 }
 
@@ -98,7 +98,7 @@ const BACKLOG_SEEN: Pick<Row, "status" | "check" | "untilS"> = {
       const slow = roundTrips(scene, kind).filter((ms) => ms >= 90);
       assert(slow.length === 1 && slow[0] > 5_000, `${kind}: ${slow}`);
     }
-    const { queueDelayMs } = scene.client.vitals;
+    const { queueDelayMs } = scene.client.health;
     assert(queueDelayMs !== null && queueDelayMs < 10, `${queueDelayMs}`);
   },
 };
@@ -139,7 +139,7 @@ const ROWS: readonly Row[] = [
     speaksEveryMs: 5_000,
     begin: cutDown,
     life: [...ALIVE, [110, "stripped"]],
-    check: ({ client }) => assert(client.vitals.wire.recentLossRatio! > 0.8),
+    check: ({ client }) => assert(client.health.wire.recentLossRatio! > 0.8),
   },
   { name: "10 MB in a relay, script speaks", speaksEveryMs: 2_000, ...BACKLOG, ...BACKLOG_SEEN },
   { name: "10 MB in a relay, answers only", ...BACKLOG, ...BACKLOG_SEEN },
@@ -200,7 +200,7 @@ const ROWS: readonly Row[] = [
     name: "pongs with foreign payloads only",
     begin: ({ relay, peer }) => void (peer.answer = () => relay.upPong(new Uint8Array(8))),
     life: [...ALIVE, [110, "stripped"]],
-    check: ({ client }) => assertEquals(client.vitals.wire.samples, 2),
+    check: ({ client }) => assertEquals(client.health.wire.samples, 2),
   },
   {
     name: "reordered pongs",

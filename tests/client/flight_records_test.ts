@@ -6,7 +6,7 @@ import { RULES, type Visitor, withWorld } from "../support/fakes/world.ts";
 /** What the recorder tells of a connection, without the pings and pongs in between. */
 function story({ client }: Visitor): [string, number | undefined][] {
   const chatter = new Set(["ping", "pong", "app_ping", "app_pong"]);
-  return client.vitals.recorder.events().filter(({ kind }) => !chatter.has(kind))
+  return client.health.recorder.events().filter(({ kind }) => !chatter.has(kind))
     .map(({ kind, value }) => [kind, value]);
 }
 
@@ -42,10 +42,10 @@ Deno.test("The recorder's times are the machine's, stalls included, as the conne
     for (const { socket } of [visitor, newcomer]) socket.leave();
     await world.clock.turnOver();
     const times = ({ client }: Visitor) =>
-      client.vitals.recorder.events().map(({ kind, atMs }) => [kind, atMs]);
+      client.health.recorder.events().map(({ kind, atMs }) => [kind, atMs]);
     assertEquals(times(visitor), [
       ["opened", 0],
-      ["odd_pong", 8_525],
+      ["pong_unmatched", 8_525],
       ["stall", 8_525],
       ["stall", 10_225],
       ["ended", 10_500],

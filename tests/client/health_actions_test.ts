@@ -29,7 +29,7 @@ Deno.test("A change of health is told to the client, with average and deviation"
     assertEquals(told(visitor, "health_status"), [
       { type: "health_status", status: "healthy", latency: 40, jitter: 0 },
     ]);
-    const { averageMs, deviationMs } = visitor.client.vitals.wire; // 40 and 60 to 110
+    const { averageMs, deviationMs } = visitor.client.health.wire; // 40 and 60 to 110
     assert(averageMs !== null && averageMs >= 50 && averageMs <= 75, `${averageMs}`);
     assertEquals(deviationMs, averageMs - 40);
   }));
@@ -38,7 +38,7 @@ Deno.test("A degraded connection is pinged twice as often until it is healthy ag
   withWorld({ rules: CALM }, async (world) => {
     const visitor = world.connect();
     await answerAfter(world, visitor, 300);
-    assertEquals(visitor.client.vitals.status, "degraded");
+    assertEquals(visitor.client.health.status, "degraded");
     assert(world.log.some(({ level, message }) => level === "warning" && /degraded/.test(message)));
     const slow = visitor.socket.pings.length;
     for (let second = 0; second < 21; second++) {
@@ -46,9 +46,9 @@ Deno.test("A degraded connection is pinged twice as often until it is healthy ag
       visitor.socket.answer();
     }
     assertEquals(visitor.socket.pings.length - slow, 2); // one each 10 s
-    assertEquals(visitor.client.vitals.status, "degraded");
+    assertEquals(visitor.client.health.status, "degraded");
     for (let i = 0; i < 8; i++) await answerAfter(world, visitor, 10); // the window forgets
-    assertEquals(visitor.client.vitals.status, "healthy");
+    assertEquals(visitor.client.health.status, "healthy");
     const healthy = visitor.socket.pings.length;
     for (let second = 0; second < 60; second++) {
       await world.clock.pass(1_000);
@@ -90,10 +90,10 @@ Deno.test("Getting better is no alert, and a connection is advised once, however
     const { client, socket } = visitor;
     const warnings = () => world.log.filter(({ level }) => level === "warning").length;
     const courseTo = async (status: string, rttMs: number) => {
-      for (let i = 0; i < 20 && client.vitals.status !== status; i++) {
+      for (let i = 0; i < 20 && client.health.status !== status; i++) {
         await answerAfter(world, visitor, rttMs);
       }
-      assertEquals(client.vitals.status, status);
+      assertEquals(client.health.status, status);
     };
     await courseTo("healthy", 10);
     await courseTo("critical", 4_000);
@@ -101,9 +101,9 @@ Deno.test("Getting better is no alert, and a connection is advised once, however
     await courseTo("poor", 10);
     await courseTo("degraded", 10);
     await world.clock.pass(45_000); // a ping unanswered for 10 s
-    assertEquals(client.vitals.status, "timeout");
+    assertEquals(client.health.status, "timeout");
     socket.say("hello");
-    assertEquals(client.vitals.status, "degraded");
+    assertEquals(client.health.status, "degraded");
     await courseTo("poor", 1_500); // not as bad as it has been
     assertEquals([client.counts.healthAlerts, warnings()], [1, 1]);
     assertEquals(told(visitor, "reconnect").length, 1);
@@ -120,7 +120,7 @@ Deno.test("Health is judged by the thresholds of the profile", () =>
       for (const [rttMs, status] of rows) {
         const visitor = world.connect();
         await answerAfter(world, visitor, rttMs);
-        assertEquals(visitor.client.vitals.status, status);
+        assertEquals(visitor.client.health.status, status);
       }
     },
   ));
@@ -130,13 +130,13 @@ Deno.test("Missed heartbeats are a timeout, an answer ends it, and death is fina
     const visitor = world.connect();
     await answerAfter(world, visitor, 20);
     await world.clock.pass(31_000); // pinged, unanswered for 10 s
-    assertEquals(visitor.client.vitals.status, "timeout");
+    assertEquals(visitor.client.health.status, "timeout");
     visitor.socket.answer(); // the ping that followed the miss, a second late: 20 and 1000 ms
-    assertEquals(visitor.client.vitals.status, "poor");
+    assertEquals(visitor.client.health.status, "poor");
     await world.clock.pass(120_000);
-    assertEquals(visitor.client.vitals.status, "dead");
+    assertEquals(visitor.client.health.status, "dead");
     assertEquals(visitor.socket.letGo, { how: "terminate" });
-    const kinds = visitor.client.vitals.recorder.events().map(({ kind }) => kind);
+    const kinds = visitor.client.health.recorder.events().map(({ kind }) => kind);
     assertEquals(kinds.filter((kind) => kind === "status_dead").length, 1);
     assertEquals(kinds.slice(-2), ["closing", "ended"]);
   }));
@@ -149,13 +149,13 @@ Deno.test("A pong that answers none of our pings changes nothing and is counted"
     a.socket.peerPong(new Uint8Array(8)); // wrong
     a.socket.peerPong(b.socket.pings[0]); // foreign
     a.socket.peerPong(new Uint8Array()); // unsolicited
-    assertEquals(a.client.vitals.wire.samples, 0);
+    assertEquals(a.client.health.wire.samples, 0);
     a.socket.answer();
     a.socket.answer(); // doubled
-    assertEquals(a.client.vitals.wire.samples, 1);
+    assertEquals(a.client.health.wire.samples, 1);
     a.socket.say({ type: "pong", id: `${b.client.id.slice(0, 8)}-1` }); // another's
-    assertEquals(a.client.vitals.app.samples, 0);
-    assertEquals(world.metrics.of("json").oddPongs, 5);
+    assertEquals(a.client.health.app.samples, 0);
+    assertEquals(world.metrics.of("json").pongsUnmatched, 5);
   });
 });
 
@@ -175,13 +175,19 @@ Deno.test("A client whose script freezes is told apart from one whose control fr
     await world.clock.pass(11_000);
     frozen.socket.peerPing();
     await world.clock.pass(100);
-    assertEquals([frozen.client.vitals.life, stripped.client.vitals.life], ["frozen", "stripped"]);
+    assertEquals([frozen.client.health.liveness, stripped.client.health.liveness], [
+      "frozen",
+      "stripped",
+    ]);
     assertEquals([frozen.socket.letGo, stripped.socket.letGo], [undefined, undefined]);
     const lines = world.log.filter(({ message }) => /frozen|stripped/.test(message));
-    assertEquals(lines.map(({ level, properties }) => [level, properties.id, properties.life]), [
-      ["info", frozen.client.id, "frozen"],
-      ["info", stripped.client.id, "stripped"],
-    ]);
+    assertEquals(
+      lines.map(({ level, properties }) => [level, properties.id, properties.liveness]),
+      [
+        ["info", frozen.client.id, "frozen"],
+        ["info", stripped.client.id, "stripped"],
+      ],
+    );
   }));
 
 Deno.test("The health of all connections is counted, and nobody is left when they have gone", async () => {

@@ -17,7 +17,7 @@ async function live(world: World, { socket }: Visitor, ms: number): Promise<void
 
 /** How one connection dies, by what it has to be called. */
 const DEATHS: Record<string, (world: World, random: () => number) => Promise<void>> = {
-  "client bye": async (world, random) => {
+  "client close": async (world, random) => {
     const visitor = world.connect();
     await live(world, visitor, random() * 90_000);
     visitor.socket.leave();
@@ -71,7 +71,7 @@ Deno.test("A stall that nobody notices is not blamed", () =>
     await world.clock.pass(1_000);
     visitor.socket.leave({ byPeer: false });
     await world.clock.turnOver();
-    assertEquals(world.closedLog.find(visitor.client.id)?.cause, "network");
+    assertEquals(world.closeHistory.find(visitor.client.id)?.cause, "network");
   }));
 
 Deno.test("A client that speaks to the end, but never as its system asks it to, is at fault, not frozen", () =>
@@ -90,18 +90,18 @@ Deno.test("A client that speaks to the end, but never as its system asks it to, 
       quiet.socket.say({ code: 10_000, trace: "t", data: { codes: "BTCUSDT" } }); // no 10010
     }
     for (const { client } of [talker, quiet]) {
-      const end = world.closedLog.find(client.id);
+      const end = world.closeHistory.find(client.id);
       assertEquals([end?.reason, end?.cause], ["stale", "client fault"]);
     }
   }));
 
-Deno.test("Who never spoke is no survivor, however short the wait for its answer is", () =>
+Deno.test("Who never spoke is no lastActiveLayer, however short the wait for its answer is", () =>
   withWorld({ random: () => 0 }, async (world) => {
     const timing = { ...CALM, pingPeriodMs: 120_000, pongWaitMs: 10_000 };
     const profile = taloProfile({ timing, messagesPerMinute: 0, messagesPerMinuteIdentified: 0 });
     const { client } = world.connect({ profile, url: "/?ticket=t" });
     await world.clock.pass(71_000);
-    const end = world.closedLog.find(client.id);
+    const end = world.closeHistory.find(client.id);
     assertEquals([end?.reason, end?.cause, end?.seconds], ["stale", "network", 70]);
   }));
 
@@ -114,7 +114,7 @@ Deno.test("Each cause of death is told right, 50 times each", async () => {
         await die(world, random);
         await world.clock.turnOver();
       }
-      const told = world.closedLog.latest(TIMES).map((end) => end.cause);
+      const told = world.closeHistory.latest(TIMES).map((end) => end.cause);
       const right = told.filter((each) => each === cause).length;
       table.push(`${cause.padEnd(14)} ${right} of ${told.length}`);
       assertEquals(told.length, TIMES, cause);
@@ -134,12 +134,12 @@ Deno.test("A proxy that cuts idle connections is named from the third one on, an
       socket.leave({ byPeer: false });
       await world.clock.turnOver();
     }
-    const told = world.closedLog.latest(TIMES).map((end) => end.cause);
+    const told = world.closeHistory.latest(TIMES).map((end) => end.cause);
     assertEquals(told.filter((cause) => cause === "proxy idle cut").length, TIMES - 2);
     const [line] = world.log.filter(({ message }) => /cut on the way/.test(message));
     assertEquals(line.properties.network, "192.0.2.0/24");
     assertEquals(line.properties.count, 3);
-    assertEquals(world.pathLimits.list().length, 1);
+    assertEquals(world.idleTimeouts.list().length, 1);
   }));
 
 Deno.test("Deaths at random ages name no proxy", () => {
@@ -152,6 +152,6 @@ Deno.test("Deaths at random ages name no proxy", () => {
       visitor.socket.leave({ byPeer: false });
     }
     await world.clock.turnOver();
-    assertEquals(world.pathLimits.list(), []);
+    assertEquals(world.idleTimeouts.list(), []);
   });
 });

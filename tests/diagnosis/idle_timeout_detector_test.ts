@@ -1,29 +1,36 @@
 import { assert, assertEquals } from "@std/assert";
-import { MAX_NETWORKS, type PathFinding, PathLimits } from "../../server/diagnosis/idle_timeout_detector.ts";
+import {
+  IdleTimeoutDetector,
+  type IdleTimeoutFinding,
+  MAX_NETWORKS,
+} from "../../server/diagnosis/idle_timeout_detector.ts";
 import { seeded } from "../support/fakes/seeded.ts";
 import { RULES, withWorld } from "../support/fakes/world.ts";
 
 const NETWORK = "203.0.113.0/24";
 
 /** Deaths in one network, one a second, of different hosts. */
-function deaths(limits: PathLimits, ages: readonly number[]): (PathFinding | undefined)[] {
+function disconnects(
+  limits: IdleTimeoutDetector,
+  ages: readonly number[],
+): (IdleTimeoutFinding | undefined)[] {
   return ages.map((idleMs, n) =>
     limits.ended({ address: `203.0.113.${n % 250 + 1}`, idleMs, nowMs: 1_000 * (n + 1) })
   );
 }
 
 function named(ages: readonly number[], floorMs?: number): number[] {
-  const limits = new PathLimits({ floorMs });
-  deaths(limits, ages);
+  const limits = new IdleTimeoutDetector({ floorMs });
+  disconnects(limits, ages);
   return limits.list().map(({ idleSeconds }) => idleSeconds);
 }
 
-Deno.test("PathLimits names a limit with the third death at the same age", () => {
-  const limits = new PathLimits();
-  const [first, second, third] = deaths(limits, [60_004, 59_990, 60_021]);
+Deno.test("IdleTimeoutDetector names a limit with the third death at the same age", () => {
+  const limits = new IdleTimeoutDetector();
+  const [first, second, third] = disconnects(limits, [60_004, 59_990, 60_021]);
   assertEquals([first, second], [undefined, undefined]);
   assertEquals(third, {
-    isNews: true,
+    shouldLog: true,
     limit: {
       network: NETWORK,
       count: 3,
@@ -40,28 +47,30 @@ Deno.test("PathLimits names a limit with the third death at the same age", () =>
   assertEquals([limits.cut, limits.size], [3, 1]);
 });
 
-Deno.test("PathLimits finds the limit of every later death of its kind, news when their number doubles", () => {
-  const limits = new PathLimits();
-  const found = deaths(limits, Array(13).fill(60_000));
+Deno.test("IdleTimeoutDetector finds the limit of every later death of its kind, news when their number doubles", () => {
+  const limits = new IdleTimeoutDetector();
+  const found = disconnects(limits, Array(13).fill(60_000));
   assertEquals(
     found.map((finding) => finding?.limit.count).slice(2),
     [...Array(11).keys()].map((n) => n + 3),
   );
-  assertEquals(found.flatMap((it) => it?.isNews ? [it.limit.count] : []), [3, 6, 12]);
+  assertEquals(found.flatMap((it) => it?.shouldLog ? [it.limit.count] : []), [3, 6, 12]);
   assertEquals(
     found[10]?.limit.text.split(":")[0],
     "11 connections from 203.0.113.0/24 were cut after 60 s idle",
   );
-  assertEquals(deaths(limits, [31_000]), [undefined], "this one died of something else");
+  assertEquals(disconnects(limits, [31_000]), [undefined], "this one died of something else");
   assertEquals(limits.list()[0].lastMs, 13_000);
   assertEquals(limits.cut, 13);
 });
 
-Deno.test("PathLimits: what names and what does not", () => {
+Deno.test("IdleTimeoutDetector: what names and what does not", () => {
   const rows: [string, number[], number[]][] = [
     ["three in a row", [60_000, 60_000, 60_000], [60]],
     ["two", [60_000, 60_000], []],
-    ["three in a row after younger deaths", [12_000, 41_000, 7_000, 60_000, 60_010, 59_990], [60]],
+    ["three in a row after younger disconnects", [12_000, 41_000, 7_000, 60_000, 60_010, 59_990], [
+      60,
+    ]],
     ["three, but not in a row", [60_000, 12_000, 60_000, 60_000], []],
     ["three in a row, but one outlived them", [95_000, 60_000, 60_000, 60_000], []],
     ["three that agree only roughly", [60_000, 60_100, 60_200], []],
@@ -84,18 +93,18 @@ Deno.test("PathLimits: what names and what does not", () => {
   for (const [what, ages, expected] of rows) assertEquals(named(ages), expected, what);
 });
 
-Deno.test("PathLimits finds a limit scaled down to 600 ms when its floor is, too", () => {
+Deno.test("IdleTimeoutDetector finds a limit scaled down to 600 ms when its floor is, too", () => {
   assertEquals(named([604, 611, 600], 100), [0.6]);
 });
 
 /** Connections that heard their last byte together, cut one after the other. */
 function restart(
-  limits: PathLimits,
+  limits: IdleTimeoutDetector,
   { connections, idleMs, atMs, lastsMs }: Record<
     "connections" | "idleMs" | "atMs" | "lastsMs",
     number
   >,
-): (PathFinding | undefined)[] {
+): (IdleTimeoutFinding | undefined)[] {
   return Array.from({ length: connections }, (_, n) => {
     const laterMs = lastsMs * n / connections;
     return limits.ended({
@@ -106,11 +115,11 @@ function restart(
   });
 }
 
-Deno.test("PathLimits takes a restart of what lies between for one stroke, however long it lasts", () => {
+Deno.test("IdleTimeoutDetector takes a restart of what lies between for one stroke, however long it lasts", () => {
   for (const idleMs of [1_700, 24_000, 60_000, 300_000]) {
     for (const lastsMs of [0, 30, 100, 300, 1_000, 5_000, 20_000]) {
       for (const connections of [3, 20, 200, 2_000]) {
-        const limits = new PathLimits();
+        const limits = new IdleTimeoutDetector();
         restart(limits, { connections, idleMs, atMs: 1_000_000, lastsMs });
         assertEquals(limits.list(), [], `${connections} at ${idleMs} ms, within ${lastsMs} ms`);
         assertEquals(limits.cut, 0);
@@ -127,13 +136,13 @@ Deno.test("A relay that restarts 1.7 s after a publication to all is the network
     await world.clock.pass(1_700);
     for (const { socket } of visitors) socket.leave({ byPeer: false });
     await world.clock.turnOver();
-    const causes = world.closedLog.latest(20).map(({ cause }) => cause);
+    const causes = world.closeHistory.latest(20).map(({ cause }) => cause);
     assertEquals(causes, Array(20).fill("network"));
-    assertEquals(world.pathLimits.list(), []);
+    assertEquals(world.idleTimeouts.list(), []);
   }));
 
-Deno.test("PathLimits names a proxy that cuts many at a stroke with the third stroke, and counts all", () => {
-  const limits = new PathLimits();
+Deno.test("IdleTimeoutDetector names a proxy that cuts many at a stroke with the third stroke, and counts all", () => {
+  const limits = new IdleTimeoutDetector();
   const found = [1, 2, 3].flatMap((n) =>
     restart(limits, { connections: 20, idleMs: 60_000, atMs: 70_000 * n, lastsMs: 10 })
   );
@@ -141,8 +150,8 @@ Deno.test("PathLimits names a proxy that cuts many at a stroke with the third st
   assertEquals([found[40]?.limit.count, found.at(-1)?.limit.count, limits.cut], [41, 60, 60]);
 });
 
-Deno.test("PathLimits names a proxy that cuts a thousand a second as soon as one that cuts few", () => {
-  const limits = new PathLimits();
+Deno.test("IdleTimeoutDetector names a proxy that cuts a thousand a second as soon as one that cuts few", () => {
+  const limits = new IdleTimeoutDetector();
   const named = Array.from(
     { length: 1_000 },
     (_, n) => limits.ended({ address: "203.0.113.7", idleMs: 60_000 + n * 7 % 10, nowMs: n }),
@@ -152,7 +161,7 @@ Deno.test("PathLimits names a proxy that cuts a thousand a second as soon as one
   assertEquals(limits.cut, 1_000);
 });
 
-Deno.test("PathLimits advises what would hold", () => {
+Deno.test("IdleTimeoutDetector advises what would hold", () => {
   const rows: [number, string | undefined, number][] = [
     [350_000, "cloudflare", 315_000],
     [100_000, "cloudflare", 90_000],
@@ -163,38 +172,38 @@ Deno.test("PathLimits advises what would hold", () => {
     [5_000, undefined, 4_500],
   ];
   for (const [idleMs, preset, pingPeriodMs] of rows) {
-    const [, , found] = deaths(new PathLimits(), [idleMs, idleMs, idleMs]);
+    const [, , found] = disconnects(new IdleTimeoutDetector(), [idleMs, idleMs, idleMs]);
     assertEquals([found?.limit.preset, found?.limit.pingPeriodMs], [preset, pingPeriodMs]);
     assertEquals(found?.limit.text.includes("PROXY_PRESET"), preset !== undefined);
   }
 });
 
-Deno.test("PathLimits withdraws a name when three deaths in a row outlived it, not for younger ones", () => {
-  const limits = new PathLimits();
-  deaths(limits, [60_000, 60_000, 60_000, 10_000, 20_000, 30_000, 90_000, 80_000]);
+Deno.test("IdleTimeoutDetector withdraws a name when three disconnects in a row outlived it, not for younger ones", () => {
+  const limits = new IdleTimeoutDetector();
+  disconnects(limits, [60_000, 60_000, 60_000, 10_000, 20_000, 30_000, 90_000, 80_000]);
   assertEquals(limits.size, 1);
-  deaths(limits, [60_000, 70_000, 90_000]);
+  disconnects(limits, [60_000, 70_000, 90_000]);
   assertEquals(limits.size, 1, "one that it cut came between");
-  deaths(limits, [85_000]);
+  disconnects(limits, [85_000]);
   assertEquals([limits.list(), limits.size], [[], 0]);
   assertEquals(limits.cut, 4, "a counter never falls");
 });
 
-Deno.test("PathLimits counts nobody twice who is cut under a name that was withdrawn and given again", () => {
-  const limits = new PathLimits();
-  deaths(limits, Array(6).fill(60_000));
-  deaths(limits, [90_000, 100_000, 110_000]);
+Deno.test("IdleTimeoutDetector counts nobody twice who is cut under a name that was withdrawn and given again", () => {
+  const limits = new IdleTimeoutDetector();
+  disconnects(limits, Array(6).fill(60_000));
+  disconnects(limits, [90_000, 100_000, 110_000]);
   assertEquals([limits.cut, limits.size], [6, 0]);
-  deaths(limits, Array(16).fill(60_000));
+  disconnects(limits, Array(16).fill(60_000));
   assertEquals([limits.cut, limits.size], [22, 1]);
 });
 
-Deno.test("PathLimits follows a proxy whose timeout was raised", () => {
+Deno.test("IdleTimeoutDetector follows a proxy whose timeout was raised", () => {
   assertEquals(named([60_000, 60_000, 60_000, 300_000, 300_010, 300_020]), [300]);
 });
 
-Deno.test("PathLimits keeps networks apart", () => {
-  const limits = new PathLimits();
+Deno.test("IdleTimeoutDetector keeps networks apart", () => {
+  const limits = new IdleTimeoutDetector();
   for (let n = 0; n < 100; n++) {
     limits.ended({ address: `198.51.${n}.7`, idleMs: 60_000, nowMs: 1_000 * n });
   }
@@ -202,8 +211,8 @@ Deno.test("PathLimits keeps networks apart", () => {
   assertEquals([limits.size, limits.cut], [0, 0]);
 });
 
-Deno.test("PathLimits names a trusted proxy, whatever networks its clients come from", () => {
-  const limits = new PathLimits();
+Deno.test("IdleTimeoutDetector names a trusted proxy, whatever networks its clients come from", () => {
+  const limits = new IdleTimeoutDetector();
   const found = [1, 2, 3, 4].map((n) =>
     limits.ended({
       address: `198.51.${n}.7`,
@@ -223,8 +232,8 @@ Deno.test("PathLimits names a trusted proxy, whatever networks its clients come 
   assertEquals([limits.size, limits.cut], [1, 4], "who comes from there came another way");
 });
 
-Deno.test("PathLimits finds a network's own limit behind a proxy that has none", () => {
-  const limits = new PathLimits();
+Deno.test("IdleTimeoutDetector finds a network's own limit behind a proxy that has none", () => {
+  const limits = new IdleTimeoutDetector();
   let nowMs = 0;
   const die = (address: string, idleMs: number) =>
     limits.ended({ address, proxy: "10.0.0.2", idleMs, nowMs: nowMs += 1_000 });
@@ -236,14 +245,14 @@ Deno.test("PathLimits finds a network's own limit behind a proxy that has none",
   assertEquals(found.at(-1)?.limit.network, NETWORK);
 });
 
-Deno.test("PathLimits remembers a bounded number of networks, and limits longer than the rest", () => {
-  const limits = new PathLimits();
+Deno.test("IdleTimeoutDetector remembers a bounded number of networks, and limits longer than the rest", () => {
+  const limits = new IdleTimeoutDetector();
   let nowMs = 0;
   const die = (address: string) => limits.ended({ address, idleMs: 60_000, nowMs: nowMs += 1_000 });
   for (let n = 0; n < 3; n++) die("203.0.113.1");
   for (let n = 0; n < 2; n++) die("198.51.100.1");
   for (let n = 0; n < MAX_NETWORKS; n++) die(`10.${n >> 8}.${n & 255}.1`);
-  assertEquals(die("198.51.100.1"), undefined, "its two deaths are forgotten");
+  assertEquals(die("198.51.100.1"), undefined, "its two disconnects are forgotten");
   assertEquals(die("203.0.113.1")?.limit.count, 4);
   for (let round = 0; round < 3; round++) {
     for (let n = 0; n < 2; n++) die("192.0.2.1");
@@ -255,7 +264,7 @@ Deno.test("PathLimits remembers a bounded number of networks, and limits longer 
   assert(!limits.list().some(({ network }) => network === NETWORK), "the quietest goes first");
 });
 
-// 1000 runs of 50 deaths each: 0.012 false names are expected (see the module; 200 000 runs gave
+// 1000 runs of 50 disconnects each: 0.012 false names are expected (see the module; 200 000 runs gave
 // 0.005 to 0.015 for even spreads up to 54 s, 0.025 up to 5 min), so a seed that yields one would be
 // a find of 1 in 80. Ten times the window yields a hundred times as many: these tests then fail.
 const AT_RANDOM: Record<string, (random: () => number) => number> = {
@@ -268,27 +277,27 @@ const AT_RANDOM: Record<string, (random: () => number) => number> = {
 };
 
 for (const [how, age] of Object.entries(AT_RANDOM)) {
-  Deno.test(`PathLimits names nothing in 1000 runs of 50 deaths at ages spread ${how}`, () => {
+  Deno.test(`IdleTimeoutDetector names nothing in 1000 runs of 50 disconnects at ages spread ${how}`, () => {
     for (let run = 1; run <= 1_000; run++) {
       const random = seeded(run);
-      const limits = new PathLimits();
-      deaths(limits, Array.from({ length: 50 }, () => age(random)));
+      const limits = new IdleTimeoutDetector();
+      disconnects(limits, Array.from({ length: 50 }, () => age(random)));
       assertEquals(limits.list(), [], `run ${run}`);
       assertEquals(limits.cut, 0, `run ${run}`);
     }
   });
 }
 
-Deno.test("PathLimits names a limit in 1000 of 1000 runs among as many deaths at random ages", () => {
+Deno.test("IdleTimeoutDetector names a limit in 1000 of 1000 runs among as many disconnects at random ages", () => {
   for (let run = 1; run <= 1_000; run++) {
     const random = seeded(run);
-    const limits = new PathLimits();
+    const limits = new IdleTimeoutDetector();
     // the proxy spares nobody: what else dies on its path dies younger
     const ages = Array.from(
       { length: 40 },
       (_, n) => n % 2 === 0 ? random() * 59_000 : 60_000 + random() * 200,
     );
-    deaths(limits, ages);
+    disconnects(limits, ages);
     assertEquals(limits.list().map(({ idleSeconds }) => Math.round(idleSeconds)), [60], `${run}`);
   }
 });

@@ -28,7 +28,7 @@ Deno.test("GET /api/v1/connections tells of each connection, the oldest first", 
       messagesOut: 2,
       channelCount: 1,
       health: "unknown",
-      life: "alive",
+      liveness: "alive",
       rttMs: null,
       jitterMs: null,
       queueDelayMs: null,
@@ -122,12 +122,12 @@ Deno.test("GET /api/v1/connections finds those that live in part, also when they
     socket.leave();
     await api.world.clock.turnOver();
     const { body: { closed } } = await api.json("/api/v1/closed?search=frozen");
-    assertEquals(closed.map(({ id, life }: Record<string, string>) => [id, life]), [
+    assertEquals(closed.map(({ id, liveness }: Record<string, string>) => [id, liveness]), [
       [client.id, "frozen"],
     ]);
   }));
 
-Deno.test("GET /api/v1/connections/{id} tells the loss of the whole life and of lately", () =>
+Deno.test("GET /api/v1/connections/{id} tells the loss of the whole liveness and of lately", () =>
   withApi({}, async (api) => {
     const { client, socket } = api.world.connect();
     for (let ping = 0; ping < 34; ping++) {

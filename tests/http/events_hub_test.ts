@@ -5,7 +5,7 @@ import type { Visitor } from "../support/fakes/world.ts";
 const PATH = "/api/v1/ws/unsubscribe";
 
 const followed = async (api: Api, { client }: Visitor) =>
-  await api.world.hub.ask((roster) => [...roster.channelsOf(client)]);
+  await api.world.hub.ask((registry) => [...registry.channelsOf(client)]);
 
 Deno.test("POST /api/v1/ws/unsubscribe ends some subscriptions, answered 200 and nothing", () =>
   withApi({}, async (api) => {
@@ -144,7 +144,7 @@ Deno.test("GET /api/v1/ws/clients and /stats tell in the system's own words", ()
       total_subscriptions: 2,
       type_stats: { health: 1, global: 1 },
       clients: [info],
-      messages_sent: 2, // the greeting, and that "alive" is no JSON
+      messages_sent: 2, // the initialFrames, and that "alive" is no JSON
       start_time: "2023-11-14T22:13:20.123000Z",
       uptime: "1h2m8s",
     });

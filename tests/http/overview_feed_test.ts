@@ -7,8 +7,15 @@ import { type Visitor, withWorld, type World } from "../support/fakes/world.ts";
 /** A feed that runs in a world while the test does. */
 function withFeed(test: (world: World, reads: () => number) => Promise<void>): Promise<void> {
   return withWorld({}, async (world) => {
-    const { hub, budget, clock, metrics, pathLimits, context: { frameText } } = world;
-    const stats = statsReader({ hub, budget, clock, metrics, pathLimits, profileNames: ["json"] });
+    const { hub, budget, clock, metrics, idleTimeouts, context: { frameText } } = world;
+    const stats = statsReader({
+      hub,
+      budget,
+      clock,
+      metrics,
+      idleTimeouts,
+      profileNames: ["json"],
+    });
     let reads = 0;
     const readStats: ReadStats = () => (reads++, stats());
     const feed = new OverviewFeed({ hub, clock, frameText, readStats });
@@ -42,7 +49,7 @@ Deno.test("OverviewFeed tells followers alone, each second, until they have gone
     assertEquals(reads(), 3);
   }));
 
-Deno.test("OverviewFeed tells deaths by cause and round trips as counts of buckets", () =>
+Deno.test("OverviewFeed tells disconnects by cause and round trips as counts of buckets", () =>
   withFeed(async (world) => {
     const [follower, peer] = [world.connect(), world.connect()];
     follower.socket.say({ type: "subscribe", channel: OVERVIEW_CHANNEL });
@@ -50,8 +57,8 @@ Deno.test("OverviewFeed tells deaths by cause and round trips as counts of bucke
     world.metrics.roundTrip("app", 4);
     peer.client.close("slow_consumer");
     await world.clock.pass(1_500);
-    const { deaths, rtt, lateness, stalls } = overviews(follower)[0].data;
-    assertEquals([deaths["slow consumer"], deaths.network], [1, 0]);
+    const { disconnects, rtt, lateness, stalls } = overviews(follower)[0].data;
+    assertEquals([disconnects["slow consumer"], disconnects.network], [1, 0]);
     const { bounds, counts } = rtt;
     assertEquals(counts.length, bounds.length + 1);
     const at = (seconds: number) => counts[bounds.indexOf(seconds)];

@@ -13,8 +13,8 @@ Deno.test("GET /api/v1/stats tells totals, together and by profile", () =>
     await world.clock.pass(2_000);
     const { status, body } = await api.json("/api/v1/stats");
     assertEquals(status, 200);
-    const { uptimeSeconds, channels, queuedBytes, mailboxLetters, totals, profiles } = body;
-    assertEquals([uptimeSeconds, channels, queuedBytes, mailboxLetters], [2, 2, 0, 0]);
+    const { uptimeSeconds, channels, queuedBytes, mailboxMessages, totals, profiles } = body;
+    assertEquals([uptimeSeconds, channels, queuedBytes, mailboxMessages], [2, 2, 0, 0]);
     assertEquals([totals.connections, totals.opened, totals.closed.stale], [2, 3, 1]);
     assertEquals([profiles.json.connections, profiles["events-hub"].connections], [1, 1]);
     assertEquals([profiles.json.messagesIn, totals.messagesIn], [1, 1]);

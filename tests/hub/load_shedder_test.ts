@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
-import type { Letter } from "../../server/hub.ts";
+import type { HubMessage } from "../../server/hub.ts";
 import { TICK_MS } from "../../server/liveness/wheel.ts";
 import { LoadShedder } from "../../server/hub/load_shedder.ts";
-import { Roster } from "../../server/hub/subscription_registry.ts";
+import { SubscriptionRegistry } from "../../server/hub/subscription_registry.ts";
 import { RULES, type Visitor, withWorld, type World } from "../support/fakes/world.ts";
 
 /** What has waited for longer is overdue. */
@@ -120,15 +120,15 @@ Deno.test("What leaving clients hold ends nobody else, whoever is overdue beside
   }));
 
 Deno.test("LoadShedder asks the hub above the budget only, and not again before it was answered", () => {
-  const letters: Letter[] = [];
-  const hub = { tell: (letter: Letter) => (letters.push(letter), "sent" as const) };
+  const letters: HubMessage[] = [];
+  const hub = { tell: (message: HubMessage) => (letters.push(message), "sent" as const) };
   const budget = { usedBytes: 1_000, limitBytes: 1_000 };
   const shedder = new LoadShedder({ hub, budget });
-  assertEquals([shedder.beat(0), letters.length], [TICK_MS, 0]);
+  assertEquals([shedder.onDue(0), letters.length], [TICK_MS, 0]);
   budget.usedBytes = 1_001;
-  for (let i = 0; i < 3; i++) shedder.beat(i);
+  for (let i = 0; i < 3; i++) shedder.onDue(i);
   assertEquals(letters.length, 1);
-  (letters[0] as Letter & { kind: "ask" }).look(new Roster());
-  shedder.beat(3);
+  (letters[0] as HubMessage & { kind: "ask" }).look(new SubscriptionRegistry());
+  shedder.onDue(3);
   assertEquals(letters.length, 2);
 });

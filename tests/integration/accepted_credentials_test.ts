@@ -13,8 +13,19 @@ import {
   assertRejects,
 } from "@std/assert";
 import { signedToken, testKey } from "../support/server/credentials.ts";
-import { type Door, doorOf, firstWay, KEY_DOORS, TALO_DOOR } from "../support/server/credential_places.ts";
-import { type Arrival, bearer, GuardedServer, type Guest } from "../support/server/guarded_server.ts";
+import {
+  type Door,
+  doorOf,
+  firstWay,
+  KEY_DOORS,
+  TALO_DOOR,
+} from "../support/server/credential_places.ts";
+import {
+  bearer,
+  GuardedServer,
+  type Guest,
+  type RoutedUpgrade,
+} from "../support/server/guarded_server.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
 import { patternOf } from "../support/peers/transcript.ts";
 import { at, sideBySide, until, within } from "../support/until.ts";
@@ -29,7 +40,11 @@ function start(env: Record<string, string> = {}, keys = [FULL]): Promise<Guarded
 }
 
 /** Comes in and has read the welcome. */
-async function welcomed(server: GuardedServer, arrival: Arrival, welcome: string): Promise<Guest> {
+async function welcomed(
+  server: GuardedServer,
+  arrival: RoutedUpgrade,
+  welcome: string,
+): Promise<Guest> {
   const guest = await server.enter(arrival);
   assertMatch(await guest.next(), patternOf(welcome));
   return guest;
@@ -48,7 +63,7 @@ async function enterBy(
 integrationTest("Right credentials get in by every way", async () => {
   await using server = await start();
   const token = server.secret(await signedToken(JWT_SECRET));
-  const comesIn = async (name: string, arrival: Arrival, welcome: string) => {
+  const comesIn = async (name: string, arrival: RoutedUpgrade, welcome: string) => {
     const arriving = welcomed(server, arrival, welcome).catch((cause) => {
       throw new Error(`${name}: ${cause.message}`, { cause });
     });
@@ -165,7 +180,7 @@ integrationTest(
 
 /** How each system refuses a connection that is one too many for the key. */
 const ONE_TOO_MANY: Readonly<
-  Record<string, (server: GuardedServer, arrival: Arrival) => Promise<void>>
+  Record<string, (server: GuardedServer, arrival: RoutedUpgrade) => Promise<void>>
 > = {
   async json(server, arrival) {
     const { status, headers } = await server.refusal(arrival);

@@ -132,7 +132,7 @@ integrationTest("Nothing follows the close frame, not even a system's own goodby
   for (let frame = await peer.read(); frame !== undefined; frame = await peer.read()) {
     opcodes.push(frame.opcode);
   }
-  assertEquals(opcodes, [text, close]); // the greeting, the end
+  assertEquals(opcodes, [text, close]); // the initialFrames, the end
 });
 
 integrationTest("The largest message and a message in fragments are taken", async () => {

@@ -25,9 +25,13 @@ class Follower implements Disposable {
     this.#client = client;
   }
 
-  static async connect(server: ServerProcess, path: string, greeting: string): Promise<Follower> {
+  static async connect(
+    server: ServerProcess,
+    path: string,
+    initialFrames: string,
+  ): Promise<Follower> {
     const follower = new Follower(await TextClient.connect(new URL(path, server.url)));
-    await follower.gets(greeting);
+    await follower.gets(initialFrames);
     return follower;
   }
 
@@ -80,16 +84,16 @@ async function ofEventsHub(server: ServerProcess): Promise<Follower> {
 }
 
 async function ofInfoway(server: ServerProcess): Promise<Follower> {
-  const greeting = '{"code":200,"msg":"ws connect success"}';
-  const follower = await Follower.connect(server, "/ws?business=crypto&apikey=any", greeting);
+  const initialFrames = '{"code":200,"msg":"ws connect success"}';
+  const follower = await Follower.connect(server, "/ws?business=crypto&apikey=any", initialFrames);
   follower.say({ code: 10000, trace: "t1", data: { codes: "BTCUSDT" } });
   await follower.gets('{"code":10001,"trace":"t1","msg":"ok"}');
   return follower;
 }
 
 async function ofTalo(server: ServerProcess): Promise<Follower> {
-  const greeting = '{"res":"v1.connected","data":{}}';
-  const follower = await Follower.connect(server, "/game?ticket=any", greeting);
+  const initialFrames = '{"res":"v1.connected","data":{}}';
+  const follower = await Follower.connect(server, "/game?ticket=any", initialFrames);
   follower.say({ req: "v1.players.identify", data: { playerAliasId: 7, socketToken: "any" } });
   await follower.gets('{"res":"v1.players.identify.success","data":{"id":7}}');
   return follower;

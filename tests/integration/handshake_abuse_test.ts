@@ -10,7 +10,12 @@ import { signedToken, testKey } from "../support/server/credentials.ts";
 import { TALO_DOOR } from "../support/server/credential_places.ts";
 import { Exposition } from "../support/server/exposition.ts";
 import { clientFrame, join, OPCODE, textFrame } from "../support/peers/frames.ts";
-import { type Arrival, bearer, GuardedServer, Guest } from "../support/server/guarded_server.ts";
+import {
+  bearer,
+  GuardedServer,
+  Guest,
+  type RoutedUpgrade,
+} from "../support/server/guarded_server.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
 import {
   type Dial,
@@ -31,9 +36,9 @@ const CLOSE_WAIT_MS = 300;
 interface Scene {
   readonly server: GuardedServer;
   /** Those that get in, by their credential. A ticket serves once. */
-  readonly good: Readonly<Record<string, () => Promise<Arrival>>>;
+  readonly good: Readonly<Record<string, () => Promise<RoutedUpgrade>>>;
   /** Those that do not. */
-  readonly bad: Readonly<Record<string, () => Promise<Arrival>>>;
+  readonly bad: Readonly<Record<string, () => Promise<RoutedUpgrade>>>;
 }
 
 async function makeScene(server: GuardedServer): Promise<Scene> {
@@ -86,7 +91,7 @@ async function withBystander(test: (scene: Scene) => Promise<void>): Promise<voi
 /** Each so many times, all at once. */
 async function forEachArrival(
   arrivals: Scene["good"],
-  rudeness: (arrival: Arrival) => Promise<void>,
+  rudeness: (arrival: RoutedUpgrade) => Promise<void>,
 ): Promise<void> {
   for (const [what, arrive] of Object.entries(arrivals)) {
     const each = async () => rudeness(await arrive());
@@ -96,7 +101,7 @@ async function forEachArrival(
   }
 }
 
-function upgradeRequest({ path, headers }: Arrival): Uint8Array {
+function upgradeRequest({ path, headers }: RoutedUpgrade): Uint8Array {
   return requestBytes({ path, headers: { ...UPGRADE_HEADERS, ...headers } });
 }
 

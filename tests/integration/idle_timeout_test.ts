@@ -35,18 +35,18 @@ integrationTest(
     await using proxy = await idleCuttingProxy(server.port);
     const dial = () => Deno.connect({ hostname: "127.0.0.1", port: proxy.port });
     const named = () => server.lines("idle connections are cut on the way")[0];
-    let deaths = 0;
-    while (named() === undefined && deaths < MAX_DEATHS) {
-      deaths++;
+    let disconnects = 0;
+    while (named() === undefined && disconnects < MAX_DEATHS) {
+      disconnects++;
       using peer = await RawPeer.connect(dial, {
-        headers: { "X-Forwarded-For": `198.51.${deaths}.7` }, // a network of its own
+        headers: { "X-Forwarded-For": `198.51.${disconnects}.7` }, // a network of its own
       });
       await peer.message("welcome");
-      await until("its end", () => server.lines("connection closed").length === deaths);
+      await until("its end", () => server.lines("connection closed").length === disconnects);
     }
     const line = named();
-    assert(line !== undefined, `not named after ${deaths} deaths`);
-    console.log(`named at death ${deaths}: ${line.text}`);
+    assert(line !== undefined, `not named after ${disconnects} disconnects`);
+    console.log(`named at death ${disconnects}: ${line.text}`);
     assertEquals([line.network, line.idleSeconds], ["127.0.0.0/24", IDLE_MS / 1_000]);
     const last = server.lines("connection closed").at(-1);
     assertEquals([last?.reason, last?.cause], ["network_error", "proxy idle cut"]);

@@ -6,9 +6,14 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { signedToken, type TestKey, testKey, unsignedToken } from "../support/server/credentials.ts";
+import {
+  signedToken,
+  type TestKey,
+  testKey,
+  unsignedToken,
+} from "../support/server/credentials.ts";
 import { KEY_DOORS, TALO_DOOR } from "../support/server/credential_places.ts";
-import { type Arrival, bearer, GuardedServer } from "../support/server/guarded_server.ts";
+import { bearer, GuardedServer, type RoutedUpgrade } from "../support/server/guarded_server.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
 import type { HttpAnswer } from "../support/peers/plain_http.ts";
 import { patternOf } from "../support/peers/transcript.ts";
@@ -106,7 +111,7 @@ function problemIn({ status, headers, body }: HttpAnswer, expected: number): str
 }
 
 /** Talo lets everybody upgrade and says no by the close alone, at once. */
-async function isSentAway(server: GuardedServer, arrival: Arrival): Promise<void> {
+async function isSentAway(server: GuardedServer, arrival: RoutedUpgrade): Promise<void> {
   using guest = await server.enter(arrival);
   assertEquals(await guest.close(), [3000, ""]);
 }
@@ -124,7 +129,8 @@ for (const { profile, bare, ways } of KEY_DOORS) {
     async () => {
       await using server = await start();
       await suspend(server, NAUGHTY);
-      const refused = async (arrival: Arrival) => REFUSALS[profile](await server.refusal(arrival));
+      const refused = async (arrival: RoutedUpgrade) =>
+        REFUSALS[profile](await server.refusal(arrival));
       await named("no credential", refused(bare));
       const bad = await badCredentials();
       for (const credential of Object.values(bad)) if (credential !== "") server.secret(credential);

@@ -8,7 +8,7 @@ import { assert, assertEquals, assertLess } from "@std/assert";
 import { testKey } from "../support/server/credentials.ts";
 import { TALO_DOOR } from "../support/server/credential_places.ts";
 import { Exposition } from "../support/server/exposition.ts";
-import { type Arrival, bearer, GuardedServer } from "../support/server/guarded_server.ts";
+import { bearer, GuardedServer, type RoutedUpgrade } from "../support/server/guarded_server.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
 import { ServerProcess } from "../support/server/server_process.ts";
 import { until } from "../support/until.ts";
@@ -74,7 +74,7 @@ integrationTest("Each refusal is counted by its reason and told in the log", asy
   using alone = await server.enter({ path: "/ws", headers: bearer(ALONE.credential) });
   await alone.next();
   const good = bearer(KEY.credential);
-  const cases: readonly (readonly [Arrival, number, readonly unknown[]])[] = [
+  const cases: readonly (readonly [RoutedUpgrade, number, readonly unknown[]])[] = [
     [{ path: "/nowhere", headers: good }, 404, ["not_found", undefined, undefined]],
     [
       { path: "/ws", headers: { ...good, Origin: "https://evil.example" } },
@@ -109,7 +109,7 @@ integrationTest("Each refusal is counted by its reason and told in the log", asy
   assertEquals([
     metrics.value("systole_connections_closed_total", { ...talo, reason: "unauthorized" }),
     metrics.value("systole_connections", talo),
-    metrics.value("systole_deaths_total", { cause: "auth" }),
+    metrics.value("systole_disconnects_total", { cause: "auth" }),
   ], [1, 0, 1]);
   const [{ address, detail, level }] = server.process.lines("upgrade refused").slice(2);
   assertEquals([address, detail, level], ["127.0.0.1", "no credential", "info"]);

@@ -22,7 +22,7 @@ interface System {
   /** The number that a frame answers. */
   readonly answered: (text: string) => number | undefined;
   /** Whether a frame is the publication of "news" on the channel. */
-  readonly isNews: (text: string) => boolean;
+  readonly shouldLog: (text: string) => boolean;
 }
 
 const TALO_LOGIN = '{"req":"v1.players.identify","data":{"playerAliasId":7,"socketToken":"any"}}';
@@ -35,7 +35,7 @@ const SYSTEMS: Record<Exclude<ProfileName, "tank">, System> = {
     follow: (socket) => socket.subscribe("updates"),
     say: (socket, number) => socket.publish("updates", number),
     answered: (text) => numberIn(/^\{"type":"message",.*"data":(\d+)/, text),
-    isNews: (text) => /^\{"type":"message","channel":"updates","data":"news"/.test(text),
+    shouldLog: (text) => /^\{"type":"message","channel":"updates","data":"news"/.test(text),
   },
   "events-hub": {
     path: "/api/v1/ws/subscribe?event_types=pdfm",
@@ -43,7 +43,7 @@ const SYSTEMS: Record<Exclude<ProfileName, "tank">, System> = {
     say: (socket, number) =>
       socket.send(JSON.stringify({ id: `${number}`, event_type: "system", message: "client-id" })),
     answered: (text) => numberIn(/"ref_id":"(\d+)","event_type":"system"/, text),
-    isNews: (text) => /"event_type":"pdfm".*"body":"news"/.test(text),
+    shouldLog: (text) => /"event_type":"pdfm".*"body":"news"/.test(text),
   },
   infoway: {
     path: "/ws?business=crypto&apikey=any",
@@ -52,7 +52,7 @@ const SYSTEMS: Record<Exclude<ProfileName, "tank">, System> = {
     say: (socket, number) =>
       socket.send(JSON.stringify({ code: 10003, trace: `${number}`, data: { codes: "A" } })),
     answered: (text) => numberIn(/^\{"code":10004,"trace":"(\d+)"/, text),
-    isNews: (text) => text === '{"code":10002,"data":"news"}',
+    shouldLog: (text) => text === '{"code":10002,"data":"news"}',
   },
   talo: {
     path: "/game?ticket=any",
@@ -60,7 +60,7 @@ const SYSTEMS: Record<Exclude<ProfileName, "tank">, System> = {
     login: TALO_LOGIN,
     say: (socket, number) => socket.publish("channels/3", `${number}`),
     answered: (text) => numberIn(/^\{"res":"v1.channels.message",.*"message":"(\d+)"/, text),
-    isNews: (text) => /^\{"res":"v1.channels.message",.*"message":"news"/.test(text),
+    shouldLog: (text) => /^\{"res":"v1.channels.message",.*"message":"news"/.test(text),
   },
 };
 
@@ -136,7 +136,7 @@ for (const [profile, system] of Object.entries(SYSTEMS) as [ProfileName, System]
     await until("all answers", () => answers().length >= NUMBERS.length);
     assertEquals(answers(), NUMBERS);
     await postJson(second, "/api/v1/publish", { body: { channel: system.channel, data: "news" } });
-    await until("news", () => it.texts.some(system.isNews));
+    await until("news", () => it.texts.some(system.shouldLog));
     await it.beats();
     await it.close();
     const rare = it.events.filter((event) => event !== "close");

@@ -88,7 +88,7 @@ async function pauseServer(count: number): Promise<void> {
   assertGreaterOrEqual(metrics.value("systole_mailbox_wait_seconds_count"), 2);
   // Each of them answered after the pause, later than its deadline, but for those (if any) whose
   // answer had been on its way before.
-  const averted = metrics.value("systole_verdicts_averted_total");
+  const averted = metrics.value("systole_timeouts_averted_total");
   assertGreaterOrEqual(averted, alive.length * 0.9, "too few verdicts averted");
 
   const after = await stalls(server);

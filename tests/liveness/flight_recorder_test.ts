@@ -20,11 +20,11 @@ Deno.test("FlightRecorder keeps kind, time since birth and value in hundredths, 
 
 Deno.test("FlightRecorder keeps every kind as what it is, zero as a value, and never a time before birth", () => {
   const recorder = new FlightRecorder(500);
-  const kinds = FLIGHT_EVENT_KINDS.filter((kind) => kind !== "odd_pong" && kind !== "stall");
+  const kinds = FLIGHT_EVENT_KINDS.filter((kind) => kind !== "pong_unmatched" && kind !== "stall");
   for (const kind of kinds) recorder.record(kind, 0, 0);
   assertEquals(recorder.events(), kinds.map((kind) => ({ kind, atMs: 0, value: 0 })));
-  recorder.record("odd_pong", 501);
-  assertEquals(recorder.events().at(-1), { kind: "odd_pong", atMs: 1, value: 1 });
+  recorder.record("pong_unmatched", 501);
+  assertEquals(recorder.events().at(-1), { kind: "pong_unmatched", atMs: 1, value: 1 });
 });
 
 Deno.test("FlightRecorder keeps the last 64, oldest first, however many came", () => {
@@ -92,15 +92,15 @@ Deno.test("FlightRecorder tells time right to the ms after years", () => {
 Deno.test("FlightRecorder counts a flood of odd pongs in one event instead of forgetting the rest", () => {
   const recorder = new FlightRecorder(0);
   for (let n = 0; n < FLIGHT_RECORDER_SIZE - 1; n++) recorder.record("ping", n);
-  for (let n = 0; n < 1_000; n++) recorder.record("odd_pong", 100 + n);
+  for (let n = 0; n < 1_000; n++) recorder.record("pong_unmatched", 100 + n);
   assertEquals(recorder.events()[0].atMs, 0);
-  assertEquals(recorder.events().at(-1), { kind: "odd_pong", atMs: 1_099, value: 1_000 });
+  assertEquals(recorder.events().at(-1), { kind: "pong_unmatched", atMs: 1_099, value: 1_000 });
   recorder.record("ping", 2_000);
-  recorder.record("odd_pong", 2_001);
+  recorder.record("pong_unmatched", 2_001);
   assertEquals(recorder.events().slice(-3), [
-    { kind: "odd_pong", atMs: 1_099, value: 1_000 },
+    { kind: "pong_unmatched", atMs: 1_099, value: 1_000 },
     { kind: "ping", atMs: 2_000, value: undefined },
-    { kind: "odd_pong", atMs: 2_001, value: 1 },
+    { kind: "pong_unmatched", atMs: 2_001, value: 1 },
   ]);
 });
 

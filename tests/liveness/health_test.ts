@@ -3,7 +3,7 @@ import { HEALTH_RULES, HealthMonitor, type HealthStatus } from "../../server/liv
 import { RttEstimator } from "../../server/liveness/rtt.ts";
 
 /** An average is a sample of it; the rest are calls. */
-type Step = number | null | "timeout" | "alive" | "die";
+type Step = number | null | "timeout" | "answered" | "expire";
 
 function take(monitor: HealthMonitor, step: Step): void {
   if (typeof step === "number" || step === null) monitor.sample(step);
@@ -66,14 +66,18 @@ Deno.test("HealthMonitor follows each step", () => {
     ["a timeout answered without a time", [600, "timeout", null], "poor timeout poor"],
     ["the margin holds through a timeout", [101, "timeout", 95], "degraded timeout degraded"],
     ["worse after a timeout", [80, "timeout", 700], "healthy timeout poor"],
-    ["other life restores the band", [600, "timeout", "alive", "alive"], "poor timeout poor ."],
-    ["other life alone is no health", ["alive"], "."],
+    [
+      "other life restores the band",
+      [600, "timeout", "answered", "answered"],
+      "poor timeout poor .",
+    ],
+    ["other life alone is no health", ["answered"], "."],
     [
       "death is final",
-      ["timeout", "die", "timeout", 80, "alive", "die", null],
+      ["timeout", "expire", "timeout", 80, "answered", "expire", null],
       "timeout dead . . . . .",
     ],
-    ["a verdict", [80, "die", "die"], "healthy dead ."],
+    ["a verdict", [80, "expire", "expire"], "healthy dead ."],
   ];
   for (const [name, steps, answers] of rows) {
     assertEquals(told(new HealthMonitor(), steps), answers, name);
@@ -82,7 +86,7 @@ Deno.test("HealthMonitor follows each step", () => {
 
 Deno.test("consecutiveTimeouts counts, and an answer or other life clears it", () => {
   const monitor = new HealthMonitor();
-  const steps: Step[] = ["timeout", "timeout", 80, "timeout", "alive", "timeout", "timeout"];
+  const steps: Step[] = ["timeout", "timeout", 80, "timeout", "answered", "timeout", "timeout"];
   const counts = steps.map((step) => {
     take(monitor, step);
     return monitor.consecutiveTimeouts;

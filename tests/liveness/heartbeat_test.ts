@@ -1,6 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { HEALTH_RULES } from "../../server/liveness/health.ts";
-import { type Finding, Heartbeat, type HeartbeatRules } from "../../server/liveness/heartbeat.ts";
+import {
+  Heartbeat,
+  type HeartbeatDecision,
+  type HeartbeatRules,
+} from "../../server/liveness/heartbeat.ts";
 
 const RULES: HeartbeatRules = {
   pingPeriodMs: 54_000,
@@ -18,13 +22,13 @@ const RULES: HeartbeatRules = {
 function timeline(
   heartbeat: Heartbeat,
   { until, signs = [], graceUntil = 0 }: { until: number; signs?: number[]; graceUntil?: number },
-): [number, Finding][] {
-  const found: [number, Finding][] = [];
+): [number, HeartbeatDecision][] {
+  const found: [number, HeartbeatDecision][] = [];
   const waiting = [...signs];
   for (let now = 0; now <= until; now += 50) {
-    while (waiting.length > 0 && waiting[0] <= now) heartbeat.sign(waiting.shift()!);
+    while (waiting.length > 0 && waiting[0] <= now) heartbeat.touch(waiting.shift()!);
     if (now < heartbeat.dueMs) continue;
-    const finding = heartbeat.look(now, now >= graceUntil);
+    const finding = heartbeat.evaluate(now, now >= graceUntil);
     if (finding !== "well") found.push([now, finding]);
     if (finding === "stale" || finding === "missed_heartbeats") break;
   }
@@ -116,27 +120,27 @@ Deno.test("look() convicts nobody while it may not, pings on, and judges right a
 Deno.test("suspend() stops all judgement, resume() starts the peer's time afresh", () => {
   const heartbeat = new Heartbeat(RULES, 0, 1);
   heartbeat.suspend();
-  assertEquals(heartbeat.look(500_000, true), "well");
+  assertEquals(heartbeat.evaluate(500_000, true), "well");
   heartbeat.resume(500_000);
-  assertEquals(heartbeat.look(559_900, true), "ping");
-  assertEquals(heartbeat.look(560_000, true), "stale");
+  assertEquals(heartbeat.evaluate(559_900, true), "ping");
+  assertEquals(heartbeat.evaluate(560_000, true), "stale");
 });
 
 Deno.test("lastLifeMs is the last sign, not the last ping", () => {
   const heartbeat = new Heartbeat(RULES, 0, 1);
-  heartbeat.sign(1_234);
-  heartbeat.look(54_000, true);
+  heartbeat.touch(1_234);
+  heartbeat.evaluate(54_000, true);
   assertEquals(heartbeat.lastLifeMs, 1_234);
 });
 
 Deno.test("hurry() halves the way to the next ping and those after it, relax() restores the period", () => {
   const heartbeat = new Heartbeat(RULES, 0, 1);
-  heartbeat.hurry(1_000);
+  heartbeat.pingFaster(1_000);
   const found: number[] = [];
   for (let now = 0; now <= 200_000; now += 1_000) {
-    heartbeat.sign(now);
-    if (heartbeat.look(now, true) === "ping") found.push(now);
-    if (now === 60_000) heartbeat.relax();
+    heartbeat.touch(now);
+    if (heartbeat.evaluate(now, true) === "ping") found.push(now);
+    if (now === 60_000) heartbeat.pingNormally();
   }
   assertEquals(found, [28_000, 55_000, 82_000, 136_000, 190_000]);
 });
@@ -150,7 +154,7 @@ Deno.test("Heartbeat counting silence from the ping waits for no life before it"
     missedHeartbeats: 0,
   } as const;
   // 30 s: ping; 60 s: unanswered for 30 s
-  const silent = [[30_000, "ping"], [60_000, "stale"]] as [number, Finding][];
+  const silent = [[30_000, "ping"], [60_000, "stale"]] as [number, HeartbeatDecision][];
   assertEquals(timeline(new Heartbeat(rules, 0, 1), { until: 200_000 }), silent);
   // answered at 59 s: pinged again at 60 s, unanswered for 30 s at 90 s
   assertEquals(timeline(new Heartbeat(rules, 0, 1), { until: 200_000, signs: [59_000] }), [

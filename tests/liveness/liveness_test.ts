@@ -1,5 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
-import { Life, type LifeState, STRIPPED_AFTER, type Survivor } from "../../server/liveness/liveness.ts";
+import {
+  type ActiveLayer,
+  Liveness,
+  type LivenessState,
+  STRIPPED_AFTER,
+} from "../../server/liveness/liveness.ts";
 
 const TIMEOUT_MS = 3_000;
 const PERIOD_MS = 10_000;
@@ -23,21 +28,21 @@ const PLAIN: Beat = { pong: true };
 const CUT: Beat = {};
 
 /** One beat: pinged both ways, what comes through comes 40 ms later, looked at when it timed out. */
-function live(life: Life, beat: Beat, bornMs: number): LifeState {
-  life.controlPinged(bornMs);
-  life.appPinged(bornMs);
-  if (beat.pong) life.controlPong(bornMs + 40);
-  if (beat.ping) life.transport(bornMs + 40);
-  if (beat.appPong) life.appPong(bornMs + 45);
-  if (beat.message) life.application(bornMs + 45);
-  return life.look(bornMs + TIMEOUT_MS);
+function live(liveness: Liveness, beat: Beat, bornMs: number): LivenessState {
+  liveness.controlPinged(bornMs);
+  liveness.appPinged(bornMs);
+  if (beat.pong) liveness.controlPong(bornMs + 40);
+  if (beat.ping) liveness.transport(bornMs + 40);
+  if (beat.appPong) liveness.appPong(bornMs + 45);
+  if (beat.message) liveness.application(bornMs + 45);
+  return liveness.evaluate(bornMs + TIMEOUT_MS);
 }
 
-function lived(beats: readonly Beat[], life = new Life(0, TIMEOUT_MS)): LifeState[] {
-  return beats.map((beat, index) => live(life, beat, (index + 1) * PERIOD_MS));
+function lived(beats: readonly Beat[], liveness = new Liveness(0, TIMEOUT_MS)): LivenessState[] {
+  return beats.map((beat, index) => live(liveness, beat, (index + 1) * PERIOD_MS));
 }
 
-const TABLE: readonly [string, readonly (readonly [Beat, LifeState])[]][] = [
+const TABLE: readonly [string, readonly (readonly [Beat, LivenessState])[]][] = [
   ["answers everything", [[WELL, "alive"], [WELL, "alive"], [WELL, "alive"]]],
   ["script frozen, and recovered", [
     [WELL, "alive"],
@@ -112,173 +117,173 @@ const TABLE: readonly [string, readonly (readonly [Beat, LifeState])[]][] = [
 ];
 
 for (const [name, rows] of TABLE) {
-  Deno.test(`Life: ${name}`, () => {
+  Deno.test(`Liveness: ${name}`, () => {
     assertEquals(lived(rows.map(([beat]) => beat)), rows.map(([, state]) => state));
   });
 }
 
-Deno.test("Life is frozen or silent only when the heartbeat timeout is over", () => {
+Deno.test("Liveness is frozen or silent only when the heartbeat timeout is over", () => {
   for (const [beat, state] of [[FROZEN, "frozen"], [CUT, "silent"]] as const) {
-    const life = new Life(0, TIMEOUT_MS);
-    live(life, WELL, 1_000);
-    life.controlPinged(10_000);
-    life.appPinged(10_000);
-    if (beat.pong) life.controlPong(10_040);
-    assertEquals(life.look(12_999), "alive");
-    assertEquals(life.dueMs(12_999), 13_000);
-    assertEquals(life.look(13_000), state);
-    assertEquals(life.dueMs(13_000), Infinity, "nothing more can come of time alone");
+    const liveness = new Liveness(0, TIMEOUT_MS);
+    live(liveness, WELL, 1_000);
+    liveness.controlPinged(10_000);
+    liveness.appPinged(10_000);
+    if (beat.pong) liveness.controlPong(10_040);
+    assertEquals(liveness.evaluate(12_999), "alive");
+    assertEquals(liveness.dueMs(12_999), 13_000);
+    assertEquals(liveness.evaluate(13_000), state);
+    assertEquals(liveness.dueMs(13_000), Infinity, "nothing more can come of time alone");
   }
 });
 
-Deno.test("Life with pings faster than the timeout is judged by the oldest without an answer", () => {
+Deno.test("Liveness with pings faster than the timeout is judged by the oldest without an answer", () => {
   for (const [beat, state] of [[FROZEN, "frozen"], [CUT, "silent"]] as const) {
-    const life = new Life(0, TIMEOUT_MS);
-    live(life, WELL, 1_000);
+    const liveness = new Liveness(0, TIMEOUT_MS);
+    live(liveness, WELL, 1_000);
     let foundMs = 0;
     for (let now = 10_000; foundMs === 0 && now < 60_000; now += 500) {
-      if (life.look(now) === state) foundMs = now;
-      life.controlPinged(now);
-      life.appPinged(now);
-      if (beat.pong) life.controlPong(now); // within the same ms
+      if (liveness.evaluate(now) === state) foundMs = now;
+      liveness.controlPinged(now);
+      liveness.appPinged(now);
+      if (beat.pong) liveness.controlPong(now); // within the same ms
     }
     assertEquals(foundMs, 13_000, state);
   }
 });
 
-Deno.test("Life that nobody pings is never silent, whatever the time", () => {
-  const life = new Life(0, TIMEOUT_MS);
-  assertEquals(life.dueMs(0), Infinity);
-  assertEquals(life.look(1e9), "alive");
+Deno.test("Liveness that nobody pings is never silent, whatever the time", () => {
+  const liveness = new Liveness(0, TIMEOUT_MS);
+  assertEquals(liveness.dueMs(0), Infinity);
+  assertEquals(liveness.evaluate(1e9), "alive");
 });
 
-Deno.test("Life on a way so short that answers come within the same ms is stripped no less", () => {
-  const life = new Life(0, TIMEOUT_MS);
+Deno.test("Liveness on a way so short that answers come within the same ms is stripped no less", () => {
+  const liveness = new Liveness(0, TIMEOUT_MS);
   for (let now = PERIOD_MS; now <= STRIPPED_AFTER * PERIOD_MS; now += PERIOD_MS) {
-    life.controlPinged(now);
-    life.application(now);
-    life.look(now + TIMEOUT_MS);
+    liveness.controlPinged(now);
+    liveness.application(now);
+    liveness.evaluate(now + TIMEOUT_MS);
   }
-  assertEquals(life.state, "stripped");
+  assertEquals(liveness.state, "stripped");
 });
 
 Deno.test("countsControlPings is false from stripped until a control pong", () => {
-  const life = new Life(0, TIMEOUT_MS);
-  lived(Array(STRIPPED_AFTER - 1).fill(STRIPPED), life);
-  assert(life.countsControlPings);
-  live(life, STRIPPED, 100_000);
-  assert(!life.countsControlPings);
-  live(life, CUT, 110_000);
-  assert(!life.countsControlPings, "silence taught nothing about control frames");
-  life.controlPong(120_000);
-  assert(life.countsControlPings);
+  const liveness = new Liveness(0, TIMEOUT_MS);
+  lived(Array(STRIPPED_AFTER - 1).fill(STRIPPED), liveness);
+  assert(liveness.countsControlPings);
+  live(liveness, STRIPPED, 100_000);
+  assert(!liveness.countsControlPings);
+  live(liveness, CUT, 110_000);
+  assert(!liveness.countsControlPings, "silence taught nothing about control frames");
+  liveness.controlPong(120_000);
+  assert(liveness.countsControlPings);
 });
 
-Deno.test("Life: stripping is found without a look between pings, and with pings faster than the timeout", () => {
+Deno.test("Liveness: stripping is found without a look between pings, and with pings faster than the timeout", () => {
   for (const periodMs of [500, PERIOD_MS]) {
-    const life = new Life(0, TIMEOUT_MS);
+    const liveness = new Liveness(0, TIMEOUT_MS);
     let strippedMs = 0;
     for (let now = periodMs; strippedMs === 0 && now < 100_000; now += periodMs) {
-      life.controlPinged(now);
-      life.application(now + 10);
-      if (!life.countsControlPings) strippedMs = now;
+      liveness.controlPinged(now);
+      liveness.application(now + 10);
+      if (!liveness.countsControlPings) strippedMs = now;
     }
     // each of the three ran out of time; with slow pings that shows at the next one
     assertEquals(strippedMs, periodMs === 500 ? 500 + 3 * TIMEOUT_MS : 40_000);
   }
 });
 
-Deno.test("Life: pongs that are late by a backlog, but come, are neither stripped nor frozen", () => {
-  const life = new Life(0, TIMEOUT_MS);
-  live(life, WELL, 0);
+Deno.test("Liveness: pongs that are late by a backlog, but come, are neither stripped nor frozen", () => {
+  const liveness = new Liveness(0, TIMEOUT_MS);
+  live(liveness, WELL, 0);
   const delayMs = 12_000; // what lies in the relay comes in order: messages all the while
   for (let now = 1_000; now < 100_000; now += 1_000) {
     if (now % PERIOD_MS === 0) {
-      life.controlPinged(now);
-      life.appPinged(now);
+      liveness.controlPinged(now);
+      liveness.appPinged(now);
     }
-    life.application(now);
+    liveness.application(now);
     if (now > delayMs && (now - delayMs) % PERIOD_MS === 0) {
-      life.controlPong(now);
-      life.appPong(now);
+      liveness.controlPong(now);
+      liveness.appPong(now);
     }
-    assertEquals(life.look(now), "alive", `at ${now}`);
+    assertEquals(liveness.evaluate(now), "alive", `at ${now}`);
   }
 });
 
 Deno.test("suspend() keeps the state, resume() forgets what was asked before it", () => {
-  const life = new Life(0, TIMEOUT_MS);
-  live(life, WELL, 0);
-  life.controlPinged(10_000);
-  life.appPinged(10_000);
-  life.suspend();
-  assertEquals(life.look(60_000), "alive");
-  assertEquals(life.dueMs(10_000), Infinity);
-  life.resume();
-  assertEquals(life.look(60_000), "alive");
-  life.transport(60_010);
-  assertEquals(life.look(60_020), "alive", "the app ping of before is not held against it");
-  assertEquals(live(life, FROZEN, 61_000), "frozen", "but that it answers them is still known");
+  const liveness = new Liveness(0, TIMEOUT_MS);
+  live(liveness, WELL, 0);
+  liveness.controlPinged(10_000);
+  liveness.appPinged(10_000);
+  liveness.suspend();
+  assertEquals(liveness.evaluate(60_000), "alive");
+  assertEquals(liveness.dueMs(10_000), Infinity);
+  liveness.resume();
+  assertEquals(liveness.evaluate(60_000), "alive");
+  liveness.transport(60_010);
+  assertEquals(liveness.evaluate(60_020), "alive", "the app ping of before is not held against it");
+  assertEquals(live(liveness, FROZEN, 61_000), "frozen", "but that it answers them is still known");
 });
 
-Deno.test("convict() is final", () => {
-  const life = new Life(0, TIMEOUT_MS);
-  life.convict(0);
-  assertEquals(live(life, WELL, 1_000), "dead");
-  assertEquals(life.state, "dead");
-  assertEquals(life.dueMs(1_000), Infinity);
+Deno.test("expire() is final", () => {
+  const liveness = new Liveness(0, TIMEOUT_MS);
+  liveness.expire(0);
+  assertEquals(live(liveness, WELL, 1_000), "dead");
+  assertEquals(liveness.state, "dead");
+  assertEquals(liveness.dueMs(1_000), Infinity);
 });
 
-Deno.test("convict() tells what showed itself after a moment, a ping of ours is no sign of it", () => {
-  const rows: [string, (life: Life) => void, Survivor][] = [
+Deno.test("expire() tells what showed itself after a moment, a ping of ours is no sign of it", () => {
+  const rows: [string, (liveness: Liveness) => void, ActiveLayer][] = [
     ["nothing since its birth", () => {}, "nothing"],
-    ["only pinged", (life) => live(life, CUT, 20), "nothing"],
-    ["a ping of its own", (life) => life.transport(20), "transport"],
-    ["a control pong", (life) => life.controlPong(20), "transport"],
-    ["a message", (life) => life.application(20), "application"],
-    ["an app pong", (life) => life.appPong(20), "application"],
-    ["a message long ago", (life) => life.application(10), "nothing"],
+    ["only pinged", (liveness) => live(liveness, CUT, 20), "nothing"],
+    ["a ping of its own", (liveness) => liveness.transport(20), "transport"],
+    ["a control pong", (liveness) => liveness.controlPong(20), "transport"],
+    ["a message", (liveness) => liveness.application(20), "application"],
+    ["an app pong", (liveness) => liveness.appPong(20), "application"],
+    ["a message long ago", (liveness) => liveness.application(10), "nothing"],
   ];
-  for (const [name, act, survivor] of rows) {
-    const life = new Life(5, TIMEOUT_MS);
-    act(life);
-    assertEquals(life.convict(10), survivor, name);
+  for (const [name, act, lastActiveLayer] of rows) {
+    const liveness = new Liveness(5, TIMEOUT_MS);
+    act(liveness);
+    assertEquals(liveness.expire(10), lastActiveLayer, name);
   }
 });
 
 Deno.test("transportMs moves with whatever arrives", () => {
-  const life = new Life(5, TIMEOUT_MS);
-  life.controlPinged(10);
-  life.appPinged(10);
-  assertEquals(life.transportMs, 5, "only inbound evidence is life");
-  life.transport(20);
-  assertEquals(life.transportMs, 20);
-  life.application(30);
-  assertEquals(life.transportMs, 30);
+  const liveness = new Liveness(5, TIMEOUT_MS);
+  liveness.controlPinged(10);
+  liveness.appPinged(10);
+  assertEquals(liveness.transportMs, 5, "only inbound evidence is liveness");
+  liveness.transport(20);
+  assertEquals(liveness.transportMs, 20);
+  liveness.application(30);
+  assertEquals(liveness.transportMs, 30);
 });
 
 Deno.test("writing(): an app ping's time starts when a look finds the line free", () => {
-  const life = new Life(0, TIMEOUT_MS);
-  live(life, WELL, 0);
-  life.controlPinged(10_000);
-  life.appPinged(10_000);
-  life.controlPong(10_040);
+  const liveness = new Liveness(0, TIMEOUT_MS);
+  live(liveness, WELL, 0);
+  liveness.controlPinged(10_000);
+  liveness.appPinged(10_000);
+  liveness.controlPong(10_040);
   for (const [nowMs, writingSinceMs] of [[13_000, 12_900], [16_000, 15_900], [19_000, Infinity]]) {
-    life.writing(writingSinceMs, nowMs);
-    assertEquals(life.look(nowMs), "alive");
-    assertEquals(life.dueMs(nowMs), nowMs + TIMEOUT_MS);
+    liveness.writing(writingSinceMs, nowMs);
+    assertEquals(liveness.evaluate(nowMs), "alive");
+    assertEquals(liveness.dueMs(nowMs), nowMs + TIMEOUT_MS);
   }
-  life.writing(Infinity, 22_000);
-  assertEquals(life.look(22_000), "frozen");
+  liveness.writing(Infinity, 22_000);
+  assertEquals(liveness.evaluate(22_000), "frozen");
 });
 
 Deno.test("writing(): who is frozen stays it whatever is written, and nobody else becomes it", () => {
-  const life = new Life(0, TIMEOUT_MS);
-  live(life, WELL, 0);
-  assertEquals(live(life, FROZEN, 10_000), "frozen");
-  life.writing(13_500, 14_000);
-  assertEquals(life.look(14_000), "frozen");
-  life.appPong(14_500);
-  life.writing(14_900, 15_000);
-  assertEquals(life.look(30_000), "alive", "no app ping waits");
+  const liveness = new Liveness(0, TIMEOUT_MS);
+  live(liveness, WELL, 0);
+  assertEquals(live(liveness, FROZEN, 10_000), "frozen");
+  liveness.writing(13_500, 14_000);
+  assertEquals(liveness.evaluate(14_000), "frozen");
+  liveness.appPong(14_500);
+  liveness.writing(14_900, 15_000);
+  assertEquals(liveness.evaluate(30_000), "alive", "no app ping waits");
 });

@@ -1,15 +1,19 @@
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
-import { type AppPong, PING_CAPACITY, PingLedger } from "../../server/liveness/outstanding_pings.ts";
+import {
+  type AppPong,
+  OutstandingPings,
+  PING_CAPACITY,
+} from "../../server/liveness/outstanding_pings.ts";
 
 const CLIENT_ID = "0a1b2c3d-5e6f-4071-8293-a4b5c6d7e8f9";
 const OTHER_ID = "ffffffff-5e6f-4071-8293-a4b5c6d7e8f9";
 
-function ledger(): PingLedger {
-  return new PingLedger(CLIENT_ID, 0.123456789);
+function ledger(): OutstandingPings {
+  return new OutstandingPings(CLIENT_ID, 0.123456789);
 }
 
 /** Sends a control ping. @returns its payload */
-function ping(pings: PingLedger, nowMs: number): Uint8Array {
+function ping(pings: OutstandingPings, nowMs: number): Uint8Array {
   const payload = pings.payload();
   pings.sent(nowMs);
   return payload;
@@ -39,7 +43,7 @@ Deno.test("pong() matches reordered pongs each with its own ping", () => {
 });
 
 Deno.test("pong() of a payload that is not outstanding changes nothing", () => {
-  const foreign = new PingLedger(CLIENT_ID, 0.123456780);
+  const foreign = new OutstandingPings(CLIENT_ID, 0.123456780);
   const unsent = ledger();
   ping(unsent, 0);
   const rows: [string, (mine: Uint8Array) => Uint8Array[]][] = [
@@ -111,7 +115,7 @@ Deno.test("payload() stays the same until sent(), each time in an array of its o
 
 Deno.test("payload() carries 48 random bits of its connection", () => {
   const marks = [0, 2 ** -48, 2 ** -32, 2 ** -17, 0.5, 1 - 2 ** -48].map((random) =>
-    String(new PingLedger(CLIENT_ID, random).payload())
+    String(new OutstandingPings(CLIENT_ID, random).payload())
   );
   assertEquals(marks, [
     "0,0,0,0,0,0,0,0",
@@ -124,7 +128,7 @@ Deno.test("payload() carries 48 random bits of its connection", () => {
 });
 
 /** Three app pings: 1 at 1000 ms, 2 and 3 later, the last two with one timestamp. */
-function withAppPings(): PingLedger {
+function withAppPings(): OutstandingPings {
   const pings = ledger();
   pings.appSent(1, 500_000, 1_000);
   pings.appSent(2, 600_000, 2_000);
@@ -232,7 +236,7 @@ Deno.test("distrust(): what is outstanding is answered without a time, and is ne
   ping(pings, 2_000);
   pings.appSent(1, 500_000, 1_000);
   pings.appSent(2, 600_000, 2_000);
-  pings.distrust();
+  pings.invalidateOutstanding();
   const fresh = ping(pings, 3_000);
   assertEquals(pings.expire(2_999), 0);
   assertEquals(pings.expireApp(2_999), 0);
@@ -248,7 +252,7 @@ Deno.test("distrust() makes no ping outstanding that was not", () => {
   const pings = ledger();
   const payload = ping(pings, 1_000);
   pings.pong(payload, 1_010);
-  pings.distrust();
+  pings.invalidateOutstanding();
   assertEquals(pings.pong(payload, 1_020), "late");
   assertEquals(pings.appPong({}, 1_020), "unknown");
 });

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { PingLedger } from "../../server/liveness/outstanding_pings.ts";
+import { OutstandingPings } from "../../server/liveness/outstanding_pings.ts";
 import { LOSS_WINDOW, RTT_WINDOW, RttEstimator } from "../../server/liveness/rtt.ts";
 import { seeded } from "../support/fakes/seeded.ts";
 
@@ -136,7 +136,7 @@ Deno.test("recentLossRatio forgets what was lost 32 heartbeats ago, lossRatio ne
 function delayLine({ answers, loss, seed }: { answers: number; loss: number; seed: number }) {
   const random = seeded(seed);
   const rtt = new RttEstimator();
-  const pings = new PingLedger("0123456789", random());
+  const pings = new OutstandingPings("0123456789", random());
   const sum = { smoothed: 0, deviation: 0, deviationSquared: 0, jitter: 0 };
   let losses = 0;
   for (let nowMs = 0; rtt.samples < answers; nowMs += 5_000) {

@@ -1,17 +1,17 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
-import { type Beating, TICK_MS, Wheel } from "../../server/liveness/wheel.ts";
+import { TICK_MS, type TimerTask, Wheel } from "../../server/liveness/wheel.ts";
 import { VirtualClock } from "../support/fakes/virtual_clock.ts";
 
 interface Beat {
   readonly nowMs: number;
-  readonly mayConvict: boolean;
+  readonly mayExpire: boolean;
 }
 
-class Recorder implements Beating {
+class Recorder implements TimerTask {
   readonly beats: Beat[] = [];
   constructor(readonly next: (nowMs: number) => number = () => Infinity) {}
-  beat(nowMs: number, mayConvict: boolean): number {
-    this.beats.push({ nowMs, mayConvict });
+  onDue(nowMs: number, mayExpire: boolean): number {
+    this.beats.push({ nowMs, mayExpire });
     return this.next(nowMs);
   }
 }
@@ -32,7 +32,7 @@ Deno.test("Wheel calls a member when it is due, never before, at most a tick aft
   const { clock, wheel } = newWheel();
   const members = [10, 50, 51, 999, 1_000, 60_000, 200_000].map((due) => {
     const member = new Recorder();
-    wheel.enter(member, due);
+    wheel.schedule(member, due);
     return { due, member };
   });
   await clock.pass(201_000);
@@ -47,7 +47,7 @@ Deno.test("Wheel calls a member when it is due, never before, at most a tick aft
 Deno.test("Wheel calls again when the member asks for it", async () => {
   const { clock, wheel } = newWheel();
   const member = new Recorder((nowMs) => nowMs + 1_000);
-  wheel.enter(member, 1_000);
+  wheel.schedule(member, 1_000);
   await clock.pass(10_000);
   assertEquals(member.beats.map(({ nowMs }) => nowMs), [
     1_000,
@@ -67,16 +67,16 @@ Deno.test("Wheel calls again when the member asks for it", async () => {
 Deno.test("leave() takes a member off, also from within another member's beat", async () => {
   const { clock, wheel } = newWheel();
   const gone = new Recorder();
-  const place = wheel.enter(gone, 3_000);
-  wheel.leave(place);
-  wheel.leave(place);
+  const place = wheel.schedule(gone, 3_000);
+  wheel.cancel(place);
+  wheel.cancel(place);
   const neighbour = new Recorder();
   const first = new Recorder(() => {
-    wheel.leave(second);
+    wheel.cancel(second);
     return Infinity;
   });
-  wheel.enter(first, 3_000);
-  const second = wheel.enter(neighbour, 3_000);
+  wheel.schedule(first, 3_000);
+  const second = wheel.schedule(neighbour, 3_000);
   await clock.pass(10_000);
   assertEquals([gone.beats.length, first.beats.length, neighbour.beats.length], [0, 1, 0]);
   wheel.stop();
@@ -85,7 +85,7 @@ Deno.test("leave() takes a member off, also from within another member's beat", 
 Deno.test("A stall is left out of the wheel's time: deadlines are as far away as before", async () => {
   const { clock, wheel, stalls } = newWheel();
   const member = new Recorder();
-  wheel.enter(member, 5_000);
+  wheel.schedule(member, 5_000);
   await clock.pass(1_000);
   clock.block(60_000);
   await clock.pass(3_900);
@@ -99,14 +99,14 @@ Deno.test("A stall is left out of the wheel's time: deadlines are as far away as
 Deno.test("All members are told of a stall, when it began and how long it was", async () => {
   const { clock, wheel } = newWheel();
   const told: number[][] = [];
-  const member: Beating = {
-    beat: () => Infinity,
+  const member: TimerTask = {
+    onDue: () => Infinity,
     stalled: (sinceMs, stalledMs) => void told.push([sinceMs, stalledMs]),
   };
-  wheel.enter(member, 2_000);
-  wheel.leave(wheel.enter(member, 3_000));
-  wheel.enter(new Recorder(), 4_000); // does not want to know
-  wheel.enter(member, 200_000);
+  wheel.schedule(member, 2_000);
+  wheel.cancel(wheel.schedule(member, 3_000));
+  wheel.schedule(new Recorder(), 4_000); // does not want to know
+  wheel.schedule(member, 200_000);
   await clock.pass(1_000);
   clock.block(60_000);
   await clock.pass(1_000);
@@ -131,12 +131,12 @@ Deno.test("now() does not run ahead during a stall that is still going on", asyn
 Deno.test("After a stall no verdict falls until 250 ms of on-time ticks have passed", async () => {
   const { clock, wheel } = newWheel();
   const member = new Recorder((nowMs) => nowMs + 1);
-  wheel.enter(member, 0);
+  wheel.schedule(member, 0);
   await clock.pass(100);
   clock.block(500);
   await clock.pass(400);
   // ticks until 100: on time; the one after the stall and those of 225 ms more: no verdicts
-  const verdicts = member.beats.map(({ mayConvict }) => mayConvict);
+  const verdicts = member.beats.map(({ mayExpire }) => mayExpire);
   assertEquals(verdicts.slice(0, 15), [
     ...Array(4).fill(true),
     ...Array(10).fill(false),
@@ -149,15 +149,15 @@ Deno.test("After a short stall verdicts wait for as long as it lasted, in on-tim
   for (const [stalledMs, withheld] of [[71, 3], [100, 4], [101, 5], [249, 10], [9_999, 10]]) {
     const { clock, wheel } = newWheel();
     const member = new Recorder((nowMs) => nowMs + 1);
-    wheel.enter(member, 0);
+    wheel.schedule(member, 0);
     await clock.pass(100);
     clock.block(stalledMs);
     await clock.pass(400);
-    const without = member.beats.filter(({ mayConvict }) => !mayConvict);
+    const without = member.beats.filter(({ mayExpire }) => !mayExpire);
     assertEquals(without.length, withheld, `${stalledMs} ms`);
-    const first = member.beats.find(({ nowMs, mayConvict }) => nowMs > 100 && mayConvict);
+    const first = member.beats.find(({ nowMs, mayExpire }) => nowMs > 100 && mayExpire);
     assertEquals(first?.nowMs, 125 + withheld * 25, "the tick that stalled, and as many more");
-    assertEquals(wheel.judgingSinceMs, first?.nowMs);
+    assertEquals(wheel.decidingSinceMs, first?.nowMs);
     wheel.stop();
   }
 });
@@ -168,14 +168,12 @@ Deno.test("Verdicts go on whenever the loop runs for more than half of the time,
       if (freeMs < 275 && stalledMs + TICK_MS > freeMs) continue; // the tick that stalls is not on time
       const { clock, wheel } = newWheel();
       const member = new Recorder((nowMs) => nowMs + 1);
-      wheel.enter(member, 0);
+      wheel.schedule(member, 0);
       for (let round = 0; round < 100; round++) {
         clock.block(stalledMs);
         await clock.pass(freeMs);
       }
-      const verdicts = member.beats.filter(({ mayConvict }) => mayConvict).map(({ nowMs }) =>
-        nowMs
-      );
+      const verdicts = member.beats.filter(({ mayExpire }) => mayExpire).map(({ nowMs }) => nowMs);
       const waits = [...verdicts, wheel.now()].map((nowMs, i) => nowMs - (verdicts[i - 1] ?? 0));
       assertLess(Math.max(...waits), 1_000, `${stalledMs} ms after each ${freeMs} ms`);
       wheel.stop();
@@ -186,7 +184,7 @@ Deno.test("Verdicts go on whenever the loop runs for more than half of the time,
 Deno.test("A stall within the grace of another adds to it, up to 250 ms", async () => {
   const { clock, wheel } = newWheel();
   const member = new Recorder((nowMs) => nowMs + 1);
-  wheel.enter(member, 0);
+  wheel.schedule(member, 0);
   await clock.pass(100);
   clock.block(100);
   await clock.pass(50); // 75 ms are left
@@ -194,7 +192,7 @@ Deno.test("A stall within the grace of another adds to it, up to 250 ms", async 
   await clock.pass(50); // 150 ms
   clock.block(3_000);
   await clock.pass(500);
-  const verdict = member.beats.find(({ nowMs, mayConvict }) => nowMs > 100 && mayConvict);
+  const verdict = member.beats.find(({ nowMs, mayExpire }) => nowMs > 100 && mayExpire);
   assertEquals(verdict?.nowMs, 100 + 50 + 50 + 25 + 250);
   wheel.stop();
 });
@@ -213,7 +211,7 @@ Deno.test("However late a tick is, who is due is called within 100 ms, or it is 
   for (let lateMs = 0; lateMs <= 150; lateMs++) {
     const { clock, wheel, stalls } = newWheel();
     let calledMs = 0;
-    wheel.enter({ beat: () => (calledMs = clock.now(), Infinity) }, 501); // just after a tick
+    wheel.schedule({ onDue: () => (calledMs = clock.now(), Infinity) }, 501); // just after a tick
     await clock.pass(501);
     clock.block(lateMs);
     await clock.pass(100);
@@ -225,8 +223,8 @@ Deno.test("However late a tick is, who is due is called within 100 ms, or it is 
 Deno.test("Wheel holds 10 000 members at the same time and calls each once a period", async () => {
   const { clock, wheel } = newWheel();
   let beats = 0;
-  const member: Beating = { beat: (nowMs) => (beats++, nowMs + 1_000) };
-  for (let i = 0; i < 10_000; i++) wheel.enter(member, 500);
+  const member: TimerTask = { onDue: (nowMs) => (beats++, nowMs + 1_000) };
+  for (let i = 0; i < 10_000; i++) wheel.schedule(member, 500);
   await clock.pass(3_600);
   assertEquals(beats, 40_000);
   wheel.stop();
@@ -241,7 +239,7 @@ Deno.test("Wheel ticks where its slots end, even if it starts between two: nobod
     const members = Array.from({ length: 100 }, (_, i) => {
       const due = startMs + 1_000 + i * 13;
       const member = new Recorder();
-      wheel.enter(member, due);
+      wheel.schedule(member, due);
       return { due, member };
     });
     await clock.pass(3_000);

@@ -161,7 +161,7 @@ Deno.test("configureLogging() takes a message with braces as it is", () => {
 
 /** A shell command line that runs `body` with `log` in a process of its own. */
 function program(body: string): string {
-  const start = `import { configureLogging, flushLog } from "./server/logging.ts";
+  const start = `import { configureLogging, flushLog } from "./server/logging/logging.ts";
     const log = configureLogging({ format: "json", level: "info" });`;
   return `'${Deno.execPath()}' eval --no-lock '${start} ${body}'`;
 }
@@ -169,7 +169,7 @@ function program(body: string): string {
 async function run(commandLine: string): Promise<{ code: number; out: string; err: string }> {
   const { code, stdout, stderr } = await new Deno.Command("sh", {
     args: ["-c", commandLine],
-    cwd: new URL("..", import.meta.url),
+    cwd: new URL("../..", import.meta.url),
     stdin: "null",
   }).output();
   const decoder = new TextDecoder();
@@ -190,7 +190,7 @@ Deno.test("flushLog() keeps no process from its exit whose reader has stopped re
     await flushLog(); console.error("alive"); Deno.exit(3);`;
   const child = new Deno.Command("sh", {
     args: ["-c", program(body)],
-    cwd: new URL("..", import.meta.url),
+    cwd: new URL("../..", import.meta.url),
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

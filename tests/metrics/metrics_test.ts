@@ -2,10 +2,10 @@ import { assertEquals } from "@std/assert";
 import { MemoryBroker } from "../../server/brokers/memory.ts";
 import { Hub } from "../../server/hub.ts";
 import { detectionBoundMs } from "../../server/liveness/heartbeat.ts";
-import { Place, STALL_MS, Wheel } from "../../server/liveness/wheel.ts";
+import { STALL_MS, Wheel, WheelEntry } from "../../server/liveness/wheel.ts";
 import { MailboxProbe } from "../../server/hub/mailbox_probe.ts";
 import { Metrics } from "../../server/metrics/metrics.ts";
-import { Pulse } from "../../server/client/heartbeat_timer.ts";
+import { HeartbeatTimer } from "../../server/client/heartbeat_timer.ts";
 import { taloProfile } from "../../server/profiles/talo/talo.ts";
 import { frameText } from "../../server/transport/ws_socket.ts";
 import { Exposition } from "../support/server/exposition.ts";
@@ -33,7 +33,7 @@ Deno.test("A silent client's pings are all missed, an answering one's are not", 
     assertEquals(world.closed("stale"), 1);
   }));
 
-Deno.test("Where misses convict nobody, the ping that was left unanswered is missed", () =>
+Deno.test("Where misses expire nobody, the ping that was left unanswered is missed", () =>
   withWorld({}, async (world) => {
     const timing = { ...RULES, pingPeriodMs: 30_000, pongWaitMs: 30_000 };
     const limits = { messagesPerMinute: 0, messagesPerMinuteIdentified: 0 };
@@ -53,22 +53,22 @@ Deno.test("Who answers after a stall and would be dead with it, is a verdict ave
     world.clock.block(1_700);
     await world.clock.pass(60);
     frequent.socket.say({ type: "anything" }); // silent for 1.8 s with the stall: no verdict was due
-    assertEquals(counts(world).verdictsAverted, 0);
+    assertEquals(counts(world).timeoutsAverted, 0);
     await world.clock.pass(300);
     young.socket.peerPing(); // 2.1 s
-    assertEquals(counts(world).verdictsAverted, 1);
+    assertEquals(counts(world).timeoutsAverted, 1);
     young.socket.peerPing();
     await world.clock.pass(500);
     assertEquals(silent.socket.letGo, { how: "terminate" });
-    assertEquals(counts(world).verdictsAverted, 1, "the convicted are not the averted");
+    assertEquals(counts(world).timeoutsAverted, 1, "the convicted are not the averted");
 
     frequent.socket.peerPing();
     world.clock.block(10_000);
     await world.clock.pass(60);
     frequent.socket.peerPing();
     young.socket.peerPing();
-    assertEquals(counts(world).verdictsAverted, 3);
-    assertEquals((await exposed(world)).value("systole_verdicts_averted_total"), 3);
+    assertEquals(counts(world).timeoutsAverted, 3);
+    assertEquals((await exposed(world)).value("systole_timeouts_averted_total"), 3);
   }));
 
 Deno.test("A sign that is read before the wheel notices a stall averts nothing, then or later", () =>
@@ -79,7 +79,7 @@ Deno.test("A sign that is read before the wheel notices a stall averts nothing, 
     visitor.socket.peerPing();
     await world.clock.pass(60); // now the wheel knows
     visitor.socket.peerPing();
-    assertEquals(counts(world).verdictsAverted, 0);
+    assertEquals(counts(world).timeoutsAverted, 0);
   }));
 
 Deno.test("A verdict beyond the published bound is counted, unless it came as soon as stalls let it", async () => {
@@ -90,15 +90,15 @@ Deno.test("A verdict beyond the published bound is counted, unless it came as so
       const nowMs = world.wheel.now();
       const wheel = {
         now: () => nowMs,
-        enter: () => new Place(undefined),
-        leave() {},
-        judgingSinceMs: nowMs + judgingAfterMs,
+        schedule: () => new WheelEntry(undefined),
+        cancel() {},
+        decidingSinceMs: nowMs + judgingAfterMs,
       };
-      const pulse = new Pulse(client, Infinity, {
+      const timer = new HeartbeatTimer(client, Infinity, {
         ...world.context,
         wheel: wheel as unknown as Wheel,
       });
-      pulse.beat(nowMs + silentMs, true);
+      timer.onDue(nowMs + silentMs, true);
       assertEquals(
         counts(world).detectionsLate,
         late,
@@ -153,7 +153,7 @@ Deno.test("Every series of a closed set of labels is there before anything happe
   const text = new Exposition(await metrics.text());
   const tank = { profile: "tank" };
   for (const cause of ["network", "frozen", "server stall", "proxy idle cut"]) {
-    assertEquals(text.value("systole_deaths_total", { cause }), 0);
+    assertEquals(text.value("systole_disconnects_total", { cause }), 0);
   }
   assertEquals(text.value("systole_connections_by_health", { status: "critical" }), 0);
   assertEquals(text.value("systole_detection_bound_seconds", tank), 15.1);
@@ -167,7 +167,7 @@ Deno.test("Open connections are counted by how they live, from the first moment 
     const counted = async () => {
       const text = await exposed(world);
       return (["alive", "frozen", "stripped", "silent", "dead"] as const)
-        .map((life) => text.value("systole_connections_by_life", { life }));
+        .map((liveness) => text.value("systole_connections_by_liveness", { liveness }));
     };
     assertEquals(await counted(), [0, 0, 0, 0, 0]);
     const [frozen, silent] = [world.connect(), world.connect()];
@@ -232,7 +232,7 @@ Deno.test("MailboxProbe measures once a second how long a letter waits, one lett
       const text = await exposed(world);
       return ["count", "sum"].map((it) => text.value(`systole_mailbox_wait_seconds_${it}`));
     };
-    world.wheel.enter(new MailboxProbe(world), world.wheel.now());
+    world.wheel.schedule(new MailboxProbe(world), world.wheel.now());
     await world.clock.pass(10_010);
     assertEquals(await wait(), [10, 0]);
   }));
@@ -249,7 +249,7 @@ Deno.test("MailboxProbe sends no second letter before the hub has opened the fir
   });
   const wheel = new Wheel(clock, metrics);
   wheel.start();
-  wheel.enter(new MailboxProbe({ hub, clock, metrics }), wheel.now());
+  wheel.schedule(new MailboxProbe({ hub, clock, metrics }), wheel.now());
   await clock.pass(25); // the probe's first beat; the hub does not open letters yet
   await clock.pass(3_525);
   assertEquals(hub.backlog, 1);
@@ -267,10 +267,10 @@ Deno.test("Connections that known idle timeouts have cut are a counter", async (
   const metrics = new Metrics();
   let cuts = 3;
   const none = () => 0;
-  const readings = { mailboxLetters: none, queuedBytes: none, channels: none, pathLimits: none };
-  metrics.read({ ...readings, pathLimitCuts: () => cuts });
+  const readings = { mailboxMessages: none, queuedBytes: none, channels: none, idleTimeouts: none };
+  metrics.read({ ...readings, idleTimeoutCuts: () => cuts });
   const value = async () =>
-    new Exposition(await metrics.text()).value("systole_path_limit_cuts_total");
+    new Exposition(await metrics.text()).value("systole_idle_timeout_cuts_total");
   assertEquals(await value(), 3);
   cuts = 5;
   assertEquals(await value(), 5);

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Lifeline, type Rhythm } from "../../server/sdk/heartbeat_monitor.ts";
+import { HeartbeatMonitor, type Rhythm } from "../../server/sdk/heartbeat_monitor.ts";
 import { PAGE_TIMERS } from "../../server/sdk/timers.ts";
 import { type VirtualPage, withPage } from "../support/fakes/virtual_page.ts";
 
@@ -15,7 +15,7 @@ function lifeline(rhythm: Partial<Rhythm> = {}) {
   const log: string[] = [];
   const startMs = performance.now();
   const note = (what: string) => log.push(`${(performance.now() - startMs) / 1_000} s: ${what}`);
-  const line = new Lifeline({ ...RHYTHM, openByMs: startMs + 20_000, ...rhythm }, {
+  const line = new HeartbeatMonitor({ ...RHYTHM, openByMs: startMs + 20_000, ...rhythm }, {
     after: PAGE_TIMERS.after,
     beat: () => note("beat"),
     dead: () => note("dead"),
@@ -23,7 +23,7 @@ function lifeline(rhythm: Partial<Rhythm> = {}) {
   return { line, log };
 }
 
-Deno.test("Lifeline beats at every interval, and silence is death an interval and a timeout later", () =>
+Deno.test("HeartbeatMonitor beats at every interval, and silence is death an interval and a timeout later", () =>
   withPage(async (page) => {
     const { line, log } = lifeline();
     line.opened();
@@ -33,14 +33,14 @@ Deno.test("Lifeline beats at every interval, and silence is death an interval an
     assertEquals(log, ["0 s: beat", "30 s: beat", "45 s: dead"]);
   }));
 
-Deno.test("Lifeline gives an attempt its time, and no beats", () =>
+Deno.test("HeartbeatMonitor gives an attempt its time, and no beats", () =>
   withPage(async (page) => {
     const { log } = lifeline();
     await page.pass(100_000);
     assertEquals(log, ["20 s: dead"]);
   }));
 
-Deno.test("Lifeline stops for good", () =>
+Deno.test("HeartbeatMonitor stops for good", () =>
   withPage(async (page) => {
     const { line, log } = lifeline();
     line.opened();
@@ -49,7 +49,7 @@ Deno.test("Lifeline stops for good", () =>
     assertEquals(log, ["0 s: beat"]);
   }));
 
-Deno.test("Lifeline probes at once, with a short deadline, one probe at a time", () =>
+Deno.test("HeartbeatMonitor probes at once, with a short deadline, one probe at a time", () =>
   withPage(async (page) => {
     const { line, log } = lifeline();
     line.opened();
@@ -61,7 +61,7 @@ Deno.test("Lifeline probes at once, with a short deadline, one probe at a time",
     assertEquals(log, ["0 s: beat", "10 s: beat", "15 s: dead"]);
   }));
 
-Deno.test("Lifeline lets anything received answer a probe", () =>
+Deno.test("HeartbeatMonitor lets anything received answer a probe", () =>
   withPage(async (page) => {
     const { line, log } = lifeline();
     line.opened();
@@ -74,7 +74,7 @@ Deno.test("Lifeline lets anything received answer a probe", () =>
     line.stop();
   }));
 
-Deno.test("Lifeline waits for a peer that does not answer but beats by itself", () =>
+Deno.test("HeartbeatMonitor waits for a peer that does not answer but beats by itself", () =>
   withPage(async (page) => {
     const { line, log } = lifeline({ heartbeatInterval: 5_000, answers: false });
     line.opened();
@@ -99,7 +99,7 @@ const HOLD_UPS: Record<string, (page: VirtualPage) => Promise<void>> = {
 };
 
 for (const [what, holdUp] of Object.entries(HOLD_UPS)) {
-  Deno.test(`Lifeline convicts nobody after ${what}: it asks once more`, () =>
+  Deno.test(`HeartbeatMonitor convicts nobody after ${what}: it asks once more`, () =>
     withPage(async (page) => {
       const { line, log } = lifeline();
       line.opened();
@@ -114,7 +114,7 @@ for (const [what, holdUp] of Object.entries(HOLD_UPS)) {
       line.stop();
     }));
 
-  Deno.test(`Lifeline does not wait long for a peer that died during ${what}`, () =>
+  Deno.test(`HeartbeatMonitor does not wait long for a peer that died during ${what}`, () =>
     withPage(async (page) => {
       const { line, log } = lifeline();
       line.opened();
@@ -126,7 +126,7 @@ for (const [what, holdUp] of Object.entries(HOLD_UPS)) {
     }));
 }
 
-Deno.test("Lifeline in a tab with one timer a minute finds a dead peer at the third", () =>
+Deno.test("HeartbeatMonitor in a tab with one timer a minute finds a dead peer at the third", () =>
   withPage(async (page) => {
     const { line, log } = lifeline();
     line.opened();
@@ -135,7 +135,7 @@ Deno.test("Lifeline in a tab with one timer a minute finds a dead peer at the th
     line.stop();
   }));
 
-Deno.test("Lifeline in a tab with one timer a minute keeps a peer that answers", () =>
+Deno.test("HeartbeatMonitor in a tab with one timer a minute keeps a peer that answers", () =>
   withPage(async (page) => {
     const { line, log } = lifeline();
     line.opened();
@@ -148,7 +148,7 @@ Deno.test("Lifeline in a tab with one timer a minute keeps a peer that answers",
     line.stop();
   }));
 
-Deno.test("Lifeline without a network beats on and judges nobody until a probe", () =>
+Deno.test("HeartbeatMonitor without a network beats on and judges nobody until a probe", () =>
   withPage(async (page) => {
     const { line, log } = lifeline();
     line.opened();

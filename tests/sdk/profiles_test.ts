@@ -1,17 +1,17 @@
-/** Each dialect against the hub's own half of its wire format. */
+/** Each wireProfile against the hub's own half of its wire format. */
 
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { eventsHubProfile, knownEventTypes } from "../../server/profiles/events_hub/events_hub.ts";
 import { infowayProfile } from "../../server/profiles/infoway/infoway.ts";
 import { jsonProfile } from "../../server/profiles/json/json.ts";
-import type { Dialogue, Profile } from "../../server/profiles/profile.ts";
+import type { Profile, ProtocolSession } from "../../server/profiles/profile.ts";
 import { taloProfile } from "../../server/profiles/talo/talo.ts";
 import { tankProfile } from "../../server/profiles/tank/tank.ts";
 import type { Inbound } from "../../server/message.ts";
 import { parseTarget } from "../../server/transport/profile_routes.ts";
 import { BEAT_ID } from "../../server/sdk/profile.ts";
-import { DIALECTS } from "../../server/sdk/profiles.ts";
+import { SDK_PROFILES } from "../../server/sdk/profiles.ts";
 import type { ProfileName } from "../../server/sdk/options.ts";
 import { OPEN_GRANT } from "../../server/auth/grant.ts";
 import { RULES } from "../support/fakes/world.ts";
@@ -24,10 +24,10 @@ const PROFILES: Record<ProfileName, Profile> = {
   tank: tankProfile({ timing }),
   talo: taloProfile({ timing, messagesPerMinute: 0, messagesPerMinuteIdentified: 0 }),
 };
-const NAMES = Object.keys(DIALECTS) as ProfileName[];
+const NAMES = Object.keys(SDK_PROFILES) as ProfileName[];
 const ID = `${BEAT_ID}7`;
 
-function open(name: ProfileName, path = "/"): Dialogue {
+function open(name: ProfileName, path = "/"): ProtocolSession {
   const target = parseTarget(path)!;
   const { rights } = OPEN_GRANT;
   return PROFILES[name].open({ clientId: "c", target, rights, wallMs: 0, isKey: () => true });
@@ -43,43 +43,43 @@ function decode(name: ProfileName, frame: string): Inbound {
 /** What the hub says to a frame, if anything. */
 const answerOf = (inbound: Inbound) => "text" in inbound ? inbound.text : undefined;
 
-Deno.test("Every dialect's heartbeat is one, and its answer is known by its id", () => {
+Deno.test("Every wireProfile's heartbeat is one, and its answer is known by its id", () => {
   const answers = { json: ID, "events-hub": ID, infoway: ID, talo: undefined };
   for (const [name, id] of Object.entries(answers) as [ProfileName, string | undefined][]) {
-    const { beat, hear } = DIALECTS[name];
-    const answer = answerOf(decode(name, beat(ID)));
+    const { heartbeat, decode: decodeFrame } = SDK_PROFILES[name];
+    const answer = answerOf(decode(name, heartbeat(ID)));
     assert(answer !== undefined, `${name}: no answer`);
-    const heard = hear(answer);
+    const heard = decodeFrame(answer);
     assertEquals(heard, id === undefined ? { kind: "beat" } : { kind: "beat", id }, name);
   }
 });
 
 Deno.test("Heartbeats count where only heartbeats do", () => {
   for (const name of ["infoway", "talo"] as const) {
-    assertEquals(decode(name, DIALECTS[name].beat(ID)).kind, "heartbeat", name);
+    assertEquals(decode(name, SDK_PROFILES[name].heartbeat(ID)).kind, "heartbeat", name);
   }
 });
 
 Deno.test("tank: the hub beats by itself; ours is a sign of life, and nobody else reads it", () => {
-  const { beat, hear, intervalMs } = DIALECTS.tank;
-  assertEquals(decode("tank", beat(ID)), { kind: "nothing" });
-  const { beat: theirs } = open("tank");
-  assertEquals(hear(theirs!.text), { kind: "beat" });
+  const { heartbeat, decode: decodeFrame, intervalMs } = SDK_PROFILES.tank;
+  assertEquals(decode("tank", heartbeat(ID)), { kind: "nothing" });
+  const { textHeartbeat: theirs } = open("tank");
+  assertEquals(decodeFrame(theirs!.text), { kind: "beat" });
   assertEquals(intervalMs, 5_000);
 });
 
 Deno.test("json: the hub's ping is answered as it wants, its advice is heard", () => {
-  const { hear } = DIALECTS.json;
+  const { decode: decodeFrame } = SDK_PROFILES.json;
   const { notify } = open("json");
-  const heard = hear(notify({ kind: "ping", id: "s9", timestamp: 12 })!);
+  const heard = decodeFrame(notify({ kind: "ping", id: "s9", timestamp: 12 })!);
   assert(heard?.kind === "ping");
   assertEquals(decode("json", heard.answer), { kind: "app_pong", id: "s9", timestamp: 12 });
   const advice = notify({ kind: "reconnect", afterMs: 1_234, reason: "drain" })!;
-  assertEquals(hear(advice), { kind: "advice", afterMs: 1_234, reason: "drain" });
+  assertEquals(decodeFrame(advice), { kind: "advice", afterMs: 1_234, reason: "drain" });
 });
 
 Deno.test("json: subscribe, unsubscribe and publish arrive", () => {
-  const { subscribe, unsubscribe, publish } = DIALECTS.json;
+  const { subscribe, unsubscribe, publish } = SDK_PROFILES.json;
   for (
     const [frame, kind] of [[subscribe!(["a/b"])[0], "subscribe"], [
       unsubscribe!(["a/b"])[0],
@@ -95,7 +95,7 @@ Deno.test("json: subscribe, unsubscribe and publish arrive", () => {
 });
 
 Deno.test("tank: subscriptions arrive", () => {
-  const { subscribe, unsubscribe } = DIALECTS.tank;
+  const { subscribe, unsubscribe } = SDK_PROFILES.tank;
   assertEquals(subscribe!(["a", "b"]).map((frame) => decode("tank", frame)), [
     { kind: "subscribe", channels: ["a"] },
     { kind: "subscribe", channels: ["b"] },
@@ -109,7 +109,7 @@ Deno.test("talo: what is published on a channel is said in it", () => {
     talk.decode(new TextEncoder().encode(frame), { nowMs: 0, wallMs: 0 });
   const data = { playerAliasId: 3, socketToken: "any" };
   say(JSON.stringify({ req: "v1.players.identify", data }));
-  const { publish } = DIALECTS.talo;
+  const { publish } = SDK_PROFILES.talo;
   for (const [given, said] of [["hi", "hi"], [{ x: 1 }, '{"x":1}']]) {
     const inbound = say(publish!("channels/7", given));
     assert(inbound.kind === "publish", JSON.stringify(inbound));
@@ -120,7 +120,7 @@ Deno.test("talo: what is published on a channel is said in it", () => {
 Deno.test("events-hub: health is asked for, since only who follows it is answered", () => {
   const prepared = (query: string) => {
     const url = new URL(`ws://hub.test/api/v1/ws/subscribe${query}`);
-    DIALECTS["events-hub"].prepare!(url);
+    SDK_PROFILES["events-hub"].prepare!(url);
     return url.searchParams.get("event_types");
   };
   assertEquals(prepared(""), "health");
@@ -131,7 +131,7 @@ Deno.test("events-hub: health is asked for, since only who follows it is answere
 });
 
 Deno.test("infoway: many channels are followed and left in as few frames as the format allows", () => {
-  const { subscribe, unsubscribe } = DIALECTS.infoway;
+  const { subscribe, unsubscribe } = SDK_PROFILES.infoway;
   const channels = [
     "trade/A",
     "depth/A",
@@ -159,7 +159,7 @@ Deno.test("infoway: many channels are followed and left in as few frames as the 
 
 Deno.test("infoway: no frame has more names than it may", () => {
   const channels = Array.from({ length: 1_500 }, (_, index) => `trade/${index}`);
-  const frames = DIALECTS.infoway.subscribe!(channels);
+  const frames = SDK_PROFILES.infoway.subscribe!(channels);
   assertEquals(frames.length, 3);
   const arrived = frames.flatMap((frame) => {
     const inbound = decode("infoway", frame);
@@ -168,15 +168,15 @@ Deno.test("infoway: no frame has more names than it may", () => {
   assertEquals(arrived, channels);
 });
 
-Deno.test("No dialect throws at what a stranger says, or takes its words for a heartbeat", () => {
+Deno.test("No wireProfile throws at what a stranger says, or takes its words for a heartbeat", () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.json()), fc.constantFrom(...NAMES), (text, name) => {
-      assertEquals(DIALECTS[name].hear(text), undefined);
+      assertEquals(SDK_PROFILES[name].decode(text), undefined);
     }),
   );
 });
 
-Deno.test("No dialect reads a long message twice", () => {
+Deno.test("No wireProfile reads a long message twice", () => {
   const pong = JSON.stringify({ type: "pong", id: ID, padding: "x".repeat(1_024) });
-  assertEquals(DIALECTS.json.hear(pong), undefined);
+  assertEquals(SDK_PROFILES.json.decode(pong), undefined);
 });

@@ -1,9 +1,9 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { jsonProfile } from "../../server/profiles/json/json.ts";
-import { parseTarget, Routes } from "../../server/transport/profile_routes.ts";
+import { parseTarget, ProfileRoutes } from "../../server/transport/profile_routes.ts";
 import { RULES } from "../support/fakes/world.ts";
 
-const routes = new Routes([jsonProfile({ timing: RULES, echo: false })], "json");
+const routes = new ProfileRoutes([jsonProfile({ timing: RULES, echo: false })], "json");
 const route = (url: string) => {
   const target = parseTarget(url);
   return target && routes.profileOf(target)?.name;
@@ -29,5 +29,5 @@ Deno.test("parseTarget() takes what no URL parser likes", () => {
 });
 
 Deno.test("Routes refuse a default that does not exist", () => {
-  assertThrows(() => new Routes([], "json"), TypeError, "no profile is called json");
+  assertThrows(() => new ProfileRoutes([], "json"), TypeError, "no profile is called json");
 });

@@ -8,11 +8,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Socket as NetSocket } from "node:net";
 import { Admission } from "../../server/auth/admission.ts";
-import type { Gate } from "../../server/auth/authenticator.ts";
-import { OPEN_GRANT, refused, type Verdict } from "../../server/auth/grant.ts";
+import type { Authenticator } from "../../server/auth/authenticator.ts";
+import { type AuthResult, OPEN_GRANT, refused } from "../../server/auth/grant.ts";
 import { Quotas } from "../../server/auth/quotas.ts";
+import { Client } from "../../server/client.ts";
 import { listen, makeHttpServer } from "../../server/transport/listener.ts";
-import { Routes } from "../../server/transport/profile_routes.ts";
+import { ProfileRoutes } from "../../server/transport/profile_routes.ts";
 import { Upgrader } from "../../server/transport/upgrade.ts";
 import { WsAcceptor } from "../../server/transport/ws_socket.ts";
 import { clientFrame, join, OPCODE, textFrame } from "../support/peers/frames.ts";
@@ -29,7 +30,7 @@ const NO_LIMITS = {
   maxConnectionsPerKey: 0,
   maxUpgradesPerSecond: 0,
 };
-const GRANTED: Verdict = { kind: "granted", grant: OPEN_GRANT };
+const GRANTED: AuthResult = { kind: "granted", grant: OPEN_GRANT };
 const REFUSED = refused("for a test");
 const UPGRADE = requestBytes({ path: "/ws", headers: UPGRADE_HEADERS });
 const PING = textFrame({ type: "ping", id: "early" });
@@ -44,23 +45,26 @@ interface Porch {
   /** The server begins to go. */
   drain(): void;
   /** Ends the check. Resolves when the upgrade has been dealt with. */
-  decide(verdict: Verdict): Promise<void>;
+  decide(verdict: AuthResult): Promise<void>;
 }
 
 async function withPorch(test: (porch: Porch) => Promise<void>): Promise<void> {
   await withWorld({}, async (world) => {
     const { clock, profile, context } = world;
-    const check = Promise.withResolvers<Verdict>();
+    const check = Promise.withResolvers<AuthResult>();
     const admission = new Admission(NO_LIMITS, clock.now());
     const upgrader = new Upgrader({
-      routes: new Routes([profile], "json"),
-      gate: { check: () => check.promise } as unknown as Gate,
+      routes: new ProfileRoutes([profile], "json"),
+      authenticator: { check: () => check.promise } as unknown as Authenticator,
       acceptor: new WsAcceptor({ maxMessageBytes: 1_000, closeWaitMs: CLOSE_WAIT_MS }),
       proxies: { clientAddress: (peer) => peer },
       suspensions: { violation: () => Promise.resolve() },
       admission,
       quotas: new Quotas(),
-      context,
+      connect: (connection) => void new Client(connection, context),
+      clock,
+      metrics: context.metrics,
+      log: context.log,
       closeWaitMs: CLOSE_WAIT_MS,
       allowedOrigins: [],
       loopbackHostOnly: false,

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { causeOf } from "../../server/diagnosis/close_cause.ts";
+import { closeCauseOf } from "../../server/diagnosis/close_cause.ts";
 import { CLOSE_REASONS, REASON_NAMES } from "../../server/close_codes.ts";
 import { CAUSES } from "../../server/web/palette.ts";
 import { whyEnded } from "../../server/web/close_explanations.ts";
@@ -12,7 +12,7 @@ Deno.test("whyEnded() has one sentence for each reason, and none for two", () =>
   );
   assertEquals(new Set(sentences).size, REASON_NAMES.length);
   for (const sentence of sentences) assertMatch(sentence, /^[A-Z].{20,}\.$/);
-  const bye = whyEnded({ ...END, reason: "client_close", cause: "client bye" });
+  const bye = whyEnded({ ...END, reason: "client_close", cause: "client close" });
   assertEquals(bye, "The client said goodbye after 1 h 1 min.");
 });
 
@@ -34,9 +34,14 @@ Deno.test("whyEnded() tells of bad health before the end, and of a reason that i
 });
 
 Deno.test("Each cause of death has a colour of its own on the page", () => {
-  const told = (["nothing", "transport", "application"] as const).flatMap((survivor) =>
+  const told = (["nothing", "transport", "application"] as const).flatMap((lastActiveLayer) =>
     REASON_NAMES.map((reason) =>
-      causeOf({ reason, sinceStandstillMs: Infinity, survivor, wasCut: survivor !== "nothing" })
+      closeCauseOf({
+        reason,
+        sinceStandstillMs: Infinity,
+        lastActiveLayer,
+        wasCut: lastActiveLayer !== "nothing",
+      })
     )
   );
   const causes = [...new Set([...told, "server stall"])];

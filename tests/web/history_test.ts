@@ -6,7 +6,7 @@ import { History, type Sample, SAMPLES } from "../../server/web/history.ts";
 
 interface Told {
   readonly messagesIn?: number;
-  readonly deaths?: Record<string, number>;
+  readonly disconnects?: Record<string, number>;
   readonly rtt?: number[];
   readonly stalled?: number;
   readonly uptimeSeconds?: number;
@@ -14,32 +14,32 @@ interface Told {
 
 /** An overview as the hub tells it. */
 function stats(
-  { messagesIn = 0, deaths = {}, rtt = [0, 0, 0], stalled = 0, uptimeSeconds = 0 }: Told,
+  { messagesIn = 0, disconnects = {}, rtt = [0, 0, 0], stalled = 0, uptimeSeconds = 0 }: Told,
 ): Stats {
   const totals = { connections: 7, messagesIn, messagesOut: 0 } as Totals;
   return {
     uptimeSeconds,
     channels: 0,
     queuedBytes: 0,
-    mailboxLetters: 0,
+    mailboxMessages: 0,
     totals,
     profiles: { json: totals },
-    deaths,
+    disconnects,
     health: { healthy: 7 },
     rtt: { bounds: [0.01, 0.1], counts: rtt },
     lateness: { bounds: [0.01, 0.1], counts: [0, 0, 0] },
     stalls: { count: 0, seconds: stalled },
-    pathLimits: [],
+    idleTimeouts: [],
   };
 }
 
 Deno.test("History turns totals into rates, from the second overview on", () => {
   const history = new History();
-  history.add(stats({ messagesIn: 1_000, deaths: { network: 3 } }), 10_000);
+  history.add(stats({ messagesIn: 1_000, disconnects: { network: 3 } }), 10_000);
   history.add(
     stats({
       messagesIn: 1_050,
-      deaths: { network: 5, drain: 1 },
+      disconnects: { network: 5, drain: 1 },
       rtt: [9, 1, 0],
       stalled: 0.5,
       uptimeSeconds: 2,
@@ -47,12 +47,12 @@ Deno.test("History turns totals into rates, from the second overview on", () => 
     12_000,
   );
   const [first, second] = history.samples;
-  assertEquals([first?.messagesIn, first?.deaths, first?.rtt], [null, {}, [0, 0, 0]]);
-  assertEquals([second?.messagesIn, second?.deaths], [25, { network: 2, drain: 1 }]);
+  assertEquals([first?.messagesIn, first?.disconnects, first?.rtt], [null, {}, [0, 0, 0]]);
+  assertEquals([second?.messagesIn, second?.disconnects], [25, { network: 2, drain: 1 }]);
   assertEquals([second?.rtt, second?.stalledSeconds], [[9, 1, 0], 0.5]);
   assert(Math.abs(second!.rttMs.p50! - 10 * 5 / 9) < 1e-9, `${second?.rttMs.p50}`);
   assertEquals([second?.profiles, second?.health], [{ json: 7 }, { healthy: 7 }]);
-  assertEquals(history.deathsIn(60), { network: 2, drain: 1 });
+  assertEquals(history.disconnectsIn(60), { network: 2, drain: 1 });
 });
 
 Deno.test("History leaves a gap where no word came, and draws no rate across it or a restart", () => {
@@ -75,21 +75,21 @@ Deno.test("History begins anew with a clock that was set back, and goes on by it
 
 Deno.test("History tells what happened in a silence of the same server, of another's nothing", () => {
   const history = new History();
-  history.add(stats({ deaths: { network: 3 }, stalled: 1, uptimeSeconds: 100 }), 100_000);
-  history.add(stats({ deaths: { network: 8 }, stalled: 9, uptimeSeconds: 109 }), 109_000);
-  const told = (sample = history.samples.at(-1)) => [sample?.deaths, sample?.stalledSeconds];
+  history.add(stats({ disconnects: { network: 3 }, stalled: 1, uptimeSeconds: 100 }), 100_000);
+  history.add(stats({ disconnects: { network: 8 }, stalled: 9, uptimeSeconds: 109 }), 109_000);
+  const told = (sample = history.samples.at(-1)) => [sample?.disconnects, sample?.stalledSeconds];
   assertEquals(told(), [{ network: 5 }, 8]);
   assertEquals(history.samples.at(-1)?.rtt, [0, 0, 0], "in which second of them is not known");
   // Another process, that has by now run for longer than the first.
-  history.add(stats({ deaths: { network: 9 }, stalled: 20, uptimeSeconds: 400 }), 999_000);
+  history.add(stats({ disconnects: { network: 9 }, stalled: 20, uptimeSeconds: 400 }), 999_000);
   assertEquals(told(), [{}, 0]);
 });
 
-Deno.test("History knows for how long it has counted deaths", () => {
+Deno.test("History knows for how long it has counted disconnects", () => {
   const history = new History();
   const known = (uptimeSeconds: number, atMs: number) => {
-    history.add(stats({ deaths: { network: uptimeSeconds }, uptimeSeconds }), atMs);
-    return [history.countedSeconds(60), history.deathsIn(60).network ?? 0];
+    history.add(stats({ disconnects: { network: uptimeSeconds }, uptimeSeconds }), atMs);
+    return [history.countedSeconds(60), history.disconnectsIn(60).network ?? 0];
   };
   assertEquals(known(100, 100_000), [0, 0]);
   assertEquals(known(112, 112_000), [12, 12]);
@@ -100,14 +100,14 @@ Deno.test("History knows for how long it has counted deaths", () => {
   assertEquals(known(2_002, 1_000_000), [0, 0], "the clock was set back");
 });
 
-Deno.test("History keeps a quarter of an hour; its deaths are those of the time asked for", () => {
+Deno.test("History keeps a quarter of an hour; its disconnects are those of the time asked for", () => {
   const history = new History();
   for (let second = 0; second < SAMPLES + 100; second++) {
-    const told = { deaths: { network: second }, uptimeSeconds: second };
+    const told = { disconnects: { network: second }, uptimeSeconds: second };
     history.add(stats(told), second * 1_000);
   }
   assertEquals([history.samples.length, history.samples[0]?.at], [SAMPLES, 100]);
-  assertEquals(history.deathsIn(60), { network: 60 });
+  assertEquals(history.disconnectsIn(60), { network: 60 });
 });
 
 Deno.test("hitsBetween() counts anew when the server has started anew", () => {
@@ -132,11 +132,11 @@ Deno.test("linesOf() puts a gap right after what came before it", () => {
 
 Deno.test("stackedBins() sums spans of time and puts each series upon the one before it", () => {
   const samples = [
-    { at: 31, deaths: { a: 1, b: 2 } },
+    { at: 31, disconnects: { a: 1, b: 2 } },
     undefined,
-    { at: 44, deaths: { b: 3 } },
-    { at: 45, deaths: { a: 4 } },
+    { at: 44, disconnects: { b: 3 } },
+    { at: 45, disconnects: { a: 4 } },
   ] as unknown as (Sample | undefined)[];
-  const reads = ["a", "b"].map((name) => ({ deaths }: Sample) => deaths[name] ?? 0);
+  const reads = ["a", "b"].map((name) => ({ disconnects }: Sample) => disconnects[name] ?? 0);
   assertEquals(stackedBins(samples, { seconds: 15, reads }), [[37.5, 52.5], [1, 4], [6, 4]]);
 });

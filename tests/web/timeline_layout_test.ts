@@ -1,11 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { FLIGHT_EVENT_KINDS, type FlightEvent } from "../../server/liveness/flight_recorder.ts";
-import { wordsOf } from "../../server/web/event_labels.ts";
+import { labelOf } from "../../server/web/event_labels.ts";
 import { LANES, layOut } from "../../server/web/timeline_layout.ts";
 
 /** A connection that is well. */
-const WELL = { health: "healthy", life: "alive" };
+const WELL = { health: "healthy", liveness: "alive" };
 
 const event = (kind: FlightEvent["kind"], atMs: number, value?: number): FlightEvent => ({
   kind,
@@ -19,7 +19,7 @@ Deno.test("layOut() spreads time over the width, and states until the next one o
     event("ping", 1_000),
     event("pong", 1_100, 100),
     event("status_healthy", 1_100, 100),
-    event("life_silent", 5_000),
+    event("liveness_silent", 5_000),
     event("status_timeout", 6_000, 1),
     event("ended", 10_000, 1_006),
   ];
@@ -29,8 +29,8 @@ Deno.test("layOut() spreads time over the width, and states until the next one o
     ["health", 0, 110, "unknown"],
     ["health", 110, 490, "healthy"],
     ["health", 600, 400, "timeout"],
-    ["life", 0, 500, "alive"],
-    ["life", 500, 500, "silent"],
+    ["liveness", 0, 500, "alive"],
+    ["liveness", 500, 500, "silent"],
   ]);
   const shown = marks.map(({ lane, x, label }) => [LANES[lane], x, label]);
   assertEquals(shown, [
@@ -46,12 +46,12 @@ Deno.test("layOut() spreads time over the width, and states until the next one o
 Deno.test("layOut() shows what has not changed since the first event that is remembered", () => {
   const [events, frame] = [[event("ping", 50_000)], { width: 100, untilMs: 70_000 }];
   const shown = (health: string, more: FlightEvent[] = []) =>
-    layOut([...events, ...more], { ...frame, health, life: "alive" }).spans
+    layOut([...events, ...more], { ...frame, health, liveness: "alive" }).spans
       .map(({ lane, x, width, label }) => [LANES[lane], x, width, label]);
-  assertEquals(shown("healthy"), [["health", 0, 100, "healthy"], ["life", 0, 100, "alive"]]);
+  assertEquals(shown("healthy"), [["health", 0, 100, "healthy"], ["liveness", 0, 100, "alive"]]);
   // Not what came before a change.
   const poor = shown("poor", [event("status_poor", 60_000)]);
-  assertEquals(poor, [["health", 50, 50, "poor"], ["life", 0, 100, "alive"]]);
+  assertEquals(poor, [["health", 50, 50, "poor"], ["liveness", 0, 100, "alive"]]);
 });
 
 Deno.test("layOut() shows a stall before the moment at which it ended, and a pause until we read again", () => {
@@ -81,9 +81,9 @@ Deno.test("layOut() keeps everything within the width, whatever happened", () =>
   }));
 });
 
-Deno.test("wordsOf() has words for every kind of event", () => {
-  const words = FLIGHT_EVENT_KINDS.map((kind) => wordsOf(event(kind, 0)));
+Deno.test("labelOf() has words for every kind of event", () => {
+  const words = FLIGHT_EVENT_KINDS.map((kind) => labelOf(event(kind, 0)));
   assertEquals(new Set(words).size, FLIGHT_EVENT_KINDS.length);
-  assertEquals(wordsOf(event("missed", 0, 2)), "ping missed (2)");
-  assertEquals(wordsOf(event("stall", 0, 1_500)), "the server itself stood still (1.50 s)");
+  assertEquals(labelOf(event("missed", 0, 2)), "ping missed (2)");
+  assertEquals(labelOf(event("stall", 0, 1_500)), "the server itself stood still (1.50 s)");
 });

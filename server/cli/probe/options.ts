@@ -7,7 +7,7 @@
 
 import { parseArgs } from "node:util";
 import { ConfigError } from "../../base/errors.ts";
-import { DIALECTS } from "../../sdk/profiles.ts";
+import { SDK_PROFILES } from "../../sdk/profiles.ts";
 import { PROFILE_NAMES, type ProfileName } from "../../profiles/timing_options.ts";
 import type { ProbePlan } from "./session.ts";
 import type { ProbeTarget } from "./socket.ts";
@@ -108,15 +108,15 @@ export function parseProbeArgs(args: readonly string[], key?: string): ProbeRequ
   }
   const credential = values.key ?? key;
   if (credential !== undefined) reader.credential(credential, { url, headers, profile });
-  const dialect = profile && DIALECTS[profile];
+  const wireProfile = profile && SDK_PROFILES[profile];
   const { search } = url;
-  dialect?.prepare?.(url);
+  wireProfile?.prepare?.(url);
   if (url.search !== search) reader.notes.push(PREPARED);
   if (reader.problems.length > 0) throw new ConfigError(reader.problems);
   const { insecure = false, mute = false, json = false } = values;
   return {
     target: { url, headers, subprotocols, insecure, timeoutMs },
-    plan: { count, intervalMs, timeoutMs, idleMs, mute, dialect },
+    plan: { count, intervalMs, timeoutMs, idleMs, mute, wireProfile },
     profile,
     json,
     notes: reader.notes,

@@ -8,7 +8,7 @@
 import { rounded } from "../../liveness/rtt.ts";
 
 /** The server's own pings of one kind. */
-export interface CadenceFigures {
+export interface PingIntervalFigures {
   /** How many came. */
   readonly count: number;
   /** The mean from one to the next, ms; null below two. */
@@ -16,7 +16,7 @@ export interface CadenceFigures {
 }
 
 /** See the module. */
-export class Cadence {
+export class PingInterval {
   #count = 0;
   #firstMs = 0;
   #lastMs = 0;
@@ -29,7 +29,7 @@ export class Cadence {
   }
 
   /** The figures so far. */
-  get figures(): CadenceFigures {
+  get figures(): PingIntervalFigures {
     const count = this.#count;
     const periodMs = count < 2 ? null : (this.#lastMs - this.#firstMs) / (count - 1);
     return { count, periodMs: rounded(periodMs) };

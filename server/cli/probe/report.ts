@@ -7,7 +7,7 @@
 import { rounded } from "../../liveness/rtt.ts";
 import type { PingFigures } from "./pings.ts";
 import type { Refusal } from "./rejection.ts";
-import type { CadenceFigures } from "./ping_interval.ts";
+import type { PingIntervalFigures } from "./ping_interval.ts";
 import type { Findings, PingKind, ProbeEvent } from "./session.ts";
 import type { PeerEnd, ProbeSocket } from "./socket.ts";
 import { milliseconds, printable, seconds, shownSubprotocol, shownUrl } from "./format.ts";
@@ -114,7 +114,7 @@ function describePings(name: string, figures: PingFigures): string[] {
   return [counts, `  min/avg/max/stddev/jitter = ${times.join("/")} ms`];
 }
 
-function describeCadence({ count, periodMs }: CadenceFigures): string {
+function describeCadence({ count, periodMs }: PingIntervalFigures): string {
   if (count === 0) return "none";
   return periodMs === null ? `${count}` : `${count}, every ${seconds(periodMs)}`;
 }

@@ -7,8 +7,8 @@
 
 import type { Clock } from "../../base/clock.ts";
 import { rounded } from "../../liveness/rtt.ts";
-import type { Dialect } from "../../sdk/profile.ts";
-import { Cadence, type CadenceFigures } from "./ping_interval.ts";
+import type { SdkProfile } from "../../sdk/profile.ts";
+import { PingInterval, type PingIntervalFigures } from "./ping_interval.ts";
 import { type PingFigures, ProbePings } from "./pings.ts";
 import type { PeerEnd, ProbeSocket } from "./socket.ts";
 
@@ -28,7 +28,7 @@ export interface ProbePlan {
   /** Leave the server's pings unanswered. */
   readonly mute: boolean;
   /** How the profile's clients speak. */
-  readonly dialect?: Dialect;
+  readonly wireProfile?: SdkProfile;
 }
 
 /** Something worth a line. */
@@ -68,7 +68,7 @@ export interface Findings {
   /** What became of the profile's own pings, if a profile was named. */
   readonly app: PingFigures | null;
   /** What the server sent of its own accord. */
-  readonly server: Readonly<Record<PingKind, CadenceFigures>>;
+  readonly server: Readonly<Record<PingKind, PingIntervalFigures>>;
   /** Control pongs that answer no open ping. */
   readonly strayPongs: number;
   /** Messages that are no heartbeats. */
@@ -86,7 +86,7 @@ export class ProbeSession {
   readonly #token: string;
   readonly #tell: (event: ProbeEvent) => void;
   readonly #pings: Readonly<Record<PingKind, ProbePings>>;
-  readonly #beats = { control: new Cadence(), app: new Cadence() };
+  readonly #beats = { control: new PingInterval(), app: new PingInterval() };
   readonly #done = Promise.withResolvers<Findings>();
   readonly #startMs: number;
   #sentMs: number | undefined;
@@ -148,14 +148,14 @@ export class ProbeSession {
   }
 
   #round(): void {
-    const { count = Infinity, intervalMs, dialect } = this.#plan;
+    const { count = Infinity, intervalMs, wireProfile } = this.#plan;
     const id = `${this.#token}-${++this.#rounds}`;
     this.#pings.control.send(id);
     this.#send(() => this.#socket.ping(id));
-    if (dialect !== undefined) {
+    if (wireProfile !== undefined) {
       this.#appSent++;
-      if (dialect.answers) this.#pings.app.send(id);
-      this.#send(() => this.#socket.send(dialect.beat(id)));
+      if (wireProfile.answers) this.#pings.app.send(id);
+      this.#send(() => this.#socket.send(wireProfile.heartbeat(id)));
     }
     if (this.#rounds < count) {
       this.#cancelNext = this.#clock.after(intervalMs, () => this.#round());
@@ -164,12 +164,12 @@ export class ProbeSession {
 
   #message(text: string): void {
     this.#heardMs = this.#clock.now();
-    const { dialect, mute } = this.#plan;
-    const heard = dialect?.hear(text);
+    const { wireProfile, mute } = this.#plan;
+    const heard = wireProfile?.decode(text);
     if (heard?.kind === "ping") {
       this.#beat("app");
       if (!mute) this.#send(() => this.#socket.send(heard.answer));
-    } else if (heard?.kind === "beat" && !dialect?.answers) {
+    } else if (heard?.kind === "beat" && !wireProfile?.answers) {
       this.#beat("app");
     } else if (heard?.kind !== "beat" || !this.#answer("app", heard.id)) {
       this.#messages++;
@@ -220,14 +220,14 @@ export class ProbeSession {
   #findingsAt(end: End): Findings {
     const nowMs = this.#clock.now();
     const { control, app } = this.#pings;
-    const { dialect } = this.#plan;
+    const { wireProfile } = this.#plan;
     return {
       openMs: rounded(nowMs - this.#startMs)!,
       sinceSentMs: this.#sentMs === undefined ? null : rounded(nowMs - this.#sentMs),
       sinceHeardMs: this.#heardMs === undefined ? null : rounded(nowMs - this.#heardMs),
       end,
       control: control.figures,
-      app: dialect === undefined ? null : { ...app.figures, sent: this.#appSent },
+      app: wireProfile === undefined ? null : { ...app.figures, sent: this.#appSent },
       server: { control: this.#beats.control.figures, app: this.#beats.app.figures },
       strayPongs: this.#strayPongs,
       messages: this.#messages,

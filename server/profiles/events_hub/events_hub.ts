@@ -12,18 +12,15 @@ import { STATUS_CODE } from "@std/http/status";
 import { type Fields, isObject, parseJson } from "../../base/json.ts";
 import type { Inbound, Publication } from "../../message.ts";
 import type { Timing } from "../../liveness/timing.ts";
+import { ANY_LIFE, type HandshakeInfo, type Profile, type ProtocolSession } from "../profile.ts";
 import {
-  ANY_LIFE,
   bearerOf,
+  type Credential,
   type CredentialSource,
-  type Dialogue,
-  type DoorRefusal,
-  type Presented,
-  type Profile,
-  type RefusalForm,
+  type HandshakeRejection,
   tokenOf,
-  type Visit,
-} from "../profile.ts";
+} from "../../auth/credential.ts";
+import type { RejectionResponse } from "../../close_codes.ts";
 
 /** The type that every client follows, asked for or not. */
 export const GLOBAL_TYPE = "global";
@@ -83,8 +80,8 @@ export function eventsHubProfile({ timing }: EventsHubOptions): Profile {
     name: "events-hub",
     matches: ({ path }) => path === PATH,
     credential,
-    refuse,
-    open: (visit) => ({ rules, ...openTalk(visit) }),
+    rejectionOf,
+    open: (handshake) => ({ rules, ...openSession(handshake) }),
     publication,
   };
 }
@@ -100,7 +97,7 @@ export function knownEventTypes(names: readonly string[]): string[] {
   return [...new Set(types)].filter((type) => EVENT_TYPES.has(type));
 }
 
-function credential(source: CredentialSource): Presented {
+function credential(source: CredentialSource): Credential {
   const { header, query } = source;
   const apiKey = header("x-api-key");
   if (header("authorization") && apiKey) {
@@ -112,7 +109,7 @@ function credential(source: CredentialSource): Presented {
 }
 
 /** What is no pair counts as no credential: its refusal tells the form, and an open hub wants none. */
-function pairOf(apiKey: string): Presented {
+function pairOf(apiKey: string): Credential {
   const [, id, secret] = /^([^:]+):(.+)$/s.exec(decodeBase64(apiKey)) ?? [];
   return id === undefined ? { kind: "none" } : { kind: "pair", id, secret };
 }
@@ -125,7 +122,7 @@ function decodeBase64(text: string): string {
   }
 }
 
-function refuse(refusal: DoorRefusal): RefusalForm {
+function rejectionOf(refusal: HandshakeRejection): RejectionResponse {
   if (refusal.kind === "too_many_for_key") {
     return refusalForm(STATUS_CODE.TooManyRequests, "too_many_connections", refusal.detail);
   }
@@ -140,14 +137,16 @@ function refusalForm(status: number, error: string, detail: string) {
   return { kind: "http", status, headers, body } as const;
 }
 
-function openTalk({ clientId, target, rights, wallMs }: Visit): Omit<Dialogue, "rules"> {
+function openSession(
+  { clientId, target, rights, wallMs }: HandshakeInfo,
+): Omit<ProtocolSession, "rules"> {
   const asked = (target.query.get("event_types") ?? "").split(",");
-  const follows = knownEventTypes([...asked, GLOBAL_TYPE])
+  const initialSubscriptions = knownEventTypes([...asked, GLOBAL_TYPE])
     .filter((type) => rights.maySubscribe(type)); // `global` too: rights are not the client's to ask
-  const body = { client_id: clientId, subscriptions: follows };
+  const body = { client_id: clientId, subscriptions: initialSubscriptions };
   return {
-    greeting: [envelope({ type: GLOBAL_TYPE, wallMs, message: WELCOME, body })],
-    follows,
+    initialFrames: [envelope({ type: GLOBAL_TYPE, wallMs, message: WELCOME, body })],
+    initialSubscriptions,
     decode: (frame, { wallMs }) => decode(TEXT.decode(frame), { clientId, wallMs }),
     notify: () => undefined,
     deny: () => undefined, // nobody can ask for what could be denied
@@ -176,7 +175,7 @@ function decode(text: string, { clientId, wallMs }: { clientId: string; wallMs: 
 /** The hub sends it only to who follows `health` by then: an HTTP call may have ended that. */
 function pong(origin: Required<Origin>): Inbound {
   const text = envelope({ ...origin, type: HEALTH_TYPE, message: "pong" });
-  return { kind: "reply", text, ifFollows: HEALTH_TYPE };
+  return { kind: "reply", text, ifSubscribed: HEALTH_TYPE };
 }
 
 function isIdRequest(message: unknown): boolean {

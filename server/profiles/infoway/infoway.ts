@@ -7,25 +7,21 @@
  */
 
 import { STATUS_CODE } from "@std/http/status";
-import type { CloseReason } from "../../close_codes.ts";
+import type { CloseReason, RejectionResponse } from "../../close_codes.ts";
 import { perMinute, type SlidingWindow } from "../../auth/sliding_window.ts";
 import { type Fields, isObject, parseJson } from "../../base/json.ts";
 import type { HeartbeatRules } from "../../liveness/heartbeat.ts";
 import type { Denial, Inbound, Publication } from "../../message.ts";
 import type { Timing } from "../../liveness/timing.ts";
 import { type Fault, NOT_JSON, pushCodeOf, requestOf, tooMany } from "./infoway_codes.ts";
+import type { CloseFrame, Profile, ProtocolSession, Timestamps } from "../profile.ts";
 import {
+  type Credential,
   type CredentialSource,
-  type Dialogue,
-  type DoorRefusal,
-  type Farewell,
-  type Moment,
-  type Presented,
-  type Profile,
-  type RefusalForm,
+  type HandshakeRejection,
   tokenOf,
   type UpgradeTarget,
-} from "../profile.ts";
+} from "../../auth/credential.ts";
 
 const HEARTBEAT = 10010;
 const HEARTBEAT_ACK = 10011;
@@ -53,9 +49,9 @@ export interface InfowayOptions {
 export function infowayProfile(options: InfowayOptions): Profile {
   return {
     name: "infoway",
-    matches: ({ path, query }) => isNews(path) || (path === "/ws" && query.has("business")),
+    matches: ({ path, query }) => shouldLog(path) || (path === "/ws" && query.has("business")),
     credential,
-    refuse,
+    rejectionOf,
     open: ({ target }) => new InfowayDialogue(target, options),
     publication: ({ channel, data }: Publication) => {
       const code = pushCodeOf(channel);
@@ -65,10 +61,10 @@ export function infowayProfile(options: InfowayOptions): Profile {
 }
 
 /** One connection's side of the talk: its window, and the trace that its goodbye will name. */
-class InfowayDialogue implements Dialogue {
+class InfowayDialogue implements ProtocolSession {
   readonly rules: HeartbeatRules;
-  readonly greeting: readonly string[];
-  readonly follows = [];
+  readonly initialFrames: readonly string[];
+  readonly initialSubscriptions = [];
   readonly #limit: number;
   readonly #window: SlidingWindow | undefined;
   #lastTrace = "";
@@ -79,20 +75,22 @@ class InfowayDialogue implements Dialogue {
       missedHeartbeats: 0,
       silenceFrom: "life",
       framesAreLife: false,
-      pongsAreLife: isNews(path),
-      pingsAreLife: isNews(path),
+      pongsAreLife: shouldLog(path),
+      pingsAreLife: shouldLog(path),
     };
-    this.greeting = query.get("business") === "stock" ? [STOCK_PERMISSION, CONNECTED] : [CONNECTED];
+    this.initialFrames = query.get("business") === "stock"
+      ? [STOCK_PERMISSION, CONNECTED]
+      : [CONNECTED];
     this.#limit = maxMessagesPerMinute;
     this.#window = perMinute(maxMessagesPerMinute === 0 ? undefined : maxMessagesPerMinute);
   }
 
-  decode(frame: Uint8Array, { nowMs }: Moment): Inbound {
+  decode(frame: Uint8Array, { nowMs }: Timestamps): Inbound {
     const message = parseJson(TEXT.decode(frame));
     const trace = isObject(message) ? traceOf(message) : undefined;
     if (this.#window?.take(nowMs) === false) {
       this.#keep(trace ?? "");
-      return { kind: "offence", reason: "rate_limited" };
+      return { kind: "policyViolation", reason: "rate_limited" };
     }
     if (trace !== undefined) this.#keep(trace);
     if (!isObject(message)) return { kind: "malformed", text: errorText(NOT_JSON, "") };
@@ -107,7 +105,7 @@ class InfowayDialogue implements Dialogue {
       : errorText(tooMany("subscriptions"), ref);
   }
 
-  farewell(reason: CloseReason): Farewell | undefined {
+  closeFrame(reason: CloseReason): CloseFrame | undefined {
     switch (reason) {
       case "stale":
         return goodbye({ code: 513, msg: "Websocket heartbeat timeout" }, this.#lastTrace);
@@ -153,11 +151,11 @@ function traceOf({ trace }: Fields): string | undefined {
   return typeof trace === "number" ? String(trace) : undefined;
 }
 
-function credential({ header, query }: CredentialSource): Presented {
+function credential({ header, query }: CredentialSource): Credential {
   return tokenOf(query.get("apikey") || header("x-api-key"));
 }
 
-function refuse({ kind }: DoorRefusal): RefusalForm {
+function rejectionOf({ kind }: HandshakeRejection): RejectionResponse {
   if (kind === "unauthorized") {
     const headers = { "www-authenticate": 'apikey realm="key"' };
     return { kind: "http", status: STATUS_CODE.Unauthorized, headers, body: "" };
@@ -167,7 +165,7 @@ function refuse({ kind }: DoorRefusal): RefusalForm {
   return { kind: "close", texts: [text], code: POLICY_VIOLATION, reason: msg };
 }
 
-function isNews(path: string): boolean {
+function shouldLog(path: string): boolean {
   return path === "/news";
 }
 
@@ -178,7 +176,7 @@ function frequencyText(limit: number): string {
 }
 
 /** The close says in words what the frame says: at most 123 bytes, all texts above are shorter. */
-function goodbye(fault: Pick<Fault, "code" | "msg">, traceId: string): Farewell {
+function goodbye(fault: Pick<Fault, "code" | "msg">, traceId: string): CloseFrame {
   return { text: errorText(fault, traceId), code: POLICY_VIOLATION, reason: fault.msg };
 }
 

@@ -16,16 +16,14 @@ import {
 import { type Fields, isObject, parseJson } from "../../base/json.ts";
 import { problemForm } from "../../base/problem.ts";
 import type { Timing } from "../../liveness/timing.ts";
+import { ANY_LIFE, type Profile, type ProtocolSession } from "../profile.ts";
 import {
-  ANY_LIFE,
   bearerOf,
+  type Credential,
   type CredentialSource,
-  type Dialogue,
-  type Presented,
-  type Profile,
-  type RefusalForm,
   tokenOf,
-} from "../profile.ts";
+} from "../../auth/credential.ts";
+import type { RejectionResponse } from "../../close_codes.ts";
 
 /** Talo's heartbeat: its published browser example connects to an open hub's `/` without a ticket. */
 const TALO_HEARTBEAT = "v1.heartbeat";
@@ -47,24 +45,24 @@ export function jsonProfile({ timing, echo }: JsonOptions): Profile {
   const { pingPeriodMs, pongWaitMs } = timing;
   const talk = {
     rules: { ...timing, ...ANY_LIFE },
-    follows: [],
+    initialSubscriptions: [],
     decode: (frame: Uint8Array, { wallMs }: { wallMs: number }) =>
       decode(TEXT.decode(frame), { wallMs, echo }),
     notify,
     deny: (denial: Denial, { ref, channel }: { ref?: string; channel: string }) =>
       errorText(denial, DENIALS[denial](channel), ref),
-  } satisfies Omit<Dialogue, "greeting">;
+  } satisfies Omit<ProtocolSession, "initialFrames">;
   return {
     name: "json",
     matches: () => false, // by its name, or as the default
     credential,
-    refuse: ({ kind, detail }): RefusalForm =>
+    rejectionOf: ({ kind, detail }): RejectionResponse =>
       kind === "unauthorized"
         ? problemForm(STATUS_CODE.Unauthorized, detail, { "WWW-Authenticate": "Bearer" })
         : problemForm(STATUS_CODE.TooManyRequests, detail),
     open: ({ clientId }) => ({
       ...talk,
-      greeting: [JSON.stringify({ type: "welcome", clientId, pingPeriodMs, pongWaitMs })],
+      initialFrames: [JSON.stringify({ type: "welcome", clientId, pingPeriodMs, pongWaitMs })],
     }),
     publication: ({ channel, data, timestamp }: Publication) =>
       JSON.stringify({ type: "message", channel, data, timestamp }),
@@ -80,7 +78,7 @@ const DENIALS: Record<Denial, (channel: string) => string> = {
 /** Browsers set no headers: they offer the credential as a subprotocol. */
 const SUBPROTOCOL = "systole.bearer.";
 
-function credential(source: CredentialSource): Presented {
+function credential(source: CredentialSource): Credential {
   const { header, query, subprotocols } = source;
   const offered = subprotocols.find((name) => name.startsWith(SUBPROTOCOL));
   return tokenOf(

@@ -6,22 +6,17 @@
  * @module
  */
 
-import type { CloseReason } from "../../close_codes.ts";
+import type { CloseReason, RejectionResponse } from "../../close_codes.ts";
 import { isObject, parseJson } from "../../base/json.ts";
 import type { HeartbeatRules } from "../../liveness/heartbeat.ts";
 import type { Denial, Inbound } from "../../message.ts";
 import type { Timing } from "../../liveness/timing.ts";
-import {
-  type CredentialSource,
-  type Dialogue,
-  type DoorRefusal,
-  type Farewell,
-  type Moment,
-  type Presented,
-  type Profile,
-  type RefusalForm,
-  tokenOf,
-  type Visit,
+import type {
+  CloseFrame,
+  HandshakeInfo,
+  Profile,
+  ProtocolSession,
+  Timestamps,
 } from "../profile.ts";
 import {
   CHANNELS,
@@ -43,6 +38,12 @@ import {
   SAY,
 } from "./talo_frames.ts";
 import { TaloLimit, type TaloLimits } from "./talo_limit.ts";
+import {
+  type Credential,
+  type CredentialSource,
+  type HandshakeRejection,
+  tokenOf,
+} from "../../auth/credential.ts";
 
 /** What the profile is made of. */
 export interface TaloOptions extends TaloLimits {
@@ -73,26 +74,26 @@ export function taloProfile({ timing, ...limits }: TaloOptions): Profile {
     name: "talo",
     matches: ({ query }) => query.has("ticket"),
     credential,
-    refuse,
-    open: (visit) => new Talk(visit, rules, new TaloLimit(limits)),
+    rejectionOf,
+    open: (handshake) => new Talk(handshake, rules, new TaloLimit(limits)),
     publication,
   };
 }
 
 /** Its own clients have nothing but tickets; others can show a key where they can set headers. */
-function credential({ query, header }: CredentialSource): Presented {
+function credential({ query, header }: CredentialSource): Credential {
   const ticket = query.get("ticket");
   return ticket ? { kind: "ticket", ticket } : tokenOf(header("x-api-key"));
 }
 
 /** The upgrade always succeeds; what is wrong is said by the close code alone. */
-function refuse({ kind }: DoorRefusal): RefusalForm {
+function rejectionOf({ kind }: HandshakeRejection): RejectionResponse {
   const code = kind === "unauthorized" ? BAD_TICKET : TRY_LATER;
   return { kind: "close", texts: [], code, reason: "" };
 }
 
-const FAREWELL: Farewell = { code: 1008, reason: "RATE_LIMIT_EXCEEDED" };
-const OVER: Inbound = { kind: "offence", reason: "rate_limited" };
+const FAREWELL: CloseFrame = { code: 1008, reason: "RATE_LIMIT_EXCEEDED" };
+const OVER: Inbound = { kind: "policyViolation", reason: "rate_limited" };
 const WARNING: Inbound = { kind: "reply", text: RATE_LIMIT_EXCEEDED };
 const HEARD: Inbound = { kind: "heartbeat", text: HEARTBEAT };
 const NOT_JSON: Inbound = { kind: "malformed", text: ROUTING_ERROR };
@@ -100,22 +101,22 @@ const NO_PLAYER: Inbound = { kind: "reply", text: NO_PLAYER_FOUND };
 const BAD_TOKEN: Inbound = { kind: "reply", text: INVALID_SOCKET_TOKEN };
 
 /** One connection's side. */
-class Talk implements Dialogue {
+class Talk implements ProtocolSession {
   readonly rules: HeartbeatRules;
-  readonly greeting = [CONNECTED];
-  readonly follows = [];
-  readonly #visit: Visit;
+  readonly initialFrames = [CONNECTED];
+  readonly initialSubscriptions = [];
+  readonly #handshake: HandshakeInfo;
   readonly #limit: TaloLimit;
   /** The alias that it speaks for. */
   #alias: number | undefined;
 
-  constructor(visit: Visit, rules: HeartbeatRules, limit: TaloLimit) {
+  constructor(handshake: HandshakeInfo, rules: HeartbeatRules, limit: TaloLimit) {
     this.rules = rules;
-    this.#visit = visit;
+    this.#handshake = handshake;
     this.#limit = limit;
   }
 
-  decode(frame: Uint8Array, { nowMs }: Moment): Inbound {
+  decode(frame: Uint8Array, { nowMs }: Timestamps): Inbound {
     const ruling = this.#limit.take(nowMs);
     if (ruling !== "accepted") return ruling === "warned" ? WARNING : OVER;
     const text = TEXT.decode(frame);
@@ -149,7 +150,7 @@ class Talk implements Dialogue {
     return listenerError(ref, `too many subscriptions for ${channel}`);
   }
 
-  farewell(reason: CloseReason): Farewell | undefined {
+  closeFrame(reason: CloseReason): CloseFrame | undefined {
     return reason === "rate_limited" ? FAREWELL : undefined;
   }
 
@@ -161,15 +162,15 @@ class Talk implements Dialogue {
     if (!isObject(data) || !isId(data.playerAliasId) || typeof data.socketToken !== "string") {
       return malformed(invalidData(IDENTIFY, data));
     }
-    if (!this.#visit.isKey(data.socketToken)) return BAD_TOKEN;
+    if (!this.#handshake.isKey(data.socketToken)) return BAD_TOKEN;
     const id = data.playerAliasId;
     const channel = PLAYERS + id;
-    const instead = this.#alias === undefined ? [] : [PLAYERS + this.#alias];
-    if (this.#visit.rights.maySubscribe(channel)) {
+    const replaces = this.#alias === undefined ? [] : [PLAYERS + this.#alias];
+    if (this.#handshake.rights.maySubscribe(channel)) {
       this.#alias = id;
       this.#limit.identified();
     }
-    return { kind: "subscribe", channels: [channel], instead, ack: identified(id), ref: IDENTIFY };
+    return { kind: "subscribe", channels: [channel], replaces, ack: identified(id), ref: IDENTIFY };
   }
 
   #say(data: unknown): Inbound {

@@ -9,16 +9,14 @@ import { STATUS_CODE } from "@std/http/status";
 import { isObject, parseJson } from "../../base/json.ts";
 import { type Inbound, MAX_CHANNEL_LENGTH, type Publication } from "../../message.ts";
 import type { Timing } from "../../liveness/timing.ts";
+import { ANY_LIFE, type Profile, type ProtocolSession } from "../profile.ts";
 import {
-  ANY_LIFE,
+  type Credential,
   type CredentialSource,
-  type Dialogue,
-  type DoorRefusal,
-  type Presented,
-  type Profile,
-  type RefusalForm,
+  type HandshakeRejection,
   tokenOf,
-} from "../profile.ts";
+} from "../../auth/credential.ts";
+import type { RejectionResponse } from "../../close_codes.ts";
 
 /** The original's heartbeat starts so long after the connection, ms, plus one period. */
 const BEAT_DELAY_MS = 1_000;
@@ -41,21 +39,25 @@ export function tankProfile({ timing }: TankOptions): Profile {
   const { pingPeriodMs } = timing;
   const talk = {
     rules: { ...timing, ...ANY_LIFE },
-    follows: [],
-    beat: { firstMs: BEAT_DELAY_MS + pingPeriodMs, periodMs: pingPeriodMs, text: HEARTBEAT },
+    initialSubscriptions: [],
+    textHeartbeat: {
+      firstMs: BEAT_DELAY_MS + pingPeriodMs,
+      periodMs: pingPeriodMs,
+      text: HEARTBEAT,
+    },
     decode,
     notify: () => undefined,
     deny: () => undefined,
-  } satisfies Omit<Dialogue, "greeting">;
+  } satisfies Omit<ProtocolSession, "initialFrames">;
   let nameless = 0;
   return {
     name: "tank",
     matches: ({ path, query }) => path === "/ws" && (query.has("user_id") || query.has("token")),
     credential,
-    refuse,
+    rejectionOf,
     open: ({ target }) => {
       const id = target.query.get("user_id") || `client_${++nameless}`;
-      return { ...talk, greeting: [`Hello, ${id}! Welcome to WebSocket server.`] };
+      return { ...talk, initialFrames: [`Hello, ${id}! Welcome to WebSocket server.`] };
     },
     publication: ({ channel, data }: Publication) =>
       JSON.stringify({
@@ -94,11 +96,11 @@ function textOf(frame: Uint8Array): string | undefined {
   }
 }
 
-function credential({ header, query }: CredentialSource): Presented {
+function credential({ header, query }: CredentialSource): Credential {
   return tokenOf(query.get("token") || header("x-api-key"));
 }
 
-function refuse({ kind }: DoorRefusal): RefusalForm {
+function rejectionOf({ kind }: HandshakeRejection): RejectionResponse {
   const [status, body] = kind === "unauthorized"
     ? [STATUS_CODE.Unauthorized, "Unauthorized\n"]
     : [STATUS_CODE.TooManyRequests, "Too Many Requests\n"];

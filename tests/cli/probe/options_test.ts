@@ -16,7 +16,7 @@ Deno.test("parseProbeArgs() fills in what USAGE promises", () => {
   assertEquals(target.url.href, URL_TEXT);
   assertEquals([target.headers, target.subprotocols, target.insecure], [{}, [], false]);
   assertEquals([plan.count, plan.intervalMs, plan.timeoutMs], [undefined, 1_000, 5_000]);
-  assertEquals([plan.idleMs, plan.mute, plan.dialect], [undefined, false, undefined]);
+  assertEquals([plan.idleMs, plan.mute, plan.wireProfile], [undefined, false, undefined]);
   assertEquals([target.timeoutMs, json, notes], [5_000, false, []]);
   assertEquals(parseProbeArgs(["--help"]), undefined);
 });

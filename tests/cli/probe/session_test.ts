@@ -5,7 +5,7 @@ import {
   type ProbePlan,
   ProbeSession,
 } from "../../../server/cli/probe/session.ts";
-import { DIALECTS } from "../../../server/sdk/profiles.ts";
+import { SDK_PROFILES } from "../../../server/sdk/profiles.ts";
 import { FakeProbeSocket } from "../../support/fakes/fake_probe_socket.ts";
 import { VirtualClock } from "../../support/fakes/virtual_clock.ts";
 
@@ -91,7 +91,7 @@ Deno.test("ProbeSession counts a late, repeated or foreign pong as none of its a
 });
 
 Deno.test("ProbeSession speaks the profile: its heartbeat, its answers, the server's own pings", async () => {
-  const stage = new Stage({ count: 1, dialect: DIALECTS.json });
+  const stage = new Stage({ count: 1, wireProfile: SDK_PROFILES.json });
   const timeless = () => stage.socket.journal.map((line) => line.replace(/\b\d{13}\b/, "<now>"));
   assertEquals(timeless(), ["ping hb-1", `{"type":"ping","id":"hb-1","timestamp":<now>}`]);
   stage.server.message('{"type":"welcome"}');
@@ -111,7 +111,7 @@ Deno.test("ProbeSession speaks the profile: its heartbeat, its answers, the serv
 });
 
 Deno.test("ProbeSession waits for no answer where the system's server gives none", async () => {
-  const stage = new Stage({ count: 2, dialect: DIALECTS.tank });
+  const stage = new Stage({ count: 2, wireProfile: SDK_PROFILES.tank });
   stage.server.pong("hb-1");
   stage.server.message("heartbeat");
   await stage.pass(1_000);
@@ -137,7 +137,7 @@ Deno.test("ProbeSession with --idle is silent, answers pings and measures the se
 });
 
 Deno.test("ProbeSession with --mute answers no ping of the server, control or app", async () => {
-  const stage = new Stage({ idleMs: 1_000, mute: true, dialect: DIALECTS.json });
+  const stage = new Stage({ idleMs: 1_000, mute: true, wireProfile: SDK_PROFILES.json });
   stage.server.ping(bytes("a"));
   stage.server.message('{"type":"ping","id":"s1","timestamp":7}');
   assertEquals(stage.socket.journal, []);

@@ -49,8 +49,8 @@ Deno.test("credential() in both headers cannot be read", () => {
 });
 
 Deno.test("refuse() speaks as the system does", () => {
-  const refusal = (form: Parameters<typeof profile.refuse>[0]) => {
-    const answer = profile.refuse(form);
+  const refusal = (form: Parameters<typeof profile.rejectionOf>[0]) => {
+    const answer = profile.rejectionOf(form);
     assert(answer.kind === "http");
     assertEquals(answer.headers["Content-Type"], "application/json");
     return [answer.status, answer.body];

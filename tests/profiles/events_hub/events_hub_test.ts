@@ -1,10 +1,12 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
 import { OPEN_GRANT } from "../../../server/auth/grant.ts";
-import { rightsOf } from "../../../server/auth/rights.ts";
+import { type Rights, rightsOf } from "../../../server/auth/rights.ts";
 import type { Inbound } from "../../../server/message.ts";
-import { eventsHubProfile, knownEventTypes } from "../../../server/profiles/events_hub/events_hub.ts";
-import type { Rights } from "../../../server/profiles/profile.ts";
+import {
+  eventsHubProfile,
+  knownEventTypes,
+} from "../../../server/profiles/events_hub/events_hub.ts";
 import { parseTarget } from "../../../server/transport/profile_routes.ts";
 import { patternOf } from "../../support/peers/transcript.ts";
 import { RULES } from "../../support/fakes/world.ts";
@@ -17,17 +19,17 @@ const EVENT_TYPES =
 const profile = eventsHubProfile({ timing: RULES });
 const MINE = "338a28f7-666e-46e1-8e7d-4feba5edc061";
 const OTHERS = "0c1ff8b4-9a51-4c0e-8f63-0f6d5d3c2a11";
-const MOMENT = { wallMs: Date.UTC(2025, 11, 11, 13, 4, 37, 484), nowMs: 0 };
+const FRAME_TIMES = { wallMs: Date.UTC(2025, 11, 11, 13, 4, 37, 484), nowMs: 0 };
 const STAMP = "2025-12-11T13:04:37.484000Z";
 
 function open(query = "", { clientId = MINE, rights = OPEN_GRANT.rights as Rights } = {}) {
   const target = parseTarget(`/api/v1/ws/subscribe${query}`)!;
-  return profile.open({ clientId, target, rights, isKey: () => true, wallMs: MOMENT.wallMs });
+  return profile.open({ clientId, target, rights, isKey: () => true, wallMs: FRAME_TIMES.wallMs });
 }
 
 const bytes = (text: string) => new TextEncoder().encode(text);
-const dialogue = open("?event_types=health");
-const decode = (text: string): Inbound => dialogue.decode(bytes(text), MOMENT);
+const session = open("?event_types=health");
+const decode = (text: string): Inbound => session.decode(bytes(text), FRAME_TIMES);
 /** The text that a frame is answered with. */
 function answerTo(text: string, kind: "reply" | "malformed"): string {
   const inbound = decode(text);
@@ -52,33 +54,33 @@ Deno.test("open() greets with the types that will be followed, in the order aske
   ];
   for (const [query, follows] of cases) {
     const talk = open(query);
-    assertEquals(talk.follows, follows, query);
-    assertEquals(talk.greeting.length, 1);
+    assertEquals(talk.initialSubscriptions, follows, query);
+    assertEquals(talk.initialFrames.length, 1);
     const expected = `{"id":"<hex64>","event_type":"global","timestamp":"${STAMP}",` +
       '"message":"WebSocket connection established subscribed to global by default",' +
       `"body":{"client_id":"${MINE}","subscriptions":${JSON.stringify(follows)}}}`;
-    assertMatch(talk.greeting[0], patternOf(expected));
+    assertMatch(talk.initialFrames[0], patternOf(expected));
   }
 });
 
 Deno.test("open() leaves out what the key may not follow, global included", () => {
   const query = "?event_types=pdfm,system,system_logs";
   const follows = (subscribe: string[]) =>
-    open(query, { rights: rightsOf({ subscribe, publish: [] }) }).follows;
+    open(query, { rights: rightsOf({ subscribe, publish: [] }) }).initialSubscriptions;
   assertEquals(follows(["system*"]), ["system", "system_logs"]);
   assertEquals(follows(["global"]), ["global"]);
   assertEquals(follows([]), []);
 });
 
 Deno.test("open() lives by anything that arrives", () => {
-  const { silenceFrom, framesAreLife, pongsAreLife, pingsAreLife } = dialogue.rules;
+  const { silenceFrom, framesAreLife, pongsAreLife, pingsAreLife } = session.rules;
   assertEquals({ silenceFrom, framesAreLife, pongsAreLife, pingsAreLife }, {
     silenceFrom: "life",
     framesAreLife: true,
     pongsAreLife: true,
     pingsAreLife: true,
   });
-  assertEquals(dialogue.rules.pongWaitMs, RULES.pongWaitMs);
+  assertEquals(session.rules.pongWaitMs, RULES.pongWaitMs);
 });
 
 Deno.test("knownEventTypes() knows the eleven types and no other", () => {
@@ -96,7 +98,7 @@ Deno.test("decode() answers a health ping, for who still follows health", () => 
   for (const [id, ref] of [["x", "x"], ["", "<hex64>"], [undefined, "<hex64>"], [7, "<hex64>"]]) {
     const inbound = decode(ping(id));
     assert(inbound.kind === "reply");
-    assertEquals(inbound.ifFollows, "health");
+    assertEquals(inbound.ifSubscribed, "health");
     assertMatch(inbound.text, form(String(ref)));
   }
 });
@@ -189,8 +191,8 @@ Deno.test("decode() of anything never throws and never tells another client's id
   const frames = fc.oneof(texts.map(bytes), fc.uint8Array({ maxLength: 200 }));
   fc.assert(
     fc.property(frames, (frame) => {
-      const inbound = dialogue.decode(frame, MOMENT);
-      other.decode(frame, MOMENT);
+      const inbound = session.decode(frame, FRAME_TIMES);
+      other.decode(frame, FRAME_TIMES);
       assert(["reply", "malformed", "nothing"].includes(inbound.kind), inbound.kind);
       const text = "text" in inbound ? inbound.text ?? "" : "";
       assert(!text.includes(OTHERS), text);
@@ -202,7 +204,7 @@ Deno.test("decode() of anything never throws and never tells another client's id
 
 Deno.test("publication() is an envelope on a type and nothing elsewhere", () => {
   const frame = (channel: string, data: unknown) =>
-    profile.publication({ kind: "publication", channel, data, timestamp: MOMENT.wallMs });
+    profile.publication({ kind: "publication", channel, data, timestamp: FRAME_TIMES.wallMs });
   const form = (channel: string, body: string) =>
     patternOf(
       `{"id":"<hex64>","event_type":"${channel}","timestamp":"${STAMP}","message":"${channel}"${body}}`,
@@ -217,7 +219,7 @@ Deno.test("publication() is an envelope on a type and nothing elsewhere", () => 
 });
 
 Deno.test("notify() and deny() say nothing: the system has no such frames", () => {
-  assertEquals(dialogue.notify({ kind: "ping", id: "i", timestamp: 3 }), undefined);
-  assertEquals(dialogue.notify({ kind: "reconnect", afterMs: 5, reason: "drain" }), undefined);
-  assertEquals(dialogue.deny("forbidden", { channel: "pdfm" }), undefined);
+  assertEquals(session.notify({ kind: "ping", id: "i", timestamp: 3 }), undefined);
+  assertEquals(session.notify({ kind: "reconnect", afterMs: 5, reason: "drain" }), undefined);
+  assertEquals(session.deny("forbidden", { channel: "pdfm" }), undefined);
 });

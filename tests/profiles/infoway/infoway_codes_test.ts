@@ -10,13 +10,19 @@ import { RULES } from "../../support/fakes/world.ts";
 const profile = infowayProfile({ timing: RULES, maxMessagesPerMinute: 60 });
 const unlimited = infowayProfile({ timing: RULES, maxMessagesPerMinute: 0 });
 const target = parseTarget("/ws?business=crypto")!;
-const visit = { clientId: "c1", target, rights: OPEN_GRANT.rights, isKey: () => true, wallMs: 1 };
-const dialogue = unlimited.open(visit);
-const MOMENT = { wallMs: 5_000, nowMs: 0 };
+const handshake = {
+  clientId: "c1",
+  target,
+  rights: OPEN_GRANT.rights,
+  isKey: () => true,
+  wallMs: 1,
+};
+const session = unlimited.open(handshake);
+const FRAME_TIMES = { wallMs: 5_000, nowMs: 0 };
 const bytes = (text: string) => new TextEncoder().encode(text);
 const textOf = (message: unknown) =>
   typeof message === "string" ? message : JSON.stringify(message);
-const decode = (message: unknown): Inbound => dialogue.decode(bytes(textOf(message)), MOMENT);
+const decode = (message: unknown): Inbound => session.decode(bytes(textOf(message)), FRAME_TIMES);
 const names = (count: number) => Array.from({ length: count }, (_, at) => `C${at}`).join();
 
 Deno.test("decode() understands every subscription and acknowledges it with its trace", () => {
@@ -191,13 +197,13 @@ Deno.test("decode() of arbitrary bytes and arbitrary JSON never throws", () => {
   );
   const text = fc.oneof(fc.json(), message, message, twice).map(bytes);
   const arbitrary = fc.oneof(fc.uint8Array({ maxLength: 200 }), text, text, text);
-  const subject = profile.open(visit); // beyond its limit nearly all the time
+  const subject = profile.open(handshake); // beyond its limit nearly all the time
   fc.assert(
     fc.property(arbitrary, (frame) => {
-      const { kind } = dialogue.decode(frame, MOMENT);
-      assert(kind !== "publish" && kind !== "relay" && kind !== "offence");
-      subject.decode(frame, MOMENT);
-      for (const reason of REASON_NAMES) subject.farewell?.(reason);
+      const { kind } = session.decode(frame, FRAME_TIMES);
+      assert(kind !== "publish" && kind !== "relay" && kind !== "policyViolation");
+      subject.decode(frame, FRAME_TIMES);
+      for (const reason of REASON_NAMES) subject.closeFrame?.(reason);
     }),
     { numRuns: 10_000 },
   );

@@ -3,7 +3,7 @@ import { REASON_NAMES } from "../../../server/close_codes.ts";
 import { OPEN_GRANT } from "../../../server/auth/grant.ts";
 import type { Inbound } from "../../../server/message.ts";
 import { infowayProfile } from "../../../server/profiles/infoway/infoway.ts";
-import type { Dialogue } from "../../../server/profiles/profile.ts";
+import type { ProtocolSession } from "../../../server/profiles/profile.ts";
 import { parseTarget } from "../../../server/transport/profile_routes.ts";
 import { RULES } from "../../support/fakes/world.ts";
 
@@ -11,7 +11,7 @@ const timing = { ...RULES, pingPeriodMs: 30_000, heartbeatTimeoutMs: 10_000 };
 const profile = infowayProfile({ timing, maxMessagesPerMinute: 60 });
 const unlimited = infowayProfile({ timing, maxMessagesPerMinute: 0 });
 
-function talk(url = "/ws?business=crypto", subject = unlimited): Dialogue {
+function talk(url = "/ws?business=crypto", subject = unlimited): ProtocolSession {
   const target = parseTarget(url)!;
   return subject.open({
     clientId: "c1",
@@ -22,15 +22,15 @@ function talk(url = "/ws?business=crypto", subject = unlimited): Dialogue {
   });
 }
 
-const dialogue = talk();
-const MOMENT = { wallMs: 5_000, nowMs: 0 };
+const session = talk();
+const FRAME_TIMES = { wallMs: 5_000, nowMs: 0 };
 const bytes = (text: string) => new TextEncoder().encode(text);
 const textOf = (message: unknown) =>
   typeof message === "string" ? message : JSON.stringify(message);
-const decode = (message: unknown, subject = dialogue): Inbound =>
-  subject.decode(bytes(textOf(message)), MOMENT);
-const frame = (subject: Dialogue, reason: "stale" | "rate_limited") =>
-  JSON.parse(subject.farewell?.(reason)?.text ?? "{}");
+const decode = (message: unknown, subject = session): Inbound =>
+  subject.decode(bytes(textOf(message)), FRAME_TIMES);
+const frame = (subject: ProtocolSession, reason: "stale" | "rate_limited") =>
+  JSON.parse(subject.closeFrame?.(reason)?.text ?? "{}");
 
 Deno.test("matches() takes /ws with business, and /news", () => {
   const matches = (url: string) => profile.matches(parseTarget(url)!);
@@ -49,9 +49,9 @@ Deno.test("matches() takes /ws with business, and /news", () => {
 Deno.test("open() greets, a stock client with its permission first", () => {
   const connected = '{"code":200,"msg":"ws connect success"}';
   const permission = "You have permission to subscribe to all market data";
-  assertEquals(talk("/ws?business=stock").greeting, [permission, connected]);
+  assertEquals(talk("/ws?business=stock").initialFrames, [permission, connected]);
   for (const url of ["/ws?business=crypto", "/ws/infoway", "/news", "/ws?business=Stock"]) {
-    assertEquals(talk(url).greeting, [connected]);
+    assertEquals(talk(url).initialFrames, [connected]);
   }
 });
 
@@ -96,7 +96,7 @@ Deno.test("decode() counts every message of the last minute, whatever it is", ()
     assertEquals(at(each, "not JSON"), "malformed");
     assertEquals(at(each, { code: 10000, trace: "s", data: { codes: "A" } }), "subscribe");
   }
-  assertEquals(at(59_999, { code: 10010, trace: "offender" }), "offence");
+  assertEquals(at(59_999, { code: 10010, trace: "offender" }), "policyViolation");
   assertEquals(frame(subject, "rate_limited"), {
     traceId: "offender",
     code: 501,
@@ -110,7 +110,7 @@ Deno.test("decode() with a limit of 0 counts nothing", () => {
   for (let each = 0; each < 1_000; each++) assertEquals(decode({ code: 10010 }).kind, "heartbeat");
 });
 
-Deno.test("farewell() names the last trace that came, but keeps no huge one", () => {
+Deno.test("closeFrame() names the last trace that came, but keeps no huge one", () => {
   const subject = talk();
   assertEquals(frame(subject, "stale").traceId, "");
   decode({ code: 10010, trace: "beat" }, subject);
@@ -123,32 +123,32 @@ Deno.test("farewell() names the last trace that came, but keeps no huge one", ()
   assertEquals(frame(subject, "stale").traceId, "");
 });
 
-Deno.test("farewell() names nobody when the offending message has no trace", () => {
+Deno.test("closeFrame() names nobody when the offending message has no trace", () => {
   const subject = talk("/news", infowayProfile({ timing, maxMessagesPerMinute: 1 }));
   decode({ code: 10010, trace: "first" }, subject);
-  assertEquals(decode({ code: 10010 }, subject).kind, "offence");
+  assertEquals(decode({ code: 10010 }, subject).kind, "policyViolation");
   assertEquals(frame(subject, "rate_limited").traceId, "");
 });
 
-Deno.test("farewell() is byte for byte what the system says, and closes with 1008", () => {
+Deno.test("closeFrame() is byte for byte what the system says, and closes with 1008", () => {
   const heartbeat = '{"traceId":"","code":513,"msg":"Websocket heartbeat timeout"}';
   const suspended = '{"traceId":"","code":511,"msg":"The apikey is in the blacklist"}';
   const subject = talk();
-  assertEquals(subject.farewell?.("stale")?.text, heartbeat);
+  assertEquals(subject.closeFrame?.("stale")?.text, heartbeat);
   decode({ code: 10010, trace: "t" }, subject);
-  assertEquals(subject.farewell?.("key_suspended")?.text, suspended);
+  assertEquals(subject.closeFrame?.("key_suspended")?.text, suspended);
   for (const reason of REASON_NAMES) {
-    const farewell = subject.farewell?.(reason);
-    if (farewell === undefined) continue;
-    assertEquals(farewell.code, 1008);
-    assert(bytes(farewell.reason).length <= 123, farewell.reason);
+    const closeFrame = subject.closeFrame?.(reason);
+    if (closeFrame === undefined) continue;
+    assertEquals(closeFrame.code, 1008);
+    assert(bytes(closeFrame.reason).length <= 123, closeFrame.reason);
   }
-  assertEquals(subject.farewell?.("drain"), undefined);
+  assertEquals(subject.closeFrame?.("drain"), undefined);
 });
 
 Deno.test("deny() has a number for each denial and gives the trace back", () => {
   const denied = (denial: "forbidden" | "too_many_subscriptions") =>
-    JSON.parse(dialogue.deny(denial, { ref: "t", channel: "trade/A" }) ?? "");
+    JSON.parse(session.deny(denial, { ref: "t", channel: "trade/A" }) ?? "");
   assertEquals([denied("forbidden").traceId, denied("forbidden").code], ["t", 519]);
   const tooMany = denied("too_many_subscriptions");
   assertEquals([tooMany.traceId, tooMany.code], ["t", 505]);
@@ -169,13 +169,13 @@ Deno.test("credential() is the apikey of the query, or X-Api-Key", () => {
 
 Deno.test("refuse() answers a bad key with 401, one too many connections with frame 512", () => {
   const presented = { kind: "none" } as const;
-  assertEquals(profile.refuse({ kind: "unauthorized", presented, detail: "d" }), {
+  assertEquals(profile.rejectionOf({ kind: "unauthorized", presented, detail: "d" }), {
     kind: "http",
     status: 401,
     headers: { "www-authenticate": 'apikey realm="key"' },
     body: "",
   });
-  const form = profile.refuse({ kind: "too_many_for_key", detail: "d" });
+  const form = profile.rejectionOf({ kind: "too_many_for_key", detail: "d" });
   assert(form.kind === "close" && form.code === 1008);
   assertEquals(form.texts.map((text) => JSON.parse(text).code), [512]);
 });

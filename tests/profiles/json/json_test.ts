@@ -17,11 +17,11 @@ const talk = (subject: Profile) =>
     isKey: () => true,
     wallMs: 1,
   });
-const dialogue = talk(profile);
+const session = talk(profile);
 const echo = talk(echoing);
 const bytes = (text: string) => new TextEncoder().encode(text);
-const decode = (text: string): Inbound => dialogue.decode(bytes(text), MOMENT);
-const MOMENT = { wallMs: 5_000, nowMs: 0 };
+const decode = (text: string): Inbound => session.decode(bytes(text), FRAME_TIMES);
+const FRAME_TIMES = { wallMs: 5_000, nowMs: 0 };
 
 /** The code and the message of the error that a text is answered with. */
 function errorOf(text: string): { code: string; message: string; id?: unknown } {
@@ -114,8 +114,12 @@ Deno.test("decode() takes nothing that could not be said again: deep values cras
   for (const levels of [501, 4_000, 20_000, 32_000]) {
     for (const type of ["ping", "echo", "publish"]) {
       const text = `{"type":"${type}","channel":"c","timestamp":${deep(levels)},"data":[]}`;
-      for (const subject of [dialogue, echo]) {
-        assertEquals(subject.decode(bytes(text), MOMENT).kind, "malformed", `${type} ${levels}`);
+      for (const subject of [session, echo]) {
+        assertEquals(
+          subject.decode(bytes(text), FRAME_TIMES).kind,
+          "malformed",
+          `${type} ${levels}`,
+        );
       }
     }
   }
@@ -130,7 +134,7 @@ Deno.test("decode() gives the id of a bad message back", () => {
 });
 
 Deno.test("decode() treats binary that is not UTF-8 as bad JSON", () => {
-  const inbound = dialogue.decode(new Uint8Array([0xff, 0xfe, 0x00]), MOMENT);
+  const inbound = session.decode(new Uint8Array([0xff, 0xfe, 0x00]), FRAME_TIMES);
   assertEquals(inbound.kind, "malformed");
 });
 
@@ -141,10 +145,13 @@ Deno.test("decode() echoes talo's heartbeat verbatim", () => {
 Deno.test("decode() echoes other JSON in echo mode, and nothing that has a meaning", () => {
   for (const text of ['{"type":"nope","x":1}', "null", "[1]", '"hi"', '{"a":{"b":2}}']) {
     const expected = JSON.stringify({ type: "echo", data: JSON.parse(text), timestamp: 5_000 });
-    assertEquals(echo.decode(bytes(text), MOMENT), { kind: "reply", text: expected });
+    assertEquals(echo.decode(bytes(text), FRAME_TIMES), { kind: "reply", text: expected });
   }
-  assertEquals(echo.decode(bytes('{"type":"subscribe","channel":"c"}'), MOMENT).kind, "subscribe");
-  assertEquals(echo.decode(bytes("{"), MOMENT).kind, "malformed");
+  assertEquals(
+    echo.decode(bytes('{"type":"subscribe","channel":"c"}'), FRAME_TIMES).kind,
+    "subscribe",
+  );
+  assertEquals(echo.decode(bytes("{"), FRAME_TIMES).kind, "malformed");
 });
 
 Deno.test("decode() of arbitrary bytes and arbitrary JSON never throws", () => {
@@ -155,15 +162,18 @@ Deno.test("decode() of arbitrary bytes and arbitrary JSON never throws", () => {
     data: fc.jsonValue(),
     id: fc.option(fc.jsonValue(), { nil: undefined }),
   });
-  for (const subject of [dialogue, echo]) {
+  for (const subject of [session, echo]) {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 200 }), (frame) => void subject.decode(frame, MOMENT)),
+      fc.property(
+        fc.uint8Array({ maxLength: 200 }),
+        (frame) => void subject.decode(frame, FRAME_TIMES),
+      ),
       { numRuns: 2_500 },
     );
     fc.assert(
       fc.property(
         fc.oneof(fc.jsonValue(), messages),
-        (value) => void subject.decode(bytes(JSON.stringify(value)), MOMENT),
+        (value) => void subject.decode(bytes(JSON.stringify(value)), FRAME_TIMES),
       ),
       { numRuns: 2_500 },
     );
@@ -173,15 +183,15 @@ Deno.test("decode() of arbitrary bytes and arbitrary JSON never throws", () => {
 Deno.test("The profile writes every frame as the protocol has it", () => {
   const cases: [string | undefined, string][] = [
     [
-      dialogue.greeting[0],
+      session.initialFrames[0],
       '{"type":"welcome","clientId":"c1","pingPeriodMs":54000,"pongWaitMs":60000}',
     ],
     [
-      dialogue.notify({ kind: "ping", id: "i", timestamp: 3 }),
+      session.notify({ kind: "ping", id: "i", timestamp: 3 }),
       '{"type":"ping","id":"i","timestamp":3}',
     ],
     [
-      dialogue.notify({ kind: "reconnect", afterMs: 5, reason: "drain" }),
+      session.notify({ kind: "reconnect", afterMs: 5, reason: "drain" }),
       '{"type":"reconnect","afterMs":5,"reason":"drain"}',
     ],
     [
@@ -190,7 +200,7 @@ Deno.test("The profile writes every frame as the protocol has it", () => {
     ],
   ];
   for (const [text, expected] of cases) assertEquals(text, expected);
-  const denied = dialogue.deny("forbidden", { channel: "c", ref: "r" });
+  const denied = session.deny("forbidden", { channel: "c", ref: "r" });
   assertEquals(JSON.parse(denied ?? "").code, "forbidden");
   assertEquals(JSON.parse(denied ?? "").id, "r");
 });

@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { OPEN_GRANT } from "../../../server/auth/grant.ts";
-import { rightsOf } from "../../../server/auth/rights.ts";
+import { type Rights, rightsOf } from "../../../server/auth/rights.ts";
 import type { Inbound } from "../../../server/message.ts";
-import type { Dialogue, Rights, Visit } from "../../../server/profiles/profile.ts";
+import type { HandshakeInfo, ProtocolSession } from "../../../server/profiles/profile.ts";
 import { taloProfile } from "../../../server/profiles/talo/talo.ts";
 import { parseTarget } from "../../../server/transport/profile_routes.ts";
 import { RULES, withWorld, type World } from "../../support/fakes/world.ts";
@@ -23,7 +23,7 @@ const SAY = '{"req":"v1.channels.message","data":{"channel":{"id":1},"message":"
 const WARNING = '{"res":"v1.error","data":{"req":"unknown","message":"Rate limit exceeded",' +
   '"errorCode":"RATE_LIMIT_EXCEEDED"}}';
 
-function open(visit: Partial<Visit> = {}, subject = profile): Dialogue {
+function open(handshake: Partial<HandshakeInfo> = {}, subject = profile): ProtocolSession {
   const target = parseTarget("/?ticket=t")!;
   const isKey = (credential: string) => credential === "k1.s";
   return subject.open({
@@ -32,15 +32,15 @@ function open(visit: Partial<Visit> = {}, subject = profile): Dialogue {
     rights: OPEN_GRANT.rights,
     isKey,
     wallMs: 1,
-    ...visit,
+    ...handshake,
   });
 }
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
-/** What a frame means to a dialogue. */
-function hear(dialogue: Dialogue, text: string, nowMs = 0): Inbound {
-  return dialogue.decode(bytes(text), { wallMs: 1, nowMs });
+/** What a frame means to a session. */
+function hear(session: ProtocolSession, text: string, nowMs = 0): Inbound {
+  return session.decode(bytes(text), { wallMs: 1, nowMs });
 }
 
 /** What a text is answered with. */
@@ -48,10 +48,10 @@ function answerOf(inbound: Inbound): string | undefined {
   return "text" in inbound ? inbound.text : undefined;
 }
 
-function identified(rights: Rights = OPEN_GRANT.rights): Dialogue {
-  const dialogue = open({ rights });
-  hear(dialogue, IDENTIFY);
-  return dialogue;
+function identified(rights: Rights = OPEN_GRANT.rights): ProtocolSession {
+  const session = open({ rights });
+  hear(session, IDENTIFY);
+  return session;
 }
 
 Deno.test("decode() takes v1.heartbeat exactly, and gives the same text back", () => {
@@ -129,8 +129,8 @@ Deno.test("decode() answers what it does not understand byte for byte", () => {
     ]
   ) {
     const req = "v1.channels.message";
-    for (const dialogue of [open(), identified()]) { // shape is checked before the player
-      const answer = answerOf(hear(dialogue, `{"req":"${req}","data":${data}}`));
+    for (const session of [open(), identified()]) { // shape is checked before the player
+      const answer = answerOf(hear(session, `{"req":"${req}","data":${data}}`));
       assertEquals(answer, invalidData(req, data), data);
     }
   }
@@ -140,20 +140,20 @@ Deno.test("decode() turns an identify into following the player's topic", () => 
   assertEquals(hear(open(), IDENTIFY), {
     kind: "subscribe",
     channels: ["players/7"],
-    instead: [],
+    replaces: [],
     ack: '{"res":"v1.players.identify.success","data":{"id":7}}',
     ref: "v1.players.identify",
   });
 });
 
 Deno.test("decode() refuses a socketToken that is no key, and knows no player then", () => {
-  const dialogue = open();
+  const session = open();
   assertEquals(
-    answerOf(hear(dialogue, IDENTIFY.replace("k1.s", "k1.x"))),
+    answerOf(hear(session, IDENTIFY.replace("k1.s", "k1.x"))),
     '{"res":"v1.error","data":{"req":"v1.players.identify","message":"Invalid socket token",' +
       '"errorCode":"INVALID_SOCKET_TOKEN"}}',
   );
-  assert(answerOf(hear(dialogue, SAY))?.includes('"NO_PLAYER_FOUND"'));
+  assert(answerOf(hear(session, SAY))?.includes('"NO_PLAYER_FOUND"'));
 });
 
 Deno.test("decode() asks for a player before a channel message", () => {
@@ -177,72 +177,72 @@ Deno.test("decode() turns a channel message into a publication that joins the ch
 });
 
 Deno.test("decode() lets a second identify change for whom the connection speaks", () => {
-  const dialogue = identified();
-  hear(dialogue, IDENTIFY.replace("7", "0"));
-  const said = hear(dialogue, SAY);
+  const session = identified();
+  hear(session, IDENTIFY.replace("7", "0"));
+  const said = hear(session, SAY);
   assert(said.kind === "publish");
   assertEquals(said.by, "0");
 });
 
 Deno.test("decode() identifies nobody whose topic the key may not follow", () => {
-  const dialogue = identified(rightsOf({ subscribe: ["channels/*"], publish: ["*"] }));
-  assert(answerOf(hear(dialogue, SAY))?.includes('"NO_PLAYER_FOUND"'));
+  const session = identified(rightsOf({ subscribe: ["channels/*"], publish: ["*"] }));
+  assert(answerOf(hear(session, SAY))?.includes('"NO_PLAYER_FOUND"'));
 });
 
 Deno.test("decode() warns three times above the limit, heartbeats counted, and ends at the fourth", () => {
-  const dialogue = open();
+  const session = open();
   for (let i = 0; i < 150; i++) {
-    hear(dialogue, HEARTBEAT, i);
-    hear(dialogue, SAY, i);
+    hear(session, HEARTBEAT, i);
+    hear(session, SAY, i);
   }
   for (const text of [HEARTBEAT, "{", SAY]) { // the limit comes before everything else
-    assertEquals(hear(dialogue, text, 1_000), { kind: "reply", text: WARNING });
+    assertEquals(hear(session, text, 1_000), { kind: "reply", text: WARNING });
   }
-  assertEquals(hear(dialogue, SAY, 1_000), { kind: "offence", reason: "rate_limited" });
-  assertEquals(dialogue.farewell?.("rate_limited"), { code: 1008, reason: "RATE_LIMIT_EXCEEDED" });
-  assertEquals(dialogue.farewell?.("drain"), undefined);
+  assertEquals(hear(session, SAY, 1_000), { kind: "policyViolation", reason: "rate_limited" });
+  assertEquals(session.closeFrame?.("rate_limited"), { code: 1008, reason: "RATE_LIMIT_EXCEEDED" });
+  assertEquals(session.closeFrame?.("drain"), undefined);
 });
 
 Deno.test("decode() blocks for 60 s from the first message above the limit, whatever comes meanwhile", () => {
-  const dialogue = open();
-  for (let i = 0; i < 300; i++) hear(dialogue, SAY, 10_000);
+  const session = open();
+  for (let i = 0; i < 300; i++) hear(session, SAY, 10_000);
   // 11 s: over the limit, blocked until 71 s; the window itself is free again at 70 s
   for (const nowMs of [11_000, 40_000, 70_999]) {
-    assertEquals(answerOf(hear(dialogue, HEARTBEAT, nowMs)), WARNING, `${nowMs}`);
+    assertEquals(answerOf(hear(session, HEARTBEAT, nowMs)), WARNING, `${nowMs}`);
   }
   // 71 s: what was refused neither counts nor lengthens the block
   for (let i = 0; i < 300; i++) {
-    assert(answerOf(hear(dialogue, SAY, 71_000))?.includes("NO_PLAYER_FOUND"), `${i}`);
+    assert(answerOf(hear(session, SAY, 71_000))?.includes("NO_PLAYER_FOUND"), `${i}`);
   }
-  assertEquals(hear(dialogue, SAY, 71_000).kind, "offence"); // three warnings still stand
+  assertEquals(hear(session, SAY, 71_000).kind, "policyViolation"); // three warnings still stand
 });
 
 Deno.test("Each pong and each accepted heartbeat takes one warning back", () => {
-  const dialogue = open();
-  for (let i = 0; i < 300; i++) hear(dialogue, SAY, 0);
-  for (let i = 0; i < 3; i++) assertEquals(answerOf(hear(dialogue, SAY, 1)), WARNING);
-  dialogue.pong?.(); // also during the block
-  assertEquals(answerOf(hear(dialogue, SAY, 2)), WARNING);
-  hear(dialogue, HEARTBEAT, 60_001); // the block is over
-  for (let i = 0; i < 299; i++) hear(dialogue, SAY, 60_001);
-  assertEquals(answerOf(hear(dialogue, SAY, 60_002)), WARNING);
-  assertEquals(hear(dialogue, SAY, 60_003).kind, "offence");
+  const session = open();
+  for (let i = 0; i < 300; i++) hear(session, SAY, 0);
+  for (let i = 0; i < 3; i++) assertEquals(answerOf(hear(session, SAY, 1)), WARNING);
+  session.pong?.(); // also during the block
+  assertEquals(answerOf(hear(session, SAY, 2)), WARNING);
+  hear(session, HEARTBEAT, 60_001); // the block is over
+  for (let i = 0; i < 299; i++) hear(session, SAY, 60_001);
+  assertEquals(answerOf(hear(session, SAY, 60_002)), WARNING);
+  assertEquals(hear(session, SAY, 60_003).kind, "policyViolation");
 });
 
 Deno.test("A pong without a warning to take back saves none for later", () => {
-  const dialogue = open();
-  for (let i = 0; i < 10; i++) dialogue.pong?.();
-  for (let i = 0; i < 300; i++) hear(dialogue, HEARTBEAT, 0);
-  for (let i = 0; i < 3; i++) assertEquals(answerOf(hear(dialogue, SAY, 1)), WARNING);
-  assertEquals(hear(dialogue, SAY, 1).kind, "offence");
+  const session = open();
+  for (let i = 0; i < 10; i++) session.pong?.();
+  for (let i = 0; i < 300; i++) hear(session, HEARTBEAT, 0);
+  for (let i = 0; i < 3; i++) assertEquals(answerOf(hear(session, SAY, 1)), WARNING);
+  assertEquals(hear(session, SAY, 1).kind, "policyViolation");
 });
 
 Deno.test("An identified connection may say 3600 a minute, those from before counted", () => {
-  const dialogue = open();
-  for (let i = 0; i < 299; i++) hear(dialogue, HEARTBEAT, 0);
-  assertEquals(hear(dialogue, IDENTIFY, 0).kind, "subscribe"); // the 300th
-  for (let i = 300; i < 3_600; i++) assertEquals(hear(dialogue, SAY, 1).kind, "publish");
-  assertEquals(answerOf(hear(dialogue, SAY, 2)), WARNING);
+  const session = open();
+  for (let i = 0; i < 299; i++) hear(session, HEARTBEAT, 0);
+  assertEquals(hear(session, IDENTIFY, 0).kind, "subscribe"); // the 300th
+  for (let i = 300; i < 3_600; i++) assertEquals(hear(session, SAY, 1).kind, "publish");
+  assertEquals(answerOf(hear(session, SAY, 2)), WARNING);
 });
 
 Deno.test("publication() words a channel's message, with the alias of a Talo sender only", () => {
@@ -266,12 +266,12 @@ Deno.test("publication() words a channel's message, with the alias of a Talo sen
 });
 
 Deno.test("The server says nothing unasked but publications", () => {
-  const dialogue = open();
-  assertEquals(dialogue.greeting, ['{"res":"v1.connected","data":{}}']);
-  assertEquals(dialogue.notify({ kind: "ping", id: "i", timestamp: 1 }), undefined);
+  const session = open();
+  assertEquals(session.initialFrames, ['{"res":"v1.connected","data":{}}']);
+  assertEquals(session.notify({ kind: "ping", id: "i", timestamp: 1 }), undefined);
   const reconnect = { kind: "reconnect", afterMs: 1, reason: "drain" } as const;
-  assertEquals(dialogue.notify(reconnect), undefined);
-  assertEquals(dialogue.beat, undefined);
+  assertEquals(session.notify(reconnect), undefined);
+  assertEquals(session.textHeartbeat, undefined);
 });
 
 Deno.test("deny() names the request", () => {
@@ -307,20 +307,20 @@ Deno.test("matches() any path with a ticket; credential() is that ticket, or els
 
 Deno.test("refuse() lets the upgrade succeed and closes with 3000 without a word", () => {
   const presented = { kind: "ticket", ticket: "t" } as const;
-  assertEquals(profile.refuse({ kind: "unauthorized", presented, detail: "used" }), {
+  assertEquals(profile.rejectionOf({ kind: "unauthorized", presented, detail: "used" }), {
     kind: "close",
     texts: [],
     code: 3000,
     reason: "",
   });
-  const full = profile.refuse({ kind: "too_many_for_key", detail: "too many" });
+  const full = profile.rejectionOf({ kind: "too_many_for_key", detail: "too many" });
   assert(full.kind === "close" && full.code === 1013); // a new ticket would not help
 });
 
 Deno.test("decode() of 10 000 random messages never throws, and what it answers is JSON", () => {
-  const dialogue = open({ isKey: () => true }, unlimited);
+  const session = open({ isKey: () => true }, unlimited);
   const check = (frame: Uint8Array) => {
-    const text = answerOf(dialogue.decode(frame, { wallMs: 1, nowMs: 0 }));
+    const text = answerOf(session.decode(frame, { wallMs: 1, nowMs: 0 }));
     if (text !== undefined && text !== HEARTBEAT) JSON.parse(text);
   };
   const id = fc.oneof(fc.maxSafeInteger(), fc.double(), fc.jsonValue());
@@ -459,7 +459,7 @@ Deno.test("A second identify takes the first one's place, also at the limit of s
     await world.clock.turnOver();
     const [, ...answers] = socket.messages;
     assertEquals(answers.map(({ data }) => data.id ?? data.errorCode), [7, 7, 8, "LISTENER_ERROR"]);
-    const followed = world.hub.ask((roster) => [...roster.channels]);
+    const followed = world.hub.ask((registry) => [...registry.channels]);
     await world.clock.turnOver();
     assertEquals(await followed, ["players/8"]);
   }));

@@ -25,10 +25,10 @@ const talk = (url: string, subject = profile) =>
     isKey: () => true,
     wallMs: 1,
   });
-const dialogue = talk("/ws?user_id=alice");
-const MOMENT = { wallMs: 5_000, nowMs: 0 };
+const session = talk("/ws?user_id=alice");
+const FRAME_TIMES = { wallMs: 5_000, nowMs: 0 };
 const bytes = (text: string) => new TextEncoder().encode(text);
-const decode = (text: string): Inbound => dialogue.decode(bytes(text), MOMENT);
+const decode = (text: string): Inbound => session.decode(bytes(text), FRAME_TIMES);
 const hello = (id: string) => `Hello, ${id}! Welcome to WebSocket server.`;
 
 Deno.test("matches() takes /ws with user_id or token", () => {
@@ -39,12 +39,12 @@ Deno.test("matches() takes /ws with user_id or token", () => {
 
 Deno.test("open() greets by the id that was given, or by a number", () => {
   const subject = tankProfile({ timing });
-  const greeting = (url: string) => talk(url, subject).greeting;
-  assertEquals(greeting("/ws?user_id=alice"), [hello("alice")]);
-  assertEquals(greeting("/ws"), [hello("client_1")]);
-  assertEquals(greeting("/ws?user_id="), [hello("client_2")]);
-  assertEquals(greeting("/ws?token=t&user_id=b%20%C3%A9"), [hello("b é")]);
-  assertEquals(greeting("/ws/tank"), [hello("client_3")]);
+  const initialFrames = (url: string) => talk(url, subject).initialFrames;
+  assertEquals(initialFrames("/ws?user_id=alice"), [hello("alice")]);
+  assertEquals(initialFrames("/ws"), [hello("client_1")]);
+  assertEquals(initialFrames("/ws?user_id="), [hello("client_2")]);
+  assertEquals(initialFrames("/ws?token=t&user_id=b%20%C3%A9"), [hello("b é")]);
+  assertEquals(initialFrames("/ws/tank"), [hello("client_3")]);
 });
 
 Deno.test("decode() takes the rest of sub: and unsub: verbatim", () => {
@@ -101,7 +101,7 @@ Deno.test("decode() keeps signs of life to itself", () => {
 
 Deno.test("decode() does not relay what is not UTF-8", () => {
   for (const frame of [[0xff, 0xfe], [0x68, 0xc3], [0xed, 0xa0, 0x80], [0xc0, 0x80]]) {
-    assertEquals(dialogue.decode(new Uint8Array(frame), MOMENT), { kind: "malformed" });
+    assertEquals(session.decode(new Uint8Array(frame), FRAME_TIMES), { kind: "malformed" });
   }
 });
 
@@ -114,10 +114,10 @@ Deno.test("publication() carries text, or JSON as text", () => {
   assertEquals(frame(7), '{"topic":"t","data":"7"}');
 });
 
-Deno.test("deny(), notify() and farewell() have no frame", () => {
-  assertEquals(dialogue.deny("forbidden", { channel: "c" }), undefined);
-  assertEquals(dialogue.notify({ kind: "ping", id: "i", timestamp: 3 }), undefined);
-  assertEquals(dialogue.farewell, undefined);
+Deno.test("deny(), notify() and closeFrame() have no frame", () => {
+  assertEquals(session.deny("forbidden", { channel: "c" }), undefined);
+  assertEquals(session.notify({ kind: "ping", id: "i", timestamp: 3 }), undefined);
+  assertEquals(session.closeFrame, undefined);
 });
 
 Deno.test("credential() is the token of the query, or X-Api-Key", () => {
@@ -134,13 +134,13 @@ Deno.test("credential() is the token of the query, or X-Api-Key", () => {
 
 Deno.test("refuse() answers in plain text", () => {
   const presented = { kind: "none" } as const;
-  assertEquals(profile.refuse({ kind: "unauthorized", presented, detail: "d" }), {
+  assertEquals(profile.rejectionOf({ kind: "unauthorized", presented, detail: "d" }), {
     kind: "http",
     status: 401,
     headers: { "Content-Type": "text/plain; charset=utf-8" },
     body: "Unauthorized\n",
   });
-  const form = profile.refuse({ kind: "too_many_for_key", detail: "d" });
+  const form = profile.rejectionOf({ kind: "too_many_for_key", detail: "d" });
   assert(form.kind === "http" && form.status === 429);
 });
 
@@ -154,7 +154,7 @@ Deno.test("decode() of arbitrary bytes and arbitrary JSON never throws and alter
   ).map(bytes);
   fc.assert(
     fc.property(fc.oneof(fc.uint8Array({ maxLength: 200 }), text, text), (frame) => {
-      const inbound = dialogue.decode(frame, MOMENT);
+      const inbound = session.decode(frame, FRAME_TIMES);
       if (inbound.kind === "relay") assertEquals(bytes(inbound.text), frame);
     }),
     { numRuns: 10_000 },
@@ -261,6 +261,6 @@ Deno.test("A topic reaches who follows it, once, and not who may not or no longe
   }));
 
 Deno.test("open() leaves the timing's other rules as they are", () => {
-  const { rules } = dialogue;
+  const { rules } = session;
   assertEquals(rules, { ...RULES, ...timing });
 });

@@ -107,7 +107,7 @@ export async function suffer(fault: Fault, check?: (scene: Scene) => void): Prom
     const visitor = world.connect({ profile: profile(fault.timing), url, socket: relay });
     const scene = { ...visitor, world, relay, peer };
     const courses = await watch(fault, scene);
-    seen = { ...courses, cause: world.closedLog.find(visitor.client.id)?.cause };
+    seen = { ...courses, cause: world.closeHistory.find(visitor.client.id)?.cause };
     check?.(scene);
   });
   return seen!;
@@ -115,14 +115,14 @@ export async function suffer(fault: Fault, check?: (scene: Scene) => void): Prom
 
 async function watch(fault: Fault, scene: Scene): Promise<Pick<Seen, "life" | "status">> {
   const { clock } = scene.world;
-  const { vitals } = scene.client;
-  const life: [number, string][] = [[0, vitals.life]];
-  const status: [number, string][] = [[0, vitals.status]];
+  const { health } = scene.client;
+  const life: [number, string][] = [[0, health.liveness]];
+  const status: [number, string][] = [[0, health.status]];
   let begun: void | Promise<void> = undefined;
   while (clock.now() < fault.untilS * SECOND_MS) {
     await clock.pass(LOOK_MS);
-    note(life, vitals.life, clock.now());
-    note(status, vitals.status, clock.now());
+    note(life, health.liveness, clock.now());
+    note(status, health.status, clock.now());
     if (clock.now() === fault.atS * SECOND_MS) begun = fault.begin(scene);
   }
   await begun;

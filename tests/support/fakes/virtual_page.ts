@@ -7,7 +7,10 @@
 
 import { assertEquals } from "@std/assert";
 import FakeTimers from "@sinonjs/fake-timers";
-import { HeartbeatSocket, type HeartbeatSocketOptions } from "../../../server/sdk/heartbeat_socket.ts";
+import {
+  HeartbeatSocket,
+  type HeartbeatSocketOptions,
+} from "../../../server/sdk/heartbeat_socket.ts";
 import type { Address } from "../../../server/sdk/options.ts";
 import { FakeServer } from "./fake_web_socket.ts";
 

@@ -9,20 +9,19 @@ import { assertEquals } from "@std/assert";
 import { MemoryBroker } from "../../../server/brokers/memory.ts";
 import { Client } from "../../../server/client.ts";
 import type { ClientContext } from "../../../server/client/client_deps.ts";
-import { ClosedLog } from "../../../server/client/close_history.ts";
+import { CloseHistory } from "../../../server/client/close_history.ts";
 import { Flusher } from "../../../server/client/flusher.ts";
 import { type Grant, OPEN_GRANT } from "../../../server/auth/grant.ts";
 import { Hub } from "../../../server/hub.ts";
 import { HEALTH_RULES } from "../../../server/liveness/health.ts";
 import type { HeartbeatRules } from "../../../server/liveness/heartbeat.ts";
 import { Wheel } from "../../../server/liveness/wheel.ts";
-import { LoadShedder } from "../../../server/hub/load_shedder.ts";
+import { LoadShedder, QueueBudget } from "../../../server/hub/load_shedder.ts";
 import type { Logger } from "../../../server/logging/logging.ts";
 import { Metrics } from "../../../server/metrics/metrics.ts";
 import { jsonProfile } from "../../../server/profiles/json/json.ts";
-import { PathLimits } from "../../../server/diagnosis/idle_timeout_detector.ts";
+import { IdleTimeoutDetector } from "../../../server/diagnosis/idle_timeout_detector.ts";
 import type { Profile } from "../../../server/profiles/profile.ts";
-import { QueueBudget } from "../../../server/client/queue_budget.ts";
 import { parseTarget } from "../../../server/transport/profile_routes.ts";
 import { frameText } from "../../../server/transport/ws_socket.ts";
 import { FakeSocket } from "./fake_socket.ts";
@@ -82,8 +81,8 @@ export class World {
   readonly clock = new VirtualClock();
   readonly metrics = new Metrics();
   readonly log: LogLine[] = [];
-  readonly closedLog = new ClosedLog();
-  readonly pathLimits = new PathLimits();
+  readonly closeHistory = new CloseHistory();
+  readonly idleTimeouts = new IdleTimeoutDetector();
   readonly errors: unknown[] = [];
   readonly budget: QueueBudget;
   readonly wheel: Wheel;
@@ -111,8 +110,8 @@ export class World {
       hub: this.hub,
       metrics,
       log: recordingLogger(this.log),
-      closedLog: this.closedLog,
-      pathLimits: this.pathLimits,
+      closeHistory: this.closeHistory,
+      idleTimeouts: this.idleTimeouts,
       frameText,
       budget: this.budget,
       flusher: new Flusher(clock),
@@ -123,7 +122,7 @@ export class World {
       random: options.random ?? (() => 0.999_999),
       isKey: () => true,
     };
-    this.wheel.enter(new LoadShedder(this), this.wheel.now());
+    this.wheel.schedule(new LoadShedder(this), this.wheel.now());
     this.wheel.start();
     this.#run = this.hub.run();
   }
@@ -164,7 +163,7 @@ export class World {
     await this.clock.turnOver();
     const left = this.hub.ask(({ size, channelCount }) => ({ size, channelCount }));
     await this.clock.turnOver();
-    assertEquals(await left, { size: 0, channelCount: 0 }, "someone is still on the roster");
+    assertEquals(await left, { size: 0, channelCount: 0 }, "someone is still on the registry");
     assertEquals(this.budget.usedBytes, 0, "the budget has lost count of bytes");
     this.hub.stop();
     await this.#run;

@@ -46,12 +46,12 @@ export class RawPeer implements Disposable {
   tcp: "fin" | "reset" | undefined;
   readonly #splitter = new FrameSplitter();
   readonly #buffer: Uint8Array;
-  readonly #patienceMs: number;
+  readonly #timeoutMs: number;
 
   private constructor(conn: Deno.Conn, { readBytes = 65_536, patienceMs = 10_000 }: PeerOptions) {
     this.conn = conn;
     this.#buffer = new Uint8Array(readBytes);
-    this.#patienceMs = patienceMs;
+    this.#timeoutMs = patienceMs;
   }
 
   /** TCP only, nothing said yet. */
@@ -162,9 +162,9 @@ export class RawPeer implements Disposable {
   async #read(): Promise<Uint8Array | undefined> {
     try {
       const reading = this.conn.read(this.#buffer);
-      const count = this.#patienceMs === Infinity
+      const count = this.#timeoutMs === Infinity
         ? await reading
-        : await within("something to read", this.#patienceMs, reading);
+        : await within("something to read", this.#timeoutMs, reading);
       if (count !== null) return this.#buffer.subarray(0, count);
       this.tcp = "fin";
     } catch (error) {

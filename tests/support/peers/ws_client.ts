@@ -10,7 +10,7 @@ import { until } from "../until.ts";
 import { WsPeer } from "./ws_peer.ts";
 
 /** Something that happened, with its moment of `performance.now()`. */
-export interface Heard {
+export interface DecodedFrame {
   readonly atMs: number;
   // deno-lint-ignore no-explicit-any -- tests look into messages freely
   readonly message: any;
@@ -21,7 +21,7 @@ export class WsClient extends WsPeer {
   /** Just before the connection was asked for, and just after it was open. */
   readonly bornMs: { readonly from: number; to: number };
   /** JSON messages. */
-  readonly heard: Heard[] = [];
+  readonly heard: DecodedFrame[] = [];
   /** When control pings came. */
   readonly pingsMs: number[] = [];
 
@@ -44,7 +44,7 @@ export class WsClient extends WsPeer {
   }
 
   /** What came of a type. */
-  of(type: string): Heard[] {
+  of(type: string): DecodedFrame[] {
     return this.heard.filter(({ message }) => message.type === type);
   }
 

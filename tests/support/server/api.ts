@@ -11,10 +11,11 @@ import type { App } from "../../../server/http/caller.ts";
 import { loadWebFiles } from "../../../server/http/web_files.ts";
 import { httpRoutes } from "../../../server/http/routes.ts";
 import { eventsHubProfile } from "../../../server/profiles/events_hub/events_hub.ts";
-import type { Presented, Profile } from "../../../server/profiles/profile.ts";
-import { Routes } from "../../../server/transport/profile_routes.ts";
+import type { Profile } from "../../../server/profiles/profile.ts";
+import { ProfileRoutes } from "../../../server/transport/profile_routes.ts";
 import { statsReader } from "../../../server/http/stats.ts";
 import { RULES, type Visitor, withWorld, type World } from "../fakes/world.ts";
+import type { Credential } from "../../../server/auth/credential.ts";
 
 /** Longest body. */
 export const MAX_BYTES = 1_000;
@@ -63,24 +64,27 @@ export class Api {
   ready = true;
 
   constructor(world: World, options: ApiOptions) {
-    const { hub, clock, metrics, closedLog, context: { log } } = this.world = world;
+    const { hub, clock, metrics, closeHistory, context: { log } } = this.world = world;
     this.app = httpRoutes({
       readStats: statsReader({
         hub,
         budget: world.budget,
         metrics,
         clock,
-        pathLimits: world.pathLimits,
+        idleTimeouts: world.idleTimeouts,
         profileNames: ["json", "events-hub"],
       }),
-      gate: { open: !options.keys, check: (presented) => Promise.resolve(verdict(presented)) },
+      authenticator: {
+        open: !options.keys,
+        check: (presented) => Promise.resolve(verdict(presented)),
+      },
       hub,
       clock,
       metrics,
-      closedLog,
+      closeHistory,
       log,
       eventsHub: this.eventsHub,
-      routes: new Routes([world.profile, this.eventsHub], "json"),
+      routes: new ProfileRoutes([world.profile, this.eventsHub], "json"),
       webFiles: WEB_FILES,
       ready: () => this.ready,
       loopbackHostOnly: options.loopbackHostOnly ?? false,
@@ -104,7 +108,7 @@ export class Api {
       },
       proxies: { clientAddress: (peer, forwarded) => forwarded ?? peer },
     });
-    const verdict = (presented: Presented) => {
+    const verdict = (presented: Credential) => {
       if (!options.keys) return { kind: "granted", grant: OPEN_GRANT } as const;
       const grant = KEYS[credentialOf(presented)];
       return grant === undefined ? refused("no such key") : { kind: "granted", grant } as const;
@@ -143,7 +147,7 @@ export async function withApi(
   await withWorld({}, (world) => test(new Api(world, options)));
 }
 
-function credentialOf(presented: Presented): string {
+function credentialOf(presented: Credential): string {
   if (presented.kind === "pair") return `${presented.id}.${presented.secret}`;
   return presented.kind === "token" ? presented.token : "";
 }

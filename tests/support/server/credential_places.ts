@@ -5,16 +5,16 @@
  * @module
  */
 
-import { type Arrival, bearer } from "./guarded_server.ts";
+import { bearer, type RoutedUpgrade } from "./guarded_server.ts";
 
 /** Carries a credential. */
-export type Way = (credential: string) => Arrival;
+export type Way = (credential: string) => RoutedUpgrade;
 
 /** One system's door. */
 export interface Door {
   readonly profile: string;
   /** Without any credential. */
-  readonly bare: Arrival;
+  readonly bare: RoutedUpgrade;
   /** By what they are called. */
   readonly ways: Readonly<Record<string, Way>>;
   /** The first frame, with placeholders. */

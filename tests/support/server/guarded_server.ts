@@ -14,7 +14,7 @@ import { RawPeer } from "../peers/raw_peer.ts";
 import { ServerProcess, startCommand } from "./server_process.ts";
 
 /** What an upgrade request says. */
-export type Arrival = Pick<HttpRequest, "path" | "headers">;
+export type RoutedUpgrade = Pick<HttpRequest, "path" | "headers">;
 
 /** How it is started. */
 export interface GuardedServerOptions {
@@ -107,12 +107,12 @@ export class GuardedServer implements AsyncDisposable {
   }
 
   /** Asks for an upgrade that is refused over HTTP. */
-  refusal({ path, headers }: Arrival): Promise<HttpAnswer> {
+  refusal({ path, headers }: RoutedUpgrade): Promise<HttpAnswer> {
     return this.ask({ path, headers: { ...UPGRADE_HEADERS, ...headers } });
   }
 
   /** Connects. @throws {Error} when the answer is not 101 */
-  async enter(arrival: Arrival): Promise<Guest> {
+  async enter(arrival: RoutedUpgrade): Promise<Guest> {
     const peer = await RawPeer.connect(this.process.dial, arrival);
     return new Guest(peer, (text) => this.#heard.push(text));
   }

@@ -1,21 +1,21 @@
 /**
  * What is known of one connection's health: round-trip times, heartbeats outstanding, a status, the
  * two kinds of life, and the last events. Told of everything by the pulse and the read pump; judges
- * by the rooms of liveness/, and tells its watcher of changes.
+ * by the rooms of liveness/, and tells its listener of changes.
  *
  * @module
  */
 
-import { FlightRecorder } from "../liveness/flight_recorder.ts";
-import type { HeartbeatRules } from "../liveness/heartbeat.ts";
-import { HealthMonitor, type HealthStatus } from "../liveness/health.ts";
-import { Life, type LifeState, type Survivor } from "../liveness/liveness.ts";
-import { type AppPong, PingLedger } from "../liveness/outstanding_pings.ts";
-import { RttEstimator, type RttKind } from "../liveness/rtt.ts";
-import { NOBODY, type VitalsWatcher } from "./health_listener.ts";
+import { FlightRecorder } from "./flight_recorder.ts";
+import type { HeartbeatRules } from "./heartbeat.ts";
+import { HealthMonitor, type HealthStatus } from "./health.ts";
+import { type ActiveLayer, Liveness, type LivenessState } from "./liveness.ts";
+import { type AppPong, OutstandingPings } from "./outstanding_pings.ts";
+import { RttEstimator, type RttKind } from "./rtt.ts";
+import { type HealthListener, NO_LISTENER } from "./health_listener.ts";
 
-/** What one connection's vitals are made of. */
-export interface VitalsOptions {
+/** What one connection's health are made of. */
+export interface ConnectionHealthOptions {
   /** Marks its app pings. */
   readonly clientId: string;
   /** Its birth, time on the wheel, ms. */
@@ -25,37 +25,37 @@ export interface VitalsOptions {
   /** Its timing. */
   readonly rules: HeartbeatRules;
   /** Who is told. */
-  readonly watcher: VitalsWatcher;
+  readonly listener: HealthListener;
 }
 
 /** See the module. All times are the wheel's, ms. */
-export class Vitals {
+export class ConnectionHealth {
   /** Round trips of control pings. */
   readonly wire: RttEstimator = new RttEstimator();
   /** Round trips of app pings: through our queue and the peer's script. */
   readonly app: RttEstimator = new RttEstimator();
   /** The last events. */
   readonly recorder: FlightRecorder;
-  readonly #pings: PingLedger;
+  readonly #pings: OutstandingPings;
   readonly #health: HealthMonitor;
-  readonly #life: Life;
+  readonly #liveness: Liveness;
   /** Nobody waits longer for an answer. */
-  readonly #patienceMs: number;
-  #watcher: VitalsWatcher;
-  /** The last one that the watcher knows. */
+  readonly #timeoutMs: number;
+  #listener: HealthListener;
+  /** The last one that the listener knows. */
   #statusSeen: HealthStatus = "unknown";
-  #survivor: Survivor = "nothing";
+  #lastActiveLayer: ActiveLayer = "nothing";
   #pingedMs = -Infinity;
 
   /** Starts unknown and alive. */
-  constructor({ clientId, nowMs, random, rules, watcher }: VitalsOptions) {
+  constructor({ clientId, nowMs, random, rules, listener }: ConnectionHealthOptions) {
     const { pingPeriodMs, heartbeatTimeoutMs, pongWaitMs, health } = rules;
     this.recorder = new FlightRecorder(nowMs);
-    this.#pings = new PingLedger(clientId, random);
+    this.#pings = new OutstandingPings(clientId, random);
     this.#health = new HealthMonitor(health);
-    this.#life = new Life(nowMs, heartbeatTimeoutMs);
-    this.#patienceMs = Math.min(pongWaitMs, Math.max(pingPeriodMs, heartbeatTimeoutMs));
-    this.#watcher = watcher;
+    this.#liveness = new Liveness(nowMs, heartbeatTimeoutMs);
+    this.#timeoutMs = Math.min(pongWaitMs, Math.max(pingPeriodMs, heartbeatTimeoutMs));
+    this.#listener = listener;
     this.recorder.record("opened", nowMs);
   }
 
@@ -65,13 +65,13 @@ export class Vitals {
   }
 
   /** How it lives. */
-  get life(): LifeState {
-    return this.#life.state;
+  get liveness(): LivenessState {
+    return this.#liveness.state;
   }
 
   /** The round trips that health goes by: the wire's, except where control frames do not pass. */
   get rtt(): RttEstimator {
-    return this.wire.samples > 0 && this.#life.countsControlPings ? this.wire : this.app;
+    return this.wire.samples > 0 && this.#liveness.countsControlPings ? this.wire : this.app;
   }
 
   /** How much longer an answer takes through queue and script, ms; null unless both are known. */
@@ -81,13 +81,13 @@ export class Vitals {
   }
 
   /** What of it still lived when it was convicted: it had shown itself within our patience. */
-  get survivor(): Survivor {
-    return this.#survivor;
+  get lastActiveLayer(): ActiveLayer {
+    return this.#lastActiveLayer;
   }
 
   /** When a sign of its transport came, or a ping of ours went, last. */
   get lastHeardOrPingedMs(): number {
-    return Math.max(this.#life.transportMs, this.#pingedMs);
+    return Math.max(this.#liveness.transportMs, this.#pingedMs);
   }
 
   /** The payload of the next control ping. */
@@ -97,10 +97,10 @@ export class Vitals {
 
   /** A control ping was written. */
   pinged(nowMs: number): void {
-    this.wire.lost(this.#pings.expire(nowMs - this.#patienceMs));
-    this.app.lost(this.#pings.expireApp(nowMs - this.#patienceMs));
+    this.wire.lost(this.#pings.expire(nowMs - this.#timeoutMs));
+    this.app.lost(this.#pings.expireApp(nowMs - this.#timeoutMs));
     this.wire.lost(this.#pings.sent(nowMs));
-    this.#life.controlPinged(nowMs);
+    this.#liveness.controlPinged(nowMs);
     this.#pingedMs = nowMs;
     this.recorder.record("ping", nowMs);
   }
@@ -108,7 +108,7 @@ export class Vitals {
   /** An app ping was queued. */
   appPinged(ping: { readonly number: number; readonly timestamp: number }, nowMs: number): void {
     this.app.lost(this.#pings.appSent(ping.number, ping.timestamp, nowMs));
-    this.#life.appPinged(nowMs);
+    this.#liveness.appPinged(nowMs);
     this.recorder.record("app_ping", nowMs);
   }
 
@@ -119,61 +119,61 @@ export class Vitals {
 
   /** A message came. On the frame path: moves numbers. */
   message(nowMs: number): void {
-    this.#life.application(nowMs);
-    this.#heard(nowMs);
+    this.#liveness.application(nowMs);
+    this.#onFrame(nowMs);
   }
 
   /** The peer's own control ping came. */
   peerPing(nowMs: number): void {
-    this.#life.transport(nowMs);
-    this.#heard(nowMs);
+    this.#liveness.transport(nowMs);
+    this.#onFrame(nowMs);
   }
 
   /** A control pong came. */
   pong(payload: Uint8Array, nowMs: number): void {
     const time = this.#pings.pong(payload, nowMs);
-    if (time === "unknown") this.#life.transport(nowMs);
-    else this.#life.controlPong(nowMs);
-    if (typeof time === "number") this.#answered("wire", time, nowMs);
-    else this.#odd(nowMs);
-    this.#heard(nowMs);
+    if (time === "unknown") this.#liveness.transport(nowMs);
+    else this.#liveness.controlPong(nowMs);
+    if (typeof time === "number") this.#onPong("wire", time, nowMs);
+    else this.#unmatched(nowMs);
+    this.#onFrame(nowMs);
   }
 
   /** An app pong came. */
   appPong(pong: AppPong, nowMs: number): void {
     const time = this.#pings.appPong(pong, nowMs);
-    if (typeof time !== "number") return this.#odd(nowMs);
-    this.#life.appPong(nowMs);
-    this.#answered("app", time, nowMs);
-    this.#heard(nowMs);
+    if (typeof time !== "number") return this.#unmatched(nowMs);
+    this.#liveness.appPong(nowMs);
+    this.#onPong("app", time, nowMs);
+    this.#onFrame(nowMs);
   }
 
   /** A heartbeat was missed. */
   missed(nowMs: number): void {
     this.#health.timeout();
     this.recorder.record("missed", nowMs, this.#health.consecutiveTimeouts);
-    this.#follow(nowMs);
+    this.#reportStatus(nowMs);
   }
 
   /** The heartbeat has convicted it. @param silentMs since its last sign of life */
-  convicted(nowMs: number, silentMs: number): void {
-    const previous = this.life;
-    this.#survivor = this.#life.convict(nowMs - this.#patienceMs);
-    this.#liveOtherwise(previous, nowMs, silentMs);
-    this.#health.die();
-    this.#follow(nowMs);
+  expired(nowMs: number, silentMs: number): void {
+    const previous = this.liveness;
+    this.#lastActiveLayer = this.#liveness.expire(nowMs - this.#timeoutMs);
+    this.#changeLiveness(previous, nowMs, silentMs);
+    this.#health.expire();
+    this.#reportStatus(nowMs);
   }
 
   /** We stopped reading: no answer proves anything. */
   suspend(nowMs: number): void {
-    this.#life.suspend();
+    this.#liveness.suspend();
     this.recorder.record("paused", nowMs);
   }
 
   /** We read again. */
   resume(nowMs: number): void {
-    this.#life.resume();
-    this.#pings.distrust();
+    this.#liveness.resume();
+    this.#pings.invalidateOutstanding();
     this.recorder.record("resumed", nowMs);
   }
 
@@ -182,60 +182,60 @@ export class Vitals {
    *
    * @param writingSinceMs when the batch in flight was written; Infinity when there is none
    */
-  look(nowMs: number, writingSinceMs: number): void {
-    this.#life.writing(writingSinceMs, nowMs);
-    this.#look(nowMs);
+  evaluate(nowMs: number, writingSinceMs: number): void {
+    this.#liveness.writing(writingSinceMs, nowMs);
+    this.#evaluate(nowMs);
   }
 
   /** When time alone may change how it lives. */
   dueMs(nowMs: number): number {
-    return this.#life.dueMs(nowMs);
+    return this.#liveness.dueMs(nowMs);
   }
 
   /** It has gone; what is known is kept, who was told of changes is let go. */
   end(nowMs: number, code: number): void {
     this.recorder.record("ended", nowMs, code);
-    this.#watcher = NOBODY;
+    this.#listener = NO_LISTENER;
   }
 
   /**
    * Something came: who was missed need not wait for the wheel, which may be a period away. Misses
    * are counted only in systems where whatever arrives is a sign of life.
    */
-  #heard(nowMs: number): void {
-    if (this.life !== "alive") this.#look(nowMs);
+  #onFrame(nowMs: number): void {
+    if (this.liveness !== "alive") this.#evaluate(nowMs);
     if (this.#health.consecutiveTimeouts === 0) return;
-    this.#health.alive();
-    this.#follow(nowMs);
+    this.#health.answered();
+    this.#reportStatus(nowMs);
   }
 
-  #look(nowMs: number): void {
-    const previous = this.life;
-    if (this.#life.look(nowMs) !== previous) this.#liveOtherwise(previous, nowMs);
+  #evaluate(nowMs: number): void {
+    const previous = this.liveness;
+    if (this.#liveness.evaluate(nowMs) !== previous) this.#changeLiveness(previous, nowMs);
   }
 
-  #liveOtherwise(previous: LifeState, nowMs: number, silentMs?: number): void {
-    this.recorder.record(`life_${this.life}`, nowMs, silentMs);
-    this.#watcher.lifeChanged(this.life, previous);
+  #changeLiveness(previous: LivenessState, nowMs: number, silentMs?: number): void {
+    this.recorder.record(`liveness_${this.liveness}`, nowMs, silentMs);
+    this.#listener.livenessChanged(this.liveness, previous);
   }
 
   /** A time below 0 is none: see `PongTime`. */
-  #answered(kind: RttKind, rttMs: number, nowMs: number): void {
+  #onPong(kind: RttKind, rttMs: number, nowMs: number): void {
     const isKnown = rttMs >= 0;
     this.recorder.record(kind === "wire" ? "pong" : "app_pong", nowMs, isKnown ? rttMs : NaN);
     this[kind].sample(rttMs);
-    if (isKnown) this.#watcher.measured(kind, rttMs);
+    if (isKnown) this.#listener.measured(kind, rttMs);
     if (this[kind] !== this.rtt) return;
     this.#health.sample(this.rtt.averageMs);
-    this.#follow(nowMs);
+    this.#reportStatus(nowMs);
   }
 
-  #odd(nowMs: number): void {
-    this.recorder.record("odd_pong", nowMs);
-    this.#watcher.oddPong();
+  #unmatched(nowMs: number): void {
+    this.recorder.record("pong_unmatched", nowMs);
+    this.#listener.pongUnmatched();
   }
 
-  #follow(nowMs: number): void {
+  #reportStatus(nowMs: number): void {
     const { status } = this;
     const previous = this.#statusSeen;
     if (status === previous) return;
@@ -243,6 +243,6 @@ export class Vitals {
     const averageMs = this.rtt.averageMs ?? undefined;
     const value = status === "timeout" ? this.#health.consecutiveTimeouts : averageMs;
     this.recorder.record(`status_${status}`, nowMs, value);
-    this.#watcher.healthChanged(status, previous);
+    this.#listener.healthChanged(status, previous);
   }
 }
