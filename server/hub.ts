@@ -1,19 +1,19 @@
 /**
- * The hub actor: one mailbox, one loop, the only room that changes the registry. It waits for its
- * mailbox and for nothing else, never for a client: delivering is queueing, and who cannot take a
- * frame ends itself.
+ * The hub actor: one mailbox, one loop, the only module that changes the subscription registry. It
+ * waits for its mailbox and for nothing else, never for a client: to deliver is to queue, and a
+ * connection that cannot take a frame closes itself.
  *
  * @module
  */
 
 import { Channel, type Sent } from "./base/channel.ts";
+import { assertNever } from "./base/errors.ts";
 import { Commands, type CommandsOptions } from "./hub/commands.ts";
 import { deliver } from "./hub/fan_out.ts";
-import { assertNever } from "./base/errors.ts";
-import type { Command } from "./message.ts";
 import { type Subscriber, SubscriptionRegistry } from "./hub/subscription_registry.ts";
+import type { Command } from "./message.ts";
 
-/** Commands that wait before read pumps are asked to stop reading. */
+/** Commands that may wait before read pumps are asked to stop reading. */
 const MAILBOX_COMMANDS = 4_096;
 
 /**
@@ -23,29 +23,32 @@ const MAILBOX_COMMANDS = 4_096;
  */
 const WORK_PER_TURN = 32_768;
 
-/** What the hub can be told. */
+/** A message to the hub. */
 export type HubMessage =
-  | { readonly kind: "join"; readonly subscriber: Subscriber; readonly follows: readonly string[] }
+  | {
+    readonly kind: "join";
+    readonly subscriber: Subscriber;
+    /** Channels that it is subscribed to from the start. */
+    readonly channels: readonly string[];
+  }
   | { readonly kind: "leave"; readonly subscriber: Subscriber }
   | { readonly kind: "command"; readonly subscriber: Subscriber; readonly command: Command }
-  /** A publication that no subscriber makes. */
+  /** A publication that does not come from a subscriber. */
   | {
     readonly kind: "publish";
     readonly channel: string;
     readonly data: unknown;
-    /** Told, before the delivery, how many follow the channel here. */
-    readonly taken: (followers: number) => void;
+    /** Called before the delivery with the number of subscribers here. */
+    readonly onAccepted: (subscribers: number) => void;
   }
-  /** Looks at the registry between two commands. */
-  | { readonly kind: "ask"; readonly look: (registry: SubscriptionRegistry) => void };
+  /** Runs between two commands. */
+  | { readonly kind: "run"; readonly run: (registry: SubscriptionRegistry) => void };
 
-/** What the hub works with. */
 export interface HubOptions extends Omit<CommandsOptions, "registry"> {
-  /** A message could not be carried out: a bug, told and survived. */
+  /** A message failed: a bug, which the hub survives. */
   readonly onError: (error: unknown) => void;
 }
 
-/** See the module. */
 export class Hub {
   readonly #options: HubOptions;
   readonly #mailbox = new Channel<HubMessage>(MAILBOX_COMMANDS);
@@ -53,26 +56,26 @@ export class Hub {
   readonly #commands: Commands;
   #work = 0;
 
-  /** Takes letters at once, opens them once `run()` is called. */
+  /** Accepts messages at once, handles them once `run()` is called. */
   constructor(options: HubOptions) {
     this.#options = options;
     this.#commands = new Commands({ registry: this.#registry, ...options });
   }
 
-  /** Letters that wait. */
+  /** Messages that wait. */
   get backlog(): number {
     return this.#mailbox.length;
   }
 
-  /** Channels that somebody follows. */
+  /** Channels that have a subscriber. */
   get channelCount(): number {
     return this.#registry.channelCount;
   }
 
   /**
-   * Puts a message into the mailbox; it is taken even when the mailbox is full.
+   * Puts a message into the mailbox, even when the mailbox is full.
    *
-   * @returns "full" when the teller should now wait for `room()`, "closed" after `stop()`
+   * @returns "full" when the sender should now wait for `room()`, "closed" after `stop()`
    */
   tell(message: HubMessage): Sent {
     return this.#mailbox.send(message);
@@ -84,45 +87,50 @@ export class Hub {
   }
 
   /**
-   * Asks for something of the registry; fails with what `look` throws.
+   * Reads something from the registry between two commands; rejects with what `query` throws.
    *
    * @returns undefined once the hub has stopped
    */
-  ask<T>(look: (registry: SubscriptionRegistry) => T): Promise<T | undefined> {
+  ask<T>(query: (registry: SubscriptionRegistry) => T): Promise<T | undefined> {
     return new Promise((resolve, reject) => {
       const answer = (registry: SubscriptionRegistry) => {
         try {
-          resolve(look(registry));
+          resolve(query(registry));
         } catch (error) {
           reject(error);
         }
       };
-      if (this.tell({ kind: "ask", look: answer }) === "closed") resolve(undefined);
+      if (this.runInHub(answer) === "closed") resolve(undefined);
     });
+  }
+
+  /** Runs something for its side effects between two commands. */
+  runInHub(run: (registry: SubscriptionRegistry) => void): Sent {
+    return this.tell({ kind: "run", run });
   }
 
   /**
-   * Publishes in nobody's name, in the order of all letters; waits first while the mailbox is full.
+   * Publishes in the order of all messages; waits first while the mailbox is full.
    *
-   * @returns how many follow the channel here; undefined once the hub has stopped
+   * @returns the number of subscribers here; undefined once the hub has stopped
    */
   async publish(channel: string, data: unknown): Promise<number | undefined> {
     await this.room();
-    return await new Promise((taken) => {
-      const message: HubMessage = { kind: "publish", channel, data, taken };
-      if (this.tell(message) === "closed") taken(undefined);
+    return await new Promise((onAccepted) => {
+      const message: HubMessage = { kind: "publish", channel, data, onAccepted };
+      if (this.tell(message) === "closed") onAccepted(undefined);
     });
   }
 
-  /** Carries out what is in the mailbox and ends. */
+  /** Handles what is in the mailbox and ends. */
   stop(): void {
     this.#mailbox.close();
   }
 
   /** The actor's loop. Called once; resolves after `stop()`, when the mailbox is empty. */
   async run(): Promise<void> {
-    const { broker, frameText } = this.#options;
-    await broker.start((broadcast) => this.#spend(deliver(broadcast, this.#registry, frameText)));
+    const { broker, onError } = this.#options;
+    await broker.start((broadcast) => this.#spend(deliver(broadcast, this.#registry)));
     for (;;) {
       const message = this.#mailbox.tryReceive() ?? await this.#mailbox.receive();
       if (message === undefined) return;
@@ -130,7 +138,7 @@ export class Hub {
         this.#spend(1);
         this.#dispatch(message);
       } catch (error) {
-        this.#options.onError(error);
+        onError(error);
       }
       if (this.#work >= WORK_PER_TURN) await this.#nextTurn();
     }
@@ -152,23 +160,23 @@ export class Hub {
   #dispatch(message: HubMessage): void {
     switch (message.kind) {
       case "join":
-        return this.#join(message.subscriber, message.follows);
+        return this.#join(message.subscriber, message.channels);
       case "leave":
         return this.#registry.remove(message.subscriber);
       case "command":
         return this.#spend(this.#commands.execute(message.subscriber, message.command));
       case "publish":
-        message.taken(this.#registry.subscribersOf(message.channel).size);
+        message.onAccepted(this.#registry.subscribersOf(message.channel).size);
         return this.#commands.broadcast(message);
-      case "ask":
-        return message.look(this.#registry);
+      case "run":
+        return message.run(this.#registry);
       default:
         assertNever(message);
     }
   }
 
-  #join(subscriber: Subscriber, follows: readonly string[]): void {
+  #join(subscriber: Subscriber, channels: readonly string[]): void {
     this.#registry.add(subscriber);
-    for (const channel of follows) this.#registry.subscribe(subscriber, channel);
+    for (const channel of channels) this.#registry.subscribe(subscriber, channel);
   }
 }

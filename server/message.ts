@@ -1,20 +1,20 @@
 /**
- * What a connection asks for and what is published, independent of any system's wire format.
- * Profiles translate between these and frames; hub and pumps know nothing else.
+ * Commands, notices and publications, independent of any wire format. Profiles translate between
+ * these and frames; hub and pumps know nothing else.
  *
  * @module
  */
 
 import type { CloseReason } from "./close_codes.ts";
 
-/** Longest name of a channel, UTF-16 units. */
+/** Longest channel name, UTF-16 units. */
 export const MAX_CHANNEL_LENGTH = 256;
 
-/** What the hub is asked to do. `ack` is the answer when it was done, ready to send. */
+/** What a client asks the hub to do. `ack` is the ready answer to a command that was carried out. */
 export type Command =
   /**
-   * Follow channels, all of them or none, and no more those `replaces` of which they are, each named
-   * once. `ref` names the request when it has to be refused.
+   * Subscribe to all of these channels or to none, and unsubscribe from those that they replace.
+   * `ref` names the request in a denial.
    */
   | {
     readonly kind: "subscribe";
@@ -23,56 +23,55 @@ export type Command =
     readonly ack?: string;
     readonly ref?: string;
   }
-  /** Follow them no more, nor any that begins with one of the prefixes. */
+  /** Unsubscribe from these channels and from all that begin with one of the prefixes. */
   | {
     readonly kind: "unsubscribe";
     readonly channels: readonly string[];
     readonly prefixes?: readonly string[];
     readonly ack?: string;
   }
-  /** Deliver to everybody who follows the channel; with `follow` the publisher does from now on. */
+  /** Deliver to all subscribers of the channel; with `subscribe` the publisher becomes one first. */
   | {
     readonly kind: "publish";
     readonly channel: string;
     readonly data: unknown;
-    /** Who says it, in the publisher's own system. */
+    /** The publisher's name in its own profile. */
     readonly by?: string;
-    readonly follow?: boolean;
+    readonly subscribe?: boolean;
     readonly ack?: string;
     readonly ref?: string;
   }
-  /** Hand a text to all others of the same system. */
+  /** Deliver a text to all other connections of the same profile. */
   | { readonly kind: "relay"; readonly text: string }
   /**
-   * An answer of the profile itself; by the hub, so that answers keep the order of asking. With
-   * `ifSubscribed` only who follows that channel by then gets it.
+   * An answer that the profile made; it goes through the hub so that answers keep the order of the
+   * requests. With `ifSubscribed` it is sent only if the client is subscribed to that channel by then.
    */
   | { readonly kind: "reply"; readonly text: string; readonly ifSubscribed?: string }
-  /** It broke a rule for which its system ends connections; what it asked before is answered. */
+  /** Close the connection for breaking a rule, once its earlier requests are answered. */
   | { readonly kind: "policyViolation"; readonly reason: CloseReason };
 
 /** What a frame from a client means. */
 export type Inbound =
   | Command
-  /** A heartbeat of the client's own: life, in systems where only heartbeats are. */
+  /** The client's own heartbeat: the only sign of life in some profiles. */
   | { readonly kind: "heartbeat"; readonly text?: string }
-  /** The answer to one of our app pings. */
+  /** The answer to one of the server's app pings. */
   | { readonly kind: "app_pong"; readonly id?: string; readonly timestamp?: number }
-  /** Makes no sense in this system; the text, if any, tells the client what is wrong. */
+  /** Not a valid message of the profile; the text, if any, is the error frame. */
   | { readonly kind: "malformed"; readonly text?: string }
-  /** Nothing to do. */
   | { readonly kind: "nothing" };
 
 /** Why a command is not carried out. */
 export type Denial = "forbidden" | "too_many_subscriptions";
 
-/** What a client is told by the server itself. A system that has no frame for one leaves it out. */
+/** What the server tells a client by itself. A profile that has no frame for a notice omits it. */
 export type Notice =
-  /** The app ping; `id` is of this connection alone, `timestamp` wall-clock ms. */
+  /** The app ping; `id` is unique within the connection, `timestamp` wall-clock ms. */
   | { readonly kind: "ping"; readonly id: string; readonly timestamp: number }
-  /** Advice to come back on a new connection. */
+  /** Advice to reconnect. */
   | { readonly kind: "reconnect"; readonly afterMs: number; readonly reason: string }
-  /** Its health has changed; average and deviation of round trips, ms, null before any. */
+  /** A change of health; average and deviation of the round trips, ms, null before any. */
   | {
     readonly kind: "health_status";
     readonly status: string;
@@ -82,29 +81,24 @@ export type Notice =
 
 /** Something published on a channel. */
 export interface Publication {
-  /** Tells it from a relay. */
   readonly kind: "publication";
-  /** The channel that it was published on. */
   readonly channel: string;
   /** Any JSON value. */
   readonly data: unknown;
   /** Wall-clock ms. */
   readonly timestamp: number;
-  /** Who says it, in the publisher's own system. */
+  /** The publisher's name in its own profile. */
   readonly by?: string;
 }
 
-/** A text for all of one system but its sender. */
+/** A text for all connections of one profile but its sender. */
 export interface Relay {
-  /** Tells it from a publication. */
   readonly kind: "relay";
-  /** The system's name. */
   readonly profile: string;
-  /** The text, verbatim. */
   readonly text: string;
   /** The sender's client id. */
   readonly sender: string;
 }
 
-/** What goes to every hub. */
+/** What the broker carries to every hub. */
 export type Broadcast = Publication | Relay;

@@ -1,6 +1,6 @@
 /**
- * The writePump: from a client's send queue to its socket, one batch in flight. Owns the queue and
- * the judgement whether the peer reads fast enough.
+ * The writePump: from a client's send queue to its socket, one batch in flight. Control pings and
+ * pongs go around the queue.
  *
  * It is a loop turned inside out: the end of a turn starts a batch, the socket's `drained` ends it.
  * Awaiting both instead costs 25 % more CPU per delivery (measured, 1000 subscribers).
@@ -8,97 +8,74 @@
  * @module
  */
 
-import { Channel } from "./base/channel.ts";
-import type { Flushable, Flusher } from "./client/flusher.ts";
-import { TICK_MS, type TimerTask, type Wheel } from "./liveness/wheel.ts";
+import { Buffer } from "node:buffer";
+import type { Clock } from "./base/clock.ts";
+import { SendQueue, type SendQueueOptions, STUCK_MS } from "./client/send_queue.ts";
+import { TICK_MS, type TimerTask } from "./liveness/wheel.ts";
 import type { Socket } from "./transport/socket.ts";
-import type { QueueBudget } from "./hub/load_shedder.ts";
 
 /**
  * A batch is at most so large, or one message: a ping is not stuck behind a megabyte, and writeWait
  * is fair to a slow link. While more waits, it is twice as large as the last one, a full queue at
- * most, if the socket took that within a tick: what a turn brings can be more, and who reads it is not slow.
+ * most, if the socket took that within a tick: a turn can bring more, and a peer that reads it is not
+ * slow.
  */
 const BATCH_BYTES = 65_536;
 
 /** A batch drained in the tick after its own, at the latest, was drained at once. */
 const QUICK_TICKS = 1;
 
-/** A batch that has waited for four ticks was not drained although its socket had its turn. */
-const STUCK_TICKS = 4;
-
-/**
- * Full queues that may wait, by bytes, behind a batch that is not stuck: up to 80 MB/s go through a hub
- * (measured), for the 100 ms until it is, or a stall of the server. What waits longer than a moment is
- * within the budget of all queues (load_shedder.ts).
- */
-const FRESH_QUEUES = 16;
-
-/**
- * What has waited for a second is overdue. Less would expire peers far away: a publication of
- * 64 KiB takes a few round trips to one that has not been sent much before.
- */
-const OVERDUE_TICKS = 1_000 / TICK_MS;
+/** `node:net` wraps any `Uint8Array` that is no `Buffer` at each write. */
+const EMPTY = Buffer.alloc(0);
 
 /** What all write pumps share. */
-export interface WritePumpOptions {
-  /** Send queue bound, messages. */
-  readonly queueMessages: number;
-  /** Send queue bound, bytes. */
-  readonly queueBytes: number;
-  /** Ends the turn. */
+export interface WritePumpOptions extends SendQueueOptions {
   readonly flusher: Flusher;
-  /** The bound over all queues. */
-  readonly budget: QueueBudget;
-  /** Tells the time and the turns. */
-  readonly wheel: Wheel;
+}
+
+/** The connection that a pump writes for. */
+export interface WritePumpOwner {
+  /** Counts what was queued and what was not. */
+  readonly counters: { queued(): void; dropped(messages: number): void };
+  /** Called when the peer reads too slowly. */
+  onSlowConsumer(): void;
 }
 
 /** What became of a frame: "full" means that the peer reads too slowly. */
 export type Enqueued = "queued" | "full" | "closed";
 
-/** See the module. */
-export class WritePump implements Flushable, TimerTask {
+/** One for each connection. */
+export class WritePump implements TimerTask {
   readonly #socket: Socket;
   readonly #options: WritePumpOptions;
-  readonly #onStuck: () => void;
-  readonly #queue: Channel<Uint8Array>;
-  #queuedBytes = 0;
-  #inFlightBytes = 0;
+  readonly #owner: WritePumpOwner;
+  readonly #queue: SendQueue;
   #batchBytes = BATCH_BYTES;
   #startedMs = Infinity;
-  #startedTick = 0;
-  #behindTick = 0;
   #lastWriteMs = -Infinity;
-  #marked = false;
+  #isMarked = false;
   #isWatched = false;
 
-  /** Starts with an empty queue. @param onStuck called when what was let in above the bound is stuck */
-  constructor(socket: Socket, options: WritePumpOptions, onStuck: () => void) {
+  /** Starts with an empty queue. */
+  constructor(socket: Socket, options: WritePumpOptions, owner: WritePumpOwner) {
     this.#socket = socket;
     this.#options = options;
-    this.#onStuck = onStuck;
-    this.#queue = new Channel(options.queueMessages);
+    this.#owner = owner;
+    this.#queue = new SendQueue(options);
   }
 
-  /** Messages that wait for the batch in flight. */
+  /** Messages that wait behind the batch in flight. */
   get queuedMessages(): number {
     return this.#queue.length;
   }
 
   /** Bytes that wait or are in flight. */
   get pendingBytes(): number {
-    return this.#queuedBytes + this.#inFlightBytes;
+    return this.#queue.pendingBytes;
   }
 
-  /**
-   * The same if some of it has waited for a second, else 0; 0 for who is let go. Counted in ticks of
-   * the wheel, of which a stall of the server is one.
-   */
   get overdueBytes(): number {
-    if (this.#queue.closed || this.#inFlightBytes === 0) return 0;
-    const ticks = this.#options.wheel.ticks - this.#behindTick;
-    return ticks >= OVERDUE_TICKS ? this.pendingBytes : 0;
+    return this.#queue.overdueBytes;
   }
 
   /** When the batch in flight was written, time on the wheel; Infinity when there is none. */
@@ -111,120 +88,147 @@ export class WritePump implements Flushable, TimerTask {
     return this.#lastWriteMs;
   }
 
-  /** Queues a frame for the end of the turn. */
-  enqueue(frame: Uint8Array): Enqueued {
+  /** Queues a frame of the hub; a peer that is too slow for it is closed. Called by the fan-out. */
+  enqueue(frame: Uint8Array): void {
+    const enqueued = this.offer(frame);
+    if (enqueued === "queued") return;
+    this.#owner.counters.dropped(1);
+    if (enqueued === "full") this.#owner.onSlowConsumer();
+  }
+
+  /** Queues a frame for the end of the turn; one that finds the queue full is left out. */
+  offer(frame: Uint8Array): Enqueued {
     if (this.#queue.closed) return "closed";
-    if (!this.#hasRoom(frame.length)) return "full";
-    if (this.pendingBytes === 0) this.#behindTick = this.#options.wheel.ticks;
-    this.#queue.send(frame); // beyond the count while the batch in flight is fresh: see #hasRoom
-    this.#count(frame.length);
+    if (this.#queue.wouldExceed(frame.length) && !this.#makeRoom(frame.length)) return "full";
+    this.#queue.add(frame);
+    this.#owner.counters.queued();
     this.#mark();
     return "queued";
   }
 
-  /** See `TimerTask`. Nothing more may come that would find the queue full: so it is looked at, too. */
+  /** Writes a control ping at once. */
+  ping(payload: Uint8Array): void {
+    this.#socket.ping(payload);
+  }
+
+  /** Answers a control ping within the bound of the send queue: a peer that only pings must read. */
+  pong(payload: Uint8Array): void {
+    if (this.#socket.bufferedBytes > this.#options.queueBytes) this.#owner.onSlowConsumer();
+    else this.#socket.pong(payload);
+  }
+
+  /**
+   * Called by the wheel while more waits than the bounds allow: nothing more may come that would find
+   * the queue full.
+   */
   onDue(nowMs: number): number {
-    const { queueMessages, queueBytes } = this.#options;
-    const isFull = this.#queue.length > queueMessages || this.#queuedBytes > queueBytes;
-    this.#isWatched = isFull && !this.#queue.closed && !this.#isStuck;
+    const isOver = this.#queue.isOverBounds && !this.#queue.closed;
+    this.#isWatched = isOver && !this.#queue.isStuck;
     if (this.#isWatched) return nowMs + TICK_MS;
-    if (isFull && !this.#queue.closed) this.#onStuck();
+    if (isOver) this.#owner.onSlowConsumer();
     return Infinity;
   }
 
-  /** Starts a batch, unless one is in flight. */
+  /** Starts a batch, unless one is in flight. Called at the end of a turn in which it was marked. */
   flush(): void {
-    this.#marked = false;
-    if (this.#inFlightBytes > 0 || this.#queue.length === 0) return;
-    this.#start(
-      this.#queuedBytes <= this.#batchBytes
-        ? this.#queue.takeAll()
-        : this.#queue.take(this.#batchBytes, lengthOf),
-    );
+    this.#isMarked = false;
+    if (this.#queue.inFlightBytes > 0 || this.#queue.length === 0) return;
+    this.#start(this.#queue.take(this.#batchBytes));
   }
 
   /** Writes all that waits and takes no more. @param last comes after it, however much that is */
   finish(last?: Uint8Array): void {
-    if (last !== undefined && this.#queue.send(last) !== "closed") this.#count(last.length);
+    if (last !== undefined) this.#queue.add(last);
     this.#queue.close();
-    if (this.#queue.length > 0) this.#start(this.#queue.takeAll());
+    if (this.#queue.length > 0) this.#start(this.#queue.take(Infinity));
   }
 
-  /**
-   * Drops what waits and takes no more. The batch in flight stays with the socket, for closeWait at
-   * most, and counts no longer: it must not make a client that was let go the worst offender again.
-   *
-   * @returns messages dropped
-   */
+  /** Drops what waits and takes no more. @returns messages dropped */
   discard(): number {
-    this.#queue.close();
-    this.#options.budget.release(this.pendingBytes);
-    this.#queuedBytes = 0;
-    this.#inFlightBytes = 0;
-    return this.#queue.takeAll().length;
+    return this.#queue.discard();
   }
 
-  /**
-   * Makes room where the peer is not to blame: a burst within one turn goes out at once, and what is
-   * above the bound is forgiven as long as the socket has not had its turn with the batch in flight.
-   * Bytes up to a few full queues, so that memory is bounded though the peer reads just enough.
-   */
-  #hasRoom(bytes: number): boolean {
-    const { queueMessages, queueBytes, wheel } = this.#options;
-    const tooMany = this.#queue.length >= queueMessages;
-    const tooLarge = this.#queuedBytes + bytes > queueBytes && this.#queue.length > 0;
-    if (!tooMany && !tooLarge) return true;
-    if (this.#inFlightBytes === 0) {
-      this.#start(this.#queue.take(queueBytes, lengthOf));
+  /** A burst within one turn is written at once; see `SendQueue` for when more may wait. */
+  #makeRoom(bytes: number): boolean {
+    const { queueBytes, wheel } = this.#options;
+    if (this.#queue.inFlightBytes === 0) {
+      this.#start(this.#queue.take(queueBytes));
       return true;
     }
-    if (this.#isStuck || this.#queuedBytes + bytes > FRESH_QUEUES * queueBytes) return false;
-    if (!this.#isWatched) wheel.schedule(this, wheel.now() + STUCK_TICKS * TICK_MS);
+    if (!this.#queue.mayExceed(bytes)) return false;
+    if (!this.#isWatched) wheel.schedule(this, wheel.now() + STUCK_MS);
     this.#isWatched = true;
     return true;
-  }
-
-  get #isStuck(): boolean {
-    return this.#inFlightBytes > 0 &&
-      this.#options.wheel.ticks - this.#startedTick >= STUCK_TICKS;
-  }
-
-  #count(bytes: number): void {
-    this.#queuedBytes += bytes;
-    this.#options.budget.add(bytes);
   }
 
   #start(frames: Uint8Array[]): void {
     const { flusher, wheel } = this.#options;
     const batch = flusher.join(frames);
-    this.#queuedBytes -= batch.length;
-    this.#inFlightBytes += batch.length;
+    this.#queue.batchStarted(batch.length);
     this.#startedMs = this.#lastWriteMs = wheel.now();
-    this.#startedTick = wheel.ticks;
-    if (this.#queue.length === 0) this.#behindTick = wheel.ticks;
     this.#socket.write(batch, this.#drained);
   }
 
   readonly #drained = (): void => {
-    const { budget, queueBytes, wheel } = this.#options;
-    const drainedBytes = this.#inFlightBytes;
-    budget.release(drainedBytes);
-    this.#inFlightBytes = 0;
+    const isQuick = this.#queue.batchTicks <= QUICK_TICKS;
+    const drainedBytes = this.#queue.batchDrained();
     this.#startedMs = Infinity;
     this.#batchBytes = BATCH_BYTES;
     if (this.#queue.length === 0) return;
-    const isQuick = wheel.ticks - this.#startedTick <= QUICK_TICKS;
+    const { queueBytes } = this.#options;
     if (isQuick) this.#batchBytes = Math.max(BATCH_BYTES, Math.min(2 * drainedBytes, queueBytes));
     this.#mark();
   };
 
   #mark(): void {
-    if (this.#marked || this.#inFlightBytes > 0) return;
-    this.#marked = true;
+    if (this.#isMarked || this.#queue.inFlightBytes > 0) return;
+    this.#isMarked = true;
     this.#options.flusher.mark(this);
   }
 }
 
-function lengthOf(frame: Uint8Array): number {
-  return frame.length;
+/**
+ * The end of a turn: every write pump that got frames during it flushes, and pumps that have the same
+ * frames to write share one buffer. One for all connections. Writing once a turn instead of at each
+ * enqueue costs a quarter of the CPU per delivery with four messages in flight
+ * (tests/bench/fanout.ts).
+ */
+export class Flusher {
+  readonly #clock: Clock;
+  #marked: Pick<WritePump, "flush">[] = [];
+  #lastFrames: readonly Uint8Array[] = [];
+  #lastBatch: Uint8Array = EMPTY;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Flushes a pump at the end of this turn. Called once a turn by each. */
+  mark(pump: Pick<WritePump, "flush">): void {
+    if (this.#marked.push(pump) === 1) this.#clock.turn(this.#flush);
+  }
+
+  /** The bytes of several frames in a row; the same buffer when asked for the same frames again. */
+  join(frames: readonly Uint8Array[]): Uint8Array {
+    if (frames.length === 1) return frames[0];
+    if (!sameItems(frames, this.#lastFrames)) {
+      this.#lastBatch = Buffer.concat(frames);
+      this.#lastFrames = frames;
+    }
+    return this.#lastBatch;
+  }
+
+  readonly #flush = (): void => {
+    const marked = this.#marked;
+    this.#marked = [];
+    for (const pump of marked) pump.flush();
+    this.#lastFrames = []; // so that an idle server does not hold the last batch
+    this.#lastBatch = EMPTY;
+  };
+}
+
+function sameItems(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }

@@ -295,5 +295,5 @@ Deno.test("Its system's goodbye finds room in a full queue", () =>
     client.close("key_suspended");
     assertEquals(socket.messages.map(({ code }) => code), [200, 10001, 10001, 10001, 511]);
     assertEquals(client.stats().messagesOut, 5);
-    assertEquals(client.pendingBytes, world.budget.usedBytes);
+    assertEquals(client.writePump.pendingBytes, world.budget.usedBytes);
   }));

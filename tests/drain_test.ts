@@ -50,7 +50,7 @@ async function drained(socketOf: (world: World) => FakeSocket, count = 5) {
   const startMs = clock.now();
   let endMs = Infinity;
   const down = shutdown({
-    config: { shutdownMs: SHUTDOWN_MS } as Config,
+    shutdownMs: SHUTDOWN_MS,
     clock,
     log,
     http: { close() {}, closeAllConnections() {} } as Server,

@@ -9,7 +9,7 @@ const publications = ({ socket }: Visitor) =>
     data,
   ]);
 
-Deno.test("Hub delivers a publication to every follower, the publisher too, and to nobody else", () =>
+Deno.test("Hub delivers a publication to every subscriber, the publisher too, and to nobody else", () =>
   withWorld({}, async (world) => {
     const [a, b, c] = [world.connect(), world.connect(), world.connect()];
     a.socket.say({ type: "subscribe", channel: "news" });
@@ -27,7 +27,7 @@ Deno.test("Hub delivers a publication to every follower, the publisher too, and 
     assertEquals(publications(a).length, 2);
   }));
 
-Deno.test("Hub frames a publication once: followers share the very same bytes", () =>
+Deno.test("Hub frames a publication once: subscribers share the very same bytes", () =>
   withWorld({}, async (world) => {
     const visitors = Array.from({ length: 10 }, () => world.connect());
     for (const { socket } of visitors) socket.say({ type: "subscribe", channel: "c" });
@@ -112,23 +112,23 @@ Deno.test("A full mailbox pauses the readers, loses nothing, and judges nobody m
 
 Deno.test("Hub lets other work in between long runs of its own", () =>
   withWorld({}, async (world) => {
-    const followers = Array.from({ length: 200 }, () => world.connect());
-    for (const { socket } of followers) socket.say({ type: "subscribe", channel: "c" });
+    const subscribers = Array.from({ length: 200 }, () => world.connect());
+    for (const { socket } of subscribers) socket.say({ type: "subscribe", channel: "c" });
     await world.clock.turnOver();
     let turnsBefore: number | undefined;
-    world.clock.turn(() => turnsBefore = publications(followers[0]).length);
+    world.clock.turn(() => turnsBefore = publications(subscribers[0]).length);
     for (let i = 0; i < 400; i++) {
-      followers[0].socket.say({ type: "publish", channel: "c", data: i });
+      subscribers[0].socket.say({ type: "publish", channel: "c", data: i });
     }
     await world.clock.pass(10);
     assert(turnsBefore !== undefined && turnsBefore < 400, `${turnsBefore} before anything else`);
-    assertEquals(publications(followers[0]).length, 400);
+    assertEquals(publications(subscribers[0]).length, 400);
   }));
 
 Deno.test("tell() after stop() says closed, ask() answers undefined: nobody hangs", async () => {
   await withWorld({}, async (world) => {
     world.hub.stop();
-    assertEquals(world.hub.tell({ kind: "ask", look: () => {} }), "closed");
+    assertEquals(world.hub.tell({ kind: "run", run: () => {} }), "closed");
     assertEquals(await world.hub.ask(({ size }) => size), undefined);
     await world.hub.room();
   }).catch((error) => {

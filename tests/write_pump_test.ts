@@ -26,7 +26,7 @@ class DelayingSocket extends FakeSocket {
 }
 
 /** Follows "c", has read what it was greeted with. */
-async function follower(world: World, delayMs: number): Promise<Visitor> {
+async function subscriber(world: World, delayMs: number): Promise<Visitor> {
   const visitor = world.connect({ socket: new DelayingSocket(world.clock, delayMs) });
   visitor.socket.say({ type: "subscribe", channel: "c" });
   await world.clock.pass(3 * delayMs + 1);
@@ -43,22 +43,22 @@ const lengths = ({ socket }: Visitor) =>
 
 Deno.test("A peer that reads is no slow consumer, though each turn brings more than a batch", () =>
   withWorld({}, async (world) => {
-    const visitor = await follower(world, 0);
+    const visitor = await subscriber(world, 0);
     let most = 0;
     for (let i = 0; i < 200; i++) {
       for (let n = 0; n < 8; n++) publish(world, 60 * KIB); // 480 KiB
       await world.clock.pass(1); // a turn
-      most = Math.max(most, visitor.client.pendingBytes);
+      most = Math.max(most, visitor.client.writePump.pendingBytes);
     }
     await world.clock.pass(100);
-    assertEquals([visitor.socket.letGo, visitor.client.pendingBytes], [undefined, 0]);
+    assertEquals([visitor.socket.letGo, visitor.client.writePump.pendingBytes], [undefined, 0]);
     assertEquals(visitor.socket.texts.length, 1_600);
     assertLess(most, 4 << 20);
   }));
 
 Deno.test("A peer that reads is no slow consumer, though 60 MB come before its socket has its turn", () =>
   withWorld({}, async (world) => {
-    const visitor = await follower(world, 0);
+    const visitor = await subscriber(world, 0);
     for (let i = 0; i < 1_000; i++) publish(world, 60 * KIB);
     await world.clock.pass(200);
     assertEquals([visitor.socket.letGo, visitor.socket.texts.length], [undefined, 1_000]);
@@ -67,8 +67,8 @@ Deno.test("A peer that reads is no slow consumer, though 60 MB come before its s
 
 Deno.test("A batch is at most 64 KiB, or twice the last one if that was taken within a tick", () =>
   withWorld({}, async (world) => {
-    const quick = await follower(world, 10);
-    const slow = await follower(world, 80);
+    const quick = await subscriber(world, 10);
+    const slow = await subscriber(world, 80);
     for (let i = 0; i < 100; i++) publish(world, 10 * KIB);
     await world.clock.pass(2_000);
     assertEquals(lengths(quick).slice(0, 4), [60, 121, 242, 483]);
@@ -78,7 +78,7 @@ Deno.test("A batch is at most 64 KiB, or twice the last one if that was taken wi
 
 Deno.test("A batch after one that took longer than a tick is 64 KiB again", () =>
   withWorld({}, async (world) => {
-    const visitor = await follower(world, 10);
+    const visitor = await subscriber(world, 10);
     for (let i = 0; i < 100; i++) publish(world, 10 * KIB);
     await world.clock.pass(25); // 60 and 121 are taken, 242 on their way
     (visitor.socket as DelayingSocket).delayMs = 80;
@@ -88,12 +88,12 @@ Deno.test("A batch after one that took longer than a tick is 64 KiB again", () =
 
 Deno.test("A peer that takes each batch just in time, and less than it is sent, is a slow consumer", () =>
   withWorld({ queueBytes: 100 * KIB }, async (world) => {
-    const visitor = await follower(world, 70);
+    const visitor = await subscriber(world, 70);
     let most = 0;
     for (let i = 0; i < 1_000 && visitor.socket.letGo === undefined; i++) {
       publish(world, 20 * KIB);
       await world.clock.pass(5); // 4 MiB a second; it takes 0.9
-      most = Math.max(most, visitor.client.pendingBytes);
+      most = Math.max(most, visitor.client.writePump.pendingBytes);
     }
     assertEquals(visitor.socket.letGo?.code, 1013);
     assertLess(most, 1_700 * KIB);
@@ -102,9 +102,9 @@ Deno.test("A peer that takes each batch just in time, and less than it is sent, 
 Deno.test("A peer that stops reading is found when its batch is stuck, though nothing more is sent", () =>
   withWorld({ queueBytes: 100 * KIB }, async (world) => {
     const [bytes, count, healthy] = [
-      await follower(world, 0),
-      await follower(world, 0),
-      await follower(world, 0),
+      await subscriber(world, 0),
+      await subscriber(world, 0),
+      await subscriber(world, 0),
     ];
     count.socket.say({ type: "subscribe", channel: "small" });
     await world.clock.pass(5);
@@ -125,11 +125,11 @@ Deno.test("A peer that stops reading is found when its batch is stuck, though no
 
 Deno.test("The hub ends its turn before what it publishes fills a queue", () =>
   withWorld({}, async (world) => {
-    const visitor = await follower(world, 0);
+    const visitor = await subscriber(world, 0);
     let most = 0;
     const write = visitor.socket.write.bind(visitor.socket);
     visitor.socket.write = (frames, drained) => {
-      most = Math.max(most, visitor.client.pendingBytes);
+      most = Math.max(most, visitor.client.writePump.pendingBytes);
       write(frames, drained);
     };
     for (let i = 0; i < 200; i++) publish(world, 60 * KIB);

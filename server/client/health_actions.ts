@@ -1,116 +1,88 @@
 /**
- * What follows from a connection's health: it is told, the operator is, and it is looked at more
- * often or advised to come back (the flow of actions of the health monitor).
+ * What follows from a change of a connection's health: the client is notified, the log and the
+ * metrics record it, and the connection is pinged more often or advised to reconnect.
  *
  * @module
  */
 
 import { CLOSE_REASONS } from "../close_codes.ts";
-import type { Heartbeat } from "../liveness/heartbeat.ts";
+import type { HealthListener } from "../liveness/connection_health.ts";
 import { BANDS, type HealthStatus } from "../liveness/health.ts";
 import type { LivenessState } from "../liveness/liveness.ts";
 import { rounded, type RttKind } from "../liveness/rtt.ts";
 import type { Wheel } from "../liveness/wheel.ts";
 import type { Logger } from "../logging/logging.ts";
-import type { Notice } from "../message.ts";
-import type { ProfileCounts } from "../metrics/counts.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import type { ConnectionHealth } from "../liveness/connection_health.ts";
-import type { HealthListener } from "../liveness/health_listener.ts";
+import type { Connection } from "./connection.ts";
 
-/** The client behind the alarm. */
-export interface Watched {
-  /** Names it in the log. */
-  readonly id: string;
-  /** Pings twice as often while it is not well. */
-  readonly heartbeat: Heartbeat;
-  /** Knows the figures. */
-  readonly health: ConnectionHealth;
-  /** The counts of its profile: of alerts and odd pongs here. */
-  readonly counts: ProfileCounts;
-  /** Whether it has been let go. */
-  readonly closing: boolean;
-  /** Tells it, where its system has a frame for that. @returns whether it is told */
-  notify(notice: Notice): boolean;
-}
-
-/** What all alarms share. */
+/** What the actions of all connections share. */
 export interface HealthActionsOptions {
-  /** Time without stalls. */
   readonly wheel: Wheel;
-  /** Learns round trips and statuses. */
   readonly metrics: Metrics;
-  /** Where it is told. */
   readonly log: Logger;
 }
 
-/** Advice for a poor connection is that of one that is cut for slowness. */
+/** A client on a poor connection is advised to wait as long as one that read too slowly. */
 const ADVICE_AFTER_MS = CLOSE_REASONS.slow_consumer.afterMs;
 
-/** The place of the best band. */
+/** The index of the best band. */
 const HEALTHY = BANDS.indexOf("healthy");
 
-/** What the log says of those that live in part. */
+/** Log lines for connections of which one layer alone is active. */
 const LIVENESS_MESSAGES = {
-  frozen: "connection frozen: its transport answers, its script does not",
-  stripped: "connection stripped: something on the way swallows control frames",
+  frozen: "connection frozen: control pongs arrive, app pongs do not",
+  stripped: "connection stripped: app pongs arrive, control pongs do not",
 } as const;
 
-/** See the module. */
 export class HealthActions implements HealthListener {
-  readonly #client: Watched;
+  readonly #connection: Connection;
   readonly #options: HealthActionsOptions;
-  /** The worst band since it was last healthy. */
+  /** The worst band since the connection was last healthy. */
   #worst = HEALTHY;
 
-  /** Listens to the client's health. */
-  constructor(client: Watched, options: HealthActionsOptions) {
-    this.#client = client;
+  constructor(connection: Connection, options: HealthActionsOptions) {
+    this.#connection = connection;
     this.#options = options;
     options.metrics.health(undefined, "unknown");
     options.metrics.liveness(undefined, "alive");
   }
 
-  /** See `HealthListener`. */
   measured(kind: RttKind, rttMs: number): void {
     const { metrics } = this.#options;
     metrics.roundTrip(kind, rttMs);
-    const { jitterMs, samples } = this.#client.health[kind];
-    if (jitterMs !== null && samples > 1) metrics.jitter(kind, jitterMs); // one time alone has none
+    const { jitterMs, samples } = this.#connection.health[kind];
+    if (jitterMs !== null && samples > 1) metrics.jitter(kind, jitterMs); // one sample has no jitter
   }
 
-  /** See `HealthListener`. */
   pongUnmatched(): void {
-    this.#client.counts.pongsUnmatched++;
+    this.#connection.counts.pongsUnmatched++;
   }
 
-  /** See `HealthListener`. */
   healthChanged(status: HealthStatus, previous: HealthStatus): void {
     this.#options.metrics.health(previous, status);
-    if (this.#client.closing) return;
-    const { rtt } = this.#client.health;
+    if (this.#connection.closing) return;
+    const { rtt } = this.#connection.health;
     const [latency, jitter] = [rounded(rtt.averageMs), rounded(rtt.deviationMs) ?? 0];
-    this.#client.notify({ kind: "health_status", status, latency, jitter });
+    this.#connection.notify({ kind: "health_status", status, latency, jitter });
     this.#act({ status, previous, latency, jitter });
   }
 
-  /** See `HealthListener`. */
   livenessChanged(liveness: LivenessState, previous: LivenessState): void {
     this.#options.metrics.liveness(previous, liveness);
     if (liveness !== "frozen" && liveness !== "stripped") return;
-    const { id, health } = this.#client;
+    const { id, health } = this.#connection;
     this.#options.log.info(LIVENESS_MESSAGES[liveness], { id, liveness, health: health.status });
   }
 
-  /** It has gone. */
+  /** The connection has ended. */
   end(): void {
     const { metrics } = this.#options;
-    const { status, liveness } = this.#client.health;
+    const { status, liveness } = this.#connection.health;
     metrics.health(status, undefined);
     metrics.liveness(liveness, undefined);
   }
 
-  /** Getting better, or as bad again as it has been, asks for nothing new. */
+  /** A better status, or one that was reached before, needs no new action. */
   #act(
     change: {
       status: HealthStatus;
@@ -120,7 +92,7 @@ export class HealthActions implements HealthListener {
     },
   ): void {
     const { log, wheel } = this.#options;
-    const { id, counts, heartbeat } = this.#client;
+    const { id, counts, heartbeat } = this.#connection;
     const band = BANDS.indexOf(change.status);
     if (band === HEALTHY) {
       this.#worst = HEALTHY;
@@ -136,9 +108,10 @@ export class HealthActions implements HealthListener {
     log.warning(this.#advise(change.status), { id, ...change });
   }
 
-  /** Advises it to come back. @returns what the operator is told */
+  /** Advises the client to reconnect. @returns the log message */
   #advise(reason: string): string {
-    const isAdvised = this.#client.notify({ kind: "reconnect", afterMs: ADVICE_AFTER_MS, reason });
-    return isAdvised ? "connection in trouble: advised to come back" : "connection in trouble";
+    const afterMs = ADVICE_AFTER_MS;
+    const isAdvised = this.#connection.notify({ kind: "reconnect", afterMs, reason });
+    return isAdvised ? "connection unhealthy: advised to reconnect" : "connection unhealthy";
   }
 }

@@ -1,114 +1,80 @@
 /**
- * What the wheel does for one connection: verdicts, pings, the system's own heartbeat, expiry. The
- * ticker of the write pump: its control ping goes around the queue, its app ping through it.
+ * The ticker of the write pump, one for each connection, driven by the wheel: it ends silent
+ * connections and those whose credential expires, and sends pings and the profile's own heartbeat.
+ * The control ping goes around the send queue, the app ping through it.
  *
  * @module
  */
 
-import type { CloseReason } from "../close_codes.ts";
 import type { Clock } from "../base/clock.ts";
-import { detectionBoundMs, type Heartbeat } from "../liveness/heartbeat.ts";
+import type { CloseReason } from "../close_codes.ts";
+import { detectionBoundMs } from "../liveness/heartbeat.ts";
 import type { TimerTask, Wheel, WheelEntry } from "../liveness/wheel.ts";
-import type { ProfileCounts } from "../metrics/counts.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import type { ProtocolSession } from "../profiles/profile.ts";
-import type { ConnectionHealth } from "../liveness/connection_health.ts";
-import type { Enqueued } from "../write_pump.ts";
+import { textFrame } from "../transport/text_frame.ts";
+import type { Connection } from "./connection.ts";
 
-/** The client behind the pulse. */
-export interface Pulsed {
-  /** Its id among all nodes. */
-  readonly id: string;
-  /** What it speaks. */
-  readonly profile: { readonly name: string };
-  /** Knows how it is. */
-  readonly health: ConnectionHealth;
-  /** Judges its silence. */
-  readonly heartbeat: Heartbeat;
-  /** Words the app ping, and has a heartbeat of its own or not. */
-  readonly session: ProtocolSession;
-  /** Counts the pings. */
-  readonly counts: ProfileCounts;
-  /** Whether it has been let go. */
-  readonly closing: boolean;
-  /** When the batch in flight was written, time on the wheel; Infinity when there is none. */
-  readonly writingSinceMs: number;
-  /** Writes a control ping. */
-  ping(payload: Uint8Array): void;
-  /** Queues a text. */
-  sendText(text: string): Enqueued;
-  /** Lets it go. */
-  close(reason: CloseReason): void;
-}
-
-/** What all pulses share. */
+/** What all heartbeat timers share. */
 export interface HeartbeatTimerOptions {
-  /** Time of the machine. */
   readonly clock: Clock;
-  /** Time without stalls, and who is due. */
   readonly wheel: Wheel;
-  /** Learns how fast dead peers are found. */
   readonly metrics: Metrics;
   /** A batch must drain within so long, ms. */
   readonly writeWaitMs: number;
 }
 
-/** See the module. */
 export class HeartbeatTimer implements TimerTask {
-  readonly #client: Pulsed;
+  readonly #connection: Connection;
   readonly #options: HeartbeatTimerOptions;
   readonly #expiresAtMs: number;
-  readonly #place: WheelEntry;
-  #beatDueMs: number;
+  readonly #entry: WheelEntry;
+  #textHeartbeatDueMs: number;
   #pings = 0;
 
-  /** Starts to beat. @param expiresAtMs when the client's credential ends, wall-clock ms */
-  constructor(client: Pulsed, expiresAtMs: number, options: HeartbeatTimerOptions) {
+  /** Starts at once. @param expiresAtMs when the credential expires, wall-clock ms */
+  constructor(connection: Connection, expiresAtMs: number, options: HeartbeatTimerOptions) {
     const { wheel } = options;
     const nowMs = wheel.now();
-    this.#client = client;
+    this.#connection = connection;
     this.#options = options;
     this.#expiresAtMs = expiresAtMs;
-    this.#beatDueMs = nowMs + (client.session.textHeartbeat?.firstMs ?? Infinity);
-    this.#place = wheel.schedule(this, this.#dueMs(nowMs));
+    this.#textHeartbeatDueMs = nowMs + (connection.session.textHeartbeat?.firstMs ?? Infinity);
+    this.#entry = wheel.schedule(this, this.#dueMs(nowMs));
   }
 
-  /** See `TimerTask`. */
   onDue(nowMs: number, mayExpire: boolean): number {
-    if (this.#client.closing) return Infinity; // the socket's own closeWait bounds the rest
+    if (this.#connection.closing) return Infinity; // the socket's closeWait bounds the rest
     const reason = this.#decide(nowMs, mayExpire);
     if (reason !== undefined) {
-      this.#client.close(reason);
+      this.#connection.close(reason);
       return Infinity;
     }
-    this.#beatOfItsOwn(nowMs);
+    this.#sendTextHeartbeat(nowMs);
     return this.#dueMs(nowMs);
   }
 
-  /** See `TimerTask`. */
   stalled(sinceMs: number, stalledMs: number): void {
-    const { heartbeat, health } = this.#client;
+    const { heartbeat, health } = this.#connection;
     heartbeat.stalled(sinceMs, stalledMs);
     health.recorder.stalled(sinceMs, stalledMs);
   }
 
-  /** Beats no more. */
   stop(): void {
-    this.#options.wheel.cancel(this.#place);
+    this.#options.wheel.cancel(this.#entry);
   }
 
   #decide(nowMs: number, mayExpire: boolean): CloseReason | undefined {
     const { clock, writeWaitMs } = this.#options;
-    const { heartbeat, writingSinceMs, counts, health } = this.#client;
+    const { heartbeat, writePump: { writingSinceMs }, counts, health } = this.#connection;
     if (clock.wall() >= this.#expiresAtMs) return "token_expired";
     if (mayExpire) health.evaluate(nowMs, writingSinceMs);
     if (mayExpire && nowMs >= writingSinceMs + writeWaitMs) {
       health.recorder.record("write_stuck", nowMs, nowMs - writingSinceMs);
       return "write_timeout";
     }
-    const finding = heartbeat.evaluate(nowMs, mayExpire);
-    switch (finding) {
-      case "well":
+    const decision = heartbeat.evaluate(nowMs, mayExpire);
+    switch (decision) {
+      case "ok":
         return undefined;
       case "missed":
         counts.heartbeatsMissed++;
@@ -119,57 +85,59 @@ export class HeartbeatTimer implements TimerTask {
       case "stale":
       case "missed_heartbeats":
         this.#expire(nowMs);
-        return finding;
+        return decision;
     }
   }
 
+  /** Records a dead peer. */
   #expire(nowMs: number): void {
     const { wheel, metrics } = this.#options;
-    const { heartbeat, profile, counts, health } = this.#client;
+    const { heartbeat, profile, counts, health } = this.#connection;
     const silentMs = nowMs - heartbeat.lastLifeMs;
     metrics.detected(profile.name, silentMs);
     const isLate = silentMs > detectionBoundMs(heartbeat.rules);
     if (isLate && nowMs > wheel.decidingSinceMs) counts.detectionsLate++;
-    if (heartbeat.isAwaitingPong) counts.heartbeatsMissed++; // nobody waits for its answer any more
+    if (heartbeat.isAwaitingPong) counts.heartbeatsMissed++; // its answer cannot come any more
     health.expired(nowMs, silentMs);
   }
 
   #ping(nowMs: number): undefined {
-    const { id, session, health, counts } = this.#client;
-    this.#client.ping(health.payload());
+    const { id, session, health, counts, writePump } = this.#connection;
+    writePump.ping(health.payload());
     health.pinged(nowMs);
     counts.controlPings++;
     const timestamp = this.#options.clock.wall();
     const number = ++this.#pings;
     const text = session.notify({ kind: "ping", id: `${id.slice(0, 8)}-${number}`, timestamp });
     if (text === undefined) return;
-    if (this.#sayBeat(text)) health.appPinged({ number, timestamp }, nowMs);
+    if (this.#sendAppPing(text)) health.appPinged({ number, timestamp }, nowMs);
     else health.appPingSkipped(nowMs);
   }
 
-  #beatOfItsOwn(nowMs: number): void {
-    const { textHeartbeat } = this.#client.session;
-    if (textHeartbeat === undefined || nowMs < this.#beatDueMs) return;
-    while (this.#beatDueMs <= nowMs) this.#beatDueMs += textHeartbeat.periodMs;
-    this.#sayBeat(textHeartbeat.text);
+  #sendTextHeartbeat(nowMs: number): void {
+    const { textHeartbeat } = this.#connection.session;
+    if (textHeartbeat === undefined || nowMs < this.#textHeartbeatDueMs) return;
+    while (this.#textHeartbeatDueMs <= nowMs) this.#textHeartbeatDueMs += textHeartbeat.periodMs;
+    this.#sendAppPing(textHeartbeat.text);
   }
 
-  /** One that finds the queue full is skipped and counted, never a reason to evict. */
-  #sayBeat(text: string): boolean {
-    const isQueued = this.#client.sendText(text) === "queued";
-    if (isQueued) this.#client.counts.appPings++;
-    else this.#client.counts.appPingsSkipped++;
+  /** A ping that finds the queue full is skipped and counted: it is no reason to close. */
+  #sendAppPing(text: string): boolean {
+    const { writePump, counts } = this.#connection;
+    const isQueued = writePump.offer(textFrame(text)) === "queued";
+    if (isQueued) counts.appPings++;
+    else counts.appPingsSkipped++;
     return isQueued;
   }
 
-  /** A batch written right after this look is due after writeWait at the earliest: soon enough. */
+  /** A batch that starts right after this call is due after writeWait at the earliest. */
   #dueMs(nowMs: number): number {
     const { writeWaitMs, clock } = this.#options;
-    const { heartbeat, writingSinceMs, health } = this.#client;
+    const { heartbeat, writePump: { writingSinceMs }, health } = this.#connection;
     return Math.min(
       heartbeat.dueMs,
       health.dueMs(nowMs),
-      this.#beatDueMs,
+      this.#textHeartbeatDueMs,
       Math.min(writingSinceMs, nowMs) + writeWaitMs,
       nowMs + this.#expiresAtMs - clock.wall(),
     );

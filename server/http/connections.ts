@@ -235,7 +235,7 @@ function shown(
     ...figures,
     seconds: Math.round(ageMs) / 1_000,
     idleMs: Math.round(idleMs),
-    queuedBytes: subscriber.pendingBytes,
+    queuedBytes: subscriber.writePump.pendingBytes,
     channelCount: registry.channelsOf(subscriber).size,
     ...healthOf(subscriber.health),
   };

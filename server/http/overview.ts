@@ -72,7 +72,7 @@ const StatsShown = v.pipe(
 
 const Channels = v.pipe(
   v.object({
-    channels: v.array(v.object({ channel: v.string(), followers: v.number() })),
+    channels: v.array(v.object({ channel: v.string(), subscribers: v.number() })),
     total: v.pipe(v.number(), v.description("all channels, listed or not")),
   }),
   v.metadata({ ref: "Channels" }),
@@ -131,11 +131,11 @@ function addChannels(app: App, { authenticator, hub }: OverviewOptions): void {
       const all = await hub.ask((registry) =>
         Array.from(registry.channels, (channel) => ({
           channel,
-          followers: registry.subscribersOf(channel).size,
+          subscribers: registry.subscribersOf(channel).size,
         }))
       );
       if (all === undefined) return restarting();
-      const channels = all.sort((a, b) => b.followers - a.followers).slice(0, limit);
+      const channels = all.sort((a, b) => b.subscribers - a.subscribers).slice(0, limit);
       return context.json({ channels, total: all.length } satisfies v.InferOutput<typeof Channels>);
     },
   );

@@ -33,7 +33,7 @@ const Publish = v.pipe(
 const Published = v.pipe(
   v.object({
     channel: v.string(),
-    followers: v.pipe(
+    subscribers: v.pipe(
       v.number(),
       v.description("connections of this node that followed the channel at that moment"),
     ),
@@ -76,9 +76,9 @@ export function publishRoutes({ authenticator, hub, maxMessageBytes }: PublishOp
         const detail = `this key has no right to publish on ${JSON.stringify(channel)}`;
         return problem(STATUS_CODE.Forbidden, detail);
       }
-      const followers = await hub.publish(channel, data);
-      if (followers === undefined) return restarting();
-      return context.json({ channel, followers } satisfies v.InferOutput<typeof Published>);
+      const subscribers = await hub.publish(channel, data);
+      if (subscribers === undefined) return restarting();
+      return context.json({ channel, subscribers } satisfies v.InferOutput<typeof Published>);
     },
   );
 }

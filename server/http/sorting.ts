@@ -17,7 +17,7 @@ export type Order = "descending" | "ascending";
 const MEASURES: Readonly<Record<Sort, (subscriber: Subscriber) => number>> = {
   age: (subscriber) => subscriber.stats().ageMs,
   idle: (subscriber) => subscriber.stats().idleMs,
-  queue: (subscriber) => subscriber.pendingBytes,
+  queue: (subscriber) => subscriber.writePump.pendingBytes,
   rtt: ({ health }) => health.rtt.averageMs ?? -1,
   jitter: ({ health }) => health.rtt.jitterMs ?? -1,
   health: ({ health }) => SEVERITY.indexOf(health.status),

@@ -1,43 +1,36 @@
 /**
- * What the hub does when a client asks for something: changes of the registry, broadcasts, answers.
- * Called by the hub alone, one command at a time.
+ * Carries out what clients ask for: changes of the registry, broadcasts, answers. Called by the hub
+ * alone, one command at a time.
  *
  * @module
  */
 
-import type { Broker } from "../brokers/broker.ts";
 import type { Clock } from "../base/clock.ts";
 import { assertNever } from "../base/errors.ts";
+import type { Broker } from "../brokers/broker.ts";
 import type { Command, Denial, Publication } from "../message.ts";
+import { textFrame } from "../transport/text_frame.ts";
 import type { Subscriber, SubscriptionRegistry } from "./subscription_registry.ts";
-import type { FrameText } from "../transport/socket.ts";
 
-/** What the room works with. */
 export interface CommandsOptions {
-  /** Who follows what. */
   readonly registry: SubscriptionRegistry;
-  /** Time for publications, and turns to yield. */
+  /** Time of publications, and turns of the event loop. */
   readonly clock: Clock;
-  /** Carries broadcasts. */
   readonly broker: Broker;
-  /** Makes frames. */
-  readonly frameText: FrameText;
-  /** Channels one connection may follow. */
+  /** Channels that one connection may subscribe to. */
   readonly maxSubscriptions: number;
 }
 
 type CommandOf<Kind extends Command["kind"]> = Extract<Command, { kind: Kind }>;
 
-/** See the module. */
 export class Commands {
   readonly #options: CommandsOptions;
 
-  /** Carries out what `carryOut()` is given. */
   constructor(options: CommandsOptions) {
     this.#options = options;
   }
 
-  /** Does what a subscriber asks for. @returns how much work it was, beside the delivery */
+  /** Carries out one command. @returns how much work it was, beside the delivery */
   execute(subscriber: Subscriber, command: Command): number {
     switch (command.kind) {
       case "reply":
@@ -63,16 +56,15 @@ export class Commands {
     }
   }
 
-  /** Hands a publication to all hubs. */
+  /** Hands a publication to the broker, which carries it to all hubs. */
   broadcast({ channel, data, by }: Pick<Publication, "channel" | "data" | "by">): void {
     const timestamp = this.#options.clock.wall();
     this.#options.broker.publish({ kind: "publication", channel, data, timestamp, by });
   }
 
   #reply(subscriber: Subscriber, { text, ifSubscribed }: CommandOf<"reply">): void {
-    if (
-      ifSubscribed !== undefined && !this.#options.registry.channelsOf(subscriber).has(ifSubscribed)
-    ) return;
+    const { registry } = this.#options;
+    if (ifSubscribed !== undefined && !registry.channelsOf(subscriber).has(ifSubscribed)) return;
     this.#send(subscriber, text);
   }
 
@@ -80,12 +72,10 @@ export class Commands {
   #subscribe(subscriber: Subscriber, command: Omit<CommandOf<"subscribe">, "kind">): boolean {
     const { channels, replaces = [], ack, ref } = command;
     const { registry, maxSubscriptions } = this.#options;
-    const followed = registry.channelsOf(subscriber);
-    const added = new Set(channels.filter((channel) => !followed.has(channel)));
-    const freed = replaces.filter((channel) =>
-      followed.has(channel) && !channels.includes(channel)
-    );
-    if (followed.size + added.size - freed.length > maxSubscriptions) {
+    const current = registry.channelsOf(subscriber);
+    const added = new Set(channels.filter((channel) => !current.has(channel)));
+    const freed = replaces.filter((channel) => current.has(channel) && !channels.includes(channel));
+    if (current.size + added.size - freed.length > maxSubscriptions) {
       this.#deny(subscriber, "too_many_subscriptions", { ref, channel: channels[0] });
       return false;
     }
@@ -101,19 +91,18 @@ export class Commands {
     for (const channel of channels) registry.unsubscribe(subscriber, channel);
     if (prefixes.length > 0) {
       for (const channel of [...registry.channelsOf(subscriber)]) {
-        if (prefixes.some((prefix) => channel.startsWith(prefix))) {
-          registry.unsubscribe(subscriber, channel);
-        }
+        const isMeant = prefixes.some((prefix) => channel.startsWith(prefix));
+        if (isMeant) registry.unsubscribe(subscriber, channel);
       }
     }
     this.#send(subscriber, ack);
   }
 
-  #publish(subscriber: Subscriber, command: CommandOf<"publish">): void {
-    const { channel, follow, ack, ref } = command;
-    if (follow && !this.#subscribe(subscriber, { channels: [channel], ref })) return;
+  #publish(publisher: Subscriber, command: CommandOf<"publish">): void {
+    const { channel, subscribe, ack, ref } = command;
+    if (subscribe && !this.#subscribe(publisher, { channels: [channel], ref })) return;
     this.broadcast(command);
-    this.#send(subscriber, ack);
+    this.#send(publisher, ack);
   }
 
   #relay({ id: sender, profile }: Subscriber, text: string): void {
@@ -125,6 +114,6 @@ export class Commands {
   }
 
   #send(subscriber: Subscriber, text: string | undefined): void {
-    if (text !== undefined) subscriber.enqueue(this.#options.frameText(text));
+    if (text !== undefined) subscriber.writePump.enqueue(textFrame(text));
   }
 }

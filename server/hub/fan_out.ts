@@ -1,62 +1,51 @@
 /**
- * The fan-out: one frame per broadcast and profile, queued for each of its receivers.
+ * The fan-out: one frame for each broadcast and profile, queued for each receiver.
  *
  * @module
  */
 
 import type { Broadcast, Publication, Relay } from "../message.ts";
 import type { Profile } from "../profiles/profile.ts";
+import { textFrame } from "../transport/text_frame.ts";
 import type { SubscriptionRegistry } from "./subscription_registry.ts";
-import type { FrameText } from "../transport/socket.ts";
 
 /** So many bytes of a frame weigh as much as one of its receivers. */
 const BYTES_PER_RECEIVER = 16;
 
-/** Queues a broadcast for whom it concerns. @returns how many it looked at, and what its frames weigh */
-export function deliver(
-  broadcast: Broadcast,
-  registry: SubscriptionRegistry,
-  frameText: FrameText,
-): number {
+/** Queues a broadcast for its receivers. @returns the work: connections looked at, and frame bytes */
+export function deliver(broadcast: Broadcast, registry: SubscriptionRegistry): number {
   return broadcast.kind === "relay"
-    ? deliverRelay(broadcast, registry, frameText)
-    : deliverPublication(broadcast, registry, frameText);
+    ? deliverRelay(broadcast, registry)
+    : deliverPublication(broadcast, registry);
 }
 
-function deliverPublication(
-  publication: Publication,
-  registry: SubscriptionRegistry,
-  frameText: FrameText,
-): number {
-  const followers = registry.subscribersOf(publication.channel);
+function deliverPublication(publication: Publication, registry: SubscriptionRegistry): number {
+  const subscribers = registry.subscribersOf(publication.channel);
   const frames = new Map<Profile, Uint8Array | undefined>();
   let profile: Profile | undefined;
   let frame: Uint8Array | undefined;
   let bytes = 0;
-  for (const subscriber of followers) {
+  for (const subscriber of subscribers) {
     if (subscriber.profile !== profile) {
       profile = subscriber.profile;
       if (!frames.has(profile)) {
         const text = profile.publication(publication);
-        frame = text === undefined ? undefined : frameText(text);
+        frame = text === undefined ? undefined : textFrame(text);
         bytes += frame?.length ?? 0;
         frames.set(profile, frame);
       }
       frame = frames.get(profile);
     }
-    if (frame !== undefined) subscriber.enqueue(frame);
+    if (frame !== undefined) subscriber.writePump.enqueue(frame);
   }
-  return followers.size + bytes / BYTES_PER_RECEIVER;
+  return subscribers.size + bytes / BYTES_PER_RECEIVER;
 }
 
-function deliverRelay(
-  { profile, text, sender }: Relay,
-  registry: SubscriptionRegistry,
-  frameText: FrameText,
-) {
-  const frame = frameText(text);
+function deliverRelay({ profile, text, sender }: Relay, registry: SubscriptionRegistry): number {
+  const frame = textFrame(text);
   for (const subscriber of registry.subscribers) {
-    if (subscriber.profile.name === profile && subscriber.id !== sender) subscriber.enqueue(frame);
+    const isReceiver = subscriber.profile.name === profile && subscriber.id !== sender;
+    if (isReceiver) subscriber.writePump.enqueue(frame);
   }
   return registry.size + frame.length / BYTES_PER_RECEIVER;
 }

@@ -1,7 +1,7 @@
 /**
- * How long a message waits in the hub's mailbox: once a second a message of its own goes in, and the
- * time until the hub opens it is measured. While one is under way no other follows. The message is
- * one and the same each time, so that measuring leaves nothing behind.
+ * Measures how long a message waits in the hub's mailbox: once a second it sends one and takes the
+ * time until the hub handles it. No further one is sent meanwhile. It is always the same object, so
+ * that measuring allocates nothing.
  *
  * @module
  */
@@ -13,29 +13,24 @@ import type { Metrics } from "../metrics/metrics.ts";
 
 const PERIOD_MS = 1_000;
 
-/** What it works with. */
 export interface MailboxProbeOptions {
-  /** Whose mailbox is measured. */
   readonly hub: Hub;
-  /** Time of the machine: who waits, waits through a stall, too. */
+  /** Time of the machine: a message waits through a stall, too. */
   readonly clock: Clock;
-  /** Where the time is counted. */
   readonly metrics: Metrics;
 }
 
-/** See the module. Put on the wheel once. */
+/** Scheduled on the wheel once. */
 export class MailboxProbe implements TimerTask {
   readonly #options: MailboxProbeOptions;
-  readonly #message: HubMessage = { kind: "ask", look: () => this.#opened() };
+  readonly #message: HubMessage = { kind: "run", run: () => this.#handled() };
   #sentMs = 0;
   #isUnderway = false;
 
-  /** Sends nothing until its first beat. */
   constructor(options: MailboxProbeOptions) {
     this.#options = options;
   }
 
-  /** See `TimerTask`. */
   onDue(nowMs: number): number {
     if (!this.#isUnderway) {
       this.#isUnderway = true;
@@ -45,7 +40,7 @@ export class MailboxProbe implements TimerTask {
     return nowMs + PERIOD_MS;
   }
 
-  #opened(): void {
+  #handled(): void {
     this.#isUnderway = false;
     this.#options.metrics.mailboxWait(this.#options.clock.now() - this.#sentMs);
   }

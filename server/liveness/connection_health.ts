@@ -12,9 +12,28 @@ import { HealthMonitor, type HealthStatus } from "./health.ts";
 import { type ActiveLayer, Liveness, type LivenessState } from "./liveness.ts";
 import { type AppPong, OutstandingPings } from "./outstanding_pings.ts";
 import { RttEstimator, type RttKind } from "./rtt.ts";
-import { type HealthListener, NO_LISTENER } from "./health_listener.ts";
 
-/** What one connection's health are made of. */
+/** Notified of what happens to one connection's health. */
+export interface HealthListener {
+  /** A heartbeat was answered. */
+  measured(kind: RttKind, rttMs: number): void;
+  /** A pong answered none of our pings. */
+  pongUnmatched(): void;
+  /** The status has changed. */
+  healthChanged(status: HealthStatus, previous: HealthStatus): void;
+  /** It lives otherwise than before. */
+  livenessChanged(liveness: LivenessState, previous: LivenessState): void;
+}
+
+/** For a connection that has ended. */
+export const NO_LISTENER: HealthListener = {
+  measured() {},
+  pongUnmatched() {},
+  healthChanged() {},
+  livenessChanged() {},
+};
+
+/** What one connection's health is made of. */
 export interface ConnectionHealthOptions {
   /** Marks its app pings. */
   readonly clientId: string;

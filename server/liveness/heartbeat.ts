@@ -58,7 +58,7 @@ export function detectionBoundMs(
 
 /** What a look at the heartbeat finds to be done. */
 export type HeartbeatDecision =
-  | "well"
+  | "ok"
   /** Time to ping. */
   | "ping"
   /** A ping was missed: count it and ping again. */
@@ -170,7 +170,7 @@ export class Heartbeat {
    *   silent peer from an unread one
    */
   evaluate(nowMs: number, mayExpire: boolean): HeartbeatDecision {
-    if (this.#suspended) return "well";
+    if (this.#suspended) return "ok";
     if (mayExpire) {
       if (nowMs >= this.#deadlineMs) return "stale";
       const missed = !this.#missedAll && nowMs >= this.#missDueMs;
@@ -182,7 +182,7 @@ export class Heartbeat {
         return "missed";
       }
     }
-    if (nowMs < this.#nextPingMs) return "well";
+    if (nowMs < this.#nextPingMs) return "ok";
     if (this.#pingedMs === Infinity) this.#pingedMs = nowMs;
     this.#advance(nowMs);
     return "ping";

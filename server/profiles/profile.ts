@@ -25,8 +25,6 @@ export interface HandshakeInfo {
   readonly target: UpgradeTarget;
   /** What it may do. */
   readonly rights: Rights;
-  /** Whether a string is a key's credential; on an open hub any is. */
-  readonly isKey: (credential: string) => boolean;
   /** Wall-clock ms. */
   readonly wallMs: number;
 }

@@ -30,6 +30,7 @@ export interface ProfileSettings {
 /** By name, in the order in which they are asked whether a request is theirs. */
 export function profilesOf(
   { timing, limits, echo }: ProfileSettings,
+  isKey: (credential: string) => boolean,
 ): Readonly<Record<ProfileName, Profile>> {
   return {
     "events-hub": eventsHubProfile({ timing: timing["events-hub"] }),
@@ -39,6 +40,7 @@ export function profilesOf(
     }),
     "tank": tankProfile({ timing: timing.tank }),
     "talo": taloProfile({
+      isKey,
       timing: timing.talo,
       messagesPerMinute: limits.taloMessagesPerMinute,
       messagesPerMinuteIdentified: limits.taloMessagesPerMinuteIdentified,

@@ -58,6 +58,3 @@ export interface Socket {
   /** Ends at once, without a frame. Nothing can block it. */
   terminate(): void;
 }
-
-/** Makes the one text frame that all receivers of a text share. */
-export type FrameText = (text: string) => Uint8Array;

@@ -6,36 +6,18 @@
  */
 
 // @ts-types="@types/ws"
-import { Sender, type WebSocket, WebSocketServer } from "ws";
+import { type WebSocket, WebSocketServer } from "ws";
 import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import { FrameCounter } from "./frame_counter.ts";
 import type { Socket, SocketEvents, SocketFault } from "./socket.ts";
 
-declare module "ws" {
-  /** Frame writer; not in the published types. Shape: ws 8, lib/sender.js. */
-  export class Sender {
-    /** The frame as header and payload. */
-    static frame(
-      payload: Uint8Array,
-      options: { fin: boolean; rsv1: boolean; opcode: number; mask: boolean; readOnly: boolean },
-    ): Buffer[];
-  }
-}
-
 /** The smallest pieces in which a common library sends a large message (gorilla/websocket). */
 const PIECE_BYTES = 4_096;
 
 /** `readyState` of a socket that has not said goodbye. */
 const OPEN = 1;
-
-const TEXT_FRAME = { fin: true, rsv1: false, opcode: 0x1, mask: false, readOnly: true };
-
-/** Frames a text for any number of receivers (server frames carry no mask, RFC 6455 5.1). */
-export function frameText(text: string): Uint8Array {
-  return Buffer.concat(Sender.frame(Buffer.from(text), TEXT_FRAME));
-}
 
 /** What bounds a connection. */
 export interface WsSocketOptions {

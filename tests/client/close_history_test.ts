@@ -6,7 +6,7 @@ import {
 } from "../../server/client/close_history.ts";
 import type { CloseReason } from "../../server/close_codes.ts";
 import { ConnectionHealth } from "../../server/liveness/connection_health.ts";
-import { NO_LISTENER } from "../../server/liveness/health_listener.ts";
+import { NO_LISTENER } from "../../server/liveness/connection_health.ts";
 import { RULES, withWorld } from "../support/fakes/world.ts";
 
 const newConnectionHealth = () =>

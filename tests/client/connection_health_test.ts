@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { healthOf, timelineOf } from "../../server/http/connection_health.ts";
 import { ConnectionHealth } from "../../server/liveness/connection_health.ts";
-import { NO_LISTENER } from "../../server/liveness/health_listener.ts";
+import { NO_LISTENER } from "../../server/liveness/connection_health.ts";
 import { RULES, type Visitor, withWorld, type World } from "../support/fakes/world.ts";
 
 /** Time for answers of some seconds, three pings a minute. */

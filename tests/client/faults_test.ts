@@ -1,3 +1,4 @@
+import { textFrame } from "../../server/transport/text_frame.ts";
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { parseConfig } from "../../server/config/config.ts";
 import { type Course, type Fault, type Scene, suffer } from "../support/fakes/fault.ts";
@@ -53,9 +54,9 @@ function roundTrips({ client }: Scene, kind: "pong" | "app_pong"): number[] {
 
 /** Publications: a thousandth of a second each. */
 async function publish({ world, client }: Scene, bytes: number): Promise<void> {
-  const frame = world.context.frameText("x".repeat(64_000));
+  const frame = textFrame("x".repeat(64_000));
   for (let sent = 0; sent < bytes; sent += frame.length) {
-    client.enqueue(frame);
+    client.writePump.enqueue(frame);
     await world.clock.pass(1);
   }
 }

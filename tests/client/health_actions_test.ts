@@ -7,7 +7,7 @@ import { RULES, type Visitor, withWorld, type World } from "../support/fakes/wor
 /** A minute between pings, so that delays of a second fit in. */
 const CALM = { ...RULES, pingPeriodMs: 20_000, pongWaitMs: 60_000, heartbeatTimeoutMs: 10_000 };
 
-const TROUBLE = "connection in trouble";
+const TROUBLE = "connection unhealthy";
 
 const told = ({ socket }: { socket: FakeSocket }, type: string) =>
   socket.messages.filter((message) => message.type === type);
@@ -70,7 +70,7 @@ for (const [rttMs, status] of [[700, "poor"], [1_500, "critical"]] as const) {
         { type: "reconnect", afterMs: 1_000, reason: status },
       ]);
       assertEquals(world.metrics.of("json").healthAlerts, 1);
-      assert(world.log.some(({ message }) => message === TROUBLE + ": advised to come back"));
+      assert(world.log.some(({ message }) => message === TROUBLE + ": advised to reconnect"));
       assertEquals(visitor.socket.letGo, undefined);
     }));
 }

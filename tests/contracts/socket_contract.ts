@@ -6,7 +6,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import type { Socket, SocketEnd, SocketEvents } from "../../server/transport/socket.ts";
-import { frameText } from "../../server/transport/ws_socket.ts";
+import { textFrame } from "../../server/transport/text_frame.ts";
 
 /** The peer's end of the wire. */
 export interface PeerEnd {
@@ -87,9 +87,9 @@ export function testSocket(name: string, { use, until }: SocketSubject): void {
 
   test("writes frames, pings and pongs in order, and says once that a write has drained", async ({ socket, peer }) => {
     let drained = 0;
-    socket.write(frameText("one"), () => drained++);
+    socket.write(textFrame("one"), () => drained++);
     socket.ping(new Uint8Array(8));
-    socket.write(frameText("two"), () => drained++);
+    socket.write(textFrame("two"), () => drained++);
     socket.pong(new Uint8Array(4));
     assertEquals(drained, 0, "drained during the call");
     await until(() => peer.received.length === 4 && drained === 2);
@@ -116,7 +116,7 @@ export function testSocket(name: string, { use, until }: SocketSubject): void {
       if (how === "terminate") socket.terminate();
       else socket[how](1012, "drain: server restarting; afterMs=1000");
       await until(() => events.ends.length > 0);
-      socket.write(frameText("late"), () => drained++);
+      socket.write(textFrame("late"), () => drained++);
       socket.ping(new Uint8Array(1));
       socket.pong(new Uint8Array(1));
       socket.pause();

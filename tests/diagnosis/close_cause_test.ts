@@ -80,6 +80,7 @@ Deno.test("A client that speaks to the end, but never as its system asks it to, 
       timing: CALM,
       messagesPerMinute: 0,
       messagesPerMinuteIdentified: 0,
+      isKey: () => true,
     });
     const infoway = infowayProfile({ timing: CALM, maxMessagesPerMinute: 0 });
     const talker = world.connect({ profile: talo, url: "/?ticket=t" });
@@ -98,7 +99,12 @@ Deno.test("A client that speaks to the end, but never as its system asks it to, 
 Deno.test("Who never spoke is no lastActiveLayer, however short the wait for its answer is", () =>
   withWorld({ random: () => 0 }, async (world) => {
     const timing = { ...CALM, pingPeriodMs: 120_000, pongWaitMs: 10_000 };
-    const profile = taloProfile({ timing, messagesPerMinute: 0, messagesPerMinuteIdentified: 0 });
+    const profile = taloProfile({
+      timing,
+      messagesPerMinute: 0,
+      messagesPerMinuteIdentified: 0,
+      isKey: () => true,
+    });
     const { client } = world.connect({ profile, url: "/?ticket=t" });
     await world.clock.pass(71_000);
     const end = world.closeHistory.find(client.id);

@@ -1,3 +1,4 @@
+import { textFrame } from "../../server/transport/text_frame.ts";
 import { assert, assertEquals } from "@std/assert";
 import {
   IdleTimeoutDetector,
@@ -132,7 +133,7 @@ Deno.test("A relay that restarts 1.7 s after a publication to all is the network
   withWorld({ rules: RULES }, async (world) => {
     const visitors = Array.from({ length: 20 }, () => world.connect());
     await world.clock.pass(5_000);
-    for (const { client } of visitors) client.enqueue(world.context.frameText("x"));
+    for (const { client } of visitors) client.writePump.enqueue(textFrame("x"));
     await world.clock.pass(1_700);
     for (const { socket } of visitors) socket.leave({ byPeer: false });
     await world.clock.turnOver();

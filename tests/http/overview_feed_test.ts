@@ -7,7 +7,7 @@ import { type Visitor, withWorld, type World } from "../support/fakes/world.ts";
 /** A feed that runs in a world while the test does. */
 function withFeed(test: (world: World, reads: () => number) => Promise<void>): Promise<void> {
   return withWorld({}, async (world) => {
-    const { hub, budget, clock, metrics, idleTimeouts, context: { frameText } } = world;
+    const { hub, budget, clock, metrics, idleTimeouts } = world;
     const stats = statsReader({
       hub,
       budget,
@@ -18,7 +18,7 @@ function withFeed(test: (world: World, reads: () => number) => Promise<void>): P
     });
     let reads = 0;
     const readStats: ReadStats = () => (reads++, stats());
-    const feed = new OverviewFeed({ hub, clock, frameText, readStats });
+    const feed = new OverviewFeed({ hub, clock, readStats });
     feed.start();
     await test(world, () => reads);
     feed.stop();
@@ -35,29 +35,29 @@ Deno.test("OverviewFeed reads and says nothing while nobody follows", () =>
     assertEquals([reads(), overviews(bystander).length], [0, 0]);
   }));
 
-Deno.test("OverviewFeed tells followers alone, each second, until they have gone", () =>
+Deno.test("OverviewFeed tells subscribers alone, each second, until they have gone", () =>
   withFeed(async (world, reads) => {
-    const [follower, bystander] = [world.connect(), world.connect()];
-    follower.socket.say({ type: "subscribe", channel: OVERVIEW_CHANNEL });
+    const [subscriber, bystander] = [world.connect(), world.connect()];
+    subscriber.socket.say({ type: "subscribe", channel: OVERVIEW_CHANNEL });
     await world.clock.pass(3_500);
-    assertEquals([overviews(follower).length, overviews(bystander).length], [3, 0]);
-    const { data } = overviews(follower).at(-1)!;
+    assertEquals([overviews(subscriber).length, overviews(bystander).length], [3, 0]);
+    const { data } = overviews(subscriber).at(-1)!;
     const { uptimeSeconds, totals, health } = data;
     assertEquals([uptimeSeconds, totals.connections, health.unknown, health.dead], [3, 2, 2, 0]);
-    follower.client.terminate();
+    subscriber.client.terminate();
     await world.clock.pass(5_000);
     assertEquals(reads(), 3);
   }));
 
 Deno.test("OverviewFeed tells disconnects by cause and round trips as counts of buckets", () =>
   withFeed(async (world) => {
-    const [follower, peer] = [world.connect(), world.connect()];
-    follower.socket.say({ type: "subscribe", channel: OVERVIEW_CHANNEL });
+    const [subscriber, peer] = [world.connect(), world.connect()];
+    subscriber.socket.say({ type: "subscribe", channel: OVERVIEW_CHANNEL });
     for (const rttMs of [4, 30, 20_000]) world.metrics.roundTrip("wire", rttMs);
     world.metrics.roundTrip("app", 4);
     peer.client.close("slow_consumer");
     await world.clock.pass(1_500);
-    const { disconnects, rtt, lateness, stalls } = overviews(follower)[0].data;
+    const { disconnects, rtt, lateness, stalls } = overviews(subscriber)[0].data;
     assertEquals([disconnects["slow consumer"], disconnects.network], [1, 0]);
     const { bounds, counts } = rtt;
     assertEquals(counts.length, bounds.length + 1);

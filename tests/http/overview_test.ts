@@ -29,7 +29,7 @@ Deno.test("GET /api/v1/channels tells the most followed first, up to the limit",
       for (const channel of channels) socket.say({ type: "subscribe", channel });
     }
     assertEquals((await api.json("/api/v1/channels?limit=2")).body, {
-      channels: [{ channel: "b", followers: 3 }, { channel: "c", followers: 2 }],
+      channels: [{ channel: "b", subscribers: 3 }, { channel: "c", subscribers: 2 }],
       total: 3,
     });
   }));

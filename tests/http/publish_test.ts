@@ -4,23 +4,23 @@ import { MAX_BYTES, withApi } from "../support/server/api.ts";
 
 const PATH = "/api/v1/publish";
 
-Deno.test("POST /api/v1/publish delivers to every follower and says how many there are", () =>
+Deno.test("POST /api/v1/publish delivers to every subscriber and says how many there are", () =>
   withApi({}, async (api) => {
-    const follower = api.world.connect();
+    const subscriber = api.world.connect();
     const other = api.subscribe("pdfm");
-    follower.socket.say({ type: "subscribe", channel: "pdfm" });
+    subscriber.socket.say({ type: "subscribe", channel: "pdfm" });
     for (const data of [{ n: 1 }, null, "text", [1], 0]) {
       assertEquals(await api.json(PATH, { body: { channel: "pdfm", data } }), {
         status: 200,
-        body: { channel: "pdfm", followers: 2 },
+        body: { channel: "pdfm", subscribers: 2 },
       });
     }
     await api.world.clock.turnOver();
-    const got = follower.socket.messages.filter(({ type }) => type === "message");
+    const got = subscriber.socket.messages.filter(({ type }) => type === "message");
     assertEquals(got.map(({ data }) => data), [{ n: 1 }, null, "text", [1], 0]);
     assertEquals(other.socket.messages.filter(({ message }) => message === "pdfm").length, 5);
     const nobody = await api.json(PATH, { body: { channel: "empty", data: 1 } });
-    assertEquals(nobody.body, { channel: "empty", followers: 0 });
+    assertEquals(nobody.body, { channel: "empty", subscribers: 0 });
   }));
 
 Deno.test("POST /api/v1/publish keeps its place among what sockets publish", () =>

@@ -13,7 +13,7 @@ const CALM = { ...RULES, pingPeriodMs: 3_600_000, pongWaitMs: 3_600_000 };
 const PATIENT = { writeWaitMs: 3_600_000, rules: CALM };
 
 /** Everybody follows "c", and "own <n>" alone; closed, they stay, as until closeWait. */
-async function followers(world: World, count: number): Promise<Visitor[]> {
+async function subscribers(world: World, count: number): Promise<Visitor[]> {
   const visitors = Array.from({ length: count }, () => world.connect());
   for (const [n, { socket }] of visitors.entries()) {
     socket.say({ type: "subscribe", channel: "c" });
@@ -34,7 +34,7 @@ const gone = (visitors: Visitor[]) =>
 
 Deno.test("One publication that is beyond the budget while it goes out ends nobody", () =>
   withWorld({ budgetBytes: 6_000_000 }, async (world) => {
-    const crowd = await followers(world, 15_000);
+    const crowd = await subscribers(world, 15_000);
     for (const { socket } of crowd) socket.stuck = true; // it takes each a few round trips
     publish(world, "c", 60_000);
     await world.clock.pass(OVERDUE_MS - 2 * TICK_MS);
@@ -46,7 +46,7 @@ Deno.test("One publication that is beyond the budget while it goes out ends nobo
 
 Deno.test("Above the budget the worst offenders go for overload, as soon as they are overdue", () =>
   withWorld({ ...PATIENT, budgetBytes: 2_000_000, queueBytes: 1_000_000 }, async (world) => {
-    const [worst, ...others] = await followers(world, 21);
+    const [worst, ...others] = await subscribers(world, 21);
     for (const { socket } of [worst, ...others]) socket.stuck = true;
     for (let i = 0; i < 14; i++) publish(world, "own 0", 63_000); // 880 KB
     for (let n = 1; n <= 20; n++) {
@@ -67,7 +67,7 @@ Deno.test("Above the budget the worst offenders go for overload, as soon as they
 
 Deno.test("A peer that reads, but lags behind, is overdue as well: no new batch makes it young", () =>
   withWorld({ ...PATIENT, budgetBytes: 400_000 }, async (world) => {
-    const [lagging] = await followers(world, 1);
+    const [lagging] = await subscribers(world, 1);
     lagging.socket.stuck = true;
     for (let i = 0; i < 10; i++) publish(world, "own 0", 60_000);
     for (let tenth = 0; tenth < 9; tenth++) {
@@ -82,7 +82,7 @@ Deno.test("A peer that reads, but lags behind, is overdue as well: no new batch 
 
 Deno.test("A peer that reads a firehose as it comes is never overdue, however long it lasts", () =>
   withWorld({ budgetBytes: 100_000 }, async (world) => {
-    const [reading] = await followers(world, 1);
+    const [reading] = await subscribers(world, 1);
     for (let i = 0; i < 1_000; i++) {
       for (let n = 0; n < 4; n++) publish(world, "c", 60_000);
       await world.clock.pass(10);
@@ -92,7 +92,7 @@ Deno.test("A peer that reads a firehose as it comes is never overdue, however lo
 
 Deno.test("A stall of the server makes nobody overdue", () =>
   withWorld({ ...PATIENT, budgetBytes: 100_000 }, async (world) => {
-    const [peer] = await followers(world, 1);
+    const [peer] = await subscribers(world, 1);
     peer.socket.stuck = true;
     for (let i = 0; i < 4; i++) publish(world, "c", 60_000);
     await world.clock.turnOver();
@@ -105,7 +105,7 @@ Deno.test("A stall of the server makes nobody overdue", () =>
 
 Deno.test("What leaving clients hold ends nobody else, whoever is overdue beside them", () =>
   withWorld({ ...PATIENT, budgetBytes: 20_000 }, async (world) => {
-    const [slow, ...leaving] = await followers(world, 20);
+    const [slow, ...leaving] = await subscribers(world, 20);
     for (const { socket } of [slow, ...leaving]) socket.stuck = true;
     publish(world, "c", 1_000);
     await world.clock.turnOver();
@@ -128,7 +128,7 @@ Deno.test("LoadShedder asks the hub above the budget only, and not again before 
   budget.usedBytes = 1_001;
   for (let i = 0; i < 3; i++) shedder.onDue(i);
   assertEquals(letters.length, 1);
-  (letters[0] as HubMessage & { kind: "ask" }).look(new SubscriptionRegistry());
+  (letters[0] as HubMessage & { kind: "run" }).run(new SubscriptionRegistry());
   shedder.onDue(3);
   assertEquals(letters.length, 2);
 });

@@ -30,9 +30,9 @@ class Follower implements Disposable {
     path: string,
     initialFrames: string,
   ): Promise<Follower> {
-    const follower = new Follower(await TextClient.connect(new URL(path, server.url)));
-    await follower.gets(initialFrames);
-    return follower;
+    const subscriber = new Follower(await TextClient.connect(new URL(path, server.url)));
+    await subscriber.gets(initialFrames);
+    return subscriber;
   }
 
   say(message: unknown): void {
@@ -55,22 +55,22 @@ class Follower implements Disposable {
 }
 
 async function ofJson(server: ServerProcess, channel: string): Promise<Follower> {
-  const follower = await Follower.connect(
+  const subscriber = await Follower.connect(
     server,
     "/ws",
     '{"type":"welcome","clientId":"<uuid>","pingPeriodMs":54000,"pongWaitMs":60000}',
   );
-  follower.say({ type: "subscribe", channel });
-  await follower.gets(`{"type":"subscribed","channel":"${channel}"}`);
-  return follower;
+  subscriber.say({ type: "subscribe", channel });
+  await subscriber.gets(`{"type":"subscribed","channel":"${channel}"}`);
+  return subscriber;
 }
 
 /** Its subscription gets no answer: see `followedBy()`. */
 async function ofTank(server: ServerProcess, channel: string): Promise<Follower> {
   const hello = "Hello, alice! Welcome to WebSocket server.";
-  const follower = await Follower.connect(server, "/ws?user_id=alice", hello);
-  follower.say(`sub:${channel}`);
-  return follower;
+  const subscriber = await Follower.connect(server, "/ws?user_id=alice", hello);
+  subscriber.say(`sub:${channel}`);
+  return subscriber;
 }
 
 async function ofEventsHub(server: ServerProcess): Promise<Follower> {
@@ -85,24 +85,29 @@ async function ofEventsHub(server: ServerProcess): Promise<Follower> {
 
 async function ofInfoway(server: ServerProcess): Promise<Follower> {
   const initialFrames = '{"code":200,"msg":"ws connect success"}';
-  const follower = await Follower.connect(server, "/ws?business=crypto&apikey=any", initialFrames);
-  follower.say({ code: 10000, trace: "t1", data: { codes: "BTCUSDT" } });
-  await follower.gets('{"code":10001,"trace":"t1","msg":"ok"}');
-  return follower;
+  const subscriber = await Follower.connect(
+    server,
+    "/ws?business=crypto&apikey=any",
+    initialFrames,
+  );
+  subscriber.say({ code: 10000, trace: "t1", data: { codes: "BTCUSDT" } });
+  await subscriber.gets('{"code":10001,"trace":"t1","msg":"ok"}');
+  return subscriber;
 }
 
 async function ofTalo(server: ServerProcess): Promise<Follower> {
   const initialFrames = '{"res":"v1.connected","data":{}}';
-  const follower = await Follower.connect(server, "/game?ticket=any", initialFrames);
-  follower.say({ req: "v1.players.identify", data: { playerAliasId: 7, socketToken: "any" } });
-  await follower.gets('{"res":"v1.players.identify.success","data":{"id":7}}');
-  return follower;
+  const subscriber = await Follower.connect(server, "/game?ticket=any", initialFrames);
+  subscriber.say({ req: "v1.players.identify", data: { playerAliasId: 7, socketToken: "any" } });
+  await subscriber.gets('{"res":"v1.players.identify.success","data":{"id":7}}');
+  return subscriber;
 }
 
 async function followedBy(server: ServerProcess, channel: string, count: number): Promise<void> {
-  await until(`${count} followers of ${channel}`, async () => {
+  await until(`${count} subscribers of ${channel}`, async () => {
     const { channels } = JSON.parse((await server.ask({ path: "/api/v1/channels" })).body);
-    return channels.find((it: { channel: string }) => it.channel === channel)?.followers === count;
+    return channels.find((it: { channel: string }) => it.channel === channel)?.subscribers ===
+      count;
   });
 }
 
@@ -110,7 +115,7 @@ async function followedBy(server: ServerProcess, channel: string, count: number)
 async function publish(server: ServerProcess, channel: string, data: unknown): Promise<void> {
   await followedBy(server, channel, 3);
   const answer = await postJson(server, "/api/v1/publish", { body: { channel, data } });
-  assertEquals([answer.status, answer.body], [200, JSON.stringify({ channel, followers: 3 })]);
+  assertEquals([answer.status, answer.body], [200, JSON.stringify({ channel, subscribers: 3 })]);
 }
 
 const jsonForm = (channel: string, data: unknown) =>
@@ -131,7 +136,7 @@ async function reachesAllThree(
   await json.gets(jsonForm(channel, data));
   await tank.gets(tankForm(channel, data));
   await server.metrics(); // a round trip, for what should not come
-  for (const follower of [own, json, tank]) follower.gotNothingElse();
+  for (const subscriber of [own, json, tank]) subscriber.gotNothingElse();
 }
 
 integrationTest(
@@ -163,7 +168,7 @@ integrationTest(
       data: "from a backend",
       form: `${frame}"from a backend"}}`,
     });
-    for (const follower of [eventsHub, infoway, talo]) follower.gotNothingElse();
+    for (const subscriber of [eventsHub, infoway, talo]) subscriber.gotNothingElse();
   },
 );
 
@@ -183,5 +188,5 @@ integrationTest("What a talo client says reaches json and tank and itself", asyn
   await json.gets(jsonForm(channel, message));
   await tank.gets(tankForm(channel, message));
   await server.metrics();
-  for (const follower of [own, json, tank]) follower.gotNothingElse();
+  for (const subscriber of [own, json, tank]) subscriber.gotNothingElse();
 });

@@ -34,7 +34,7 @@ integrationTest(
     await using server = await ServerProcess.start({ env: { TRUSTED_PROXIES: "127.0.0.1" } });
     await using proxy = await idleCuttingProxy(server.port);
     const dial = () => Deno.connect({ hostname: "127.0.0.1", port: proxy.port });
-    const named = () => server.lines("idle connections are cut on the way")[0];
+    const named = () => server.lines("a proxy on the way closes idle connections")[0];
     let disconnects = 0;
     while (named() === undefined && disconnects < MAX_DEATHS) {
       disconnects++;

@@ -29,10 +29,10 @@ function publish(server: GuardedServer, channel: string, data: unknown): Promise
 
 /** Waits until as many follow a channel. */
 async function followedBy(server: GuardedServer, channel: string, count: number): Promise<void> {
-  await until(`${count} followers of ${channel}`, async () => {
+  await until(`${count} subscribers of ${channel}`, async () => {
     const { channels } = JSON.parse((await server.asOperator("/api/v1/channels")).body);
     const found = channels.find((it: { channel: string }) => it.channel === channel);
-    return (found?.followers ?? 0) === count;
+    return (found?.subscribers ?? 0) === count;
   });
 }
 
@@ -64,7 +64,7 @@ integrationTest("json: a channel without the right is forbidden, both ways", asy
     }
     await guest.say({ type: "subscribe", channel: "channels/3", id: "publish only" });
     await nextIs(guest, forbidden("channels/3", "publish only"));
-    assertEquals((await publish(server, "secret", 1)).body, '{"channel":"secret","followers":0}');
+    assertEquals((await publish(server, "secret", 1)).body, '{"channel":"secret","subscribers":0}');
     await publish(server, "news/a", 2);
     await nextIs(guest, '{"type":"message","channel":"news/a","data":2,"timestamp":<ms>}');
   }
@@ -145,7 +145,7 @@ integrationTest(
         await nextIs(guest, error("v1.channels.message", missing));
       }
       for (const channel of ["players/2", "channels/2", "channels/3"]) {
-        assertEquals(JSON.parse((await publish(server, channel, 1)).body).followers, 0, channel);
+        assertEquals(JSON.parse((await publish(server, channel, 1)).body).subscribers, 0, channel);
       }
       await speak(1);
       assertEquals((await guest.nextJson()).data.message, "hi");
@@ -200,11 +200,11 @@ integrationTest(
   "POST /api/v1/publish wants the right to publish on that very channel",
   async () => {
     await using server = await start();
-    using follower = await server.enter({ path: "/ws", headers: bearer(FULL.credential) });
-    await follower.next();
+    using subscriber = await server.enter({ path: "/ws", headers: bearer(FULL.credential) });
+    await subscriber.next();
     for (const channel of ["news/a", "secret"]) {
-      await follower.say({ type: "subscribe", channel });
-      await follower.next();
+      await subscriber.say({ type: "subscribe", channel });
+      await subscriber.next();
     }
     const [narrow, token] = await narrowCredentials(server);
     const cases: readonly (readonly [string, string | undefined, number])[] = [
@@ -224,7 +224,7 @@ integrationTest(
       const answer = await server.post("/api/v1/publish", { headers, body });
       assertEquals([index, answer.status], [index, status]);
     }
-    for (const index of [6, 7, 8]) assertEquals((await follower.nextJson()).data, index);
+    for (const index of [6, 7, 8]) assertEquals((await subscriber.nextJson()).data, index);
   },
 );
 

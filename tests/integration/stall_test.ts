@@ -67,7 +67,7 @@ async function pauseServer(count: number): Promise<void> {
   Deno.kill(server.pid, "SIGCONT");
 
   const atOnce = await silentClient(late);
-  await server.line("the server itself stood still; nobody is judged for it");
+  await server.line("event loop stalled; no connection was timed out for it");
   const noticed = await stalls(server);
   const afterwards = await silentClient(late);
   await at(resumedMs + 2 * PONG_WAIT_MS);

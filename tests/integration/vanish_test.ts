@@ -43,7 +43,7 @@ interface Finding {
 }
 
 function stallsOf(server: ServerProcess): Stall[] {
-  return server.lines("the server itself stood still; nobody is judged for it")
+  return server.lines("event loop stalled; no connection was timed out for it")
     .map(({ time, seconds }) => ({
       fromMs: Date.parse(time) - seconds * 1_000,
       toMs: Date.parse(time),

@@ -29,7 +29,7 @@ function timeline(
     while (waiting.length > 0 && waiting[0] <= now) heartbeat.touch(waiting.shift()!);
     if (now < heartbeat.dueMs) continue;
     const finding = heartbeat.evaluate(now, now >= graceUntil);
-    if (finding !== "well") found.push([now, finding]);
+    if (finding !== "ok") found.push([now, finding]);
     if (finding === "stale" || finding === "missed_heartbeats") break;
   }
   return found;
@@ -120,7 +120,7 @@ Deno.test("look() convicts nobody while it may not, pings on, and judges right a
 Deno.test("suspend() stops all judgement, resume() starts the peer's time afresh", () => {
   const heartbeat = new Heartbeat(RULES, 0, 1);
   heartbeat.suspend();
-  assertEquals(heartbeat.evaluate(500_000, true), "well");
+  assertEquals(heartbeat.evaluate(500_000, true), "ok");
   heartbeat.resume(500_000);
   assertEquals(heartbeat.evaluate(559_900, true), "ping");
   assertEquals(heartbeat.evaluate(560_000, true), "stale");

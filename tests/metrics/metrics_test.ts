@@ -7,7 +7,6 @@ import { MailboxProbe } from "../../server/hub/mailbox_probe.ts";
 import { Metrics } from "../../server/metrics/metrics.ts";
 import { HeartbeatTimer } from "../../server/client/heartbeat_timer.ts";
 import { taloProfile } from "../../server/profiles/talo/talo.ts";
-import { frameText } from "../../server/transport/ws_socket.ts";
 import { Exposition } from "../support/server/exposition.ts";
 import { VirtualClock } from "../support/fakes/virtual_clock.ts";
 import { RULES, withWorld, type World } from "../support/fakes/world.ts";
@@ -36,7 +35,7 @@ Deno.test("A silent client's pings are all missed, an answering one's are not", 
 Deno.test("Where misses expire nobody, the ping that was left unanswered is missed", () =>
   withWorld({}, async (world) => {
     const timing = { ...RULES, pingPeriodMs: 30_000, pongWaitMs: 30_000 };
-    const limits = { messagesPerMinute: 0, messagesPerMinuteIdentified: 0 };
+    const limits = { messagesPerMinute: 0, messagesPerMinuteIdentified: 0, isKey: () => true };
     const profile = taloProfile({ timing, ...limits });
     world.connect({ profile });
     await world.clock.pass(60_100); // 30 s: ping; 60 s: dead
@@ -243,7 +242,6 @@ Deno.test("MailboxProbe sends no second letter before the hub has opened the fir
   const hub = new Hub({
     clock,
     broker: new MemoryBroker(),
-    frameText,
     maxSubscriptions: 1,
     onError: () => {},
   });

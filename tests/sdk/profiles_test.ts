@@ -22,7 +22,12 @@ const PROFILES: Record<ProfileName, Profile> = {
   "events-hub": eventsHubProfile({ timing }),
   infoway: infowayProfile({ timing, maxMessagesPerMinute: 0 }),
   tank: tankProfile({ timing }),
-  talo: taloProfile({ timing, messagesPerMinute: 0, messagesPerMinuteIdentified: 0 }),
+  talo: taloProfile({
+    timing,
+    messagesPerMinute: 0,
+    messagesPerMinuteIdentified: 0,
+    isKey: () => true,
+  }),
 };
 const NAMES = Object.keys(SDK_PROFILES) as ProfileName[];
 const ID = `${BEAT_ID}7`;
@@ -30,7 +35,7 @@ const ID = `${BEAT_ID}7`;
 function open(name: ProfileName, path = "/"): ProtocolSession {
   const target = parseTarget(path)!;
   const { rights } = OPEN_GRANT;
-  return PROFILES[name].open({ clientId: "c", target, rights, wallMs: 0, isKey: () => true });
+  return PROFILES[name].open({ clientId: "c", target, rights, wallMs: 0 });
 }
 
 function decode(name: ProfileName, frame: string): Inbound {

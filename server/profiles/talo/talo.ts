@@ -6,19 +6,15 @@
  * @module
  */
 
+import type { Rights } from "../../auth/rights.ts";
 import type { CloseReason, RejectionResponse } from "../../close_codes.ts";
 import { isObject, parseJson } from "../../base/json.ts";
 import type { HeartbeatRules } from "../../liveness/heartbeat.ts";
 import type { Denial, Inbound } from "../../message.ts";
 import type { Timing } from "../../liveness/timing.ts";
-import type {
-  CloseFrame,
-  HandshakeInfo,
-  Profile,
-  ProtocolSession,
-  Timestamps,
-} from "../profile.ts";
+import type { CloseFrame, Profile, ProtocolSession, Timestamps } from "../profile.ts";
 import {
+  CHANNEL_MESSAGE,
   CHANNELS,
   CONNECTED,
   HEARTBEAT,
@@ -35,7 +31,6 @@ import {
   publication,
   RATE_LIMIT_EXCEEDED,
   ROUTING_ERROR,
-  SAY,
 } from "./talo_frames.ts";
 import { TaloLimit, type TaloLimits } from "./talo_limit.ts";
 import {
@@ -45,13 +40,14 @@ import {
   tokenOf,
 } from "../../auth/credential.ts";
 
-/** What the profile is made of. */
 export interface TaloOptions extends TaloLimits {
-  /** Its timing; `pongWaitMs` is the patience after an unanswered ping. */
+  /** Its timing; `pongWaitMs` is the time for the answer to a ping. */
   readonly timing: Timing;
+  /** Whether a string is the credential of a key; on an open hub any string is. */
+  readonly isKey: (credential: string) => boolean;
 }
 
-/** Of a ticket that is not valid; Talo's own clients take a new one then. */
+/** The close code for an invalid ticket; Talo's own clients then fetch a new one. */
 const BAD_TICKET = 3000;
 
 /** "Try again later" (IANA): the ticket was good, and a new one would not help. */
@@ -60,8 +56,7 @@ const TRY_LATER = 1013;
 /** The heartbeat is exact: a byte order mark before it is not skipped. */
 const TEXT = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Makes the profile. */
-export function taloProfile({ timing, ...limits }: TaloOptions): Profile {
+export function taloProfile({ timing, isKey, ...limits }: TaloOptions): Profile {
   const rules: HeartbeatRules = {
     ...timing,
     silenceFrom: "ping",
@@ -75,54 +70,58 @@ export function taloProfile({ timing, ...limits }: TaloOptions): Profile {
     matches: ({ query }) => query.has("ticket"),
     credential,
     rejectionOf,
-    open: (handshake) => new Talk(handshake, rules, new TaloLimit(limits)),
+    open: ({ rights }) => new TaloSession({ rules, rights, isKey, limit: new TaloLimit(limits) }),
     publication,
   };
 }
 
-/** Its own clients have nothing but tickets; others can show a key where they can set headers. */
+/** Talo's own clients have only tickets; others can send a key where they can set headers. */
 function credential({ query, header }: CredentialSource): Credential {
   const ticket = query.get("ticket");
   return ticket ? { kind: "ticket", ticket } : tokenOf(header("x-api-key"));
 }
 
-/** The upgrade always succeeds; what is wrong is said by the close code alone. */
+/** The upgrade always succeeds; the close code alone tells what is wrong. */
 function rejectionOf({ kind }: HandshakeRejection): RejectionResponse {
   const code = kind === "unauthorized" ? BAD_TICKET : TRY_LATER;
   return { kind: "close", texts: [], code, reason: "" };
 }
 
-const FAREWELL: CloseFrame = { code: 1008, reason: "RATE_LIMIT_EXCEEDED" };
-const OVER: Inbound = { kind: "policyViolation", reason: "rate_limited" };
+const RATE_LIMIT_CLOSE: CloseFrame = { code: 1008, reason: "RATE_LIMIT_EXCEEDED" };
+const RATE_LIMITED: Inbound = { kind: "policyViolation", reason: "rate_limited" };
 const WARNING: Inbound = { kind: "reply", text: RATE_LIMIT_EXCEEDED };
-const HEARD: Inbound = { kind: "heartbeat", text: HEARTBEAT };
+const HEARTBEAT_RECEIVED: Inbound = { kind: "heartbeat", text: HEARTBEAT };
 const NOT_JSON: Inbound = { kind: "malformed", text: ROUTING_ERROR };
 const NO_PLAYER: Inbound = { kind: "reply", text: NO_PLAYER_FOUND };
 const BAD_TOKEN: Inbound = { kind: "reply", text: INVALID_SOCKET_TOKEN };
 
-/** One connection's side. */
-class Talk implements ProtocolSession {
+interface TaloSessionOptions extends Pick<TaloOptions, "isKey"> {
+  readonly rules: HeartbeatRules;
+  readonly rights: Rights;
+  readonly limit: TaloLimit;
+}
+
+class TaloSession implements ProtocolSession {
   readonly rules: HeartbeatRules;
   readonly initialFrames = [CONNECTED];
   readonly initialSubscriptions = [];
-  readonly #handshake: HandshakeInfo;
-  readonly #limit: TaloLimit;
-  /** The alias that it speaks for. */
+  readonly #options: TaloSessionOptions;
+  /** The player alias of the connection, once identified. */
   #alias: number | undefined;
 
-  constructor(handshake: HandshakeInfo, rules: HeartbeatRules, limit: TaloLimit) {
-    this.rules = rules;
-    this.#handshake = handshake;
-    this.#limit = limit;
+  constructor(options: TaloSessionOptions) {
+    this.rules = options.rules;
+    this.#options = options;
   }
 
   decode(frame: Uint8Array, { nowMs }: Timestamps): Inbound {
-    const ruling = this.#limit.take(nowMs);
-    if (ruling !== "accepted") return ruling === "warned" ? WARNING : OVER;
+    const { limit } = this.#options;
+    const outcome = limit.take(nowMs);
+    if (outcome !== "accepted") return outcome === "warned" ? WARNING : RATE_LIMITED;
     const text = TEXT.decode(frame);
     if (text === HEARTBEAT) {
-      this.#limit.forgive();
-      return HEARD;
+      limit.removeWarning();
+      return HEARTBEAT_RECEIVED;
     }
     const value = parseJson(text);
     if (value === undefined) return NOT_JSON;
@@ -130,19 +129,18 @@ class Talk implements ProtocolSession {
     switch (value.req) {
       case IDENTIFY:
         return this.#identify(value.data);
-      case SAY:
-        return this.#say(value.data);
+      case CHANNEL_MESSAGE:
+        return this.#channelMessage(value.data);
       default:
         return malformed(invalidMessage(text));
     }
   }
 
-  /** A control pong. */
   pong(): void {
-    this.#limit.forgive();
+    this.#options.limit.removeWarning();
   }
 
-  /** Unasked it says nothing but publications: the Godot client knows no other frame. */
+  /** No notices: the Godot client parses every text frame as one of Talo's own messages. */
   notify(): undefined {}
 
   deny(denial: Denial, { ref, channel }: { ref?: string; channel: string }): string {
@@ -151,32 +149,34 @@ class Talk implements ProtocolSession {
   }
 
   closeFrame(reason: CloseReason): CloseFrame | undefined {
-    return reason === "rate_limited" ? FAREWELL : undefined;
+    return reason === "rate_limited" ? RATE_LIMIT_CLOSE : undefined;
   }
 
   /**
-   * A second one changes for whom it speaks and whom it hears. Whom its key may not hear, it does not
-   * become; anybody else it becomes at once, since the new topic takes the old one's place.
+   * A second identify replaces the alias and its subscription. Without the right to subscribe to the
+   * new alias the old one stays; with it the change is immediate, since the new channel takes the old
+   * one's place.
    */
   #identify(data: unknown): Inbound {
+    const { isKey, rights, limit } = this.#options;
     if (!isObject(data) || !isId(data.playerAliasId) || typeof data.socketToken !== "string") {
       return malformed(invalidData(IDENTIFY, data));
     }
-    if (!this.#handshake.isKey(data.socketToken)) return BAD_TOKEN;
+    if (!isKey(data.socketToken)) return BAD_TOKEN;
     const id = data.playerAliasId;
     const channel = PLAYERS + id;
     const replaces = this.#alias === undefined ? [] : [PLAYERS + this.#alias];
-    if (this.#handshake.rights.maySubscribe(channel)) {
+    if (rights.maySubscribe(channel)) {
       this.#alias = id;
-      this.#limit.identified();
+      limit.identified();
     }
     return { kind: "subscribe", channels: [channel], replaces, ack: identified(id), ref: IDENTIFY };
   }
 
-  #say(data: unknown): Inbound {
+  #channelMessage(data: unknown): Inbound {
     const channel = isObject(data) && isObject(data.channel) ? data.channel : {};
     if (!isObject(data) || !isId(channel.id) || typeof data.message !== "string") {
-      return malformed(invalidData(SAY, data));
+      return malformed(invalidData(CHANNEL_MESSAGE, data));
     }
     if (this.#alias === undefined) return NO_PLAYER;
     return {
@@ -184,8 +184,8 @@ class Talk implements ProtocolSession {
       channel: CHANNELS + channel.id,
       data: data.message,
       by: String(this.#alias),
-      follow: true,
-      ref: SAY,
+      subscribe: true,
+      ref: CHANNEL_MESSAGE,
     };
   }
 }

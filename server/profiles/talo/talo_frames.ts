@@ -12,8 +12,8 @@ export const HEARTBEAT = "v1.heartbeat";
 
 /** The request that names the player. */
 export const IDENTIFY = "v1.players.identify";
-/** The request that says something in a channel, and what its followers get. */
-export const SAY = "v1.channels.message";
+/** The request that says something in a channel, and what its subscribers get. */
+export const CHANNEL_MESSAGE = "v1.channels.message";
 
 /** A channel's topic, up to its id. */
 export const CHANNELS = "channels/";
@@ -37,7 +37,7 @@ export const ROUTING_ERROR: string = error({
 
 /** Answers who has not identified. */
 export const NO_PLAYER_FOUND: string = error({
-  req: SAY,
+  req: CHANNEL_MESSAGE,
   message: "You must identify a player before sending this request",
   errorCode: "NO_PLAYER_FOUND",
 });
@@ -100,7 +100,7 @@ export function publication({ channel, data, by }: Publication): string | undefi
   const message = typeof data === "string" ? data : JSON.stringify(data);
   const alias = by === undefined ? undefined : idOf(by); // another system's sender is no alias
   const playerAlias = alias === undefined ? undefined : { id: alias };
-  return response(SAY, { channel: { id }, message, playerAlias });
+  return response(CHANNEL_MESSAGE, { channel: { id }, message, playerAlias });
 }
 
 /** Whether a value can be an id: a whole number that no reader rounds. */

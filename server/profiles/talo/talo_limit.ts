@@ -15,7 +15,7 @@ const BLOCK_MS = 60_000;
 const MAX_WARNINGS = 3;
 
 /** What becomes of a message. */
-export type Ruling = "accepted" | "warned" | "over";
+export type RateOutcome = "accepted" | "warned" | "over";
 
 /** How much a connection may say. */
 export interface TaloLimits {
@@ -46,7 +46,7 @@ export class TaloLimit {
   }
 
   /** Judges one message. @param nowMs monotonic time */
-  take(nowMs: number): Ruling {
+  take(nowMs: number): RateOutcome {
     if (nowMs >= this.#blockedUntilMs) {
       if (this.#fits(nowMs)) return "accepted";
       this.#blockedUntilMs = nowMs + BLOCK_MS;
@@ -57,7 +57,7 @@ export class TaloLimit {
   }
 
   /** A sign of life takes one warning back. */
-  forgive(): void {
+  removeWarning(): void {
     if (this.#warnings > 0) this.#warnings--;
   }
 

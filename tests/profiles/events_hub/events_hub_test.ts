@@ -24,7 +24,7 @@ const STAMP = "2025-12-11T13:04:37.484000Z";
 
 function open(query = "", { clientId = MINE, rights = OPEN_GRANT.rights as Rights } = {}) {
   const target = parseTarget(`/api/v1/ws/subscribe${query}`)!;
-  return profile.open({ clientId, target, rights, isKey: () => true, wallMs: FRAME_TIMES.wallMs });
+  return profile.open({ clientId, target, rights, wallMs: FRAME_TIMES.wallMs });
 }
 
 const bytes = (text: string) => new TextEncoder().encode(text);

@@ -14,7 +14,6 @@ const handshake = {
   clientId: "c1",
   target,
   rights: OPEN_GRANT.rights,
-  isKey: () => true,
   wallMs: 1,
 };
 const session = unlimited.open(handshake);

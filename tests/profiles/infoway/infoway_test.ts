@@ -17,7 +17,6 @@ function talk(url = "/ws?business=crypto", subject = unlimited): ProtocolSession
     clientId: "c1",
     target,
     rights: OPEN_GRANT.rights,
-    isKey: () => true,
     wallMs: 1,
   });
 }

@@ -14,7 +14,6 @@ const talk = (subject: Profile) =>
     clientId: "c1",
     target: { path: "/ws", query: new URLSearchParams() },
     rights: OPEN_GRANT.rights,
-    isKey: () => true,
     wallMs: 1,
   });
 const session = talk(profile);

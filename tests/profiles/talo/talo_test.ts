@@ -10,9 +10,11 @@ import { RULES, withWorld, type World } from "../../support/fakes/world.ts";
 
 const TIMING = { ...RULES, pingPeriodMs: 30_000, pongWaitMs: 30_000 };
 const LIMITS = { messagesPerMinute: 300, messagesPerMinuteIdentified: 3_600 };
-const profile = taloProfile({ timing: TIMING, ...LIMITS });
+const isKey = (credential: string) => credential === "k1.s";
+const profile = taloProfile({ timing: TIMING, isKey, ...LIMITS });
 const unlimited = taloProfile({
   timing: TIMING,
+  isKey: () => true,
   messagesPerMinute: 0,
   messagesPerMinuteIdentified: 0,
 });
@@ -25,12 +27,10 @@ const WARNING = '{"res":"v1.error","data":{"req":"unknown","message":"Rate limit
 
 function open(handshake: Partial<HandshakeInfo> = {}, subject = profile): ProtocolSession {
   const target = parseTarget("/?ticket=t")!;
-  const isKey = (credential: string) => credential === "k1.s";
   return subject.open({
     clientId: "c1",
     target,
     rights: OPEN_GRANT.rights,
-    isKey,
     wallMs: 1,
     ...handshake,
   });
@@ -171,7 +171,7 @@ Deno.test("decode() turns a channel message into a publication that joins the ch
     channel: "channels/1",
     data: "hi",
     by: "7",
-    follow: true,
+    subscribe: true,
     ref: "v1.channels.message",
   });
 });
@@ -318,7 +318,7 @@ Deno.test("refuse() lets the upgrade succeed and closes with 3000 without a word
 });
 
 Deno.test("decode() of 10 000 random messages never throws, and what it answers is JSON", () => {
-  const session = open({ isKey: () => true }, unlimited);
+  const session = open({}, unlimited);
   const check = (frame: Uint8Array) => {
     const text = answerOf(session.decode(frame, { wallMs: 1, nowMs: 0 }));
     if (text !== undefined && text !== HEARTBEAT) JSON.parse(text);

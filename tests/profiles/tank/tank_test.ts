@@ -22,7 +22,6 @@ const talk = (url: string, subject = profile) =>
     clientId: "c1",
     target: parseTarget(url)!,
     rights: OPEN_GRANT.rights,
-    isKey: () => true,
     wallMs: 1,
   });
 const session = talk("/ws?user_id=alice");
@@ -249,13 +248,13 @@ Deno.test("A topic reaches who follows it, once, and not who may not or no longe
     const { clock } = world;
     const { rights } = grantOf({ ...OPEN_GRANT, subscribe: [], publish: [] });
     const connect = (grant = {}) => world.connect({ profile, url: "/ws/tank", grant }).socket;
-    const [follower, gone, forbidden] = [connect(), connect(), connect({ rights })];
+    const [subscriber, gone, forbidden] = [connect(), connect(), connect({ rights })];
     const json = world.connect().socket;
-    for (const socket of [follower, follower, gone, forbidden]) socket.say("sub:t");
+    for (const socket of [subscriber, subscriber, gone, forbidden]) socket.say("sub:t");
     gone.say("unsub:t");
     json.say({ type: "publish", channel: "t", data: { n: 1 } });
     await clock.turnOver();
-    assertEquals(follower.texts.slice(1), ['{"topic":"t","data":"{\\"n\\":1}"}']);
+    assertEquals(subscriber.texts.slice(1), ['{"topic":"t","data":"{\\"n\\":1}"}']);
     assertEquals([gone.texts.length, forbidden.texts.length], [1, 1]);
     assertEquals(world.metrics.of("tank").denied, 1);
   }));

@@ -52,7 +52,12 @@ const SYSTEMS: Record<keyof Config["timing"], System> = {
   },
   "talo": {
     profile: ({ talo }) =>
-      taloProfile({ timing: talo, messagesPerMinute: 0, messagesPerMinuteIdentified: 0 }),
+      taloProfile({
+        timing: talo,
+        messagesPerMinute: 0,
+        messagesPerMinuteIdentified: 0,
+        isKey: () => true,
+      }),
     url: "/?ticket=t",
     beat: "v1.heartbeat",
   },

@@ -7,10 +7,9 @@
 
 import { assertEquals } from "@std/assert";
 import { MemoryBroker } from "../../../server/brokers/memory.ts";
-import { Client } from "../../../server/client.ts";
-import type { ClientContext } from "../../../server/client/client_deps.ts";
+import { Client, type ClientOptions } from "../../../server/client.ts";
 import { CloseHistory } from "../../../server/client/close_history.ts";
-import { Flusher } from "../../../server/client/flusher.ts";
+import { Flusher } from "../../../server/write_pump.ts";
 import { type Grant, OPEN_GRANT } from "../../../server/auth/grant.ts";
 import { Hub } from "../../../server/hub.ts";
 import { HEALTH_RULES } from "../../../server/liveness/health.ts";
@@ -23,7 +22,6 @@ import { jsonProfile } from "../../../server/profiles/json/json.ts";
 import { IdleTimeoutDetector } from "../../../server/diagnosis/idle_timeout_detector.ts";
 import type { Profile } from "../../../server/profiles/profile.ts";
 import { parseTarget } from "../../../server/transport/profile_routes.ts";
-import { frameText } from "../../../server/transport/ws_socket.ts";
 import { FakeSocket } from "./fake_socket.ts";
 import { VirtualClock } from "./virtual_clock.ts";
 
@@ -87,7 +85,7 @@ export class World {
   readonly budget: QueueBudget;
   readonly wheel: Wheel;
   readonly hub: Hub;
-  readonly context: ClientContext;
+  readonly context: ClientOptions;
   readonly visitors: Visitor[] = [];
   readonly profile: Profile;
   readonly #run: Promise<void>;
@@ -100,7 +98,6 @@ export class World {
     this.hub = new Hub({
       clock,
       broker: new MemoryBroker(),
-      frameText,
       maxSubscriptions: options.maxSubscriptions ?? 10_000,
       onError: (error) => this.errors.push(error),
     });
@@ -112,7 +109,6 @@ export class World {
       log: recordingLogger(this.log),
       closeHistory: this.closeHistory,
       idleTimeouts: this.idleTimeouts,
-      frameText,
       budget: this.budget,
       flusher: new Flusher(clock),
       queueMessages: options.queueMessages ?? 256,
@@ -120,7 +116,6 @@ export class World {
       writeWaitMs: options.writeWaitMs ?? 10_000,
       maxMessagesPerSecond: options.maxMessagesPerSecond ?? 0,
       random: options.random ?? (() => 0.999_999),
-      isKey: () => true,
     };
     this.wheel.schedule(new LoadShedder(this), this.wheel.now());
     this.wheel.start();

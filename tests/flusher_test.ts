@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { assertEquals, assertNotEquals, assertStrictEquals } from "@std/assert";
-import { Flusher } from "../../server/client/flusher.ts";
-import { VirtualClock } from "../support/fakes/virtual_clock.ts";
+import { Flusher } from "../server/write_pump.ts";
+import { VirtualClock } from "./support/fakes/virtual_clock.ts";
 
 const frame = (...bytes: number[]): Uint8Array => Buffer.from(bytes);
 
