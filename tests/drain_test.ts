@@ -1,7 +1,6 @@
 import { assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import type { Server } from "node:http";
 import { MemoryBroker } from "../server/brokers/memory.ts";
-import type { Config } from "../server/config/config.ts";
 import { shutdown } from "../server/drain.ts";
 import type { Admission } from "../server/auth/admission.ts";
 import type { Auth } from "../server/auth/auth.ts";

@@ -31,6 +31,16 @@ declare module "@std/async" {
   export function delay(ms: number, options?: { signal?: AbortSignal }): Promise<void>;
 }
 
+declare module "@std/http/etag" {
+  /** Whether the condition If-None-Match holds: false when the entity is known (weak comparison). */
+  export function ifNoneMatch(value: string | null, etag: string | undefined): boolean;
+}
+
+declare module "@std/http/negotiation" {
+  /** The encoding of these that the request's Accept-Encoding prefers. */
+  export function acceptsEncodings(request: Request, ...encodings: string[]): string | undefined;
+}
+
 declare module "@std/http/status" {
   export const STATUS_CODE: {
     readonly OK: 200;

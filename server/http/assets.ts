@@ -5,6 +5,8 @@
  * @module
  */
 
+import { ifNoneMatch } from "@std/http/etag";
+import { acceptsEncodings } from "@std/http/negotiation";
 import { STATUS_CODE } from "@std/http/status";
 import { type Context, Hono } from "hono";
 import { problem } from "../base/problem.ts";
@@ -90,22 +92,16 @@ function answer(
     "Referrer-Policy": "no-referrer",
     ...more,
   };
-  const known = req.header("if-none-match")?.split(",").map((tag) => tag.trim());
-  // Weak comparison (RFC 9110 13.1.2): a proxy may have made our tag a strong one.
-  if (known?.some((tag) => tag === "*" || `W/${tag.replace(/^W\//, "")}` === etag)) {
+  const known = req.header("if-none-match");
+  if (known !== undefined && !ifNoneMatch(known, etag)) {
     return new Response(null, { status: STATUS_CODE.NotModified, headers });
   }
-  const zipped = acceptsGzip(req.header("accept-encoding") ?? "");
-  return new Response(zipped ? gzip : plain, {
-    headers: { ...headers, "Content-Type": type, ...(zipped && { "Content-Encoding": "gzip" }) },
+  // Without a value anything may be sent (RFC 9110 12.5.3); plain is what every client reads.
+  const isZipped = Boolean(req.header("accept-encoding")) &&
+    acceptsEncodings(req.raw, "gzip", "identity") === "gzip";
+  return new Response(isZipped ? gzip : plain, {
+    headers: { ...headers, "Content-Type": type, ...(isZipped && { "Content-Encoding": "gzip" }) },
   });
-}
-
-/** RFC 9110 12.5.3; a quality of nothing refuses it. */
-function acceptsGzip(accepted: string): boolean {
-  return accepted.split(",").some((coding) =>
-    /^\s*gzip\s*(;(?!\s*q=0(\.0*)?\s*$)|$)/i.test(coding)
-  );
 }
 
 function missing(path: string): Response {

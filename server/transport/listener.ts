@@ -13,23 +13,35 @@ import type { TlsPair } from "../config/files.ts";
 import type { Listen } from "../base/option_values.ts";
 import { StartError } from "../base/errors.ts";
 import { isLoopback } from "../auth/origin.ts";
+import { completeUpgrades } from "./upgrade_compat.ts";
+
+/** Whether a request asks for a WebSocket, among other protocols or alone. */
+function asksForWebSocket({ headers }: IncomingMessage): boolean {
+  return /\bwebsocket\b/i.test(headers.upgrade ?? "");
+}
 
 /** Node 24.9, not yet in its types: whether a request that asks to upgrade is given to `upgrade`. */
 const OPTIONS: ServerOptions & { shouldUpgradeCallback(request: IncomingMessage): boolean } = {
-  // Among other protocols, too: the handshake says what is wrong with that.
-  shouldUpgradeCallback: ({ headers }) => /\bwebsocket\b/i.test(headers.upgrade ?? ""),
+  shouldUpgradeCallback: asksForWebSocket,
 };
 
 /**
- * Makes the server, with TLS when there is a pair. Whoever asks for another protocol than WebSocket
- * (`curl --http2` and Java's HttpClient offer h2c) is answered as if he had not: RFC 9110, 7.8.
+ * Makes the server, with TLS when there is a certificate. A request for another protocol than WebSocket
+ * (`curl --http2` and Java's HttpClient offer h2c) is answered as if it asked for none: RFC 9110, 7.8.
+ *
+ * @throws {StartError} when the certificate and the key do not work
  */
 export function makeHttpServer(tls: TlsPair | undefined): Server {
-  if (tls === undefined) return createServer(OPTIONS);
+  const server = tls === undefined ? createServer(OPTIONS) : makeTlsServer(tls);
+  completeUpgrades(server, asksForWebSocket);
+  return server;
+}
+
+function makeTlsServer(tls: TlsPair): Server {
   try {
-    // Deno's https takes any text as a pair and fails at each handshake instead (2.9.6).
+    // Deno's https accepts any text as a pair and fails at each handshake instead (2.9.6).
     if (!new X509Certificate(tls.cert).checkPrivateKey(createPrivateKey(tls.key))) {
-      throw new Error("the key is not the certificate's");
+      throw new Error("the key does not belong to the certificate");
     }
     return createTlsServer({ ...OPTIONS, ...tls }) as unknown as Server;
   } catch (cause) {

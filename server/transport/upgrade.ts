@@ -1,6 +1,7 @@
 /**
- * From an HTTP upgrade request to a Client: route, auth, handshake. Every refusal says what was
- * wrong in the form of the system that was asked for; a peer that goes away meanwhile harms nobody.
+ * From an HTTP upgrade request to an accepted connection: route, authentication, handshake. Every
+ * rejection says what was wrong in the form of the profile that was asked for, is counted and logged;
+ * a peer that disconnects meanwhile affects nobody else.
  *
  * @module
  */
@@ -9,50 +10,41 @@ import { STATUS_CODE, STATUS_TEXT } from "@std/http/status";
 import type { IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import type { Admission, Permit } from "../auth/admission.ts";
-import type { TrustedProxies } from "../auth/client_address.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
+import type { TrustedProxies } from "../auth/client_address.ts";
+import type { HandshakeRejection, UpgradeTarget } from "../auth/credential.ts";
 import type { Grant } from "../auth/grant.ts";
 import { hostIsLoopback, originAllowed } from "../auth/origin.ts";
-import type { SlidingWindow } from "../auth/sliding_window.ts";
 import type { Quotas } from "../auth/quotas.ts";
+import type { SlidingWindow } from "../auth/sliding_window.ts";
 import type { Suspensions } from "../auth/suspensions.ts";
 import type { Clock } from "../base/clock.ts";
-import { problemForm } from "../base/problem.ts";
+import { type HttpRejection, problemForm } from "../base/problem.ts";
+import { REJECTION_DETAILS, type RejectionReason } from "../close_codes.ts";
 import type { Logger } from "../logging/logging.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Profile } from "../profiles/profile.ts";
-import { REJECTION_DETAILS, type RejectionReason, type RejectionResponse } from "../close_codes.ts";
 import { parseTarget, type ProfileRoutes } from "./profile_routes.ts";
 import type { Socket, SocketEvents } from "./socket.ts";
 import { textFrame } from "./text_frame.ts";
+import { CAN_REJECT_UPGRADES } from "./upgrade_compat.ts";
 import type { WsAcceptor } from "./ws_socket.ts";
-import type { HandshakeRejection, UpgradeTarget } from "../auth/credential.ts";
 
-/** What the room works with. */
 export interface UpgraderOptions {
   /** Completes the WebSocket handshake. */
   readonly acceptor: WsAcceptor;
-  /** Chooses the profile. */
   readonly routes: ProfileRoutes;
-  /** Checks the credential. */
   readonly authenticator: Authenticator;
-  /** Knows the client behind a proxy. */
   readonly proxies: Pick<TrustedProxies, "clientAddress">;
-  /** Counts the keys' violations. */
   readonly suspensions: Pick<Suspensions, "violation">;
-  /** Counts who is in. */
   readonly admission: Admission;
-  /** Has the keys' windows. */
   readonly quotas: Quotas;
   /** Starts a client on an accepted connection. */
   readonly connect: (connection: AcceptedConnection) => void;
-  /** Tells the time, for limits and for how long a rejected peer may stay. */
   readonly clock: Clock;
-  /** Counts rejections. */
   readonly metrics: Metrics;
-  /** Rejections and failures are logged here. */
   readonly log: Logger;
-  /** How long a peer that was refused may stay, ms. */
+  /** How long a rejected peer may stay, ms. */
   readonly closeWaitMs: number;
   /** See `originAllowed`. */
   readonly allowedOrigins: readonly string[];
@@ -62,27 +54,23 @@ export interface UpgraderOptions {
 
 /** A connection whose handshake was accepted. */
 export interface AcceptedConnection {
-  /** Its end of the wire. */
   readonly socket: Socket;
-  /** What it speaks. */
   readonly profile: Profile;
-  /** What it asked for. */
   readonly target: UpgradeTarget;
-  /** What it may do. */
   readonly grant: Grant;
-  /** Bounds its messages in a minute; undefined: nothing does. */
+  /** Bounds its messages a minute; undefined = no limit. */
   readonly quota?: SlidingWindow;
   /** The peer's address; empty on a unix socket. */
   readonly address: string;
-  /** The trusted proxy that it came through, if it did. */
+  /** The trusted proxy between, if there is one. */
   readonly proxy?: string;
-  /** Called once when all is over. */
+  /** Called once when the connection has ended. */
   readonly onEnd: () => void;
-  /** Called when it is let go for breaking a limit. */
+  /** Called when it is closed for breaking a limit. */
   readonly onViolation: () => void;
 }
 
-/** One request before it is routed. */
+/** A request before it is routed. */
 interface UpgradeRequest {
   readonly request: IncomingMessage;
   readonly raw: NetSocket;
@@ -91,15 +79,12 @@ interface UpgradeRequest {
   readonly proxy: string | undefined;
 }
 
-/** One that asks for something that is there. */
 interface RoutedUpgrade extends UpgradeRequest {
   readonly target: UpgradeTarget;
   readonly profile: Profile;
 }
 
-type HttpForm = Extract<RejectionResponse, { kind: "http" }>;
-
-/** Of one that is refused nothing is heard. */
+/** For a connection that is rejected after the handshake. */
 const NOOP_EVENTS: SocketEvents = {
   message() {},
   continuations() {},
@@ -109,7 +94,7 @@ const NOOP_EVENTS: SocketEvents = {
   closed() {},
 };
 
-/** Refusals for which the systems have no words of their own: HTTP has. */
+/** HTTP status of the rejections for which no profile has a form of its own. */
 const STATUS = {
   not_found: STATUS_CODE.NotFound,
   foreign_host: STATUS_CODE.Forbidden,
@@ -120,54 +105,48 @@ const STATUS = {
   too_many_at_once: STATUS_CODE.ServiceUnavailable,
 } as const satisfies Partial<Record<RejectionReason, number>>;
 
-/** See the module. */
+/** RFC 6455 section 7.4.1 and IANA: policy violation, try again later. */
+const [POLICY_VIOLATION, TRY_AGAIN_LATER] = [1008, 1013];
+
 export class Upgrader {
   readonly #options: UpgraderOptions;
   #draining = false;
 
-  /** Accepts until `drain()`. */
   constructor(options: UpgraderOptions) {
     this.#options = options;
   }
 
-  /** Refuses everybody from now on. */
+  /** Rejects all further requests. */
   drain(): void {
     this.#draining = true;
   }
 
-  /** Answers one upgrade request. */
+  /** Handles one upgrade request. */
   async upgrade(request: IncomingMessage, raw: NetSocket, head: Uint8Array): Promise<void> {
     raw.on("error", () => raw.destroy()); // a reset during the handshake must not end the process
     const { routes, authenticator, admission, clock } = this.#options;
     const source = credentialSource(request);
-    const upgradeRequest = {
-      request,
-      raw,
-      head,
-      ...this.#origin(raw, source.header("x-forwarded-for")),
-    };
+    const unrouted = { request, raw, head, ...this.#origin(raw, source.header("x-forwarded-for")) };
     const target = parseTarget(request.url);
     const profile = target && routes.profileOf(target);
-    if (target === undefined || profile === undefined) {
-      return this.#reject(upgradeRequest, "not_found");
-    }
-    const routedUpgrade = { ...upgradeRequest, target, profile };
+    if (target === undefined || profile === undefined) return this.#reject(unrouted, "not_found");
+    const routed = { ...unrouted, target, profile };
     const rejection = this.#rejectionFor(request);
-    if (rejection !== undefined) return this.#reject(routedUpgrade, rejection);
-    const permit = admission.enter(routedUpgrade.address, clock.now());
-    if (typeof permit === "string") return this.#reject(routedUpgrade, permit);
+    if (rejection !== undefined) return this.#reject(routed, rejection);
+    const permit = admission.enter(routed.address, clock.now());
+    if (typeof permit === "string") return this.#reject(routed, permit);
     const presented = profile.credential({ ...target, ...source });
-    const verdict = await authenticator.check(presented);
+    const result = await authenticator.check(presented);
     if (raw.destroyed) return permit.release();
-    if (verdict.kind === "granted" && !this.#draining) {
-      return this.#admit(routedUpgrade, { grant: verdict.grant, permit });
+    if (result.kind === "granted" && !this.#draining) {
+      return this.#accept(routed, { grant: result.grant, permit });
     }
     permit.release();
-    if (verdict.kind === "granted") return this.#reject(routedUpgrade, "draining");
-    this.#refuse(routedUpgrade, { kind: "unauthorized", presented, detail: verdict.detail });
+    if (result.kind === "granted") return this.#reject(routed, "draining");
+    this.#rejectAsProfile(routed, { kind: "unauthorized", presented, detail: result.detail });
   }
 
-  /** Where it comes from. @param forwarded the X-Forwarded-For header */
+  /** Where a request comes from. @param forwarded the X-Forwarded-For header */
   #origin(
     raw: NetSocket,
     forwarded: string | undefined,
@@ -175,10 +154,8 @@ export class Upgrader {
     const { proxies } = this.#options;
     const peer = raw.remoteAddress ?? "";
     const address = proxies.clientAddress(peer, forwarded);
-    return {
-      address,
-      proxy: address === proxies.clientAddress(peer, undefined) ? undefined : peer,
-    };
+    const isDirect = address === proxies.clientAddress(peer, undefined);
+    return { address, proxy: isDirect ? undefined : peer };
   }
 
   #rejectionFor({ headers }: IncomingMessage): keyof typeof STATUS | undefined {
@@ -188,35 +165,36 @@ export class Upgrader {
     if (!originAllowed(headers.origin, headers.host, allowedOrigins)) return "foreign_origin";
   }
 
-  #admit(
-    routedUpgrade: RoutedUpgrade,
+  #accept(
+    routed: RoutedUpgrade,
     { grant, permit }: { readonly grant: Grant; readonly permit: Permit },
   ): void {
     const { acceptor, quotas, clock, connect } = this.#options;
-    const { request, raw, head, ...rest } = routedUpgrade;
+    const { request, raw, head, ...rest } = routed;
     if (!permit.claim(grant)) {
       permit.release();
       const detail = REJECTION_DETAILS.too_many_for_key;
-      return this.#refuse(routedUpgrade, { kind: "too_many_for_key", detail, key: grant.keyId });
+      const rejection = { kind: "too_many_for_key", detail, key: grant.keyId } as const;
+      return this.#rejectAsProfile(routed, rejection);
     }
     const quota = quotas.join(grant, clock.now());
     const onEnd = () => {
       permit.release();
       quotas.leave(grant, clock.now());
     };
-    const onViolation = () => this.#violated(grant);
-    let accepted = false;
+    const onViolation = () => this.#countViolation(grant);
+    let isAccepted = false;
     acceptor.accept(request, raw, head, (socket) => {
-      accepted = true;
+      isAccepted = true;
       connect({ ...rest, socket, grant, quota, onEnd, onViolation });
     });
-    if (accepted) return;
+    if (isAccepted) return;
     onEnd();
-    this.#tell(routedUpgrade, { reason: "bad_handshake" }); // ws has answered it
+    this.#record(routed, { reason: "bad_handshake" }); // ws has answered it
   }
 
-  /** Counted when it is decided: a client that lingers must not come in again meanwhile. */
-  #violated({ keyId }: Grant): void {
+  /** Counted at once: a client that stays connected must not come in again meanwhile. */
+  #countViolation({ keyId }: Grant): void {
     const { suspensions, log } = this.#options;
     if (keyId === undefined) return;
     suspensions.violation(keyId).catch((error) => {
@@ -224,34 +202,31 @@ export class Upgrader {
     });
   }
 
-  /** Refuses in the system's own form. @param key whose credential it was, where that is known */
-  #refuse(
-    routedUpgrade: RoutedUpgrade,
-    { key, ...refusal }: HandshakeRejection & { readonly key?: string },
+  /** Rejects in the profile's own form. @param key the key of the credential, where it is known */
+  #rejectAsProfile(
+    routed: RoutedUpgrade,
+    { key, ...rejection }: HandshakeRejection & { readonly key?: string },
   ): void {
-    const { request, raw, head, profile } = routedUpgrade;
-    const { acceptor, metrics } = this.#options;
-    this.#tell(routedUpgrade, { reason: refusal.kind, detail: refusal.detail, key });
-    const form = profile.rejectionOf(refusal);
-    if (form.kind === "http") return this.#answer(raw, form);
-    acceptor.accept(request, raw, head, (socket) => {
-      socket.attach(NOOP_EVENTS);
-      if (refusal.kind === "unauthorized") metrics.unauthorized(profile.name);
-      for (const text of form.texts) socket.write(textFrame(text), () => {});
-      socket.abort(form.code, form.reason);
-    });
+    const { profile } = routed;
+    const { detail, kind } = rejection;
+    this.#record(routed, { reason: kind, detail, key });
+    const response = profile.rejectionOf(rejection);
+    if (response.kind === "http") return this.#answer(routed, response, detail);
+    const isAccepted = this.#acceptAndClose(routed, response);
+    if (isAccepted && kind === "unauthorized") this.#options.metrics.unauthorized(profile.name);
   }
 
-  #reject(upgradeRequest: UpgradeRequest | RoutedUpgrade, reason: keyof typeof STATUS): void {
-    this.#tell(upgradeRequest, { reason });
+  #reject(upgrade: UpgradeRequest | RoutedUpgrade, reason: keyof typeof STATUS): void {
+    this.#record(upgrade, { reason });
     const status = STATUS[reason];
     const headers = status === STATUS_CODE.ServiceUnavailable ? { "Retry-After": "1" } : undefined;
-    this.#answer(upgradeRequest.raw, problemForm(status, REJECTION_DETAILS[reason], headers));
+    const detail = REJECTION_DETAILS[reason];
+    this.#answer(upgrade, problemForm(status, detail, headers), detail);
   }
 
-  /** Counts and logs a refusal. The request itself is not told: its query may hold a credential. */
-  #tell(
-    upgradeRequest: UpgradeRequest | RoutedUpgrade,
+  /** Counts and logs a rejection. The URL is not logged: its query may hold a credential. */
+  #record(
+    upgrade: UpgradeRequest | RoutedUpgrade,
     { reason, detail = REJECTION_DETAILS[reason], key }: {
       readonly reason: RejectionReason;
       readonly detail?: string;
@@ -259,22 +234,53 @@ export class Upgrader {
     },
   ): void {
     const { metrics, log } = this.#options;
-    const profile = "profile" in upgradeRequest ? upgradeRequest.profile.name : undefined;
+    const profile = "profile" in upgrade ? upgrade.profile.name : undefined;
     metrics.refused(reason);
-    log.info("upgrade refused", { profile, key, address: upgradeRequest.address, reason, detail });
+    log.info("upgrade refused", { profile, key, address: upgrade.address, reason, detail });
   }
 
-  /** Answers instead of upgrading, and ends TCP, also for a peer that stays or goes on talking. */
-  #answer(raw: NetSocket, { status, headers, body }: HttpForm): void {
+  /** Answers instead of upgrading, and ends TCP, also for a peer that stays or goes on sending. */
+  #answer(upgrade: UpgradeRequest, response: HttpRejection, detail: string): void {
+    const { status, headers, body } = response;
+    if (!CAN_REJECT_UPGRADES) {
+      const isTemporary = status === STATUS_CODE.ServiceUnavailable ||
+        status === STATUS_CODE.TooManyRequests;
+      const code = isTemporary ? TRY_AGAIN_LATER : POLICY_VIOLATION;
+      this.#acceptAndClose(upgrade, { texts: [], code, reason: detail });
+      return;
+    }
     const lines = [
       `HTTP/1.1 ${status} ${STATUS_TEXT[status]}`,
       "Connection: close",
       ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
       `Content-Length: ${new TextEncoder().encode(body).length}`,
     ];
-    raw.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
+    upgrade.raw.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
+    this.#destroyLater(upgrade.raw);
+  }
+
+  /** Completes the handshake, sends the texts and a close frame. @returns whether it was valid */
+  #acceptAndClose(
+    { request, raw, head }: UpgradeRequest,
+    { texts, code, reason }: {
+      readonly texts: readonly string[];
+      readonly code: number;
+      readonly reason: string;
+    },
+  ): boolean {
+    let isAccepted = false;
+    this.#options.acceptor.accept(request, raw, head, (socket) => {
+      isAccepted = true;
+      socket.attach(NOOP_EVENTS);
+      for (const text of texts) socket.write(textFrame(text), () => {});
+      socket.abort(code, reason);
+    });
+    return isAccepted;
+  }
+
+  /** Nothing is read from a rejected peer, so that its own end would not be noticed. */
+  #destroyLater(raw: NetSocket): void {
     const { closeWaitMs, clock } = this.#options;
-    // Nobody reads what it still says, so nobody would see that it goes.
     raw.once("close", clock.after(closeWaitMs, () => raw.destroy()));
   }
 }

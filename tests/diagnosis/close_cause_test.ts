@@ -142,7 +142,7 @@ Deno.test("A proxy that cuts idle connections is named from the third one on, an
     }
     const told = world.closeHistory.latest(TIMES).map((end) => end.cause);
     assertEquals(told.filter((cause) => cause === "proxy idle cut").length, TIMES - 2);
-    const [line] = world.log.filter(({ message }) => /cut on the way/.test(message));
+    const [line] = world.log.filter(({ message }) => /closes idle connections/.test(message));
     assertEquals(line.properties.network, "192.0.2.0/24");
     assertEquals(line.properties.count, 3);
     assertEquals(world.idleTimeouts.list().length, 1);

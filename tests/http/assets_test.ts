@@ -1,8 +1,14 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { loadWebFiles } from "../../server/http/web_files.ts";
+import { buildWeb, WEB_BUILD } from "../../server/cli/web.ts";
 import { type Call, withApi } from "../support/server/api.ts";
 
 const FILES = loadWebFiles();
+
+Deno.test("deno task web: the committed build is that of these sources", async () => {
+  const again = "the page or the SDK has changed: run deno task web and commit server/web/dist";
+  assert(await buildWeb() === await Deno.readTextFile(WEB_BUILD), again);
+});
 
 /** Asks for a file. */
 function get(path: string, headers: Record<string, string> = {}): Promise<Response> {
@@ -127,7 +133,9 @@ for (
 
 Deno.test("Every file of the page's folder is served, but for its pictures", () => {
   const folder = new URL("../../server/web/", import.meta.url);
-  const names = [...Deno.readDirSync(folder)].map(({ name }) => name);
+  const names = [...Deno.readDirSync(folder)].filter(({ isFile }) => isFile).map(({ name }) =>
+    name
+  );
   const served = names.filter((name) => !name.endsWith(".png"));
   const paths = served.map((name) => name === "index.html" ? "/" : `/web/${name}`);
   const ours = [...FILES.keys()].filter((path) => !/^\/sdk|uplot/.test(path));

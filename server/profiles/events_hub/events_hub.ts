@@ -9,6 +9,7 @@
  */
 
 import { STATUS_CODE } from "@std/http/status";
+import { randomBytes } from "node:crypto";
 import { type Fields, isObject, parseJson } from "../../base/json.ts";
 import type { Inbound, Publication } from "../../message.ts";
 import type { Timing } from "../../liveness/timing.ts";
@@ -223,5 +224,5 @@ export function timestampOf(wallMs: number): string {
 }
 
 function randomId(): string {
-  return crypto.getRandomValues(new Uint8Array(32)).toHex();
+  return randomBytes(32).toString("hex");
 }

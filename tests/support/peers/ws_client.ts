@@ -9,7 +9,7 @@ import type { ClientOptions } from "ws";
 import { until } from "../until.ts";
 import { WsPeer } from "./ws_peer.ts";
 
-/** Something that happened, with its moment of `performance.now()`. */
+/** A message, with the time of its arrival by `performance.now()`. */
 export interface DecodedFrame {
   readonly atMs: number;
   // deno-lint-ignore no-explicit-any -- tests look into messages freely
@@ -46,6 +46,13 @@ export class WsClient extends WsPeer {
   /** What came of a type. */
   of(type: string): DecodedFrame[] {
     return this.heard.filter(({ message }) => message.type === type);
+  }
+
+  /** The first message of a type, or waits for it. */
+  // deno-lint-ignore no-explicit-any -- tests look into messages freely
+  async message(type: string): Promise<any> {
+    const first = () => this.of(type)[0] ?? this.assertAlive();
+    return (await until(`a ${type} message`, first)).message;
   }
 
   /** Calls at each message of a type. */

@@ -46,7 +46,13 @@ export abstract class WsPeer implements Disposable {
     return this.ended!;
   }
 
-  /** Ends it without ado. */
+  /** Closes it by the closing handshake. */
+  async close(): Promise<void> {
+    this.ws.close();
+    await this.end();
+  }
+
+  /** Ends it at once. */
   [Symbol.dispose](): void {
     this.ws.terminate();
   }

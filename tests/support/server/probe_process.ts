@@ -4,7 +4,7 @@
  * @module
  */
 
-import { PROJECT, runToEnd } from "./server_process.ts";
+import { runToEnd, taskWords } from "./server_process.ts";
 
 /** What a run has shown. */
 export interface ProbeRun {
@@ -16,9 +16,8 @@ export interface ProbeRun {
 
 /** `deno run`, the probe task's permissions, the program, its arguments. */
 export function probeCommand(...args: string[]): string[] {
-  const { tasks } = JSON.parse(Deno.readTextFileSync(new URL("deno.json", PROJECT)));
-  const [deno, ...words]: string[] = tasks.probe.trim().split(/\s+/);
-  if (deno !== "deno") throw new Error(`Cannot read the probe task: got ${tasks.probe}`);
+  const [deno, ...words] = taskWords("probe");
+  if (deno !== "deno") throw new Error(`Cannot read the probe task: got ${deno}`);
   return [Deno.execPath(), ...words, ...args];
 }
 

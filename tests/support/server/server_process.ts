@@ -168,13 +168,18 @@ export class ServerProcess implements AsyncDisposable {
   }
 }
 
+/** The words of a task of deno.json, without quotes. */
+export function taskWords(name: string): string[] {
+  const { tasks } = JSON.parse(Deno.readTextFileSync(new URL("deno.json", PROJECT)));
+  return tasks[name].command.split(" ").map((word: string) => word.replaceAll("'", ""));
+}
+
 /** `deno run`, the start task's permissions, more flags if a test needs them, the program. */
 export function startCommand(...moreFlags: string[]): string[] {
-  const { tasks } = JSON.parse(Deno.readTextFileSync(new URL("deno.json", PROJECT)));
-  const words: string[] = tasks.start.trim().split(/\s+/);
+  const words = taskWords("start").filter((word) => word !== "$WATCH");
   const program = words.pop()!;
   if (words.shift() !== "deno" || words.shift() !== "run" || program !== "server/main.ts") {
-    throw new Error(`Cannot read the start task: expected deno run …, got ${tasks.start}`);
+    throw new Error(`Cannot read the start task: expected deno run …, got ${words}`);
   }
   return [Deno.execPath(), "run", ...words, ...moreFlags, program];
 }
