@@ -57,7 +57,8 @@ export function loadWebFiles(): ReadonlyMap<string, WebFile> {
   return files;
 }
 
-function fileOf(text: string, type: string): WebFile {
+/** Makes a file ready to be served. */
+export function fileOf(text: string, type: string): WebFile {
   const plain = new TextEncoder().encode(text);
   const hash = createHash("sha256").update(plain).digest("base64url");
   return { type, plain, gzip: new Uint8Array(gzipSync(plain)), etag: `W/"${hash.slice(0, 22)}"` };
