@@ -1674,6 +1674,8 @@ deadline, or the expiry of a token.</p>
 <p>After a change of a manual run <code>deno task docs</code>, after a change of the client library
 <code>deno task sdk</code>; tests compare the committed builds with their sources, and the tables of the
 manuals with the code.</p>
+<p>Two benches measure the fan-out and the memory of idle connections:</p>
+<div class="scroll" tabindex="0"><pre><code class="language-sh">deno task bench:fanout &amp;&amp; deno task bench:idle</code></pre></div>
 <h2 id="decisions">Decisions<a class="anchor" href="#decisions" aria-label="Link to this section">#</a></h2>
 <ul>
 <li><strong><code>ws</code> over <code>node:http</code>, not <code>Deno.upgradeWebSocket</code></strong>: Deno&#39;s own WebSocket has neither <code>ping()</code>
