@@ -1,30 +1,55 @@
 import { assert, assertEquals } from "@std/assert";
 import { CLOSE_REASONS, REASON_NAMES } from "../server/close_codes.ts";
 import { OPTIONS } from "../server/config/options.ts";
+import { PROFILE_NAMES } from "../server/profiles/timing_options.ts";
+import { allDocuments, documentAt, firstCells, plain, tableIn } from "./support/docs.ts";
 
-const readme = await Deno.readTextFile(new URL("../README.md", import.meta.url));
+const PROJECT = new URL("../", import.meta.url);
+const readme = documentAt("README.md");
 
-/** The cells of the table rows that begin with a code word. */
-const rows = readme.split("\n").filter((line) => line.startsWith("| `")).map((line) =>
-  line.split("|").slice(1, -1).map((cell) => cell.trim())
-);
+Deno.test("README has at most 250 lines", () => {
+  assert(readme.text.trimEnd().split("\n").length <= 250);
+});
 
-Deno.test("README lists every option with its unit, default and meaning", () => {
-  const listed = rows.filter(([name]) => /^`[A-Z_]+`$/.test(name));
-  const expected = Object.entries(OPTIONS).map(([name, option]) => [
-    `\`${name}\``,
-    option.unit,
-    option.default,
-    option.meaning,
-  ]);
-  assertEquals(listed, expected);
+Deno.test("README's ten options are options, with their defaults", () => {
+  const { rows } = tableIn(readme, "Options people change");
+  assertEquals(rows.length, 10);
+  for (const [name, shown] of rows) {
+    assertEquals(shown, OPTIONS[plain(name) as keyof typeof OPTIONS]?.default, name);
+  }
 });
 
 Deno.test("README lists every close reason with its code", () => {
-  for (const reason of REASON_NAMES) {
-    const row = rows.find((cells) => cells.length === 4 && cells[0] === `\`${reason}\``);
-    assert(row !== undefined, `${reason} is not in the table`);
-    const { code } = CLOSE_REASONS[reason];
-    if (reason !== "client_close") assert(row[1].includes(String(code)), `${reason}: ${row[1]}`);
+  const { rows } = tableIn(readme, "Close codes");
+  const listed = rows.flatMap(([code, reasons]) =>
+    [...reasons.matchAll(/`(\w+)`/g)].map(([, reason]) => [reason, Number(code)] as const)
+  );
+  const expected = REASON_NAMES.map((reason) => [reason, CLOSE_REASONS[reason].code] as const);
+  assertEquals(listed.toSorted(), expected.toSorted());
+});
+
+Deno.test("README lists every profile", () => {
+  assertEquals(firstCells(tableIn(readme, "Five systems")), [...PROFILE_NAMES]);
+});
+
+Deno.test("Each file that README and the manuals link to exists", () => {
+  for (const { path, text } of allDocuments()) {
+    const outside = text.replace(/^```[^]*?^```/gm, "");
+    for (const [, target] of outside.matchAll(/\]\(([^)]+)\)/g)) {
+      if (/^(https?:|#)/.test(target)) continue;
+      Deno.statSync(new URL(target.replace(/#.*/, ""), new URL(path, PROJECT)));
+    }
+  }
+});
+
+Deno.test("README and the manuals name tests and files that exist", () => {
+  for (const { path, text } of allDocuments()) {
+    for (const [, file] of text.matchAll(/`((?:tests|server)\/[\w./-]+)`/g)) {
+      try {
+        Deno.statSync(new URL(file, PROJECT));
+      } catch {
+        throw new Error(`${path} names ${file}, which is not there`);
+      }
+    }
   }
 });

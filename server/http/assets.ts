@@ -79,7 +79,8 @@ export function assetRoutes({ webFiles }: AssetsOptions): App {
   return app;
 }
 
-function answer(
+/** Answers with a file, or that it has not changed. */
+export function answer(
   { req }: Context<ApiEnv>,
   { type, plain, gzip, etag }: WebFile,
   more: Record<string, string> = {},

@@ -12,6 +12,7 @@ import { assetRoutes, type AssetsOptions } from "./assets.ts";
 import { adminKey, type ApiEnv, type App, sameSite } from "./caller.ts";
 import { connectionRoutes, type ConnectionsOptions } from "./connections.ts";
 import { addDocument, described, refusals, text } from "./description.ts";
+import { docsRoutes } from "./docs.ts";
 import { eventsHubRoutes, type EventsHubRoutesOptions, refuseAsEventsHub } from "./events_hub.ts";
 import { type OverviewOptions, overviewRoutes } from "./overview.ts";
 import { problem } from "../base/problem.ts";
@@ -63,6 +64,7 @@ export function httpRoutes(options: HttpRoutesOptions): App {
   }
   addProcessRoutes(app, options);
   app.route("/", assetRoutes(options));
+  app.route("/", docsRoutes());
   app.route("/", publishRoutes(options));
   app.route("/", connectionRoutes(options));
   app.route("/", overviewRoutes(options));

@@ -83,7 +83,7 @@ const CHECKS: Readonly<Record<string, (server: ServerProcess) => Promise<void>>>
   },
 
   async "the page, its scripts, the library and the manuals"(server) {
-    for (const path of ["/", "/web/main.ts", "/web/uplot.js", "/sdk.js", "/sdk.d.ts"]) {
+    for (const path of ["/", "/web/main.ts", "/web/uplot.js", "/sdk.js", "/sdk.d.ts", "/docs"]) {
       const { status, body } = await server.ask({ path });
       assertEquals([path, status], [path, 200]);
       assert(body.length > 500, path);

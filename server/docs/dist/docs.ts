@@ -1,0 +1,2122 @@
+/**
+ * The manuals as pages, made by `deno task docs` out of server/docs/. Do not edit.
+ *
+ * @module
+ */
+
+/** Each file by its name below /docs; `index` is /docs itself. */
+export const DOCS: Readonly<Record<string, string>> = {
+  "index": `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Manuals · Systole</title>
+<link rel="icon" href="/web/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/docs/docs.css">
+</head>
+<body>
+<a class="skip" href="#manual">Skip to the manual</a>
+<header>
+<p class="brand"><a href="/"><img src="/web/icon.svg" alt="" width="22" height="22">Systole</a></p>
+<p><a href="/">Live page</a></p>
+</header>
+<div class="columns">
+<nav class="manuals" aria-label="Manuals">
+<ul>
+<li><a href="/docs" aria-current="page">Manuals</a></li>
+<li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/keys">Keys, rights and limits</a></li>
+<li><a href="/docs/options">Options</a></li>
+<li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/liveness">Liveness and health</a></li>
+<li><a href="/docs/metrics">Metrics and alerts</a></li>
+<li><a href="/docs/http">HTTP routes and the live page</a></li>
+<li><a href="/docs/sdk">Client library</a></li>
+<li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/architecture">Architecture</a></li>
+</ul>
+</nav>
+<nav class="contents" aria-labelledby="contents-title">
+<p id="contents-title">On this page</p>
+<ul>
+<li class="depth-2"><a href="#use-it">Use it</a></li>
+<li class="depth-2"><a href="#run-it">Run it</a></li>
+<li class="depth-2"><a href="#watch-it">Watch it</a></li>
+<li class="depth-2"><a href="#change-it">Change it</a></li>
+</ul>
+</nav>
+<main id="manual" tabindex="-1">
+<h1>Manuals</h1>
+<p>Systole is a WebSocket hub that is built around heartbeats. Clients of five heartbeat systems
+connect without changes; publish and subscribe work across all five.</p>
+<h2 id="use-it">Use it<a class="anchor" href="#use-it" aria-label="Link to this section">#</a></h2>
+<ul>
+<li><a href="/docs/messages">Messages</a>: how a request selects one of the five profiles, and each profile&#39;s wire
+format.</li>
+<li><a href="/docs/sdk">Client library</a>: <code>HeartbeatSocket</code>, a <code>WebSocket</code> that sends heartbeats, reconnects and
+restores subscriptions.</li>
+<li><a href="/docs/http">HTTP routes and the live page</a>: publish from a backend, look at connections, watch the
+hub.</li>
+<li><a href="/docs/probe">Probe</a>: <code>ping</code> for WebSockets, for any server.</li>
+</ul>
+<h2 id="run-it">Run it<a class="anchor" href="#run-it" aria-label="Link to this section">#</a></h2>
+<ul>
+<li><a href="/docs/options">Options</a>: every environment variable, with its unit, default and meaning.</li>
+<li><a href="/docs/keys">Keys, rights and limits</a>: credentials, what a key may do, suspension, threats.</li>
+<li><a href="/docs/deploy">Deployment</a>: proxies, TLS, service managers, Deno Deploy, shutdown.</li>
+</ul>
+<h2 id="watch-it">Watch it<a class="anchor" href="#watch-it" aria-label="Link to this section">#</a></h2>
+<ul>
+<li><a href="/docs/liveness">Liveness and health</a>: what counts as a sign of life, how a dead peer is found, how a
+connection ends.</li>
+<li><a href="/docs/metrics">Metrics and alerts</a>: every metric, what it means and what to do about it.</li>
+</ul>
+<h2 id="change-it">Change it<a class="anchor" href="#change-it" aria-label="Link to this section">#</a></h2>
+<ul>
+<li><a href="/docs/architecture">Architecture</a>: folders, layers, the way of a frame, where to add things, the
+glossary.</li>
+</ul>
+</main>
+</div>
+</body>
+</html>
+`,
+  "messages": `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Messages · Systole</title>
+<link rel="icon" href="/web/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/docs/docs.css">
+</head>
+<body>
+<a class="skip" href="#manual">Skip to the manual</a>
+<header>
+<p class="brand"><a href="/"><img src="/web/icon.svg" alt="" width="22" height="22">Systole</a></p>
+<p><a href="/">Live page</a></p>
+</header>
+<div class="columns">
+<nav class="manuals" aria-label="Manuals">
+<ul>
+<li><a href="/docs">Manuals</a></li>
+<li><a href="/docs/messages" aria-current="page">Messages</a></li>
+<li><a href="/docs/keys">Keys, rights and limits</a></li>
+<li><a href="/docs/options">Options</a></li>
+<li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/liveness">Liveness and health</a></li>
+<li><a href="/docs/metrics">Metrics and alerts</a></li>
+<li><a href="/docs/http">HTTP routes and the live page</a></li>
+<li><a href="/docs/sdk">Client library</a></li>
+<li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/architecture">Architecture</a></li>
+</ul>
+</nav>
+<nav class="contents" aria-labelledby="contents-title">
+<p id="contents-title">On this page</p>
+<ul>
+<li class="depth-2"><a href="#how-a-request-selects-a-profile">How a request selects a profile</a></li>
+<li class="depth-2"><a href="#json">json</a></li>
+<li class="depth-2"><a href="#events-hub">events-hub</a></li>
+<li class="depth-2"><a href="#infoway">infoway</a></li>
+<li class="depth-2"><a href="#tank">tank</a></li>
+<li class="depth-2"><a href="#talo">talo</a></li>
+</ul>
+</nav>
+<main id="manual" tabindex="-1">
+<h1>Messages</h1>
+<p>Five profiles speak five wire formats. The upgrade request selects the profile.</p>
+<h2 id="how-a-request-selects-a-profile">How a request selects a profile<a class="anchor" href="#how-a-request-selects-a-profile" aria-label="Link to this section">#</a></h2>
+<p>The first match wins.</p>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>upgrade request</th><th>profile</th></tr></thead>
+<tbody>
+<tr><td><code>/ws/json</code>, <code>/ws/events-hub</code>, <code>/ws/infoway</code>, <code>/ws/tank</code>, <code>/ws/talo</code></td><td>the one that it names</td></tr>
+<tr><td><code>/api/v1/ws/subscribe</code></td><td>events-hub</td></tr>
+<tr><td><code>/ws</code> with <code>business</code>, or <code>/news</code></td><td>infoway</td></tr>
+<tr><td><code>/ws</code> with <code>user_id</code> or <code>token</code></td><td>tank</td></tr>
+<tr><td>any path with <code>ticket</code></td><td>talo</td></tr>
+<tr><td><code>/</code>, <code>/socket</code>, <code>/ws</code> otherwise</td><td><code>DEFAULT_PROFILE</code> (json)</td></tr>
+</tbody>
+</table></div>
+<p>A publication reaches the subscribers of its channel in every system, each in the envelope of that
+system. Clients of json and tank subscribe to any channel; the others only to channels of their own
+kinds, which the sections below name. A backend publishes over HTTP:</p>
+<div class="scroll" tabindex="0"><pre><code class="language-sh">curl -X POST http://127.0.0.1:8080/api/v1/publish -H 'Content-Type: application/json' \\
+  -d '{&quot;channel&quot;:&quot;trade/BTCUSDT&quot;,&quot;data&quot;:{&quot;p&quot;:&quot;91000.5&quot;}}'</code></pre></div>
+<p>The frames in the tables below are examples. A test sends every frame of a column &quot;client sends&quot; to
+a server and requires that its profile accepts it.</p>
+<h2 id="json">json<a class="anchor" href="#json" aria-label="Link to this section">#</a></h2>
+<p>The native format: one JSON object in each text frame, told apart by <code>type</code>. The hub answers in the
+order of the requests.</p>
+<div class="scroll" tabindex="0"><pre><code class="language-console">$ npx -y wscat -c ws://127.0.0.1:8080/ws
+&lt; {&quot;type&quot;:&quot;welcome&quot;,&quot;clientId&quot;:&quot;e8a6e2ff-6c71-4eec-95c9-56fb99383258&quot;,&quot;pingPeriodMs&quot;:54000,&quot;pongWaitMs&quot;:60000}
+&gt; {&quot;type&quot;:&quot;subscribe&quot;,&quot;channel&quot;:&quot;news&quot;}
+&lt; {&quot;type&quot;:&quot;subscribed&quot;,&quot;channel&quot;:&quot;news&quot;}
+&gt; {&quot;type&quot;:&quot;publish&quot;,&quot;channel&quot;:&quot;news&quot;,&quot;data&quot;:[1,null],&quot;id&quot;:&quot;p1&quot;}
+&lt; {&quot;type&quot;:&quot;message&quot;,&quot;channel&quot;:&quot;news&quot;,&quot;data&quot;:[1,null],&quot;timestamp&quot;:1795232557603}
+&lt; {&quot;type&quot;:&quot;published&quot;,&quot;channel&quot;:&quot;news&quot;,&quot;id&quot;:&quot;p1&quot;}</code></pre></div>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>client sends</th><th>answer</th></tr></thead>
+<tbody>
+<tr><td><code>{&quot;type&quot;:&quot;ping&quot;,&quot;timestamp&quot;:1,&quot;id&quot;:&quot;a&quot;}</code></td><td><code>{&quot;type&quot;:&quot;pong&quot;,&quot;id&quot;:&quot;a&quot;,&quot;timestamp&quot;:1,&quot;serverTime&quot;:1795232557603}</code> at once; <code>id</code> is optional</td></tr>
+<tr><td><code>{&quot;type&quot;:&quot;pong&quot;,&quot;id&quot;:&quot;a&quot;,&quot;clientTime&quot;:1}</code></td><td>none: it answers the server&#39;s ping</td></tr>
+<tr><td><code>{&quot;type&quot;:&quot;subscribe&quot;,&quot;channel&quot;:&quot;news&quot;}</code></td><td><code>{&quot;type&quot;:&quot;subscribed&quot;,&quot;channel&quot;:&quot;news&quot;}</code>, also when it was subscribed already</td></tr>
+<tr><td><code>{&quot;type&quot;:&quot;unsubscribe&quot;,&quot;channel&quot;:&quot;news&quot;}</code></td><td><code>{&quot;type&quot;:&quot;unsubscribed&quot;,&quot;channel&quot;:&quot;news&quot;}</code>, also when it was not subscribed</td></tr>
+<tr><td><code>{&quot;type&quot;:&quot;publish&quot;,&quot;channel&quot;:&quot;news&quot;,&quot;data&quot;:1,&quot;id&quot;:&quot;p1&quot;}</code></td><td><code>{&quot;type&quot;:&quot;published&quot;,&quot;channel&quot;:&quot;news&quot;,&quot;id&quot;:&quot;p1&quot;}</code> if there is an <code>id</code></td></tr>
+<tr><td><code>v1.heartbeat</code></td><td>the same text</td></tr>
+</tbody>
+</table></div>
+<p>With <code>ECHO=true</code> the answer to any other JSON is <code>{&quot;type&quot;:&quot;echo&quot;,&quot;data&quot;:{},&quot;timestamp&quot;:1}</code> with the
+received value as <code>data</code>. Otherwise the answer is
+<code>{&quot;type&quot;:&quot;error&quot;,&quot;code&quot;:&quot;unknown_type&quot;,&quot;message&quot;:&quot;…&quot;}</code> (with the request&#39;s <code>id</code> if there is one),
+and the connection stays open. The error codes are <code>bad_json</code>, <code>bad_message</code>, <code>unknown_type</code>,
+<code>bad_channel</code>, <code>forbidden</code> and <code>too_many_subscriptions</code>.</p>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>server sends</th><th>when</th></tr></thead>
+<tbody>
+<tr><td><code>{&quot;type&quot;:&quot;welcome&quot;,&quot;clientId&quot;:&quot;…&quot;,&quot;pingPeriodMs&quot;:54000,&quot;pongWaitMs&quot;:60000}</code></td><td>first</td></tr>
+<tr><td>a control ping and <code>{&quot;type&quot;:&quot;ping&quot;,&quot;id&quot;:&quot;…&quot;,&quot;timestamp&quot;:1795232557603}</code></td><td>every ping period; the first one at a random point of the second half of the first period</td></tr>
+<tr><td><code>{&quot;type&quot;:&quot;message&quot;,&quot;channel&quot;:&quot;news&quot;,&quot;data&quot;:1,&quot;timestamp&quot;:1795232557603}</code></td><td>for each publication on a subscribed channel, the client&#39;s own included</td></tr>
+<tr><td><code>{&quot;type&quot;:&quot;health_status&quot;,&quot;status&quot;:&quot;degraded&quot;,&quot;latency&quot;:210,&quot;jitter&quot;:12}</code></td><td>when the <a href="/docs/liveness#health">health</a> of the connection has changed; ms</td></tr>
+<tr><td><code>{&quot;type&quot;:&quot;reconnect&quot;,&quot;afterMs&quot;:2500,&quot;reason&quot;:&quot;drain&quot;}</code></td><td>when the client should open a new connection after this time: the server restarts (<code>drain</code>), or the connection is <code>poor</code> or <code>critical</code></td></tr>
+</tbody>
+</table></div>
+<p><code>data</code> is any JSON value. Numbers beyond 2^53 are rounded, as JavaScript does; send them as strings.
+<code>channel</code> is any string of 1 to 256 characters. Only a complete message, ping or pong is a sign of
+life; a fragment or a part of a frame is none.</p>
+<h2 id="events-hub">events-hub<a class="anchor" href="#events-hub" aria-label="Link to this section">#</a></h2>
+<div class="scroll" tabindex="0"><pre><code class="language-console">$ npx -y wscat -c 'ws://127.0.0.1:8080/api/v1/ws/subscribe?event_types=health,pdfm' -H 'Authorization: Bearer &lt;credential&gt;'
+&lt; {&quot;id&quot;:&quot;…&quot;,&quot;event_type&quot;:&quot;global&quot;,&quot;timestamp&quot;:&quot;2026-11-21T03:42:06.507Z&quot;,&quot;message&quot;:&quot;WebSocket connection established subscribed to global by default&quot;,&quot;body&quot;:{&quot;client_id&quot;:&quot;e8a6e2ff-6c71-4eec-95c9-56fb99383258&quot;,&quot;subscriptions&quot;:[&quot;health&quot;,&quot;pdfm&quot;,&quot;global&quot;]}}
+&gt; {&quot;event_type&quot;:&quot;health&quot;,&quot;message&quot;:&quot;ping&quot;,&quot;id&quot;:&quot;1&quot;}
+&lt; {&quot;id&quot;:&quot;…&quot;,&quot;ref_id&quot;:&quot;1&quot;,&quot;event_type&quot;:&quot;health&quot;,&quot;timestamp&quot;:&quot;2026-11-21T03:42:07.001Z&quot;,&quot;message&quot;:&quot;pong&quot;,&quot;client_id&quot;:&quot;e8a6e2ff-6c71-4eec-95c9-56fb99383258&quot;}</code></pre></div>
+<p>The credential may also be <code>?access_token=</code>, <code>?authorization=Bearer …</code>, or the header <code>X-Api-Key</code>
+with <code>base64(&lt;id&gt;:&lt;secret&gt;)</code>.</p>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>client sends</th><th>answer</th></tr></thead>
+<tbody>
+<tr><td><code>{&quot;event_type&quot;:&quot;health&quot;,&quot;message&quot;:&quot;ping&quot;,&quot;id&quot;:&quot;1&quot;}</code></td><td>a <code>pong</code> whose <code>ref_id</code> is that <code>id</code>, if the client is subscribed to <code>health</code></td></tr>
+<tr><td><code>{&quot;event_type&quot;:&quot;system&quot;,&quot;message&quot;:&quot;client-id&quot;,&quot;id&quot;:&quot;2&quot;}</code></td><td>a message <code>client-id</code> whose <code>body</code> has the client&#39;s id</td></tr>
+</tbody>
+</table></div>
+<p>The query subscribes; <code>POST /api/v1/ws/unsubscribe</code> <a href="/docs/http#routes">unsubscribes</a>. Channels are the
+event types: <code>global</code>, <code>pdfm</code>, <code>system</code>, <code>system_logs</code>, <code>health</code>, <code>orchestrator</code>, <code>stats</code>,
+<code>reverse_proxy</code>, <code>catalog_cache</code>, <code>job_manager</code>, <code>auth</code>. A publication arrives as
+<code>{&quot;id&quot;:&quot;…&quot;,&quot;event_type&quot;:&quot;pdfm&quot;,&quot;timestamp&quot;:&quot;…&quot;,&quot;message&quot;:&quot;pdfm&quot;,&quot;body&quot;:1}</code>. The server pings every
+30 s; the deadline is 45 s.</p>
+<h2 id="infoway">infoway<a class="anchor" href="#infoway" aria-label="Link to this section">#</a></h2>
+<div class="scroll" tabindex="0"><pre><code class="language-console">$ npx -y wscat -c 'ws://127.0.0.1:8080/ws?business=crypto&amp;apikey=&lt;credential&gt;'
+&lt; {&quot;code&quot;:200,&quot;msg&quot;:&quot;ws connect success&quot;}
+&gt; {&quot;code&quot;:10000,&quot;trace&quot;:&quot;t1&quot;,&quot;data&quot;:{&quot;codes&quot;:&quot;BTCUSDT&quot;}}
+&lt; {&quot;code&quot;:10001,&quot;trace&quot;:&quot;t1&quot;,&quot;msg&quot;:&quot;ok&quot;}
+&gt; {&quot;code&quot;:10010,&quot;trace&quot;:&quot;t2&quot;,&quot;ack&quot;:1}
+&lt; {&quot;code&quot;:10011,&quot;trace&quot;:&quot;t2&quot;,&quot;msg&quot;:&quot;ok&quot;}</code></pre></div>
+<p>News is at <code>/news?apikey=&lt;credential&gt;</code>.</p>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>client sends</th><th>channel</th><th>answer</th><th>publication</th></tr></thead>
+<tbody>
+<tr><td><code>{&quot;code&quot;:10000,&quot;trace&quot;:&quot;t&quot;,&quot;data&quot;:{&quot;codes&quot;:&quot;BTCUSDT,ETHUSDT&quot;}}</code></td><td><code>trade/&lt;code&gt;</code></td><td><code>10001</code></td><td><code>10002</code></td></tr>
+<tr><td><code>{&quot;code&quot;:10003,&quot;trace&quot;:&quot;t&quot;,&quot;data&quot;:{&quot;codes&quot;:&quot;BTCUSDT&quot;}}</code></td><td><code>depth/&lt;code&gt;</code></td><td><code>10004</code></td><td><code>10005</code></td></tr>
+<tr><td><code>{&quot;code&quot;:10006,&quot;trace&quot;:&quot;t&quot;,&quot;data&quot;:{&quot;arr&quot;:[{&quot;type&quot;:1,&quot;codes&quot;:&quot;BTCUSDT&quot;}]}}</code></td><td><code>kline/&lt;type&gt;/&lt;code&gt;</code></td><td><code>10007</code></td><td><code>10008</code></td></tr>
+<tr><td><code>{&quot;code&quot;:10020,&quot;trace&quot;:&quot;t&quot;,&quot;data&quot;:{&quot;lang&quot;:&quot;en&quot;}}</code></td><td><code>news/&lt;lang&gt;</code></td><td><code>10021</code></td><td><code>10022</code></td></tr>
+<tr><td><code>{&quot;code&quot;:11000,&quot;trace&quot;:&quot;t&quot;,&quot;data&quot;:{&quot;codes&quot;:&quot;BTCUSDT&quot;}}</code></td><td>unsubscribes trades</td><td><code>11010</code></td><td></td></tr>
+<tr><td><code>{&quot;code&quot;:11001,&quot;trace&quot;:&quot;t&quot;,&quot;data&quot;:{&quot;codes&quot;:&quot;BTCUSDT&quot;}}</code></td><td>unsubscribes depths</td><td><code>11010</code></td><td></td></tr>
+<tr><td><code>{&quot;code&quot;:11002,&quot;trace&quot;:&quot;t&quot;,&quot;data&quot;:{&quot;codes&quot;:&quot;BTCUSDT&quot;,&quot;klineTypes&quot;:&quot;1&quot;}}</code></td><td>unsubscribes klines</td><td><code>11010</code></td><td></td></tr>
+<tr><td><code>{&quot;code&quot;:11020,&quot;trace&quot;:&quot;t&quot;}</code></td><td>unsubscribes news</td><td><code>11010</code></td><td></td></tr>
+<tr><td><code>{&quot;code&quot;:10010,&quot;trace&quot;:&quot;t&quot;,&quot;ack&quot;:1}</code></td><td>the heartbeat</td><td><code>10011</code> with <code>&quot;ack&quot;:1</code>, else none</td><td></td></tr>
+</tbody>
+</table></div>
+<p>Only the heartbeat 10010 is a sign of life; on <code>/news</code> control pongs and pings are signs of life,
+too. After 60 s without one the server sends frame 513 and closes with 1008. The 61st message within
+a minute is answered with frame 501 and the connection is closed; the third such close within ten
+minutes <a href="/docs/keys#suspension">suspends</a> the key for fifteen.</p>
+<h2 id="tank">tank<a class="anchor" href="#tank" aria-label="Link to this section">#</a></h2>
+<div class="scroll" tabindex="0"><pre><code class="language-js">const socket = new WebSocket(&quot;ws://127.0.0.1:8080/ws?user_id=alice&quot;);
+socket.onopen = () =&gt; socket.send(&quot;sub:news&quot;);
+socket.onmessage = ({ data }) =&gt; console.log(data); // Hello, alice! … then {&quot;topic&quot;:&quot;news&quot;,&quot;data&quot;:&quot;…&quot;}</code></pre></div>
+<p>A client that connects to plain <code>/ws</code> needs <code>DEFAULT_PROFILE=tank</code>. A client with a key adds
+<code>token=&lt;credential&gt;</code>.</p>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>client sends</th><th>effect</th></tr></thead>
+<tbody>
+<tr><td><code>sub:news</code></td><td>subscribes to the topic <code>news</code>, any channel name</td></tr>
+<tr><td><code>unsub:news</code></td><td>unsubscribes</td></tr>
+<tr><td><code>heartbeat</code></td><td>none: it is a sign of life</td></tr>
+<tr><td><code>{&quot;type&quot;:&quot;heartbeat&quot;}</code></td><td>none: likewise</td></tr>
+<tr><td><code>hello everybody</code></td><td>any other text goes to all other tank clients, if the key may publish on any channel at all</td></tr>
+</tbody>
+</table></div>
+<p>A text that the key may not publish is dropped and logged (<code>command denied</code>). A publication arrives
+as <code>{&quot;topic&quot;:&quot;news&quot;,&quot;data&quot;:&quot;…&quot;}</code>. The server sends the text <code>heartbeat</code> every 5 s and expects no
+answer. The deadline is 15 s; control pongs, which every WebSocket library sends, keep the
+connection alive.</p>
+<h2 id="talo">talo<a class="anchor" href="#talo" aria-label="Link to this section">#</a></h2>
+<div class="scroll" tabindex="0"><pre><code class="language-js">const { ticket } = await (await fetch(&quot;http://127.0.0.1:8080/v1/socket-tickets&quot;, {
+  method: &quot;POST&quot;,
+  headers: { Authorization: &quot;Bearer &lt;credential&gt;&quot; },
+})).json();
+const socket = new WebSocket(\`ws://127.0.0.1:8080/?ticket=\${ticket}\`);
+socket.onopen = () =&gt; setInterval(() =&gt; socket.send(&quot;v1.heartbeat&quot;), 25_000);</code></pre></div>
+<p>This works in pages of <code>ALLOWED_ORIGINS</code>: the route answers their preflight requests. A client that
+can set headers needs no ticket: <code>X-Api-Key: &lt;id&gt;.&lt;secret&gt;</code> on <code>/ws/talo</code>.</p>
+<div class="scroll" tabindex="0"><pre><code class="language-console">$ npx -y wscat -c 'ws://127.0.0.1:8080/ws/talo' -H 'X-Api-Key: &lt;credential&gt;'
+&lt; {&quot;res&quot;:&quot;v1.connected&quot;,&quot;data&quot;:{}}
+&gt; {&quot;req&quot;:&quot;v1.players.identify&quot;,&quot;data&quot;:{&quot;playerAliasId&quot;:7,&quot;socketToken&quot;:&quot;&lt;credential&gt;&quot;}}
+&lt; {&quot;res&quot;:&quot;v1.players.identify.success&quot;,&quot;data&quot;:{&quot;id&quot;:7}}
+&gt; {&quot;req&quot;:&quot;v1.channels.message&quot;,&quot;data&quot;:{&quot;channel&quot;:{&quot;id&quot;:21},&quot;message&quot;:&quot;hi&quot;}}
+&lt; {&quot;res&quot;:&quot;v1.channels.message&quot;,&quot;data&quot;:{&quot;channel&quot;:{&quot;id&quot;:21},&quot;message&quot;:&quot;hi&quot;,&quot;playerAlias&quot;:{&quot;id&quot;:7}}}</code></pre></div>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>client sends</th><th>effect</th></tr></thead>
+<tbody>
+<tr><td><code>v1.heartbeat</code></td><td>the same text comes back</td></tr>
+<tr><td><code>{&quot;req&quot;:&quot;v1.players.identify&quot;,&quot;data&quot;:{&quot;playerAliasId&quot;:7,&quot;socketToken&quot;:&quot;&lt;credential&gt;&quot;}}</code></td><td>identifies the player and subscribes to <code>players/7</code>; the <code>socketToken</code> is a key&#39;s credential</td></tr>
+<tr><td><code>{&quot;req&quot;:&quot;v1.channels.message&quot;,&quot;data&quot;:{&quot;channel&quot;:{&quot;id&quot;:21},&quot;message&quot;:&quot;hi&quot;}}</code></td><td>needs a player; subscribes to <code>channels/21</code> and publishes there</td></tr>
+</tbody>
+</table></div>
+<p>The server pings every 30 s. A control pong or <code>v1.heartbeat</code> must arrive within 30 s after a ping;
+nothing else is a sign of life. A client above its rate limit gets three warnings
+(<code>RATE_LIMIT_EXCEEDED</code>), then the close.</p>
+</main>
+</div>
+</body>
+</html>
+`,
+  "keys": `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Keys, rights and limits · Systole</title>
+<link rel="icon" href="/web/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/docs/docs.css">
+</head>
+<body>
+<a class="skip" href="#manual">Skip to the manual</a>
+<header>
+<p class="brand"><a href="/"><img src="/web/icon.svg" alt="" width="22" height="22">Systole</a></p>
+<p><a href="/">Live page</a></p>
+</header>
+<div class="columns">
+<nav class="manuals" aria-label="Manuals">
+<ul>
+<li><a href="/docs">Manuals</a></li>
+<li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/keys" aria-current="page">Keys, rights and limits</a></li>
+<li><a href="/docs/options">Options</a></li>
+<li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/liveness">Liveness and health</a></li>
+<li><a href="/docs/metrics">Metrics and alerts</a></li>
+<li><a href="/docs/http">HTTP routes and the live page</a></li>
+<li><a href="/docs/sdk">Client library</a></li>
+<li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/architecture">Architecture</a></li>
+</ul>
+</nav>
+<nav class="contents" aria-labelledby="contents-title">
+<p id="contents-title">On this page</p>
+<ul>
+<li class="depth-2"><a href="#who-can-reach-the-hub">Who can reach the hub</a></li>
+<li class="depth-2"><a href="#keys">Keys</a></li>
+<li class="depth-2"><a href="#tokens">Tokens</a></li>
+<li class="depth-2"><a href="#limits">Limits</a></li>
+<li class="depth-2"><a href="#suspension">Suspension</a></li>
+<li class="depth-2"><a href="#threats">Threats</a></li>
+</ul>
+</nav>
+<main id="manual" tabindex="-1">
+<h1>Keys, rights and limits</h1>
+<h2 id="who-can-reach-the-hub">Who can reach the hub<a class="anchor" href="#who-can-reach-the-hub" aria-label="Link to this section">#</a></h2>
+<p>The server listens on 127.0.0.1. Without keys it refuses to start on an address that other machines
+reach, unless <code>ALLOW_ANONYMOUS=true</code> states that this is intended. <code>ALLOWED_ORIGINS</code> restricts
+browsers; by default it allows the host itself and pages on loopback, and never the origin <code>null</code>.
+An open server on loopback answers only to a loopback <code>Host</code>, so that a foreign web page cannot
+reach it under a name of its own (DNS rebinding).</p>
+<p>With <code>TLS_CERT_FILE</code> and <code>TLS_KEY_FILE</code> the server speaks <code>wss</code>; otherwise a proxy in front does. A
+health check by HTTP/1.0 must send a <code>Host</code>; without one it gets 400.</p>
+<h2 id="keys">Keys<a class="anchor" href="#keys" aria-label="Link to this section">#</a></h2>
+<p>Without keys the hub is open: it accepts any credential or none. Routes, message formats and limits
+are the same. <code>deno task key</code> makes a key, prints its credential once, and prints what to configure.
+Without <code>--publish</code>, <code>--subscribe</code> and <code>--admin</code> the key may publish and subscribe on every channel.</p>
+<div class="scroll" tabindex="0"><pre><code class="language-console">$ deno task -q key --id reader --subscribe 'news/*'</code></pre></div>
+<p>The output ends with the line to configure; here with a shortened hash:</p>
+<div class="scroll" tabindex="0"><pre><code class="language-text">API_KEYS='[{&quot;id&quot;:&quot;reader&quot;,&quot;secretSha256&quot;:&quot;f11c…fe39&quot;,&quot;publish&quot;:[],&quot;subscribe&quot;:[&quot;news/*&quot;],&quot;admin&quot;:false}]' deno task start</code></pre></div>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>field of a key</th><th>meaning</th></tr></thead>
+<tbody>
+<tr><td><code>id</code></td><td>letters, digits, <code>_</code> and <code>-</code></td></tr>
+<tr><td><code>secretSha256</code></td><td>SHA-256 of the secret, 64 hex digits; the server never holds the secret</td></tr>
+<tr><td><code>publish</code>, <code>subscribe</code></td><td>channel patterns; <code>*</code> is any run of characters; what no pattern allows is forbidden</td></tr>
+<tr><td><code>admin</code></td><td>may inspect and end connections, and read the metrics</td></tr>
+<tr><td><code>maxConnections</code>, <code>maxMessagesPerMinute</code></td><td>limits of the key over all its connections on this node; optional</td></tr>
+<tr><td><code>expiresAt</code></td><td>ISO 8601 with zone; optional</td></tr>
+</tbody>
+</table></div>
+<p>An item of the list:</p>
+<div class="scroll" tabindex="0"><pre><code class="language-json">{
+  &quot;id&quot;: &quot;reader&quot;,
+  &quot;secretSha256&quot;: &quot;2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b&quot;,
+  &quot;publish&quot;: [],
+  &quot;subscribe&quot;: [&quot;news/*&quot;],
+  &quot;admin&quot;: false,
+  &quot;maxConnections&quot;: 10,
+  &quot;maxMessagesPerMinute&quot;: 600,
+  &quot;expiresAt&quot;: &quot;2031-01-01T00:00:00Z&quot;
+}</code></pre></div>
+<p>A client sends <code>&lt;id&gt;.&lt;secret&gt;</code> where its system expects the credential; events-hub&#39;s <code>X-Api-Key</code> is
+<code>base64(&lt;id&gt;:&lt;secret&gt;)</code>. Browsers cannot set headers. They use a ticket, the query, or on <code>/ws</code> a
+subprotocol: <code>new WebSocket(url, [&quot;systole&quot;, &quot;systole.bearer.&lt;id&gt;.&lt;secret&gt;&quot;])</code>.</p>
+<h2 id="tokens">Tokens<a class="anchor" href="#tokens" aria-label="Link to this section">#</a></h2>
+<p>The hub also accepts a JWT that is signed with <code>JWT_SECRET</code> (HS256) or by a key of <code>JWKS_FILE</code>
+(RS256, ES256, EdDSA). It needs <code>sub</code>, <code>exp</code>, and a claim <code>systole</code> with the fields of a key:</p>
+<div class="scroll" tabindex="0"><pre><code class="language-json">{
+  &quot;sub&quot;: &quot;alice&quot;,
+  &quot;exp&quot;: 1924992000,
+  &quot;systole&quot;: { &quot;publish&quot;: [&quot;chat/*&quot;], &quot;subscribe&quot;: [&quot;*&quot;], &quot;admin&quot;: false }
+}</code></pre></div>
+<p>The connection ends when its token expires.</p>
+<h2 id="limits">Limits<a class="anchor" href="#limits" aria-label="Link to this section">#</a></h2>
+<ul>
+<li><strong>Connections</strong>: in all, by address and by key.</li>
+<li><strong>Upgrades in a second</strong>: 503 with <code>Retry-After</code>. The limit is checked before any credential, so
+that a refused upgrade does not use up a ticket.</li>
+<li><strong>Messages in a second</strong> by connection, and <strong>in a minute</strong> by key. Heartbeats and pongs do not
+count for the minute. All connections of a key share its minute; the connection that sends the
+message above the limit is closed. Clients that must not limit each other need a key, or a JWT
+with a <code>sub</code>, each.</li>
+</ul>
+<p><a href="/docs/options">Options</a> has the values.</p>
+<h2 id="suspension">Suspension<a class="anchor" href="#suspension" aria-label="Link to this section">#</a></h2>
+<p>Each connection that ends for <code>rate_limited</code> is a violation of its key. <code>SUSPEND_AFTER_VIOLATIONS</code>
+violations within <code>SUSPEND_WINDOW_MS</code> suspend the key for <code>SUSPEND_MS</code>. The hub closes its
+connections with <code>key_suspended</code> and the remaining time, and refuses new ones in the form of their
+system. A suspension ends by itself or by <code>DELETE /api/v1/suspensions/{key}</code>. With <code>DATA_DIR=data</code>
+suspensions and tickets survive a restart.</p>
+<h2 id="threats">Threats<a class="anchor" href="#threats" aria-label="Link to this section">#</a></h2>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>threat</th><th>protection</th><th>not covered</th></tr></thead>
+<tbody>
+<tr><td>stolen configuration</td><td>keys and tickets are stored as hashes</td><td><code>JWT_SECRET</code> is the secret itself</td></tr>
+<tr><td>guessing a secret</td><td>256 random bits, compared in constant time; an unknown id gets the same answer; <code>MAX_UPGRADES_PER_SECOND</code> limits the guesses</td><td>no lock-out by address: guesses use up that rate for other clients, too</td></tr>
+<tr><td>credentials in logs</td><td>credentials and queries are never logged, counted or repeated in an answer</td><td>your proxy may log queries: prefer headers or tickets</td></tr>
+<tr><td>forged publications in tank</td><td>the hub drops the texts of a key that may publish nothing</td><td>a key that may publish on any channel can send any text to all tank clients: use separate keys, or another system</td></tr>
+<tr><td>one player&#39;s flood suspends a game&#39;s key</td><td>a violation counts for the key that fetched the ticket</td><td>fetch tickets with a JWT for each user (<code>sub</code>), or set <code>SUSPEND_AFTER_VIOLATIONS=0</code></td></tr>
+<tr><td>a foreign page in a user&#39;s browser</td><td><code>ALLOWED_ORIGINS</code>; loopback <code>Host</code> on an open hub</td><td>programs outside browsers send any Origin</td></tr>
+<tr><td>floods, slow readers, giant frames</td><td>limits, bounded queues, closes 1008, 1009 and 1013</td><td>bandwidth; <code>POST /api/v1/publish</code> is limited by the hub&#39;s mailbox alone</td></tr>
+<tr><td>deep or hostile JSON</td><td>at most 500 levels, checked before use</td><td></td></tr>
+<tr><td>exhausted connections</td><td>limits in all, by address, by key</td><td>many addresses at once: put a proxy in front</td></tr>
+<tr><td>a forged <code>X-Forwarded-For</code></td><td>accepted from <code>TRUSTED_PROXIES</code> alone</td><td></td></tr>
+<tr><td>eavesdropping</td><td>TLS here or in a proxy</td><td>without TLS everything is readable</td></tr>
+</tbody>
+</table></div>
+</main>
+</div>
+</body>
+</html>
+`,
+  "options": `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Options · Systole</title>
+<link rel="icon" href="/web/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/docs/docs.css">
+</head>
+<body>
+<a class="skip" href="#manual">Skip to the manual</a>
+<header>
+<p class="brand"><a href="/"><img src="/web/icon.svg" alt="" width="22" height="22">Systole</a></p>
+<p><a href="/">Live page</a></p>
+</header>
+<div class="columns">
+<nav class="manuals" aria-label="Manuals">
+<ul>
+<li><a href="/docs">Manuals</a></li>
+<li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/keys">Keys, rights and limits</a></li>
+<li><a href="/docs/options" aria-current="page">Options</a></li>
+<li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/liveness">Liveness and health</a></li>
+<li><a href="/docs/metrics">Metrics and alerts</a></li>
+<li><a href="/docs/http">HTTP routes and the live page</a></li>
+<li><a href="/docs/sdk">Client library</a></li>
+<li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/architecture">Architecture</a></li>
+</ul>
+</nav>
+<nav class="contents" aria-labelledby="contents-title">
+<p id="contents-title">On this page</p>
+<ul>
+<li class="depth-2"><a href="#all-options-but-timing">All options but timing</a></li>
+<li class="depth-2"><a href="#timing">Timing</a></li>
+<li class="depth-2"><a href="#proxy-presets">Proxy presets</a></li>
+<li class="depth-2"><a href="#which-values-to-choose">Which values to choose</a></li>
+</ul>
+</nav>
+<main id="manual" tabindex="-1">
+<h1>Options</h1>
+<p>All options are environment variables; an empty variable counts as unset. Only explicit values are
+checked against each other; a default adapts to them. A bad value stops the start with one message
+that lists every problem.</p>
+<p>A test compares the tables of this page with <code>server/config/options.ts</code>.</p>
+<h2 id="all-options-but-timing">All options but timing<a class="anchor" href="#all-options-but-timing" aria-label="Link to this section">#</a></h2>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>option</th><th>unit</th><th>default</th><th>meaning</th></tr></thead>
+<tbody>
+<tr><td><code>HOST</code></td><td>host</td><td>127.0.0.1</td><td>address to listen on</td></tr>
+<tr><td><code>PORT</code></td><td>port</td><td>8080</td><td>port to listen on; 0 = any free port</td></tr>
+<tr><td><code>TLS_CERT_FILE</code></td><td>path</td><td>none</td><td>PEM certificate chain; makes it https/wss</td></tr>
+<tr><td><code>TLS_KEY_FILE</code></td><td>path</td><td>none</td><td>PEM private key of the certificate</td></tr>
+<tr><td><code>ALLOWED_ORIGINS</code></td><td>list of origins</td><td>the host itself and loopback</td><td>origins of pages that may connect, separated by commas</td></tr>
+<tr><td><code>ALLOW_ANONYMOUS</code></td><td>true or false</td><td>false</td><td>start without keys even where others can reach it</td></tr>
+<tr><td><code>API_KEYS</code></td><td>JSON</td><td>none</td><td>the keys, a list; without keys and tokens the hub is open</td></tr>
+<tr><td><code>API_KEYS_FILE</code></td><td>path</td><td>none</td><td>file with that list, instead of API_KEYS</td></tr>
+<tr><td><code>JWT_SECRET</code></td><td>text</td><td>none</td><td>accepts JWTs signed with it by HS256; at least 32 bytes</td></tr>
+<tr><td><code>JWKS_FILE</code></td><td>path</td><td>none</td><td>accepts JWTs signed by one of its public keys (RS256, ES256, EdDSA)</td></tr>
+<tr><td><code>DATA_DIR</code></td><td>path</td><td>none: memory only</td><td>folder for what outlives a restart (suspensions, tickets); <code>deno task start</code> may write below data/ only</td></tr>
+<tr><td><code>TRUSTED_PROXIES</code></td><td>list of addresses</td><td>none</td><td>addresses or CIDR blocks whose X-Forwarded-For is believed, separated by commas</td></tr>
+<tr><td><code>DEFAULT_PROFILE</code></td><td>json, events-hub, infoway, tank, talo</td><td>json</td><td>profile of upgrades that name none</td></tr>
+<tr><td><code>ECHO</code></td><td>true or false</td><td>false</td><td>echo json messages of unknown type</td></tr>
+<tr><td><code>LOG_FORMAT</code></td><td>text, json</td><td>text</td><td>a readable line per event, or a line of JSON</td></tr>
+<tr><td><code>LOG_LEVEL</code></td><td>debug, info, warning, error, fatal</td><td>info</td><td>least severe level that is logged</td></tr>
+<tr><td><code>PROXY_PRESET</code></td><td>none, aws-alb, nginx, azure-app-gateway, cloudflare, default</td><td>none</td><td>proxy in front, whose idle timeout bounds every ping period</td></tr>
+<tr><td><code>WRITE_WAIT_MS</code></td><td>ms</td><td>10000</td><td>a write that has not drained by then ends the connection</td></tr>
+<tr><td><code>CLOSE_WAIT_MS</code></td><td>ms</td><td>2000</td><td>a close that is not answered by then ends the connection</td></tr>
+<tr><td><code>SHUTDOWN_MS</code></td><td>ms</td><td>4500</td><td>the whole drain takes no longer</td></tr>
+<tr><td><code>MAX_MESSAGE_BYTES</code></td><td>bytes</td><td>65536</td><td>largest message from a client; &lt;= SEND_QUEUE_BYTES</td></tr>
+<tr><td><code>SEND_QUEUE_MESSAGES</code></td><td>count</td><td>256</td><td>messages that may wait for one client whose last write has been stuck for 100 ms</td></tr>
+<tr><td><code>SEND_QUEUE_BYTES</code></td><td>bytes</td><td>1048576</td><td>bytes likewise, and 16 times as many until then; &lt;= QUEUE_BUDGET_BYTES</td></tr>
+<tr><td><code>QUEUE_BUDGET_BYTES</code></td><td>bytes</td><td>268435456</td><td>bytes that wait for longer than a second for all clients together at most</td></tr>
+<tr><td><code>MAX_CONNECTIONS</code></td><td>count</td><td>15000</td><td>connections in all; 0 = off</td></tr>
+<tr><td><code>MAX_CONNECTIONS_PER_ADDRESS</code></td><td>count</td><td>0</td><td>connections from one client address; 0 = off</td></tr>
+<tr><td><code>MAX_UPGRADES_PER_SECOND</code></td><td>count</td><td>0</td><td>upgrades per second, wrong credentials included; 0 = off</td></tr>
+<tr><td><code>MAX_MESSAGES_PER_SECOND</code></td><td>count</td><td>1000</td><td>frames from one client per second, in bursts of twice that; malformed ones count as four; 0 = off</td></tr>
+<tr><td><code>MAX_SUBSCRIPTIONS</code></td><td>count</td><td>10000</td><td>channels that one connection may follow</td></tr>
+<tr><td><code>MAX_CONNECTIONS_PER_KEY</code></td><td>count</td><td>0</td><td>connections with one key that has no limit of its own; 0 = off</td></tr>
+<tr><td><code>TICKETS_PER_MINUTE</code></td><td>count</td><td>20</td><td>socket tickets that one key may fetch in any minute; 0 = off</td></tr>
+<tr><td><code>TICKET_TTL_MS</code></td><td>ms</td><td>300000</td><td>a socket ticket is valid for this long, once</td></tr>
+<tr><td><code>INFOWAY_MESSAGES_PER_MINUTE</code></td><td>count</td><td>60</td><td>infoway: messages of one connection in any minute; 0 = off</td></tr>
+<tr><td><code>TALO_MESSAGES_PER_MINUTE</code></td><td>count</td><td>300</td><td>talo: messages of one connection in any minute before it is identified; 0 = off</td></tr>
+<tr><td><code>TALO_MESSAGES_PER_MINUTE_IDENTIFIED</code></td><td>count</td><td>3600</td><td>talo: the same after that; 0 = off</td></tr>
+<tr><td><code>SUSPEND_AFTER_VIOLATIONS</code></td><td>count</td><td>3</td><td>so many closings for rate within SUSPEND_WINDOW_MS suspend the key; 0 = never</td></tr>
+<tr><td><code>SUSPEND_WINDOW_MS</code></td><td>ms</td><td>600000</td><td>violations of a key are counted over this long</td></tr>
+<tr><td><code>SUSPEND_MS</code></td><td>ms</td><td>900000</td><td>a suspension lasts this long</td></tr>
+</tbody>
+</table></div>
+<h2 id="timing">Timing<a class="anchor" href="#timing" aria-label="Link to this section">#</a></h2>
+<p>Each profile has its own timing. The names of json&#39;s options have no prefix; the other profiles&#39;
+have one: <code>EVENTS_HUB_PONG_WAIT_MS</code>, <code>TALO_PING_PERIOD_MS</code>. In the meanings, <code>PONG_WAIT_MS</code> is that
+of the same profile.</p>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>option</th><th>unit</th><th>meaning</th></tr></thead>
+<tbody>
+<tr><td><code>PONG_WAIT_MS</code></td><td>ms</td><td>without a sign of life for this long a connection is dead</td></tr>
+<tr><td><code>TALO_PONG_WAIT_MS</code></td><td>ms</td><td>an unanswered ping for this long is death</td></tr>
+<tr><td><code>PING_PERIOD_MS</code></td><td>ms</td><td>from one ping to the next; &lt; PONG_WAIT_MS</td></tr>
+<tr><td><code>TALO_PING_PERIOD_MS</code></td><td>ms</td><td>from one ping to the next</td></tr>
+<tr><td><code>HEARTBEAT_TIMEOUT_MS</code></td><td>ms</td><td>a ping without any sign of life for this long is missed; &lt; PONG_WAIT_MS</td></tr>
+<tr><td><code>MISSED_HEARTBEATS</code></td><td>count</td><td>so many pings missed in a row are death; see Liveness</td></tr>
+<tr><td><code>HEALTHY_LATENCY_MS</code></td><td>ms</td><td>healthy up to this average of 10 round trips</td></tr>
+<tr><td><code>DEGRADED_LATENCY_MS</code></td><td>ms</td><td>degraded up to this average of 10 round trips; &gt; HEALTHY_LATENCY_MS</td></tr>
+<tr><td><code>POOR_LATENCY_MS</code></td><td>ms</td><td>poor up to this average of 10 round trips; &gt; DEGRADED_LATENCY_MS</td></tr>
+</tbody>
+</table></div>
+<p>Defaults by profile; <code>—</code> where a profile has no such option. &quot;Missed&quot; heartbeats are explained in
+<a href="/docs/liveness#missed-heartbeats">Missed heartbeats</a>.</p>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>option</th><th>json</th><th>events-hub <code>EVENTS_HUB_…</code></th><th>infoway <code>INFOWAY_…</code></th><th>tank <code>TANK_…</code></th><th>talo <code>TALO_…</code></th></tr></thead>
+<tbody>
+<tr><td><code>PONG_WAIT_MS</code></td><td>60000</td><td>45000</td><td>60000</td><td>15000</td><td>30000</td></tr>
+<tr><td><code>PING_PERIOD_MS</code></td><td>(1)</td><td>30000 (2)</td><td>30000 (2)</td><td>5000 (2)</td><td>30000 (3)</td></tr>
+<tr><td><code>HEARTBEAT_TIMEOUT_MS</code></td><td>(4)</td><td>(4)</td><td>—</td><td>(4)</td><td>—</td></tr>
+<tr><td><code>MISSED_HEARTBEATS</code></td><td>3</td><td>3</td><td>—</td><td>3</td><td>—</td></tr>
+<tr><td><code>HEALTHY_LATENCY_MS</code></td><td>100</td><td>100</td><td>100</td><td>100</td><td>100</td></tr>
+<tr><td><code>DEGRADED_LATENCY_MS</code></td><td>500</td><td>500</td><td>500</td><td>500</td><td>500</td></tr>
+<tr><td><code>POOR_LATENCY_MS</code></td><td>1000</td><td>1000</td><td>1000</td><td>1000</td><td>1000</td></tr>
+</tbody>
+</table></div>
+<ol>
+<li>9/10 of PONG_WAIT_MS, or PROXY_PRESET&#39;s if smaller</li>
+<li>or 9/10 of PONG_WAIT_MS or PROXY_PRESET&#39;s if smaller</li>
+<li>or PROXY_PRESET&#39;s if smaller</li>
+<li>half of PONG_WAIT_MS − PING_PERIOD_MS, from 100 to 10000</li>
+</ol>
+<h2 id="proxy-presets">Proxy presets<a class="anchor" href="#proxy-presets" aria-label="Link to this section">#</a></h2>
+<p><code>PROXY_PRESET</code> limits every ping period to what the idle timeout of the proxy allows.</p>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>preset</th><th class="right">longest ping period, s</th></tr></thead>
+<tbody>
+<tr><td><code>aws-alb</code></td><td class="right">55</td></tr>
+<tr><td><code>nginx</code></td><td class="right">55</td></tr>
+<tr><td><code>azure-app-gateway</code></td><td class="right">55</td></tr>
+<tr><td><code>cloudflare</code></td><td class="right">90</td></tr>
+<tr><td><code>default</code></td><td class="right">30</td></tr>
+</tbody>
+</table></div>
+<p><code>default</code> fits any proxy that we know.</p>
+<h2 id="which-values-to-choose">Which values to choose<a class="anchor" href="#which-values-to-choose" aria-label="Link to this section">#</a></h2>
+<ul>
+<li><strong>A proxy in front</strong>: set <code>PROXY_PRESET</code>, or a ping period below the proxy&#39;s idle timeout.</li>
+<li><strong>Phones on poor networks</strong>: with the default period, 9/10 of the pong wait, a client has 6 s to
+answer the only ping of each deadline. <code>PING_PERIOD_MS=25000</code> gives it two pings.</li>
+<li><strong>Faster detection</strong>: <code>PONG_WAIT_MS=15000</code> finds a dead json client within 15.1 s.</li>
+<li><strong>Large messages</strong>: raise <code>MAX_MESSAGE_BYTES</code>; the default of <code>SEND_QUEUE_BYTES</code> grows with it.</li>
+<li><strong>The log</strong>: <code>LOG_FORMAT=json</code> writes one JSON object a line. If the reader of the log pauses, the
+hub keeps 16 MiB of lines; it drops what exceeds that, and then logs how many lines it dropped.</li>
+</ul>
+</main>
+</div>
+</body>
+</html>
+`,
+  "deploy": `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Deployment · Systole</title>
+<link rel="icon" href="/web/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/docs/docs.css">
+</head>
+<body>
+<a class="skip" href="#manual">Skip to the manual</a>
+<header>
+<p class="brand"><a href="/"><img src="/web/icon.svg" alt="" width="22" height="22">Systole</a></p>
+<p><a href="/">Live page</a></p>
+</header>
+<div class="columns">
+<nav class="manuals" aria-label="Manuals">
+<ul>
+<li><a href="/docs">Manuals</a></li>
+<li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/keys">Keys, rights and limits</a></li>
+<li><a href="/docs/options">Options</a></li>
+<li><a href="/docs/deploy" aria-current="page">Deployment</a></li>
+<li><a href="/docs/liveness">Liveness and health</a></li>
+<li><a href="/docs/metrics">Metrics and alerts</a></li>
+<li><a href="/docs/http">HTTP routes and the live page</a></li>
+<li><a href="/docs/sdk">Client library</a></li>
+<li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/architecture">Architecture</a></li>
+</ul>
+</nav>
+<nav class="contents" aria-labelledby="contents-title">
+<p id="contents-title">On this page</p>
+<ul>
+<li class="depth-2"><a href="#requirements">Requirements</a></li>
+<li class="depth-2"><a href="#behind-a-proxy">Behind a proxy</a></li>
+<li class="depth-2"><a href="#shutdown">Shutdown</a></li>
+<li class="depth-2"><a href="#systemd">systemd</a></li>
+<li class="depth-2"><a href="#deno-deploy">Deno Deploy</a></li>
+<li class="depth-2"><a href="#another-address">Another address</a></li>
+</ul>
+</nav>
+<main id="manual" tabindex="-1">
+<h1>Deployment</h1>
+<h2 id="requirements">Requirements<a class="anchor" href="#requirements" aria-label="Link to this section">#</a></h2>
+<p>Deno 2.5.0 to 2.9.6. There is no build step: the client library and these pages are committed
+builds.</p>
+<div class="scroll" tabindex="0"><pre><code class="language-console">$ deno task -q start
+2026-11-21T03:42:06.507Z info    listening address=ws://127.0.0.1:8080 profile=json pingPeriodMs=54000 pongWaitMs=60000 heartbeatTimeoutMs=3000 missedHeartbeats=3 health={&quot;healthyMs&quot;:100,&quot;degradedMs&quot;:500,&quot;poorMs&quot;:1000}</code></pre></div>
+<p><code>deno task start</code> grants the network, read access to files (certificates, keys), write access below
+<code>data/</code> (for <code>DATA_DIR=data</code>), and the environment variables of the <a href="/docs/options">options</a>. The
+process cannot write elsewhere, run programs or load libraries. The V8 flags of <code>start</code> bound the
+young generation and let the old one grow by a fifth before a collection: 5000 clients that are each
+pinged once a second then take 13 to 14 KiB each, instead of 15 to 21 KiB with the first flag alone.</p>
+<h2 id="behind-a-proxy">Behind a proxy<a class="anchor" href="#behind-a-proxy" aria-label="Link to this section">#</a></h2>
+<ul>
+<li>Set <code>PROXY_PRESET</code>, or ping periods below the proxy&#39;s idle timeout.</li>
+<li>Set <code>TRUSTED_PROXIES</code>, so that limits and logs use the address of the client and not of the proxy.</li>
+<li>Set <code>ALLOWED_ORIGINS</code> to the origins of your pages.</li>
+<li>Use <code>/healthz</code> as the liveness check and <code>/readyz</code> as the readiness check.</li>
+</ul>
+<h2 id="shutdown">Shutdown<a class="anchor" href="#shutdown" aria-label="Link to this section">#</a></h2>
+<p>SIGINT (Ctrl-C) and SIGTERM start a drain. <code>/readyz</code> turns 503. The hub rejects upgrades, sends its
+clients the advice <code>reconnect</code> and a close with 1012, spread at random over the first part of
+<code>SHUTDOWN_MS</code>, and flushes the send queues. At the end it terminates the connections that are still
+open, and the process exits with 0. Signals within a second after the first belong to it (a
+terminal&#39;s Ctrl-C arrives twice); a later one exits at once.</p>
+<h2 id="systemd">systemd<a class="anchor" href="#systemd" aria-label="Link to this section">#</a></h2>
+<p>The service manager must run <code>deno</code> itself: a SIGTERM to <code>npx</code> never reaches the program.</p>
+<div class="scroll" tabindex="0"><pre><code class="language-ini">[Unit]
+Description=Systole
+After=network.target
+
+[Service]
+WorkingDirectory=/srv/systole
+Environment=LOG_FORMAT=json
+ExecStart=/usr/local/bin/deno task start
+TimeoutStopSec=6
+Restart=on-failure
+LimitNOFILE=65536
+
+[Install]
+WantedBy=multi-user.target</code></pre></div>
+<h2 id="deno-deploy">Deno Deploy<a class="anchor" href="#deno-deploy" aria-label="Link to this section">#</a></h2>
+<ol>
+<li>Push the repository and create an app from it on the Deno Deploy dashboard.</li>
+<li>Set the entrypoint to <code>server/main.ts</code>; there is no build step.</li>
+<li>Set the environment: <code>API_KEYS</code> (or <code>ALLOW_ANONYMOUS=true</code>, since others reach every address
+there), and <code>ALLOWED_ORIGINS</code> with the origins of your pages. Suspensions and tickets need a Deno
+KV database that is assigned to the app.</li>
+<li>Deploy. Deno Deploy passes the address in <code>DENO_SERVE_ADDRESS</code>, terminates TLS, and sends SIGINT
+five seconds before it kills an instance; the default of <code>SHUTDOWN_MS</code> fits into that.</li>
+</ol>
+<h2 id="another-address">Another address<a class="anchor" href="#another-address" aria-label="Link to this section">#</a></h2>
+<p><code>DENO_SERVE_ADDRESS</code> works everywhere. A unix socket also needs permission for its path, which
+<code>start</code> does not grant.</p>
+<div class="scroll" tabindex="0"><pre><code class="language-sh">DENO_SERVE_ADDRESS=tcp:127.0.0.1:9000 deno task start
+DENO_SERVE_ADDRESS=unix:/run/systole.sock deno run --allow-net --allow-env \\
+  --allow-read=/run/systole.sock --allow-write=/run/systole.sock server/main.ts</code></pre></div>
+</main>
+</div>
+</body>
+</html>
+`,
+  "liveness": `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Liveness and health · Systole</title>
+<link rel="icon" href="/web/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/docs/docs.css">
+</head>
+<body>
+<a class="skip" href="#manual">Skip to the manual</a>
+<header>
+<p class="brand"><a href="/"><img src="/web/icon.svg" alt="" width="22" height="22">Systole</a></p>
+<p><a href="/">Live page</a></p>
+</header>
+<div class="columns">
+<nav class="manuals" aria-label="Manuals">
+<ul>
+<li><a href="/docs">Manuals</a></li>
+<li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/keys">Keys, rights and limits</a></li>
+<li><a href="/docs/options">Options</a></li>
+<li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/liveness" aria-current="page">Liveness and health</a></li>
+<li><a href="/docs/metrics">Metrics and alerts</a></li>
+<li><a href="/docs/http">HTTP routes and the live page</a></li>
+<li><a href="/docs/sdk">Client library</a></li>
+<li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/architecture">Architecture</a></li>
+</ul>
+</nav>
+<nav class="contents" aria-labelledby="contents-title">
+<p id="contents-title">On this page</p>
+<ul>
+<li class="depth-2"><a href="#signs-of-life">Signs of life</a></li>
+<li class="depth-2"><a href="#the-deadline">The deadline</a></li>
+<li class="depth-2"><a href="#missed-heartbeats">Missed heartbeats</a></li>
+<li class="depth-2"><a href="#a-stall-of-the-server">A stall of the server</a></li>
+<li class="depth-2"><a href="#health">Health</a></li>
+<li class="depth-2"><a href="#liveness-states">Liveness states</a></li>
+<li class="depth-2"><a href="#why-did-this-client-drop">Why did this client drop?</a></li>
+<li class="depth-2"><a href="#how-a-connection-ends">How a connection ends</a></li>
+<li class="depth-2"><a href="#causes">Causes</a></li>
+<li class="depth-2"><a href="#idle-timeouts-on-the-way">Idle timeouts on the way</a></li>
+<li class="depth-2"><a href="#rejected-upgrades">Rejected upgrades</a></li>
+</ul>
+</nav>
+<main id="manual" tabindex="-1">
+<h1>Liveness and health</h1>
+<h2 id="signs-of-life">Signs of life<a class="anchor" href="#signs-of-life" aria-label="Link to this section">#</a></h2>
+<p>Every frame that arrives, whatever it holds, and every control pong is a sign of life. infoway and
+talo accept only their own heartbeats, as <a href="/docs/messages">Messages</a> says. Sending to a peer never is a
+sign of life.</p>
+<h2 id="the-deadline">The deadline<a class="anchor" href="#the-deadline" aria-label="Link to this section">#</a></h2>
+<p>A connection without a sign of life for <code>PONG_WAIT_MS</code> expires. The bound: a peer that vanishes is
+terminated at most <code>PONG_WAIT_MS</code> + 100 ms after its last sign of life, plus the length of each
+stall of the server, plus the same length again after each stall, at most 250 ms.
+<code>systole_dead_peer_detection_seconds</code> measures what it really took.</p>
+<h2 id="missed-heartbeats">Missed heartbeats<a class="anchor" href="#missed-heartbeats" aria-label="Link to this section">#</a></h2>
+<p>A ping is missed when nothing at all arrives within <code>HEARTBEAT_TIMEOUT_MS</code> after it. The next ping
+follows at once. <code>MISSED_HEARTBEATS</code> missed pings in a row end the connection before the deadline
+does, but only after a silence of one ping period and that many timeouts; so a ping that was sent
+just after a frame does not shorten the time of its connection. With the defaults the deadline comes
+first. Misses matter when pings are frequent and the deadline is far away, such as
+<code>PING_PERIOD_MS=10000</code> with <code>PONG_WAIT_MS=60000</code>.</p>
+<h2 id="a-stall-of-the-server">A stall of the server<a class="anchor" href="#a-stall-of-the-server" aria-label="Link to this section">#</a></h2>
+<p>One timer wheel drives all connections; it ticks every 25 ms. When a tick comes more than 70 ms
+late, because the process was blocked, paused or suspended, the wheel leaves that time out of every
+deadline. No connection expires until the wheel has been on time for as long again, at most 250 ms.
+Dead peers are therefore found however often the server stalls, as long as it runs for more than
+half of the time, or for 275 ms in one piece now and then. Delays too short to be a stall stay
+within the 100 ms of the bound.</p>
+<h2 id="health">Health<a class="anchor" href="#health" aria-label="Link to this section">#</a></h2>
+<p>The hub measures the round trips of each connection on its own monotonic clock, never by a client&#39;s
+timestamp: control pings by their payload (the wire), app pings by id, by timestamp, or as the
+newest one (through the send queue and the client&#39;s script). A pong with a wrong, foreign, late or
+repeated payload is not measured; <code>systole_pongs_unmatched_total</code> counts it. Late means after more
+than a ping period and <code>HEARTBEAT_TIMEOUT_MS</code>.</p>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>status</th><th>average of the last 10 round trips</th><th>what the server does</th></tr></thead>
+<tbody>
+<tr><td><code>unknown</code></td><td>no answer yet</td><td></td></tr>
+<tr><td><code>healthy</code></td><td>up to 100 ms</td><td></td></tr>
+<tr><td><code>degraded</code></td><td>up to 500 ms</td><td>logs a warning, pings twice as often until the connection is healthy</td></tr>
+<tr><td><code>poor</code></td><td>up to 1 s</td><td>logs and counts an alert, advises the client to <code>reconnect</code>, pings twice as often</td></tr>
+<tr><td><code>critical</code></td><td>above</td><td>the same</td></tr>
+<tr><td><code>timeout</code></td><td>nothing at all followed the last heartbeat (not in talo and infoway, which have no misses)</td><td></td></tr>
+<tr><td><code>dead</code></td><td>the deadline has passed</td><td>terminates the connection</td></tr>
+</tbody>
+</table></div>
+<p>The server acts when a connection is worse than it was at any time since it was last healthy. A
+recovery to a better status, or a timeout in between, does not repeat the alert.</p>
+<p>The thresholds are <code>HEALTHY_LATENCY_MS</code>, <code>DEGRADED_LATENCY_MS</code> and <code>POOR_LATENCY_MS</code>, and each
+profile&#39;s own (<code>TANK_POOR_LATENCY_MS</code>). They must ascend. A default that does not fit between given
+values moves to the middle of its neighbours, or to twice the lower one. A status gets worse at the
+threshold and better only at nine tenths of it, so that it does not oscillate. json clients receive
+every change as <code>health_status</code>.</p>
+<h2 id="liveness-states">Liveness states<a class="anchor" href="#liveness-states" aria-label="Link to this section">#</a></h2>
+<p>Beside the health stands the liveness state. It tells the transport (control pongs) from the
+application (the client&#39;s script).</p>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>state</th><th>meaning</th></tr></thead>
+<tbody>
+<tr><td><code>alive</code></td><td>as expected</td></tr>
+<tr><td><code>frozen</code></td><td>the transport answers, the script does not, although it answered before</td></tr>
+<tr><td><code>stripped</code></td><td>the script answers, control pings stay unanswered: a proxy drops control frames; health then uses app round trips, and the queue delay is unknown</td></tr>
+<tr><td><code>silent</code></td><td>nothing arrived within the heartbeat timeout after a ping</td></tr>
+<tr><td><code>dead</code></td><td>expired</td></tr>
+</tbody>
+</table></div>
+<p><code>frozen</code> and <code>stripped</code> are lines of the log, values of <code>search=</code>, and labels of the metric
+<code>systole_connections_by_liveness</code>.</p>
+<p>What a fault looks like (json with <code>PING_PERIOD_MS=20000</code>; <code>tests/client/faults_test.ts</code> has all
+systems):</p>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>what happens</th><th>liveness</th><th>health</th><th>cause of the end</th></tr></thead>
+<tbody>
+<tr><td>the script hangs</td><td><code>frozen</code> 10 s after a ping</td><td>unchanged</td><td>stays open</td></tr>
+<tr><td>a proxy drops control frames</td><td><code>stripped</code> after three pings</td><td>unchanged, by app round trips</td><td>stays open</td></tr>
+<tr><td>either direction is cut, the client is quiet</td><td><code>silent</code>, then <code>dead</code></td><td><code>timeout</code>, <code>dead</code></td><td><code>network</code></td></tr>
+<tr><td>server to client is cut, the client sends</td><td><code>stripped</code>; loss rises to 1</td><td>unchanged</td><td>stays open</td></tr>
+<tr><td>control frames are dropped, then the client vanishes</td><td><code>stripped</code>, <code>silent</code>, <code>dead</code></td><td><code>timeout</code>, <code>dead</code></td><td><code>network</code></td></tr>
+<tr><td>500 KB wait in the server&#39;s own queue</td><td><code>alive</code>: an app ping&#39;s time starts when it is written</td><td>unchanged, by the wire</td><td>stays open</td></tr>
+<tr><td>10 MB wait in a relay on the way</td><td><code>alive</code></td><td><code>critical</code>, later <code>healthy</code></td><td>stays open</td></tr>
+<tr><td>endless pongs</td><td><code>alive</code></td><td>unchanged</td><td><code>rate</code></td></tr>
+<tr><td>the wall clock is set</td><td><code>alive</code></td><td>unchanged</td><td>stays open</td></tr>
+</tbody>
+</table></div>
+<p>The two round trips show where a backlog is. Before a relay both kinds of ping are slow, and the
+queue delay stays near 0. In the server&#39;s own queue only the app ping is slow, and the delay is that
+of the queue.</p>
+<h2 id="why-did-this-client-drop">Why did this client drop?<a class="anchor" href="#why-did-this-client-drop" aria-label="Link to this section">#</a></h2>
+<p><code>GET /api/v1/connections/{id}</code> shows, for open connections and the last 10 000 that ended, the
+figures of both kinds of round trip (last, minimum, average and deviation of 10, RFC 6298&#39;s smoothed
+time, RFC 3550&#39;s jitter, loss of the whole connection and of the last 32 pings) and the last 64
+liveness events. <code>atMs</code> counts from the moment the connection was accepted, stalls of the server
+included. A <code>stall</code> is stamped with its end; its value is its length.</p>
+<div class="scroll" tabindex="0"><pre><code class="language-sh">curl -s 'http://127.0.0.1:8080/api/v1/closed?reason=stale'    # which connections, and when
+curl -s 'http://127.0.0.1:8080/api/v1/connections/&lt;id&gt;'       # the last events of one of them</code></pre></div>
+<p>With <code>PONG_WAIT_MS=6000</code> and <code>PING_PERIOD_MS=2500</code> the end of such an answer is:</p>
+<div class="scroll" tabindex="0"><pre><code class="language-json">{
+  &quot;reason&quot;: &quot;stale&quot;,
+  &quot;cause&quot;: &quot;network&quot;,
+  &quot;seconds&quot;: 12.552,
+  &quot;silentSeconds&quot;: 6.024,
+  &quot;events&quot;: [
+    { &quot;kind&quot;: &quot;ping&quot;, &quot;atMs&quot;: 6526 },
+    { &quot;kind&quot;: &quot;app_ping&quot;, &quot;atMs&quot;: 6526 },
+    { &quot;kind&quot;: &quot;pong&quot;, &quot;atMs&quot;: 6527, &quot;value&quot;: 1.72 },
+    { &quot;kind&quot;: &quot;app_pong&quot;, &quot;atMs&quot;: 6528, &quot;value&quot;: 1.84 },
+    { &quot;kind&quot;: &quot;ping&quot;, &quot;atMs&quot;: 9024 },
+    { &quot;kind&quot;: &quot;app_ping&quot;, &quot;atMs&quot;: 9024 },
+    { &quot;kind&quot;: &quot;liveness_silent&quot;, &quot;atMs&quot;: 10799 },
+    { &quot;kind&quot;: &quot;missed&quot;, &quot;atMs&quot;: 10799, &quot;value&quot;: 1 },
+    { &quot;kind&quot;: &quot;status_timeout&quot;, &quot;atMs&quot;: 10799, &quot;value&quot;: 1 },
+    { &quot;kind&quot;: &quot;ping&quot;, &quot;atMs&quot;: 11524 },
+    { &quot;kind&quot;: &quot;app_ping&quot;, &quot;atMs&quot;: 11524 },
+    { &quot;kind&quot;: &quot;liveness_dead&quot;, &quot;atMs&quot;: 12549, &quot;value&quot;: 6021.36 },
+    { &quot;kind&quot;: &quot;status_dead&quot;, &quot;atMs&quot;: 12549, &quot;value&quot;: 2.73 },
+    { &quot;kind&quot;: &quot;closing&quot;, &quot;atMs&quot;: 12550, &quot;value&quot;: 1006 },
+    { &quot;kind&quot;: &quot;ended&quot;, &quot;atMs&quot;: 12552, &quot;value&quot;: 1006 }
+  ]
+}</code></pre></div>
+<p>A good round trip of 1.7 ms, then nothing at all: the network or the machine failed, not the server.
+If only the script had hung, <code>liveness_frozen</code> would be among the events. If the client had read too
+slowly, the reason would be <code>slow_consumer</code>.</p>
+<h2 id="how-a-connection-ends">How a connection ends<a class="anchor" href="#how-a-connection-ends" aria-label="Link to this section">#</a></h2>
+<p>A connection ends for exactly one reason. The reason is in the log line <code>connection closed</code>, in the
+label <code>reason</code> of <code>systole_connections_closed_total</code>, and, unless the client&#39;s system has a close
+text of its own, in the text of the close frame, which also says whether and when to reconnect
+(<code>drain: server restarting; afterMs=2500</code>, <code>…; no retry</code>). Closes with 1002, 1007 and 1009 have no
+text.</p>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>reason</th><th>close code</th><th>reconnect?</th><th>what happened</th></tr></thead>
+<tbody>
+<tr><td><code>client_close</code></td><td>its own</td><td>yes</td><td>the client closed</td></tr>
+<tr><td><code>network_error</code></td><td>1006</td><td>yes</td><td>TCP ended without a close frame</td></tr>
+<tr><td><code>stale</code></td><td>1006</td><td>yes</td><td>no sign of life for <code>PONG_WAIT_MS</code></td></tr>
+<tr><td><code>missed_heartbeats</code></td><td>1006</td><td>yes</td><td><code>MISSED_HEARTBEATS</code> pings in a row without an answer</td></tr>
+<tr><td><code>write_timeout</code></td><td>1006</td><td>yes</td><td>a write had not drained after <code>WRITE_WAIT_MS</code></td></tr>
+<tr><td><code>slow_consumer</code></td><td>1013</td><td>after 1 s</td><td>the send queue was full while the socket did not drain</td></tr>
+<tr><td><code>overload</code></td><td>1013</td><td>after 5 s</td><td>the data that waited for more than a second, for all clients together, exceeded the budget, and this client had the most of it</td></tr>
+<tr><td><code>rate_limited</code></td><td>1008</td><td>after 60 s</td><td>more than <code>MAX_MESSAGES_PER_SECOND</code>, or a message in more than 17 frames (one for each 4 KiB of <code>MAX_MESSAGE_BYTES</code>, and one)</td></tr>
+<tr><td><code>message_too_big</code></td><td>1009</td><td>no</td><td>more than <code>MAX_MESSAGE_BYTES</code></td></tr>
+<tr><td><code>bad_frame</code></td><td>1002, 1007</td><td>no</td><td>not a valid WebSocket frame, or not UTF-8</td></tr>
+<tr><td><code>drain</code></td><td>1012</td><td>after 1 to 5 s</td><td>the server restarts</td></tr>
+<tr><td><code>admin</code></td><td>1000</td><td>no</td><td>an operator closed it</td></tr>
+<tr><td><code>key_suspended</code></td><td>1008</td><td>when the suspension ends</td><td>its key was <a href="/docs/keys#suspension">suspended</a> for repeated violations</td></tr>
+<tr><td><code>unauthorized</code></td><td>3000</td><td>no; talo with another ticket</td><td>talo&#39;s handshake was complete before its ticket was refused; the log line is <code>upgrade refused</code></td></tr>
+<tr><td><code>token_expired</code></td><td>1008</td><td>no</td><td>its token or key expired</td></tr>
+</tbody>
+</table></div>
+<h2 id="causes">Causes<a class="anchor" href="#causes" aria-label="Link to this section">#</a></h2>
+<p>The reason says what the server did; the cause says why. The cause is in the log line, in
+<code>/api/v1/closed</code> and in <code>systole_disconnects_total{cause}</code>.</p>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>cause</th><th>behind it</th><th>what to do</th></tr></thead>
+<tbody>
+<tr><td><code>client close</code></td><td>the client closed</td><td>nothing</td></tr>
+<tr><td><code>network</code></td><td>cut or silent</td><td>check the client&#39;s network; compare with its neighbours</td></tr>
+<tr><td><code>slow consumer</code></td><td>the client read more slowly than the hub sent</td><td>send less, or raise its queue</td></tr>
+<tr><td><code>client fault</code></td><td>bad frames; or it sent to the end, but nothing that its system counts as life</td><td>check that client; with talo, whether a proxy drops control frames</td></tr>
+<tr><td><code>rate</code></td><td>a rate limit, or a suspension</td><td>check what the client sends; <a href="/docs/keys#limits">limits</a></td></tr>
+<tr><td><code>auth</code></td><td>a credential that is not valid, or not any more</td><td>issue a new one</td></tr>
+<tr><td><code>drain</code></td><td>the server restarted</td><td>nothing</td></tr>
+<tr><td><code>admin</code></td><td>an operator closed it</td><td>nothing</td></tr>
+<tr><td><code>server stall</code></td><td>it ended within 10 s after the server itself stalled for a second or more</td><td>check <code>systole_stalls_total</code> and what blocked the process</td></tr>
+<tr><td><code>proxy idle cut</code></td><td>it ended at the same idle age as others of its network</td><td>use the period that <code>/api/v1/stats</code> names under <code>idleTimeouts</code></td></tr>
+<tr><td><code>frozen</code></td><td>the transport answered to the end, the script sent nothing</td><td>look for hanging scripts on that client</td></tr>
+</tbody>
+</table></div>
+<h2 id="idle-timeouts-on-the-way">Idle timeouts on the way<a class="anchor" href="#idle-timeouts-on-the-way" aria-label="Link to this section">#</a></h2>
+<p>Three connections of one network, or through one of <code>TRUSTED_PROXIES</code>, that end at the same idle age
+identify the idle timeout of a proxy on the way. The log, <code>/api/v1/stats</code> (<code>idleTimeouts</code>) and the
+metric <code>systole_idle_timeouts</code> then name the network and the age, such as 11 connections of
+203.0.113.0/24 that were cut after 60 s, and the <code>PROXY_PRESET</code> or <code>PING_PERIOD_MS</code> that would keep
+them. Ends at the same age and the same moment count once, however many they are: a restart on the
+way cuts all connections at once, a timer cuts them one after another.</p>
+<h2 id="rejected-upgrades">Rejected upgrades<a class="anchor" href="#rejected-upgrades" aria-label="Link to this section">#</a></h2>
+<p>A rejected upgrade never was a connection, except for talo&#39;s 3000. The log line is
+<code>upgrade refused</code>, the metric <code>systole_upgrades_refused_total{reason}</code>.</p>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>reason</th><th>meaning</th></tr></thead>
+<tbody>
+<tr><td><code>not_found</code></td><td>no WebSocket is at this path</td></tr>
+<tr><td><code>foreign_host</code></td><td>an open server on loopback got another <code>Host</code></td></tr>
+<tr><td><code>foreign_origin</code></td><td>the page&#39;s origin is not in <code>ALLOWED_ORIGINS</code></td></tr>
+<tr><td><code>draining</code></td><td>the server is restarting</td></tr>
+<tr><td><code>too_many_connections</code></td><td><code>MAX_CONNECTIONS</code></td></tr>
+<tr><td><code>too_many_from_address</code></td><td><code>MAX_CONNECTIONS_PER_ADDRESS</code></td></tr>
+<tr><td><code>too_many_at_once</code></td><td><code>MAX_UPGRADES_PER_SECOND</code>: many clients reconnect, or one guesses</td></tr>
+<tr><td><code>too_many_for_key</code></td><td><code>MAX_CONNECTIONS_PER_KEY</code>, or the key&#39;s <code>maxConnections</code></td></tr>
+<tr><td><code>unauthorized</code></td><td>no valid credential, or a key that was removed or suspended</td></tr>
+<tr><td><code>bad_handshake</code></td><td>not a valid WebSocket handshake</td></tr>
+</tbody>
+</table></div>
+</main>
+</div>
+</body>
+</html>
+`,
+  "metrics": `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Metrics and alerts · Systole</title>
+<link rel="icon" href="/web/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/docs/docs.css">
+</head>
+<body>
+<a class="skip" href="#manual">Skip to the manual</a>
+<header>
+<p class="brand"><a href="/"><img src="/web/icon.svg" alt="" width="22" height="22">Systole</a></p>
+<p><a href="/">Live page</a></p>
+</header>
+<div class="columns">
+<nav class="manuals" aria-label="Manuals">
+<ul>
+<li><a href="/docs">Manuals</a></li>
+<li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/keys">Keys, rights and limits</a></li>
+<li><a href="/docs/options">Options</a></li>
+<li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/liveness">Liveness and health</a></li>
+<li><a href="/docs/metrics" aria-current="page">Metrics and alerts</a></li>
+<li><a href="/docs/http">HTTP routes and the live page</a></li>
+<li><a href="/docs/sdk">Client library</a></li>
+<li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/architecture">Architecture</a></li>
+</ul>
+</nav>
+<nav class="contents" aria-labelledby="contents-title">
+<p id="contents-title">On this page</p>
+<ul>
+<li class="depth-2"><a href="#connections">Connections</a></li>
+<li class="depth-2"><a href="#health-and-liveness">Health and liveness</a></li>
+<li class="depth-2"><a href="#detection-and-stalls">Detection and stalls</a></li>
+<li class="depth-2"><a href="#queues-and-traffic">Queues and traffic</a></li>
+<li class="depth-2"><a href="#alerts-and-dashboard">Alerts and dashboard</a></li>
+</ul>
+</nav>
+<main id="manual" tabindex="-1">
+<h1>Metrics and alerts</h1>
+<p><code>GET /metrics</code> answers in Prometheus&#39; text format; where keys are configured it needs one with the
+right <code>admin</code>. Values are in seconds and bytes. The labels are <code>profile</code>, <code>kind</code> (<code>control</code> and
+<code>app</code> of pings and pongs, <code>wire</code> and <code>app</code> of times), <code>reason</code>, <code>cause</code>, <code>status</code> and <code>liveness</code>;
+never an id or an address.</p>
+<p>A test compares this page with what the hub exposes.</p>
+<h2 id="connections">Connections<a class="anchor" href="#connections" aria-label="Link to this section">#</a></h2>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>metric</th><th>meaning</th><th>what to do</th></tr></thead>
+<tbody>
+<tr><td><code>systole_connections</code></td><td>open now</td><td></td></tr>
+<tr><td><code>systole_connections_opened_total</code></td><td>accepted</td><td>many at once are clients that reconnect: look at the disconnects before</td></tr>
+<tr><td><code>systole_connections_closed_total</code></td><td>ended, by <code>reason</code>: what the server did</td><td>see <a href="/docs/liveness#how-a-connection-ends">How a connection ends</a></td></tr>
+<tr><td><code>systole_disconnects_total</code></td><td>ended, by <code>cause</code>: what was behind it; every cause is there from the start, at 0</td><td>see <a href="/docs/liveness#causes">Causes</a></td></tr>
+<tr><td><code>systole_upgrades_refused_total</code></td><td>rejected upgrades, by <a href="/docs/liveness#rejected-upgrades"><code>reason</code></a></td><td><code>too_many_at_once</code>: many clients reconnect, or one guesses credentials; the log line <code>upgrade refused</code> has address, system and detail</td></tr>
+</tbody>
+</table></div>
+<h2 id="health-and-liveness">Health and liveness<a class="anchor" href="#health-and-liveness" aria-label="Link to this section">#</a></h2>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>metric</th><th>meaning</th><th>what to do</th></tr></thead>
+<tbody>
+<tr><td><code>systole_connections_by_health</code></td><td>open now, by <a href="/docs/liveness#health">health</a></td><td>many <code>degraded</code> at once: a congested network; if they are only far away, raise <code>HEALTHY_LATENCY_MS</code> and its neighbours for that profile</td></tr>
+<tr><td><code>systole_connections_by_liveness</code></td><td>open now, by <a href="/docs/liveness#liveness-states">liveness state</a></td><td>many <code>frozen</code>: a client release that blocks its event loop, or pages that browsers froze; many <code>stripped</code>: a proxy that drops control frames</td></tr>
+<tr><td><code>systole_health_alerts_total</code></td><td>connections that became poor or critical, or worse than they were since they were last healthy; json clients are advised to reconnect</td><td><code>GET /api/v1/connections?sort=health</code> lists them</td></tr>
+<tr><td><code>systole_heartbeats_missed_total</code></td><td>pings that no sign of life followed in time</td><td>silent connections of one network: check that network; if answers come but late, raise <code>HEARTBEAT_TIMEOUT_MS</code></td></tr>
+<tr><td><code>systole_pings_sent_total</code></td><td>pings; 1 − missed / sent control pings is the success ratio, recorded by the rules as <code>profile:systole_heartbeat_success:ratio_rate5m</code></td><td></td></tr>
+<tr><td><code>systole_pongs_received_total</code></td><td>pongs</td><td>control pongs far below control pings while the ratio is good: a proxy drops control frames; app pongs below app pings: scripts hang</td></tr>
+<tr><td><code>systole_pongs_unmatched_total</code></td><td>pongs that answer no ping of the server</td><td>a client library that invents pongs</td></tr>
+<tr><td><code>systole_pings_skipped_total</code></td><td>app pings that found the send queue full</td><td>clients that read too slowly</td></tr>
+<tr><td><code>systole_rtt_seconds</code></td><td>round trips: <code>wire</code> is the network, <code>app</code> goes through the send queue and the client&#39;s script</td><td><code>app</code> far above <code>wire</code>: check queues and the client; both high: check the network</td></tr>
+<tr><td><code>systole_jitter_seconds</code></td><td>RFC 3550&#39;s jitter of a connection, observed at each answer from the second on</td><td>it grows before heartbeats are lost: a warning of congestion</td></tr>
+</tbody>
+</table></div>
+<h2 id="detection-and-stalls">Detection and stalls<a class="anchor" href="#detection-and-stalls" aria-label="Link to this section">#</a></h2>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>metric</th><th>meaning</th><th>what to do</th></tr></thead>
+<tbody>
+<tr><td><code>systole_dead_peer_detection_seconds</code></td><td>from the last sign of life of a dead peer to its end, the server&#39;s own stalls left out</td><td>compare with the bound: each profile&#39;s pong wait and bound are bounds of buckets</td></tr>
+<tr><td><code>systole_detection_bound_seconds</code></td><td>the published bound of each profile: pong wait + 100 ms; for talo, whose deadline starts at a ping, a ping period and 100 ms more</td><td></td></tr>
+<tr><td><code>systole_detections_late_total</code></td><td>dead peers found later than the bound, although no stall had delayed it</td><td>the machine is short of CPU: move connections to another node</td></tr>
+<tr><td><code>systole_stalls_total</code></td><td>stalls of the server&#39;s event loop (a tick more than 70 ms late)</td><td>look for paused, swapped or throttled processes, and for floods</td></tr>
+<tr><td><code>systole_stalled_seconds_total</code></td><td>their length together</td><td>the same</td></tr>
+<tr><td><code>systole_timeouts_averted_total</code></td><td>connections that gave a sign of life after their deadline would have passed if stalls counted as silence; once for each silence</td><td>nothing: they are alive</td></tr>
+<tr><td><code>systole_wheel_lateness_seconds</code></td><td>how late each of the 40 ticks a second comes: the lag of the event loop</td><td>as for stalls</td></tr>
+</tbody>
+</table></div>
+<h2 id="queues-and-traffic">Queues and traffic<a class="anchor" href="#queues-and-traffic" aria-label="Link to this section">#</a></h2>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>metric</th><th>meaning</th><th>what to do</th></tr></thead>
+<tbody>
+<tr><td><code>systole_mailbox_wait_seconds</code></td><td>how long a message waits for the hub, measured once a second</td><td>more commands and deliveries than one core executes: lower <code>MAX_MESSAGES_PER_SECOND</code>, or add a node</td></tr>
+<tr><td><code>systole_mailbox_messages</code></td><td>messages that wait for the hub now</td><td>the same</td></tr>
+<tr><td><code>systole_send_queue_bytes</code></td><td>bytes in all send queues</td><td>above <code>QUEUE_BUDGET_BYTES</code> for more than a moment: slow consumers; send less, or raise the budget</td></tr>
+<tr><td><code>systole_idle_timeouts</code></td><td><a href="/docs/liveness#idle-timeouts-on-the-way">idle timeouts</a> known on the way</td><td>set the <code>PROXY_PRESET</code> or period that <code>/api/v1/stats</code> names</td></tr>
+<tr><td><code>systole_idle_timeout_cuts_total</code></td><td>connections that they cut</td><td>the same</td></tr>
+<tr><td><code>systole_messages_received_total</code></td><td>messages from clients</td><td></td></tr>
+<tr><td><code>systole_messages_sent_total</code></td><td>messages queued for clients</td><td></td></tr>
+<tr><td><code>systole_messages_dropped_total</code></td><td>messages that a client did not receive any more</td><td></td></tr>
+<tr><td><code>systole_messages_malformed_total</code></td><td>messages that do not fit the profile&#39;s format</td><td>many since a client release: check that release</td></tr>
+<tr><td><code>systole_commands_denied_total</code></td><td>commands that the key has no right for</td><td>the same</td></tr>
+<tr><td><code>systole_channels</code></td><td>channels with subscribers</td><td></td></tr>
+</tbody>
+</table></div>
+<h2 id="alerts-and-dashboard">Alerts and dashboard<a class="anchor" href="#alerts-and-dashboard" aria-label="Link to this section">#</a></h2>
+<p><code>server/ops/</code> has three files:</p>
+<ul>
+<li><strong><code>alerts.yml</code></strong>: name it under <code>rule_files</code> of <code>prometheus.yml</code>. It records the success ratio and
+alerts on frequent heartbeat timeouts, a falling success ratio, many frozen or stripped
+connections, an exceeded detection bound, stalls (many, or long), slow consumers, a hub that
+cannot keep up, idle cuts, and more rejected than accepted upgrades. The description of each alert
+says what to check next. No threshold depends on your options: the server judges its bound itself,
+so a changed <code>PONG_WAIT_MS</code> needs no changed rule.</li>
+<li><strong><code>alerts_test.yml</code></strong>: series on which each alert must fire, and similar series on which it must
+not.</li>
+<li><strong><code>dashboard.json</code></strong>: import it into Grafana (Dashboards → New → Import) and choose the Prometheus
+data source. It shows every metric above; each panel says what it means.</li>
+</ul>
+<div class="scroll" tabindex="0"><pre><code class="language-yaml">rule_files: [alerts.yml]
+scrape_configs:
+  - job_name: systole
+    authorization: { credentials: &quot;&lt;id&gt;.&lt;secret&gt;&quot; } # of a key with the right admin
+    static_configs: [{ targets: [&quot;127.0.0.1:8080&quot;] }]</code></pre></div>
+<div class="scroll" tabindex="0"><pre><code class="language-sh">promtool test rules server/ops/alerts_test.yml</code></pre></div>
+<p><code>tests/ops_test.ts</code> compares rules and dashboard with what the hub exposes: metrics, labels and
+values. Where <code>promtool</code> is on the <code>PATH</code> (Debian&#39;s package <code>prometheus</code>) the test also runs its
+checks; CI does.</p>
+</main>
+</div>
+</body>
+</html>
+`,
+  "http": `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>HTTP routes and the live page · Systole</title>
+<link rel="icon" href="/web/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/docs/docs.css">
+</head>
+<body>
+<a class="skip" href="#manual">Skip to the manual</a>
+<header>
+<p class="brand"><a href="/"><img src="/web/icon.svg" alt="" width="22" height="22">Systole</a></p>
+<p><a href="/">Live page</a></p>
+</header>
+<div class="columns">
+<nav class="manuals" aria-label="Manuals">
+<ul>
+<li><a href="/docs">Manuals</a></li>
+<li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/keys">Keys, rights and limits</a></li>
+<li><a href="/docs/options">Options</a></li>
+<li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/liveness">Liveness and health</a></li>
+<li><a href="/docs/metrics">Metrics and alerts</a></li>
+<li><a href="/docs/http" aria-current="page">HTTP routes and the live page</a></li>
+<li><a href="/docs/sdk">Client library</a></li>
+<li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/architecture">Architecture</a></li>
+</ul>
+</nav>
+<nav class="contents" aria-labelledby="contents-title">
+<p id="contents-title">On this page</p>
+<ul>
+<li class="depth-2"><a href="#routes">Routes</a></li>
+<li class="depth-2"><a href="#the-live-page">The live page</a></li>
+<li class="depth-2"><a href="#the-overview-as-a-feed">The overview as a feed</a></li>
+</ul>
+</nav>
+<main id="manual" tabindex="-1">
+<h1>HTTP routes and the live page</h1>
+<h2 id="routes">Routes<a class="anchor" href="#routes" aria-label="Link to this section">#</a></h2>
+<p>Errors are problem details (RFC 9457), except on the routes of events-hub and talo, which keep their
+systems&#39; own form. <code>GET /api/v1/openapi.json</code> describes all routes (OpenAPI 3.1); a test compares
+this table with it. On an open hub every client has every right.</p>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>route</th><th>right</th><th>purpose</th></tr></thead>
+<tbody>
+<tr><td><code>GET /</code></td><td>none</td><td>the live page (its data need <code>admin</code>)</td></tr>
+<tr><td><code>GET /web/{name}</code></td><td>none</td><td>its scripts, style and icon</td></tr>
+<tr><td><code>GET /docs</code></td><td>none</td><td>the manuals</td></tr>
+<tr><td><code>GET /docs/{name}</code></td><td>none</td><td>one of them</td></tr>
+<tr><td><code>GET /sdk.js</code></td><td>none</td><td>the <a href="/docs/sdk">client library</a> as one module, readable from any origin</td></tr>
+<tr><td><code>GET /sdk.d.ts</code></td><td>none</td><td>its types</td></tr>
+<tr><td><code>GET /healthz</code></td><td>none</td><td>the process is alive</td></tr>
+<tr><td><code>GET /readyz</code></td><td>none</td><td>the hub accepts connections; 503 while it drains</td></tr>
+<tr><td><code>GET /metrics</code></td><td>admin</td><td>Prometheus: see <a href="/docs/metrics">Metrics and alerts</a></td></tr>
+<tr><td><code>POST /api/v1/publish</code></td><td>publish on that channel</td><td>publish <code>{&quot;channel&quot;:&quot;news&quot;,&quot;data&quot;:1}</code> from a backend</td></tr>
+<tr><td><code>GET /api/v1/connections</code></td><td>admin</td><td>open connections: <code>sort=age</code>, <code>idle</code>, <code>queue</code>, <code>rtt</code>, <code>jitter</code> or <code>health</code>, <code>order=descending</code> or <code>ascending</code>, <code>limit</code>, <code>offset</code>, <code>profile</code>, <code>key</code>, <code>search=</code> any part of id, key, address, profile, health or liveness</td></tr>
+<tr><td><code>GET /api/v1/connections/{id}</code></td><td>admin</td><td>one of them, open or ended, with its last events</td></tr>
+<tr><td><code>DELETE /api/v1/connections/{id}</code></td><td>admin</td><td>close it, for the reason <code>admin</code></td></tr>
+<tr><td><code>GET /api/v1/closed</code></td><td>admin</td><td>the last 10 000 that ended, and why: <code>reason</code>, <code>limit</code>, <code>search=</code> any part of id, key, address, profile, reason or cause</td></tr>
+<tr><td><code>GET /api/v1/channels</code></td><td>admin</td><td>channels and the number of their subscribers</td></tr>
+<tr><td><code>GET /api/v1/stats</code></td><td>admin</td><td>totals, health, disconnects by cause, round trips and lateness of the wheel as counts of buckets, stalls, idle timeouts</td></tr>
+<tr><td><code>GET /api/v1/suspensions</code></td><td>admin</td><td>suspended keys</td></tr>
+<tr><td><code>DELETE /api/v1/suspensions/{key}</code></td><td>admin</td><td>end a suspension</td></tr>
+<tr><td><code>GET /api/v1/openapi.json</code></td><td>admin</td><td>the description of all routes</td></tr>
+<tr><td><code>POST /v1/socket-tickets</code></td><td>any key</td><td>talo&#39;s tickets; pages of <code>ALLOWED_ORIGINS</code> may request them (the route answers preflights)</td></tr>
+<tr><td><code>POST /api/v1/ws/unsubscribe</code></td><td>any key: its own clients</td><td>events-hub: unsubscribe a client from event types</td></tr>
+<tr><td><code>GET /api/v1/ws/clients</code></td><td>any key: its own clients</td><td>events-hub: connected clients</td></tr>
+<tr><td><code>GET /api/v1/ws/stats</code></td><td>any key: its own clients</td><td>events-hub: counts of its clients</td></tr>
+</tbody>
+</table></div>
+<div class="scroll" tabindex="0"><pre><code class="language-sh">curl -s 'http://127.0.0.1:8080/api/v1/connections?sort=rtt&amp;limit=10'
+curl -s http://127.0.0.1:8080/api/v1/stats
+curl -X DELETE 'http://127.0.0.1:8080/api/v1/connections/&lt;id&gt;'</code></pre></div>
+<h2 id="the-live-page">The live page<a class="anchor" href="#the-live-page" aria-label="Link to this section">#</a></h2>
+<p>Open <code>http://127.0.0.1:8080/</code> in a browser.</p>
+<ul>
+<li><strong>Now</strong>: connections by profile, health, round trip (median and 99 %), messages in a second,
+disconnects of the last minute (at first: since the page was opened) and their causes, stalls of
+the server. While the hub is out of reach, its last figures are dimmed.</li>
+<li><strong>Over time</strong>, for the last 15 minutes that the page was open: connections, disconnects by cause,
+round trips as a distribution (the darker a cell, the more round trips it holds), health,
+messages, and how late the wheel was. The page keeps what it received itself, so it starts empty.
+Its times are those of the hub&#39;s clock.</li>
+<li><strong>Why did it drop?</strong> Search the last 10 000 ended connections by any part of an id, key, address,
+profile, reason or cause. Each result is a sentence; Enter or a click opens the connection&#39;s last
+events as a picture and as a list.</li>
+<li><strong>Connections</strong>: sorted by health, round trip, jitter, idle time, queue or age; filtered by any
+part of id, key, address, profile, health or liveness. By keyboard: Tab to the table; the arrows,
+Page Up, Page Down, Home and End move; Enter opens; Escape closes.</li>
+<li>In the header: the page&#39;s own connection with its round trip ± jitter and health, or when it
+reconnects.</li>
+</ul>
+<p>Where keys are configured, the page asks for one with the right <code>admin</code>. After the hub has accepted
+it, the page keeps it in the session storage of the tab alone, sends it as <code>Authorization</code> to the
+API and as the subprotocol <code>systole.bearer.&lt;key&gt;</code> to the WebSocket, and deletes it with <em>Forget the
+key</em> or when the tab is closed. The page itself needs no right. It loads nothing from another host
+and has no inline code; its Content-Security-Policy (<code>default-src &#39;none&#39;</code>, everything else <code>&#39;self&#39;</code>)
+enforces that.</p>
+<p>With 10 000 connections, scrolling from end to end of the table takes a median of 16.7 ms a frame,
+33 ms for 95 % of them (software rendering, two cores shared with the hub and its clients). Each
+request of the table, every two seconds, costs the hub 14 ms of CPU, each overview 4 ms; without a
+viewer nothing is computed.</p>
+<p><code>SCREENSHOTS=server/web deno test -A --filter &quot;stays fluid&quot; tests/browser/page_test.ts</code> makes the
+pictures again.</p>
+<h2 id="the-overview-as-a-feed">The overview as a feed<a class="anchor" href="#the-overview-as-a-feed" aria-label="Link to this section">#</a></h2>
+<p>The page subscribes to the channel <code>systole/overview</code>, and any client whose key has the right
+<code>admin</code> may do the same. Once a second the channel carries what <code>GET /api/v1/stats</code> answers, for the
+node of the client. Channels that begin with <code>systole/</code> belong to the hub: no key may publish there,
+and no pattern of a key, <code>*</code> included, allows them.</p>
+</main>
+</div>
+</body>
+</html>
+`,
+  "sdk": `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Client library · Systole</title>
+<link rel="icon" href="/web/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/docs/docs.css">
+</head>
+<body>
+<a class="skip" href="#manual">Skip to the manual</a>
+<header>
+<p class="brand"><a href="/"><img src="/web/icon.svg" alt="" width="22" height="22">Systole</a></p>
+<p><a href="/">Live page</a></p>
+</header>
+<div class="columns">
+<nav class="manuals" aria-label="Manuals">
+<ul>
+<li><a href="/docs">Manuals</a></li>
+<li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/keys">Keys, rights and limits</a></li>
+<li><a href="/docs/options">Options</a></li>
+<li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/liveness">Liveness and health</a></li>
+<li><a href="/docs/metrics">Metrics and alerts</a></li>
+<li><a href="/docs/http">HTTP routes and the live page</a></li>
+<li><a href="/docs/sdk" aria-current="page">Client library</a></li>
+<li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/architecture">Architecture</a></li>
+</ul>
+</nav>
+<nav class="contents" aria-labelledby="contents-title">
+<p id="contents-title">On this page</p>
+<ul>
+<li class="depth-2"><a href="#runtimes">Runtimes</a></li>
+<li class="depth-2"><a href="#profiles">Profiles</a></li>
+<li class="depth-2"><a href="#options">Options</a></li>
+<li class="depth-2"><a href="#events">Events</a></li>
+<li class="depth-2"><a href="#what-it-does-by-itself">What it does by itself</a></li>
+<li class="depth-2"><a href="#what-a-browser-does-to-a-heartbeat">What a browser does to a heartbeat</a></li>
+</ul>
+</nav>
+<main id="manual" tabindex="-1">
+<h1>Client library</h1>
+<p><code>HeartbeatSocket</code> is a <code>WebSocket</code> that keeps itself alive. It sends heartbeats, measures round
+trips, detects a silent peer, reconnects as the server advises, restores its subscriptions, and
+sends what was queued while there was no connection. The hub serves it at <code>/sdk.js</code>, readable from
+any origin: one module of at most 6 KiB compressed, without dependencies, with its types beside it
+(<code>/sdk.d.ts</code>).</p>
+<div class="scroll" tabindex="0"><pre><code class="language-js">import { HeartbeatSocket } from &quot;http://localhost:8080/sdk.js&quot;;
+
+const socket = new HeartbeatSocket(&quot;ws://localhost:8080/ws&quot;);
+socket.onmessage = ({ data }) =&gt; console.log(data);
+socket.onhealth = ({ status, latency }) =&gt; console.log(status, latency);
+socket.subscribe(&quot;updates&quot;); // now, and again after every reconnect
+socket.publish(&quot;updates&quot;, { hello: &quot;world&quot; }); // kept until the connection is open</code></pre></div>
+<h2 id="runtimes">Runtimes<a class="anchor" href="#runtimes" aria-label="Link to this section">#</a></h2>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>runtime</th><th>how</th></tr></thead>
+<tbody>
+<tr><td>browser</td><td>the lines above in a <code>&lt;script type=&quot;module&quot;&gt;</code>; a page with a policy needs the hub in <code>script-src</code> and <code>connect-src</code></td></tr>
+<tr><td>worker</td><td>the same lines in a <code>new Worker(&quot;worker.js&quot;, { type: &quot;module&quot; })</code></td></tr>
+<tr><td>Deno</td><td>the same lines in <code>client.ts</code>; <code>deno run --allow-net --allow-import=localhost:8080 client.ts</code></td></tr>
+<tr><td>Node 22 and later</td><td><code>curl -o sdk.mjs http://localhost:8080/sdk.js</code>, then the same lines in <code>client.mjs</code>, importing <code>./sdk.mjs</code></td></tr>
+<tr><td>Node before 22</td><td>as Node 22, with the option <code>WebSocket: (await import(&quot;ws&quot;)).WebSocket</code></td></tr>
+<tr><td>a bundler, or JSR</td><td>the package&#39;s <code>./sdk</code> export</td></tr>
+</tbody>
+</table></div>
+<h2 id="profiles">Profiles<a class="anchor" href="#profiles" aria-label="Link to this section">#</a></h2>
+<p>The same class is a client of each system. It sends that system&#39;s heartbeat at the recommended
+interval and recognizes the answer.</p>
+<div class="scroll" tabindex="0"><pre><code class="language-js">import { HeartbeatSocket } from &quot;http://localhost:8080/sdk.js&quot;;
+
+new HeartbeatSocket(&quot;ws://localhost:8080/ws&quot;); // json
+
+new HeartbeatSocket(&quot;ws://localhost:8080/api/v1/ws/subscribe?event_types=pdfm&amp;access_token=…&quot;, {
+  profile: &quot;events-hub&quot;,
+});
+
+const market = new HeartbeatSocket(&quot;ws://localhost:8080/ws?business=crypto&amp;apikey=…&quot;, {
+  profile: &quot;infoway&quot;,
+});
+market.subscribe(&quot;trade/BTCUSDT&quot;);
+
+const chat = new HeartbeatSocket(&quot;ws://localhost:8080/ws?user_id=alice&quot;, { profile: &quot;tank&quot; });
+chat.subscribe(&quot;news&quot;);
+chat.send(&quot;to everybody&quot;);
+
+const ticketUrl = async () =&gt; {
+  const response = await fetch(&quot;http://localhost:8080/v1/socket-tickets&quot;, {
+    method: &quot;POST&quot;,
+    headers: { Authorization: &quot;Bearer &lt;credential&gt;&quot; },
+  });
+  return \`ws://localhost:8080/?ticket=\${(await response.json()).ticket}\`;
+};
+const game = new HeartbeatSocket(ticketUrl, { profile: &quot;talo&quot; }); // a new ticket for each attempt
+const login = { playerAliasId: 7, socketToken: &quot;&lt;credential&gt;&quot; };
+game.onopen = () =&gt;
+  // sent before the queued messages
+  game.send(JSON.stringify({ req: &quot;v1.players.identify&quot;, data: login }));
+game.publish(&quot;channels/7&quot;, &quot;hi&quot;);</code></pre></div>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>profile</th><th>heartbeat every</th><th>heartbeat</th><th>answer</th><th><code>subscribe</code></th><th><code>publish</code></th></tr></thead>
+<tbody>
+<tr><td>json</td><td>30 s</td><td><code>{&quot;type&quot;:&quot;ping&quot;,&quot;id&quot;:…}</code></td><td><code>pong</code> with that id</td><td>any channel</td><td>any channel</td></tr>
+<tr><td>events-hub</td><td>30 s</td><td><code>{&quot;event_type&quot;:&quot;health&quot;,&quot;message&quot;:&quot;ping&quot;,…}</code></td><td><code>pong</code>; <code>health</code> is added to <code>event_types</code></td><td>by the URL</td><td>no</td></tr>
+<tr><td>infoway</td><td>30 s</td><td><code>{&quot;code&quot;:10010,&quot;ack&quot;:1,…}</code></td><td>10011</td><td>its feeds</td><td>no</td></tr>
+<tr><td>tank</td><td>5 s</td><td><code>{&quot;type&quot;:&quot;heartbeat&quot;}</code></td><td>none: the server sends the text <code>heartbeat</code></td><td>any topic</td><td>no, but <code>send</code></td></tr>
+<tr><td>talo</td><td>30 s</td><td><code>v1.heartbeat</code></td><td>the same text</td><td>by publishing on a channel</td><td><code>channels/&lt;id&gt;</code></td></tr>
+</tbody>
+</table></div>
+<p>events-hub answers only keys that may subscribe to <code>health</code>. Without that right, set a
+<code>heartbeatInterval</code> that is longer than the usual gap between events. In tank the server&#39;s own
+heartbeats are the sign of life: where the server sends them less often than every 15 s
+(<code>TANK_PING_PERIOD_MS</code>), raise <code>heartbeatInterval</code> to its period.</p>
+<h2 id="options">Options<a class="anchor" href="#options" aria-label="Link to this section">#</a></h2>
+<p>The second argument is an object of options; in its place a subprotocol or a list of them is
+allowed, as with <code>WebSocket</code>. Times are in ms. An option that is <code>undefined</code> keeps its default. A
+number that is given as anything else, such as a string from a form, is a <code>RangeError</code>. The first
+argument is a URL (<code>http:</code> stands for <code>ws:</code>; in a page it may be relative), or a function, which may
+be asynchronous, that returns a URL for each attempt.</p>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>option</th><th>default</th><th>meaning</th></tr></thead>
+<tbody>
+<tr><td><code>profile</code></td><td><code>&quot;json&quot;</code></td><td>the system</td></tr>
+<tr><td><code>protocols</code></td><td>none</td><td>subprotocols; <code>[&quot;systole&quot;, &quot;systole.bearer.&lt;credential&gt;&quot;]</code> where a key is needed and headers cannot be set</td></tr>
+<tr><td><code>heartbeatInterval</code></td><td>30000, in tank 5000</td><td>from one heartbeat to the next; the first is sent at once</td></tr>
+<tr><td><code>heartbeatTimeout</code></td><td>10000</td><td>a connection on which nothing arrives for interval + timeout is dead</td></tr>
+<tr><td><code>connectTimeout</code></td><td>20000</td><td>an attempt that is not open after this time has failed; the function that returns the URL is included</td></tr>
+<tr><td><code>reconnectInterval</code></td><td>5000</td><td>the first wait is a random part of it; each next range is twice as long, at most 30 s</td></tr>
+<tr><td><code>maxReconnectAttempts</code></td><td>10</td><td>attempts in a row; <code>Infinity</code> is allowed</td></tr>
+<tr><td><code>heartbeatInWorker</code></td><td><code>false</code></td><td>use the timers of a worker, which a hidden tab does not throttle; needs <code>worker-src blob:</code> in a policy</td></tr>
+<tr><td><code>outboxMessages</code></td><td>256</td><td>messages kept while there is no connection; above it the oldest is dropped</td></tr>
+<tr><td><code>outboxAgeMs</code></td><td>60000</td><td>older messages are dropped instead of sent; <code>Infinity</code> is allowed</td></tr>
+<tr><td><code>outboxBytes</code></td><td>1048576</td><td>bytes kept; above it the oldest is dropped, and a message that alone is larger</td></tr>
+<tr><td><code>healthyLatency</code></td><td>100</td><td>healthy up to this average of round trips</td></tr>
+<tr><td><code>degradedLatency</code></td><td>500</td><td>degraded up to this average</td></tr>
+<tr><td><code>poorLatency</code></td><td>1000</td><td>poor up to this average; critical above</td></tr>
+<tr><td><code>maxSamples</code></td><td>10</td><td>round trips in the average and in <code>jitter</code>; each connection starts with none</td></tr>
+<tr><td><code>WebSocket</code></td><td>the platform&#39;s</td><td>the class that makes the sockets</td></tr>
+</tbody>
+</table></div>
+<h2 id="events">Events<a class="anchor" href="#events" aria-label="Link to this section">#</a></h2>
+<p>By <code>addEventListener</code> or an <code>on…</code> property.</p>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>event</th><th>properties</th><th>when</th></tr></thead>
+<tbody>
+<tr><td><code>open</code></td><td></td><td>a connection is open, the first or a new one; subscriptions are restored, the queued messages follow</td></tr>
+<tr><td><code>message</code></td><td><code>data</code></td><td>any frame except heartbeat traffic: the library answers and hides pings, pongs and the like; <code>welcome</code>, <code>subscribed</code>, <code>health_status</code> and <code>reconnect</code> are events</td></tr>
+<tr><td><code>error</code></td><td></td><td>a connection failed; <code>close</code> follows</td></tr>
+<tr><td><code>close</code></td><td><code>code</code>, <code>reason</code>, <code>wasClean</code></td><td>a connection is over, or an attempt failed; <code>readyState</code> is <code>CONNECTING</code> if another attempt follows</td></tr>
+<tr><td><code>heartbeat</code></td><td><code>rtt</code></td><td>the peer answered; in tank the peer sent its heartbeat, and <code>rtt</code> is undefined</td></tr>
+<tr><td><code>heartbeattimeout</code></td><td></td><td>the peer is silent; <code>close</code> with 4000 follows at once</td></tr>
+<tr><td><code>reconnecting</code></td><td><code>attempt</code>, <code>delayMs</code>, <code>reason</code></td><td>an attempt is scheduled; <code>delayMs</code> is <code>Infinity</code> while there is no network</td></tr>
+<tr><td><code>giveup</code></td><td><code>attempts</code>, <code>reason</code></td><td>no attempt follows: too many failed, or the server forbids it</td></tr>
+<tr><td><code>health</code></td><td><code>status</code>, <code>previous</code>, <code>latency</code>, <code>jitter</code></td><td>the status has changed</td></tr>
+<tr><td><code>drop</code></td><td><code>data</code>, <code>reason</code></td><td>a message will not be sent: the outbox was <code>full</code>, it <code>expired</code>, or the socket is <code>closed</code></td></tr>
+</tbody>
+</table></div>
+<p>In addition to what <code>WebSocket</code> has there are <code>rtt</code> (the newest round trip), <code>jitter</code> (the standard
+deviation of the last <code>maxSamples</code>) and <code>status</code>: <code>unknown</code>; <code>healthy</code>, <code>degraded</code>, <code>poor</code> or
+<code>critical</code> by the average, as on the hub; <code>timeout</code> after a heartbeat without an answer, until the
+next connection; <code>dead</code> after <code>giveup</code>. All are those of the present connection.</p>
+<h2 id="what-it-does-by-itself">What it does by itself<a class="anchor" href="#what-it-does-by-itself" aria-label="Link to this section">#</a></h2>
+<ul>
+<li><strong>Reconnect</strong>: exponential backoff with full jitter. When 5000 clients lose their server at once,
+their worst second has within a few percent of the attempts that full jitter predicts (the test
+allows 1.2 times), and all reconnect (<code>tests/sdk/storm_test.ts</code>). The count of attempts starts
+again once a connection has lasted 10 s, so that a server which accepts clients and closes them at
+once is not flooded.</li>
+<li><strong>Advice of the server</strong>: <code>afterMs</code> of a <code>reconnect</code> message or of a close text is the earliest
+time of the next attempt; the jitter is added to it. <code>no retry</code> is final, and so are codes after
+which the same would happen again (1002, 1003, 1007, 1009, 1010, 3000, 3003). 1008 without advice,
+the rate limit of infoway and talo, is a minute&#39;s wait. After advice to reconnect the connection
+stays open until that time. Advice to a connection younger than 10 s counts as a failed attempt;
+when no attempt is left, the connection stays. With a function for the URL, 3000 is a reason to
+call it for a new ticket.</li>
+<li><strong>The network</strong>: while the browser is <code>offline</code> the library makes no attempts, runs no heartbeat
+timeout, and keeps messages until the peer has answered again. At <code>online</code> it tries at once and
+counts again from zero. When a page is shown or thawed, or the kind of network changes, it sends
+one heartbeat with 5 s for the answer; it does not reconnect at once.</li>
+<li><strong>No false timeout</strong>: a timer that fires late, in a throttled tab, after a blocked page or a sleep
+of the machine (wall clock against monotonic clock), is no missed heartbeat but a reason to ask
+once more. Only the third late timer in a row without a frame from the peer is a timeout.</li>
+<li><strong><code>close()</code></strong> ends everything, with 1000 <code>Client closed</code> by default, and cancels what is
+scheduled.</li>
+<li><strong>The outbox</strong> stores what is neither text nor bytes as the text that <code>WebSocket</code> would send. It
+is not a queue with acknowledgements: a message that was sent on a connection that failed a moment
+later is lost. Where that matters, give a <code>publish</code> message an <code>id</code> and wait for <code>published</code>.</li>
+</ul>
+<h2 id="what-a-browser-does-to-a-heartbeat">What a browser does to a heartbeat<a class="anchor" href="#what-a-browser-does-to-a-heartbeat" aria-label="Link to this section">#</a></h2>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>what happens</th><th>what the browser does</th><th>what the library does</th></tr></thead>
+<tbody>
+<tr><td>the tab is hidden</td><td>its timers fire once a second, after 5 minutes once a minute, also with an open WebSocket</td><td>without the worker heartbeats are late, but no timeout follows; the browser still answers control pings, so only systems that accept nothing but their own heartbeat (infoway) close. With <code>heartbeatInWorker: true</code> heartbeats are on time</td></tr>
+<tr><td>the page is frozen</td><td>no timer, event or worker runs; control pings are still answered. Newer versions of Chromium close the WebSockets of a frozen page when it thaws (1006 in the page, 1001 to the server)</td><td>reconnects; where the connection still exists, one heartbeat shows it</td></tr>
+<tr><td>the network is lost</td><td><code>offline</code>; sent data stay in the buffers of the operating system, in both directions, and arrive when the network is back, if the connection still exists</td><td>messages wait in the outbox until the hub has answered a heartbeat; at <code>online</code> one heartbeat, or at once a new connection. A hub on the same machine answers all the time, and nothing waits</td></tr>
+<tr><td>a strict Content-Security-Policy</td><td>forbids the worker unless it has <code>worker-src blob:</code>, and writes a line to the console</td><td>uses the timers of the page</td></tr>
+</tbody>
+</table></div>
+</main>
+</div>
+</body>
+</html>
+`,
+  "probe": `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Probe · Systole</title>
+<link rel="icon" href="/web/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/docs/docs.css">
+</head>
+<body>
+<a class="skip" href="#manual">Skip to the manual</a>
+<header>
+<p class="brand"><a href="/"><img src="/web/icon.svg" alt="" width="22" height="22">Systole</a></p>
+<p><a href="/">Live page</a></p>
+</header>
+<div class="columns">
+<nav class="manuals" aria-label="Manuals">
+<ul>
+<li><a href="/docs">Manuals</a></li>
+<li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/keys">Keys, rights and limits</a></li>
+<li><a href="/docs/options">Options</a></li>
+<li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/liveness">Liveness and health</a></li>
+<li><a href="/docs/metrics">Metrics and alerts</a></li>
+<li><a href="/docs/http">HTTP routes and the live page</a></li>
+<li><a href="/docs/sdk">Client library</a></li>
+<li><a href="/docs/probe" aria-current="page">Probe</a></li>
+<li><a href="/docs/architecture">Architecture</a></li>
+</ul>
+</nav>
+<nav class="contents" aria-labelledby="contents-title">
+<p id="contents-title">On this page</p>
+<ul>
+<li class="depth-2"><a href="#options">Options</a></li>
+<li class="depth-2"><a href="#what-cuts-my-connection">What cuts my connection?</a></li>
+<li class="depth-2"><a href="#exit-codes">Exit codes</a></li>
+<li class="depth-2"><a href="#json-output">JSON output</a></li>
+</ul>
+</nav>
+<main id="manual" tabindex="-1">
+<h1>Probe</h1>
+<p><code>deno task probe &lt;url&gt;</code> is <code>ping</code> for WebSockets, against any server. It shows whether the server
+answers, how fast, how often the server itself pings, and after how long a silent connection is cut.</p>
+<div class="scroll" tabindex="0"><pre><code class="language-console">$ deno task -q probe --count 4 --profile json ws://127.0.0.1:8080/ws
+connected to ws://127.0.0.1:8080/ws in 15.19 ms, subprotocol none, extensions none
+control ping 1: 2.13 ms
+json ping 1: 2.56 ms
+control ping 2: 1.03 ms
+json ping 2: 1.37 ms
+server's control ping 1, after 1.24 s
+server's json ping 1, after 1.24 s
+control ping 3: 0.87 ms
+json ping 3: 1.33 ms
+server's control ping 2, after 2.73 s
+server's json ping 2, after 2.73 s
+control ping 4: 1.80 ms
+json ping 4: 1.84 ms
+
+--- ws://127.0.0.1:8080/ws, open for 3.01 s ---
+control pings: 4 sent, 4 answered, 0 lost (0 %)
+  min/avg/max/stddev/jitter = 0.87/1.46/2.13/0.52/0.13 ms
+json pings: 4 sent, 4 answered, 0 lost (0 %)
+  min/avg/max/stddev/jitter = 1.33/1.78/2.56/0.49/0.10 ms
+server's control pings: 2, every 1.50 s
+server's json pings: 2, every 1.50 s
+other messages: 2
+ended by the probe</code></pre></div>
+<p>(The hub ran with <code>PING_PERIOD_MS=1500</code>.)</p>
+<ul>
+<li><strong><code>connected …</code></strong>: the time of the handshake, from the DNS look-up on, and what the server chose
+of the offered subprotocols (<code>--protocol</code>) and compression.</li>
+<li><strong><code>control ping n</code></strong>: a WebSocket ping with a payload of its own; only the pong with that payload
+counts. It measures the network and the server&#39;s WebSocket layer. A ping without an answer within
+<code>--timeout</code> is lost.</li>
+<li><strong><code>json ping n</code></strong>: the heartbeat of the profile, if <code>--profile</code> is given. It also measures the
+program behind that layer. Control pongs without these mean a hanging program (or another system);
+these without control pongs mean that a proxy drops control frames. The last line says so.</li>
+<li><strong><code>server&#39;s … ping n</code></strong>: what the server sends by itself, and at the end its mean period. The
+probe answers, as every client must (with <code>--mute</code> it does not).</li>
+<li><strong><code>jitter</code></strong> is RFC 3550&#39;s, <code>stddev</code> that of the population; both of all answers.</li>
+</ul>
+<h2 id="options">Options<a class="anchor" href="#options" aria-label="Link to this section">#</a></h2>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>option</th><th>meaning</th><th>default</th></tr></thead>
+<tbody>
+<tr><td><code>--count</code>, <code>--interval</code></td><td>rounds of pings, and seconds from one to the next</td><td>until Ctrl-C, 1</td></tr>
+<tr><td><code>--timeout</code></td><td>seconds for the handshake, and for each answer</td><td>5</td></tr>
+<tr><td><code>--profile</code></td><td><code>json</code>, <code>events-hub</code>, <code>infoway</code>, <code>tank</code> (whose server answers no heartbeat) or <code>talo</code></td><td>none</td></tr>
+<tr><td><code>--idle [seconds]</code></td><td>send no ping; wait at most this long for the connection to be cut</td><td>600</td></tr>
+<tr><td><code>--mute</code></td><td>do not answer the server&#39;s pings</td><td></td></tr>
+<tr><td><code>--key</code>, or <code>PROBE_KEY</code></td><td>a credential, sent as <code>Authorization: Bearer</code>, or where the profile&#39;s clients send it: <code>?apikey=</code> (infoway), <code>?token=</code> (tank), <code>?ticket=</code> (talo)</td><td></td></tr>
+<tr><td><code>--header &quot;Name: value&quot;</code></td><td>a header field; <code>--protocol</code> a subprotocol to offer; both any number of times</td><td></td></tr>
+<tr><td><code>--insecure</code></td><td>accept any certificate; to trust a private authority, run <code>DENO_CERT=ca.pem deno task probe …</code></td><td></td></tr>
+<tr><td><code>--json</code></td><td>print one object a line</td><td></td></tr>
+</tbody>
+</table></div>
+<p>The probe prints no credential: no header, no query (<code>?…</code>), no user and password. But <code>deno task</code>
+prints the command that it runs, and process lists show it. Give secrets in <code>PROBE_KEY</code>, or at least
+use <code>deno task -q</code>.</p>
+<h2 id="what-cuts-my-connection">What cuts my connection?<a class="anchor" href="#what-cuts-my-connection" aria-label="Link to this section">#</a></h2>
+<p><code>--idle</code> sends nothing except answers to the server&#39;s pings, and waits:</p>
+<div class="scroll" tabindex="0"><pre><code class="language-console">$ deno task -q probe --idle 90 --profile infoway ws://127.0.0.1:8080/ws/infoway
+connected to ws://127.0.0.1:8080/ws/infoway in 9.99 ms, subprotocol none, extensions none
+server's control ping 1, after 22.97 s
+server's control ping 2, after 52.97 s
+
+--- ws://127.0.0.1:8080/ws/infoway, open for 60.03 s ---
+server's control pings: 2, every 30.00 s
+server's infoway pings: none
+other messages: 2
+cut by the other side after 60.03 s (its last frame: 0.01 s before, the probe's: 7.06 s before)
+  close frame, code 1008 &quot;Websocket heartbeat timeout&quot;: the server decided it
+  answering its pings did not keep it</code></pre></div>
+<ul>
+<li>A close frame: the server decided it.</li>
+<li>TCP ended without a close frame: a proxy&#39;s idle timeout (compare the time with the settings of the
+proxy), a server that considered the client dead, or a crash.</li>
+<li>TCP reset: a proxy or firewall that dropped the connection from its table, or a crash.</li>
+</ul>
+<p><code>--idle --mute</code> shows how long a server keeps a client that has vanished.</p>
+<h2 id="exit-codes">Exit codes<a class="anchor" href="#exit-codes" aria-label="Link to this section">#</a></h2>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>exit code</th><th>meaning</th></tr></thead>
+<tbody>
+<tr><td>0</td><td>answers came; with <code>--idle</code>: the connection was still open at the end</td></tr>
+<tr><td>1</td><td>no answer came</td></tr>
+<tr><td>2</td><td>the command line is wrong</td></tr>
+<tr><td>3</td><td>no connection; stderr says why (refused, name, TLS, HTTP status, no HTTP, timeout) and what to do</td></tr>
+<tr><td>4</td><td>the other side ended the connection first</td></tr>
+<tr><td>141</td><td>its output was closed (<code>deno task -q probe … | head -2</code>), as of a program that SIGPIPE ends</td></tr>
+</tbody>
+</table></div>
+<p>Ctrl-C prints the summary and exits with the code of what was found until then.</p>
+<h2 id="json-output">JSON output<a class="anchor" href="#json-output" aria-label="Link to this section">#</a></h2>
+<p>With <code>--json</code> each line is an object with a <code>kind</code>. Times are in ms; an unknown value is <code>null</code>.</p>
+<div class="scroll" tabindex="0"><pre><code class="language-jsonl">{&quot;kind&quot;:&quot;open&quot;,&quot;url&quot;:&quot;ws://127.0.0.1:8080/ws&quot;,&quot;handshakeMs&quot;:18.39,&quot;subprotocol&quot;:null,&quot;extensions&quot;:[]}
+{&quot;kind&quot;:&quot;answer&quot;,&quot;ping&quot;:&quot;control&quot;,&quot;seq&quot;:1,&quot;rttMs&quot;:6.19}
+{&quot;kind&quot;:&quot;summary&quot;,&quot;url&quot;:&quot;ws://127.0.0.1:8080/ws&quot;,&quot;profile&quot;:null,&quot;openMs&quot;:6.73,&quot;sinceSentMs&quot;:6.5,&quot;sinceHeardMs&quot;:0.4,&quot;end&quot;:{&quot;by&quot;:&quot;plan&quot;},&quot;control&quot;:{&quot;sent&quot;:1,&quot;answered&quot;:1,&quot;lost&quot;:0,&quot;lossPercent&quot;:0,&quot;minMs&quot;:6.19,&quot;averageMs&quot;:6.19,&quot;maxMs&quot;:6.19,&quot;deviationMs&quot;:0,&quot;jitterMs&quot;:0},&quot;app&quot;:null,&quot;server&quot;:{&quot;control&quot;:{&quot;count&quot;:0,&quot;periodMs&quot;:null},&quot;app&quot;:{&quot;count&quot;:0,&quot;periodMs&quot;:null}},&quot;strayPongs&quot;:0,&quot;messages&quot;:1}</code></pre></div>
+<p><code>ping</code> is <code>control</code> or <code>app</code> (the profile&#39;s). Other kinds are <code>lost</code> (<code>ping</code>, <code>seq</code>), <code>server_ping</code>
+(<code>ping</code>, <code>number</code>, <code>atMs</code>), and, instead of all these, <code>refused</code> (<code>error</code>: <code>refused</code>,
+<code>unknown_host</code>, <code>unreachable</code>, <code>timeout</code>, <code>tls</code>, <code>http</code> with <code>status</code>, <code>not_http</code>, <code>hung_up</code>,
+<code>handshake</code> or <code>network</code>; <code>message</code>, <code>advice</code>). <code>end.by</code> is <code>plan</code>, <code>stop</code> (Ctrl-C) or <code>peer</code>. With
+<code>peer</code>, <code>end.how</code> is <code>close_frame</code> (with <code>code</code>, <code>text</code>), <code>fin</code>, <code>reset</code>, <code>bad_frame</code> or <code>network</code>
+(with <code>problem</code>).</p>
+</main>
+</div>
+</body>
+</html>
+`,
+  "architecture": `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Architecture · Systole</title>
+<link rel="icon" href="/web/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/docs/docs.css">
+</head>
+<body>
+<a class="skip" href="#manual">Skip to the manual</a>
+<header>
+<p class="brand"><a href="/"><img src="/web/icon.svg" alt="" width="22" height="22">Systole</a></p>
+<p><a href="/">Live page</a></p>
+</header>
+<div class="columns">
+<nav class="manuals" aria-label="Manuals">
+<ul>
+<li><a href="/docs">Manuals</a></li>
+<li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/keys">Keys, rights and limits</a></li>
+<li><a href="/docs/options">Options</a></li>
+<li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/liveness">Liveness and health</a></li>
+<li><a href="/docs/metrics">Metrics and alerts</a></li>
+<li><a href="/docs/http">HTTP routes and the live page</a></li>
+<li><a href="/docs/sdk">Client library</a></li>
+<li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/architecture" aria-current="page">Architecture</a></li>
+</ul>
+</nav>
+<nav class="contents" aria-labelledby="contents-title">
+<p id="contents-title">On this page</p>
+<ul>
+<li class="depth-2"><a href="#folders">Folders</a></li>
+<li class="depth-2"><a href="#layers">Layers</a></li>
+<li class="depth-2"><a href="#the-way-of-a-frame">The way of a frame</a></li>
+<li class="depth-2"><a href="#where-to-add-things">Where to add things</a></li>
+<li class="depth-2"><a href="#decisions">Decisions</a></li>
+<li class="depth-2"><a href="#glossary">Glossary</a></li>
+</ul>
+</nav>
+<main id="manual" tabindex="-1">
+<h1>Architecture</h1>
+<p>One process, one event loop. Each connection is a <code>Client</code> with a read pump and a write pump; one
+hub actor owns all subscriptions; one timer wheel drives all heartbeats.</p>
+<div class="scroll" tabindex="0"><pre><code class="language-text">socket ──▶ read pump ──▶ session.decode ──▶ hub mailbox ──▶ hub ──▶ send queue ──▶ write pump ──▶ socket
+              │ frames and pongs are signs of life           │  ▲
+              ▼                                              ▼  │ deliver
+          heartbeat timer ◀── wheel (pings, deadlines)      broker</code></pre></div>
+<p>Waiting goes inward only: the write pump waits for the socket, the read pump waits for the hub&#39;s
+mailbox, the hub waits for no client. No client can block another one.</p>
+<h2 id="folders">Folders<a class="anchor" href="#folders" aria-label="Link to this section">#</a></h2>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>place</th><th>job</th></tr></thead>
+<tbody>
+<tr><td><code>main.ts</code></td><td>the process: environment, files, signals, exit code</td></tr>
+<tr><td><code>server.ts</code></td><td>the composition root: builds the parts, connects them, listens</td></tr>
+<tr><td><code>drain.ts</code></td><td>shutdown</td></tr>
+<tr><td><code>hub.ts</code></td><td>the actor: one mailbox, one loop</td></tr>
+<tr><td><code>client.ts</code></td><td>one connection: makes its parts, and is the only module that ends it</td></tr>
+<tr><td><code>read_pump.ts</code></td><td>the way of a frame from the socket to the hub</td></tr>
+<tr><td><code>write_pump.ts</code></td><td>the way of a frame from the send queue to the socket</td></tr>
+<tr><td><code>message.ts</code></td><td>what profiles, pumps and hub say to each other: commands, publications, notices</td></tr>
+<tr><td><code>close_codes.ts</code></td><td>the tables of close reasons and of rejections</td></tr>
+<tr><td><code>hub/</code></td><td>subscription registry, commands, fan-out, load shedder, mailbox probe</td></tr>
+<tr><td><code>client/</code></td><td>the connection record, heartbeat timer, health actions, send queue, close history</td></tr>
+<tr><td><code>transport/</code></td><td>listener, upgrade, selection of the profile, the socket port and its implementation with <code>ws</code>, text frames</td></tr>
+<tr><td><code>auth/</code></td><td>keys, tokens, tickets, rights, suspension, origins, admission, quotas, rate limits</td></tr>
+<tr><td><code>profiles/</code></td><td>the five systems: wire format, credentials, timing</td></tr>
+<tr><td><code>liveness/</code></td><td>wheel, heartbeat, pings, round trips, health, liveness states, flight recorder</td></tr>
+<tr><td><code>diagnosis/</code></td><td>the cause of a close, idle timeouts on the way</td></tr>
+<tr><td><code>metrics/</code></td><td>counters, histograms, the Prometheus exposition</td></tr>
+<tr><td><code>logging/</code></td><td>structured logs, written without blocking</td></tr>
+<tr><td><code>config/</code></td><td>options, read and checked</td></tr>
+<tr><td><code>http/</code></td><td>HTTP routes, their OpenAPI description, these pages</td></tr>
+<tr><td><code>brokers/</code></td><td>how publications reach the hubs</td></tr>
+<tr><td><code>stores/</code></td><td>what survives a restart</td></tr>
+<tr><td><code>base/</code></td><td>clock, channel, errors, JSON, option values, subnets</td></tr>
+<tr><td><code>sdk/</code></td><td>the client library; it imports nothing else of the server</td></tr>
+<tr><td><code>web/</code></td><td>the live page</td></tr>
+<tr><td><code>cli/</code></td><td><code>deno task key</code>, <code>probe</code>, <code>sdk</code> and <code>docs</code></td></tr>
+<tr><td><code>ops/</code></td><td>alert rules, their tests, a Grafana dashboard</td></tr>
+<tr><td><code>docs/</code></td><td>these manuals and their built pages</td></tr>
+</tbody>
+</table></div>
+<h2 id="layers">Layers<a class="anchor" href="#layers" aria-label="Link to this section">#</a></h2>
+<p>A module imports from its own folder or from a lower layer; there are no import cycles.
+<code>tests/architecture_test.ts</code> checks both, and a test compares this table with it. The lowest layer
+is the first.</p>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>layer</th><th>places</th></tr></thead>
+<tbody>
+<tr><td>1</td><td><code>base/</code></td></tr>
+<tr><td>2</td><td><code>message.ts</code>, <code>close_codes.ts</code></td></tr>
+<tr><td>3</td><td><code>liveness/</code></td></tr>
+<tr><td>4</td><td><code>logging/</code>, <code>stores/</code>, <code>brokers/</code>, <code>metrics/</code>, <code>diagnosis/</code></td></tr>
+<tr><td>5</td><td><code>auth/</code></td></tr>
+<tr><td>6</td><td><code>profiles/</code></td></tr>
+<tr><td>7</td><td><code>config/</code></td></tr>
+<tr><td>8</td><td><code>transport/</code></td></tr>
+<tr><td>9</td><td><code>hub/</code>, <code>hub.ts</code></td></tr>
+<tr><td>10</td><td><code>client/</code>, <code>client.ts</code>, <code>read_pump.ts</code>, <code>write_pump.ts</code></td></tr>
+<tr><td>11</td><td><code>sdk/</code></td></tr>
+<tr><td>12</td><td><code>http/</code>, <code>web/</code></td></tr>
+<tr><td>13</td><td><code>server.ts</code>, <code>drain.ts</code>, <code>main.ts</code>, <code>cli/</code></td></tr>
+</tbody>
+</table></div>
+<h2 id="the-way-of-a-frame">The way of a frame<a class="anchor" href="#the-way-of-a-frame" aria-label="Link to this section">#</a></h2>
+<p>A json client publishes; subscribers of two profiles receive.</p>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>hop</th><th>module</th><th>what happens</th></tr></thead>
+<tbody>
+<tr><td>1</td><td><code>transport/ws_socket.ts</code></td><td><code>ws</code> parses the bytes; a complete message becomes the event <code>message</code></td></tr>
+<tr><td>2</td><td><code>read_pump.ts</code> <code>message()</code></td><td><code>heartbeat.touch()</code> counts a sign of life; the flood limit and the key&#39;s quota count the message</td></tr>
+<tr><td>3</td><td><code>profiles/</code> <code>session.decode()</code></td><td>the profile turns the bytes into a command, <code>{ kind: &quot;publish&quot;, … }</code>; no I/O, no exception</td></tr>
+<tr><td>4</td><td><code>read_pump.ts</code></td><td>checks the rights and puts the command into the mailbox by <code>hub.tell()</code>; while the mailbox is full it pauses the socket</td></tr>
+<tr><td>5</td><td><code>hub.ts</code> <code>dispatch</code></td><td>takes the message out of the mailbox, in order of arrival</td></tr>
+<tr><td>6</td><td><code>hub/commands.ts</code></td><td>stamps the publication, passes it to the broker, and queues the acknowledgement of the publisher</td></tr>
+<tr><td>7</td><td><code>brokers/memory.ts</code></td><td>calls back the hub of this process; another broker would carry the publication to all nodes</td></tr>
+<tr><td>8</td><td><code>hub/fan_out.ts</code> <code>deliver()</code></td><td>looks up the subscribers; each profile makes one text, <code>transport/text_frame.ts</code> makes one frame of it, and all receivers of that profile share it</td></tr>
+<tr><td>9</td><td><code>write_pump.ts</code> <code>enqueue()</code></td><td>puts the frame into the send queue; a peer that reads too slowly is closed with <code>slow_consumer</code></td></tr>
+<tr><td>10</td><td><code>write_pump.ts</code> <code>Flusher</code></td><td>at the end of the turn of the event loop each write pump takes one batch; pumps with the same frames share one buffer</td></tr>
+<tr><td>11</td><td><code>transport/ws_socket.ts</code> <code>write()</code></td><td>one write to TCP for each receiver; when it has drained, the next batch follows</td></tr>
+</tbody>
+</table></div>
+<p>Control pings, and the pongs that answer a peer&#39;s pings, do not go through the send queue. The wheel
+calls the <code>HeartbeatTimer</code> of a connection when something is due: a ping, a missed heartbeat, the
+deadline, or the expiry of a token.</p>
+<h2 id="where-to-add-things">Where to add things<a class="anchor" href="#where-to-add-things" aria-label="Link to this section">#</a></h2>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>to add</th><th>change</th></tr></thead>
+<tbody>
+<tr><td>a profile</td><td>a folder in <code>profiles/</code> with its <code>Profile</code>, and its entry in <code>profiles/registry.ts</code>; golden frames in <code>tests/fixtures/</code>; a section in <code>server/docs/messages.md</code></td></tr>
+<tr><td>a metric</td><td>one entry in the table of <code>metrics/</code> that fits (<code>counts.ts</code> for counters by profile); a panel in <code>ops/dashboard.json</code>; a row in <code>server/docs/metrics.md</code></td></tr>
+<tr><td>an option</td><td>one entry in <code>config/options.ts</code>, or beside its profile if it is timing; a row in <code>server/docs/options.md</code></td></tr>
+<tr><td>a close reason</td><td>one row in <code>CLOSE_REASONS</code> of <code>close_codes.ts</code>; a row in <code>server/docs/liveness.md</code> and the code in <code>README.md</code></td></tr>
+<tr><td>an HTTP route</td><td>one file in <code>http/</code> with its description, and a line in <code>http/routes.ts</code>; a row in <code>server/docs/http.md</code></td></tr>
+</tbody>
+</table></div>
+<p>After a change of a manual run <code>deno task docs</code>, after a change of the client library
+<code>deno task sdk</code>; tests compare the committed builds with their sources, and the tables of the
+manuals with the code.</p>
+<p>Two benches measure the fan-out and the memory of idle connections:</p>
+<div class="scroll" tabindex="0"><pre><code class="language-sh">deno task bench:fanout &amp;&amp; deno task bench:idle</code></pre></div>
+<h2 id="decisions">Decisions<a class="anchor" href="#decisions" aria-label="Link to this section">#</a></h2>
+<ul>
+<li><strong><code>ws</code> over <code>node:http</code>, not <code>Deno.upgradeWebSocket</code></strong>: Deno&#39;s own WebSocket has neither <code>ping()</code>
+nor a pong event, and its <code>close()</code> to a dead peer never completes.</li>
+<li><strong>One write for each client and turn</strong>: what is queued during a turn of the event loop leaves in
+one socket write at its end, and clients with the same frames to write share one buffer.</li>
+<li><strong>The write pump has no loop</strong>: awaiting each batch instead costs 25 % more CPU for each delivery.</li>
+<li><strong>One wheel, no timer for each client</strong>: reading a frame changes a number.</li>
+<li><strong>Profiles are sans-I/O</strong>: a profile reads no clock and touches no socket, so one suite of tests
+covers all five.</li>
+<li><strong>A metric on the frame path is a number</strong>: the exposition reads the numbers when it is asked.</li>
+</ul>
+<h2 id="glossary">Glossary<a class="anchor" href="#glossary" aria-label="Link to this section">#</a></h2>
+<p>Each word is used in the code as it is written here; a test checks that.</p>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>word</th><th>meaning</th></tr></thead>
+<tbody>
+<tr><td><code>Hub</code></td><td>the actor that owns all subscriptions and delivers publications</td></tr>
+<tr><td><code>HubMessage</code></td><td>a message in the hub&#39;s mailbox</td></tr>
+<tr><td><code>Command</code></td><td>what a client&#39;s frame asks of the hub: subscribe, unsubscribe, publish, relay, reply</td></tr>
+<tr><td><code>Publication</code></td><td>what was published on a channel: channel, data, time, publisher</td></tr>
+<tr><td><code>channel</code></td><td>the name under which clients publish and subscribe; tank calls it a topic</td></tr>
+<tr><td><code>Subscriber</code></td><td>a connection as the hub sees it</td></tr>
+<tr><td><code>SubscriptionRegistry</code></td><td>which connection is subscribed to which channel</td></tr>
+<tr><td><code>Broker</code></td><td>carries publications between hubs; in one process, from a hub to itself</td></tr>
+<tr><td><code>Client</code></td><td>one connection: makes its parts and ends it</td></tr>
+<tr><td><code>Connection</code></td><td>the record of a connection that pumps, timer and hub share</td></tr>
+<tr><td><code>ReadPump</code></td><td>takes frames from the socket to the hub</td></tr>
+<tr><td><code>WritePump</code></td><td>takes frames from the send queue to the socket</td></tr>
+<tr><td><code>SendQueue</code></td><td>the bounded queue of frames for one peer, and the judgement that the peer reads too slowly</td></tr>
+<tr><td><code>Flusher</code></td><td>flushes write pumps at the end of a turn of the event loop</td></tr>
+<tr><td><code>LoadShedder</code></td><td>closes the connections with the largest queues while all queues together exceed <code>QUEUE_BUDGET_BYTES</code></td></tr>
+<tr><td><code>Profile</code></td><td>one heartbeat system: routes, credentials, wire format, timing</td></tr>
+<tr><td><code>ProtocolSession</code></td><td>the state of one connection in its profile; decodes frames, makes answers</td></tr>
+<tr><td><code>Credential</code></td><td>what a request presents: a key, a token, a ticket</td></tr>
+<tr><td><code>Grant</code></td><td>what the hub makes of a valid credential: the key&#39;s id, its rights, its expiry</td></tr>
+<tr><td><code>Rights</code></td><td>on which channels a connection may publish and subscribe</td></tr>
+<tr><td><code>UpgradeRequest</code></td><td>an HTTP request that asks for a WebSocket</td></tr>
+<tr><td><code>Wheel</code></td><td>the one timer of all connections; ticks every 25 ms and measures stalls</td></tr>
+<tr><td><code>TimerTask</code></td><td>what the wheel calls when it is due</td></tr>
+<tr><td><code>HeartbeatTimer</code></td><td>sends pings and ends expired connections, called by the wheel</td></tr>
+<tr><td><code>Heartbeat</code></td><td>the deadline and the missed pings of one connection; pure</td></tr>
+<tr><td><code>pongWaitMs</code></td><td>a connection without a sign of life for this long expires</td></tr>
+<tr><td><code>pingPeriodMs</code></td><td>from one ping to the next</td></tr>
+<tr><td><code>missedHeartbeats</code></td><td>pings in a row without an answer that end a connection</td></tr>
+<tr><td><code>touch</code></td><td>counts a sign of life</td></tr>
+<tr><td><code>stall</code></td><td>a delay of the server&#39;s own event loop; never counted as silence</td></tr>
+<tr><td><code>Liveness</code></td><td>whether transport and application of a connection answer: alive, frozen, stripped, silent, dead</td></tr>
+<tr><td><code>ConnectionHealth</code></td><td>what is measured of one connection: round trips, status, liveness, last events</td></tr>
+<tr><td><code>HealthActions</code></td><td>what follows from a change of health: logs, advice, more pings</td></tr>
+<tr><td><code>FlightRecorder</code></td><td>the last 64 liveness events of a connection</td></tr>
+<tr><td><code>CloseReason</code></td><td>what the server did when a connection ended</td></tr>
+<tr><td><code>Cause</code></td><td>why a connection ended</td></tr>
+<tr><td><code>RejectionReason</code></td><td>why an upgrade was rejected</td></tr>
+<tr><td><code>IdleTimeoutDetector</code></td><td>recognizes proxies that cut idle connections</td></tr>
+</tbody>
+</table></div>
+</main>
+</div>
+</body>
+</html>
+`,
+  "docs.css": `/* Two themes from one set of names; figures of even width; nothing moves that need not. */
+:root {
+  --back: #f6f7f9;
+  --panel: #ffffff;
+  --edge: #dfe3e8;
+  --grid: #eceff3;
+  --text: #1b2330;
+  --quiet: #5b6675;
+  --focus: #1f6feb;
+  --brand: #c2304a;
+  --good: #1d8a5b;
+  --warn: #b87a00;
+  --poor: #cf5a12;
+  --bad: #c8283c;
+  --timeout: #8347c4;
+  --dead: #55606e;
+  --calm: #8a95a5;
+  --server: #0f7fa8;
+  --series-1: #2f6fd6;
+  --series-2: #c2643a;
+  --series-3: #7a5cc9;
+  --series-4: #2a8c8c;
+  --series-5: #a38b1e;
+  --series-6: #b04a8b;
+  color-scheme: light dark;
+}
+
+@media (prefers-color-scheme: dark) {
+  :root {
+    --back: #0f1319;
+    --panel: #171c24;
+    --edge: #2a323d;
+    --grid: #222933;
+    --text: #e4e9f0;
+    --quiet: #98a4b3;
+    --focus: #6ea8ff;
+    --brand: #ee6a80;
+    --good: #46c48b;
+    --warn: #e2ae3c;
+    --poor: #f08b4b;
+    --bad: #f4697a;
+    --timeout: #bd8df0;
+    --dead: #8e99a8;
+    --calm: #76828f;
+    --server: #4fb8dd;
+    --series-1: #6fa3f5;
+    --series-2: #e8996f;
+    --series-3: #a98df0;
+    --series-4: #58bdbd;
+    --series-5: #cfb84a;
+    --series-6: #dd83bb;
+  }
+}
+
+/* The manuals. Put behind the colours of web/style.css by \`deno task docs\`. */
+* {
+  box-sizing: border-box;
+}
+
+html {
+  scroll-padding-top: 12px;
+}
+
+body {
+  margin: 0;
+  background: var(--back);
+  color: var(--text);
+  font: 15px/1.6 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans",
+    sans-serif;
+  overflow-wrap: break-word;
+}
+
+a {
+  color: var(--focus);
+  text-decoration-thickness: 1px;
+  text-underline-offset: 2px;
+}
+
+:focus-visible {
+  outline: 2px solid var(--focus);
+  outline-offset: 1px;
+  border-radius: 3px;
+}
+
+main:focus {
+  outline: none;
+}
+
+.skip {
+  position: absolute;
+  left: -999px;
+  padding: 8px;
+  background: var(--panel);
+}
+
+.skip:focus {
+  left: 8px;
+  top: 8px;
+  z-index: 1;
+}
+
+header {
+  display: flex;
+  align-items: center;
+  justify-content: space-between;
+  gap: 6px 14px;
+  padding: 10px 20px;
+  border-bottom: 1px solid var(--edge);
+  background: var(--panel);
+}
+
+header p {
+  margin: 0;
+}
+
+.brand a {
+  display: flex;
+  align-items: center;
+  gap: 8px;
+  color: inherit;
+  font-size: 17px;
+  font-weight: 600;
+  text-decoration: none;
+}
+
+.columns {
+  display: grid;
+  grid-template: "manuals" "contents" "main" / minmax(0, 1fr);
+  gap: 14px;
+  max-width: 1440px;
+  margin: 0 auto;
+  padding: 14px 20px 48px;
+}
+
+nav {
+  font-size: 14px;
+  line-height: 1.45;
+}
+
+nav ul {
+  margin: 0;
+  padding: 0;
+  list-style: none;
+}
+
+nav a {
+  color: var(--quiet);
+  text-decoration: none;
+}
+
+nav a:hover {
+  color: var(--text);
+  text-decoration: underline;
+}
+
+nav [aria-current] {
+  color: var(--text);
+  font-weight: 600;
+}
+
+.manuals {
+  grid-area: manuals;
+}
+
+.manuals ul {
+  display: flex;
+  flex-wrap: wrap;
+  gap: 4px 16px;
+}
+
+.contents {
+  grid-area: contents;
+  padding: 10px 14px;
+  border: 1px solid var(--edge);
+  border-radius: 10px;
+}
+
+.contents p {
+  margin: 0 0 4px;
+  font-size: 13px;
+  font-weight: 600;
+}
+
+.contents li {
+  padding: 2px 0;
+}
+
+.contents .depth-3 {
+  padding-left: 14px;
+}
+
+main {
+  grid-area: main;
+  min-width: 0;
+  padding: 6px 28px 28px;
+  border: 1px solid var(--edge);
+  border-radius: 10px;
+  background: var(--panel);
+}
+
+main > :is(p, ul, ol) {
+  max-width: 78ch;
+}
+
+h1 {
+  margin: 18px 0 12px;
+  font-size: 26px;
+  line-height: 1.25;
+}
+
+h2 {
+  margin: 36px 0 10px;
+  font-size: 19px;
+  line-height: 1.3;
+}
+
+h3 {
+  margin: 26px 0 8px;
+  font-size: 16px;
+  line-height: 1.3;
+}
+
+.anchor {
+  margin-left: 8px;
+  color: var(--quiet);
+  font-weight: 400;
+  text-decoration: none;
+  opacity: 0;
+}
+
+:is(h2, h3):hover .anchor,
+.anchor:focus-visible {
+  opacity: 1;
+}
+
+p,
+main :is(ul, ol) {
+  margin: 10px 0;
+}
+
+main :is(ul, ol) {
+  padding-left: 22px;
+}
+
+main li {
+  margin: 5px 0;
+}
+
+code {
+  font: 0.88em/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
+}
+
+:not(pre) > code {
+  padding: 1px 4px;
+  border-radius: 4px;
+  background: var(--grid);
+}
+
+nav :not(pre) > code {
+  padding: 0;
+  background: none;
+}
+
+.scroll {
+  margin: 14px 0;
+  border: 1px solid var(--edge);
+  border-radius: 8px;
+  overflow-x: auto;
+}
+
+pre {
+  width: max-content;
+  min-width: 100%;
+  margin: 0;
+  padding: 12px 14px;
+  background: var(--back);
+}
+
+table {
+  width: 100%;
+  border-collapse: collapse;
+  font-size: 14px;
+  line-height: 1.5;
+}
+
+th,
+td {
+  min-width: 7em;
+  padding: 7px 12px;
+  border-bottom: 1px solid var(--edge);
+  text-align: left;
+  vertical-align: top;
+  overflow-wrap: normal;
+}
+
+th {
+  background: var(--back);
+  font-size: 13px;
+  font-weight: 600;
+}
+
+td:last-child:not(:first-child) {
+  min-width: 15em;
+}
+
+td:first-child code {
+  white-space: nowrap;
+}
+
+tbody tr:last-child td {
+  border-bottom: 0;
+}
+
+.right {
+  text-align: right;
+  font-variant-numeric: tabular-nums;
+}
+
+@media (min-width: 900px) {
+  .columns {
+    grid-template: "manuals main" auto "contents main" 1fr / 210px minmax(0, 1fr);
+    gap: 14px 24px;
+  }
+
+  .manuals ul {
+    display: block;
+  }
+
+  .manuals li {
+    padding: 3px 0;
+  }
+
+  .contents {
+    align-self: start;
+    position: sticky;
+    top: 14px;
+    max-height: calc(100vh - 28px);
+    overflow-y: auto;
+  }
+}
+
+@media (max-width: 600px) {
+  header,
+  .columns {
+    padding-left: 12px;
+    padding-right: 12px;
+  }
+
+  main {
+    padding: 4px 14px 20px;
+  }
+
+  h1 {
+    font-size: 22px;
+  }
+
+  td:first-child {
+    min-width: 10em;
+  }
+
+  td:first-child code {
+    white-space: normal;
+    overflow-wrap: anywhere;
+  }
+
+  .contents .depth-3 {
+    display: none;
+  }
+}
+
+@media print {
+  header,
+  nav {
+    display: none;
+  }
+
+  main {
+    border: 0;
+  }
+}
+`,
+};
