@@ -1612,7 +1612,7 @@ mailbox, the hub waits for no client. No client can block another one.</p>
 <tr><td><code>base/</code></td><td>clock, channel, errors, JSON, option values, subnets</td></tr>
 <tr><td><code>sdk/</code></td><td>the client library; it imports nothing else of the server</td></tr>
 <tr><td><code>web/</code></td><td>the live page</td></tr>
-<tr><td><code>cli/</code></td><td><code>deno task key</code>, <code>probe</code>, <code>sdk</code> and <code>docs</code></td></tr>
+<tr><td><code>cli/</code></td><td><code>deno task key</code>, <code>probe</code>, and the builds</td></tr>
 <tr><td><code>ops/</code></td><td>alert rules, their tests, a Grafana dashboard</td></tr>
 <tr><td><code>docs/</code></td><td>these manuals and their built pages</td></tr>
 </tbody>
@@ -1635,8 +1635,9 @@ is the first.</p>
 <tr><td>9</td><td><code>hub/</code>, <code>hub.ts</code></td></tr>
 <tr><td>10</td><td><code>client/</code>, <code>client.ts</code>, <code>read_pump.ts</code>, <code>write_pump.ts</code></td></tr>
 <tr><td>11</td><td><code>sdk/</code></td></tr>
-<tr><td>12</td><td><code>http/</code>, <code>web/</code></td></tr>
-<tr><td>13</td><td><code>server.ts</code>, <code>drain.ts</code>, <code>main.ts</code>, <code>cli/</code></td></tr>
+<tr><td>12</td><td><code>http/</code></td></tr>
+<tr><td>13</td><td><code>web/</code></td></tr>
+<tr><td>14</td><td><code>server.ts</code>, <code>drain.ts</code>, <code>main.ts</code>, <code>cli/</code></td></tr>
 </tbody>
 </table></div>
 <h2 id="the-way-of-a-frame">The way of a frame<a class="anchor" href="#the-way-of-a-frame" aria-label="Link to this section">#</a></h2>
