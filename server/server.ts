@@ -34,8 +34,7 @@ import { Wheel } from "./liveness/wheel.ts";
 import type { Logger } from "./logging/logging.ts";
 import type { DetectionBounds } from "./metrics/detection_times.ts";
 import { Metrics } from "./metrics/metrics.ts";
-import { profilesOf } from "./profiles/registry.ts";
-import { PROFILE_NAMES, PROFILE_TIMING } from "./profiles/timing_options.ts";
+import { createProfiles, PROFILE_NAMES, PROFILES } from "./profiles/registry.ts";
 import { formatAddress, listen, makeHttpServer, reachableByOthers } from "./transport/listener.ts";
 import { ProfileRoutes } from "./transport/profile_routes.ts";
 import { Upgrader } from "./transport/upgrade.ts";
@@ -113,7 +112,7 @@ function serve({ config, log }: ServerOptions, auth: Auth, bound: BoundServer): 
   const options = clientOptions({ config, log, clock, broker });
   const { wheel, hub, metrics, budget, closeHistory, idleTimeouts } = options;
   suspensions.onSuspended = closeSuspendedConnections(hub, log);
-  const profiles = profilesOf(config, authenticator.isKey);
+  const profiles = createProfiles(config, authenticator.isKey);
   const routes = new ProfileRoutes(Object.values(profiles), config.defaultProfile);
   const admission = new Admission(config.limits, clock.now());
   const upgrader = new Upgrader({
@@ -241,10 +240,10 @@ function clientOptions(
 
 /** Known from the start, so that the series of each profile exist before the first dead peer. */
 function detectionBoundsOf({ timing }: Config): DetectionBounds[] {
-  return PROFILE_NAMES.map((profile) => {
-    const { silenceFrom } = PROFILE_TIMING[profile];
+  return PROFILES.map(({ name: profile, timing: { silenceFrom } }) => {
+    const { pongWaitMs } = timing[profile];
     const boundMs = detectionBoundMs({ ...timing[profile], silenceFrom });
-    return { profile, pongWaitMs: timing[profile].pongWaitMs, boundMs };
+    return { profile, pongWaitMs, boundMs };
   });
 }
 

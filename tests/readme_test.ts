@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { CLOSE_REASONS, REASON_NAMES } from "../server/close_codes.ts";
 import { OPTIONS } from "../server/config/options.ts";
-import { PROFILE_NAMES } from "../server/profiles/timing_options.ts";
+import { PROFILE_NAMES } from "../server/profiles/registry.ts";
 import { allDocuments, documentAt, firstCells, plain, tableIn } from "./support/docs.ts";
 
 const PROJECT = new URL("../", import.meta.url);

@@ -3,10 +3,13 @@
  *
  * Owns the relations between the sizes of a message, a send queue and all queues. A default gives
  * way to an explicit value; only explicit values are checked against each other.
- * Must not know how values are read (values.ts), nor who enforces a limit.
+ * Must not know how values are read (base/option_values.ts), nor who enforces a limit.
  *
  * @module
  */
+
+import type { OptionValues } from "../base/option.ts";
+import type { LIMIT_OPTIONS } from "./options.ts";
 
 /** The three sizes that must fit into each other, in bytes. */
 export interface QueueSizes {
@@ -15,35 +18,14 @@ export interface QueueSizes {
   /** One client's send queue; full while the socket does not drain = slow consumer. */
   readonly sendQueueBytes: number;
   /**
-   * What waits for longer than a second in all send queues together; above it the worst offender goes
-   * first. At least `sendQueueBytes`.
+   * What waits for longer than a second in all send queues together; above it the connection with the
+   * most of it is closed first. At least `sendQueueBytes`.
    */
   readonly queueBudgetBytes: number;
 }
 
-/** Every limit; where 0 means off, it says so. */
-export interface Limits extends QueueSizes {
-  /** Messages in one client's send queue. */
-  readonly sendQueueMessages: number;
-  /** Connections in all; 0 = off. */
-  readonly maxConnections: number;
-  /** Connections from one client address; 0 = off. */
-  readonly maxConnectionsPerAddress: number;
-  /** Connections with one key, unless the key has a limit of its own; 0 = off. */
-  readonly maxConnectionsPerKey: number;
-  /** Upgrades that are admitted per second; 0 = off. */
-  readonly maxUpgradesPerSecond: number;
-  /** Inbound frames of one connection per second, control frames too; the burst is twice that; 0 = off. */
-  readonly maxMessagesPerSecond: number;
-  /** Topics that one connection may follow. */
-  readonly maxSubscriptions: number;
-  /** Messages of one infoway connection in any minute; 0 = off. */
-  readonly infowayMessagesPerMinute: number;
-  /** Messages of one talo connection in any minute before a player is identified; 0 = off. */
-  readonly taloMessagesPerMinute: number;
-  /** The same after that; 0 = off. */
-  readonly taloMessagesPerMinuteIdentified: number;
-}
+/** Every limit; for most of them 0 means off. */
+export type Limits = QueueSizes & OptionValues<typeof LIMIT_OPTIONS>;
 
 /**
  * Fills in what was not given. A default queue holds two of the largest messages, since a message

@@ -1,17 +1,14 @@
 /**
- * Every option as data: name, unit, default, meaning, and how its text is read.
+ * Every option as data: name, unit, default, meaning, and how its text is read. An option of the tables
+ * `GENERAL_OPTIONS` and `LIMIT_OPTIONS` is available in `Config` under its name in camel case, without
+ * another line of code.
  *
- * Owns the names, defaults and meanings, together with timing_options.ts and guard_options.ts. Must
- * not know how options depend on each other (config.ts, limits.ts, timing.ts), nor the process.
+ * Must not know how options depend on each other (config.ts, limits.ts, liveness/timing.ts).
  *
  * @module
  */
 
-import { CREDENTIAL_OPTIONS, KEY_LIMIT_OPTIONS } from "./auth_options.ts";
-import type { LogFormat, LogLevel } from "../logging/logging.ts";
-import { derived, option } from "../base/option.ts";
-import { PROXY_PERIODS_MS, type ProxyPreset } from "../liveness/timing.ts";
-import { PROFILE_NAMES, type ProfileName, TIMING_OPTIONS } from "../profiles/timing_options.ts";
+import { derived, option, type OptionTable } from "../base/option.ts";
 import {
   boolean,
   bytes,
@@ -25,6 +22,15 @@ import {
   port,
   serveAddress,
 } from "../base/option_values.ts";
+import { PROXY_PERIODS_MS, type ProxyPreset } from "../liveness/timing.ts";
+import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../logging/logging.ts";
+import {
+  PROFILE_NAMES,
+  PROFILE_OPTIONS,
+  type ProfileName,
+  TIMING_OPTIONS,
+} from "../profiles/registry.ts";
+import { CREDENTIAL_OPTIONS, SUSPENSION_OPTIONS } from "./auth_options.ts";
 
 /** A json pong with a UUID takes 106 bytes: with less room every heartbeat would be too big. */
 const MIN_MESSAGE_BYTES = 128;
@@ -33,13 +39,17 @@ const MAX_MESSAGE_BYTES = 2 ** 28;
 
 const PROXY_PRESETS = Object.keys(PROXY_PERIODS_MS) as ProxyPreset[];
 
-/** Every option by its name, in README's order. */
-export const OPTIONS = {
+/** Where to listen. */
+export const LISTEN_OPTIONS = {
   HOST: option(host, { fallback: "127.0.0.1", meaning: "address to listen on" }),
   PORT: option(port, { fallback: 8080, meaning: "port to listen on; 0 = any free port" }),
   TLS_CERT_FILE: derived(path, { meaning: "PEM certificate chain; makes it https/wss" }),
   TLS_KEY_FILE: derived(path, { meaning: "PEM private key of the certificate" }),
-  ALLOWED_ORIGINS: option(origins, {
+};
+
+/** What is in `Config` under its own name. */
+export const GENERAL_OPTIONS = {
+  ALLOWED_ORIGINS: option<readonly string[]>(origins, {
     fallback: [],
     shown: "the host itself and loopback",
     meaning: "origins of pages that may connect, separated by commas",
@@ -48,24 +58,22 @@ export const OPTIONS = {
     fallback: false,
     meaning: "start without keys even where others can reach it",
   }),
-  ...CREDENTIAL_OPTIONS,
+  DATA_DIR: derived(path, {
+    shown: "none: memory only",
+    meaning: "folder for what outlives a restart (suspensions, tickets); `deno task start` may " +
+      "write below data/ only",
+  }),
   DEFAULT_PROFILE: option<ProfileName>(choice(PROFILE_NAMES), {
     fallback: "json",
     meaning: "profile of upgrades that name none",
   }),
-  ECHO: option(boolean, { fallback: false, meaning: "echo json messages of unknown type" }),
-  LOG_FORMAT: option<LogFormat>(choice(["text", "json"]), {
+  LOG_FORMAT: option<LogFormat>(choice(LOG_FORMATS), {
     fallback: "text",
     meaning: "a readable line per event, or a line of JSON",
   }),
-  LOG_LEVEL: option<LogLevel>(choice(["debug", "info", "warning", "error", "fatal"]), {
+  LOG_LEVEL: option<LogLevel>(choice(LOG_LEVELS), {
     fallback: "info",
     meaning: "least severe level that is logged",
-  }),
-  ...TIMING_OPTIONS,
-  PROXY_PRESET: option<ProxyPreset>(choice(PROXY_PRESETS), {
-    fallback: "none",
-    meaning: "proxy in front, whose idle timeout bounds every ping period",
   }),
   WRITE_WAIT_MS: option(milliseconds(), {
     fallback: 10_000,
@@ -79,26 +87,48 @@ export const OPTIONS = {
     fallback: 4500,
     meaning: "the whole drain takes no longer",
   }),
+};
+
+/** Bounds every ping period. */
+export const PROXY_OPTIONS = {
+  PROXY_PRESET: option<ProxyPreset>(choice(PROXY_PRESETS), {
+    fallback: "none",
+    meaning: "proxy in front, whose idle timeout bounds every ping period",
+  }),
+};
+
+/** The sizes that must fit into each other: see limits.ts. */
+export const SIZE_OPTIONS = {
   MAX_MESSAGE_BYTES: option(bytes({ min: MIN_MESSAGE_BYTES, max: MAX_MESSAGE_BYTES }), {
     fallback: 65_536,
     meaning: "largest message from a client; <= SEND_QUEUE_BYTES",
   }),
-  SEND_QUEUE_MESSAGES: option(count({ min: 1 }), {
-    fallback: 256,
-    meaning: "messages that may wait for one client whose last write has been stuck for 100 ms",
-  }),
   SEND_QUEUE_BYTES: option(bytes({ min: 2 * MIN_MESSAGE_BYTES }), {
     fallback: 1_048_576,
-    meaning: "bytes likewise, and 16 times as many until then; <= QUEUE_BUDGET_BYTES",
+    meaning:
+      "bytes that may wait for one client whose last write has been stuck for 100 ms, and 16 " +
+      "times as many until then; <= QUEUE_BUDGET_BYTES",
   }),
   QUEUE_BUDGET_BYTES: option(bytes({ min: 2 * MIN_MESSAGE_BYTES }), {
     fallback: 268_435_456,
     meaning: "bytes that wait for longer than a second for all clients together at most",
   }),
+};
+
+/** What is in `Config.limits` under its own name. */
+export const LIMIT_OPTIONS = {
+  SEND_QUEUE_MESSAGES: option(count({ min: 1 }), {
+    fallback: 256,
+    meaning: "messages that may wait for one client whose last write has been stuck for 100 ms",
+  }),
   MAX_CONNECTIONS: option(count(), { fallback: 15_000, meaning: "connections in all; 0 = off" }),
   MAX_CONNECTIONS_PER_ADDRESS: option(count(), {
     fallback: 0,
     meaning: "connections from one client address; 0 = off",
+  }),
+  MAX_CONNECTIONS_PER_KEY: option(count(), {
+    fallback: 0,
+    meaning: "connections with one key that has no limit of its own; 0 = off",
   }),
   MAX_UPGRADES_PER_SECOND: option(count(), {
     fallback: 0,
@@ -111,9 +141,21 @@ export const OPTIONS = {
   }),
   MAX_SUBSCRIPTIONS: option(count({ min: 1 }), {
     fallback: 10_000,
-    meaning: "channels that one connection may follow",
+    meaning: "channels that one connection may subscribe to",
   }),
-  ...KEY_LIMIT_OPTIONS,
+};
+
+/** Every option by its name, in the order of the manual. */
+export const OPTIONS: OptionTable = {
+  ...LISTEN_OPTIONS,
+  ...GENERAL_OPTIONS,
+  ...CREDENTIAL_OPTIONS,
+  ...SUSPENSION_OPTIONS,
+  ...TIMING_OPTIONS,
+  ...PROXY_OPTIONS,
+  ...PROFILE_OPTIONS,
+  ...SIZE_OPTIONS,
+  ...LIMIT_OPTIONS,
 };
 
 /** What the platform sets, read in the same way; no options of ours. */

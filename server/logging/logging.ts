@@ -11,9 +11,12 @@ import { configureSync, getLogger } from "@logtape/logtape";
 import { LineWriter } from "./line_writer.ts";
 
 /** A readable line per event, or a line of JSON. */
-export type LogFormat = "text" | "json";
-/** The least severe level that is logged. */
-export type LogLevel = "debug" | "info" | "warning" | "error" | "fatal";
+export const LOG_FORMATS = ["text", "json"] as const;
+export type LogFormat = typeof LOG_FORMATS[number];
+
+/** From the least to the most severe. */
+export const LOG_LEVELS = ["debug", "info", "warning", "error", "fatal"] as const;
+export type LogLevel = typeof LOG_LEVELS[number];
 
 /** The data of an event by name. */
 export type Properties = Record<string, unknown>;

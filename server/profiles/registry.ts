@@ -1,50 +1,62 @@
 /**
- * The systems that this server speaks, each as it is configured.
+ * The profiles that this server has. A new one is a folder and a line here.
  *
  * @module
  */
 
-import { eventsHubProfile } from "./events_hub/events_hub.ts";
-import { infowayProfile } from "./infoway/infoway.ts";
-import { jsonProfile } from "./json/json.ts";
-import { taloProfile } from "./talo/talo.ts";
-import { tankProfile } from "./tank/tank.ts";
+import type { Option, OptionTable, OptionValues } from "../base/option.ts";
 import type { Timing } from "../liveness/timing.ts";
-import type { ProfileName } from "./timing_options.ts";
+import type { ProfileDefinition } from "./definition.ts";
+import { eventsHub } from "./events_hub/definition.ts";
+import { infoway } from "./infoway/definition.ts";
+import { json } from "./json/definition.ts";
 import type { Profile } from "./profile.ts";
+import { talo } from "./talo/definition.ts";
+import { tank } from "./tank/definition.ts";
+import { timingOptionsOf } from "./timing_options.ts";
+
+/** In the order of the manual, and in which they are asked whether a request is theirs. */
+export const PROFILES = [
+  json,
+  eventsHub,
+  infoway,
+  tank,
+  talo,
+] as const;
+
+/** A profile by name. */
+export type ProfileName = typeof PROFILES[number]["name"];
+
+/** The names that `DEFAULT_PROFILE` may have. */
+export const PROFILE_NAMES: readonly ProfileName[] = PROFILES.map(({ name }) => name);
+
+/** The options of all profiles' timing, by their names. */
+export const TIMING_OPTIONS: Readonly<Record<string, Option<number, number | undefined>>> = Object
+  .assign({}, ...PROFILES.map((definition) => timingOptionsOf(definition)));
+
+type Both<Union> = (Union extends unknown ? (each: Union) => void : never) extends
+  (all: infer All) => void ? All : never;
+
+/** The options that profiles have beside timing, by their names. */
+export const PROFILE_OPTIONS = Object.assign(
+  {},
+  ...PROFILES.map(({ options }) => options),
+) as Both<typeof PROFILES[number]["options"]>;
 
 /** What of the configuration the profiles need. */
 export interface ProfileSettings {
-  /** Pings, deadlines and thresholds of health of each profile. */
   readonly timing: Readonly<Record<ProfileName, Timing>>;
-  /** Limits that profiles apply themselves. */
-  readonly limits: {
-    readonly infowayMessagesPerMinute: number;
-    readonly taloMessagesPerMinute: number;
-    readonly taloMessagesPerMinuteIdentified: number;
-  };
-  /** Whether json messages of unknown type are echoed. */
-  readonly echo: boolean;
+  readonly profileOptions: OptionValues<typeof PROFILE_OPTIONS>;
 }
 
-/** By name, in the order in which they are asked whether a request is theirs. */
-export function profilesOf(
-  { timing, limits, echo }: ProfileSettings,
+/** Makes all profiles. @param isKey whether a string is the credential of a key */
+export function createProfiles(
+  { timing, profileOptions }: ProfileSettings,
   isKey: (credential: string) => boolean,
 ): Readonly<Record<ProfileName, Profile>> {
-  return {
-    "events-hub": eventsHubProfile({ timing: timing["events-hub"] }),
-    "infoway": infowayProfile({
-      timing: timing.infoway,
-      maxMessagesPerMinute: limits.infowayMessagesPerMinute,
-    }),
-    "tank": tankProfile({ timing: timing.tank }),
-    "talo": taloProfile({
-      isKey,
-      timing: timing.talo,
-      messagesPerMinute: limits.taloMessagesPerMinute,
-      messagesPerMinuteIdentified: limits.taloMessagesPerMinuteIdentified,
-    }),
-    "json": jsonProfile({ timing: timing.json, echo }),
-  };
+  const profiles = (PROFILES as readonly ProfileDefinition[]).map(({ name, create }) => {
+    const options = profileOptions as unknown as OptionValues<OptionTable>;
+    return [name, create({ timing: timing[name as ProfileName], options, isKey })];
+  });
+  return Object.fromEntries(profiles);
 }

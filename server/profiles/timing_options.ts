@@ -1,144 +1,109 @@
 /**
- * The timing of every profile as options: the published defaults, and which options there are.
- *
- * Owns the defaults by profile. Must not know the relations between them (timing.ts).
+ * The options of a profile's timing, from its definition: which there are, their defaults and
+ * meanings. Must not know the relations between them (liveness/timing.ts).
  *
  * @module
  */
 
-import { HEALTH_RULES } from "../liveness/health.ts";
 import { derived, type Option, option } from "../base/option.ts";
-import type { TimingDefaults } from "../liveness/timing.ts";
 import { count, MAX_INT, milliseconds } from "../base/option_values.ts";
+import { HEALTH_RULES, type HealthThresholds } from "../liveness/health.ts";
+import type { PingTiming } from "../liveness/timing.ts";
+import type { ProfileDefinition } from "./definition.ts";
 
-/** The profiles that `DEFAULT_PROFILE` may name. */
-export const PROFILE_NAMES = ["json", "events-hub", "infoway", "tank", "talo"] as const;
-/** A profile by name. */
-export type ProfileName = (typeof PROFILE_NAMES)[number];
-
-/** What the option of each band of health stands above. */
+/** The band above which each band of health begins. */
 const BETTER = { healthy: "", degraded: "HEALTHY", poor: "DEGRADED" } as const;
 
-/** A pong wait that gives way to the period is 10/9 of it. */
+/** A default pong wait is 10/9 of a longer period. */
 const MAX_PERIOD_MS = Math.floor(MAX_INT * 9 / 10);
 
-/** What each profile's options begin with, and what holds without them (PROTOCOLS.md). */
-export const PROFILE_TIMING: Readonly<
-  Record<ProfileName, TimingDefaults & { readonly prefix: string }>
-> = {
-  "json": { prefix: "", pongWaitMs: 60_000, missedHeartbeats: 3, silenceFrom: "life" },
-  "events-hub": {
-    prefix: "EVENTS_HUB_",
-    pongWaitMs: 45_000,
-    pingPeriodMs: 30_000,
-    missedHeartbeats: 3,
-    silenceFrom: "life",
-  },
-  // Its control pings measure the way and no more: only its own heartbeats count as life.
-  "infoway": {
-    prefix: "INFOWAY_",
-    pongWaitMs: 60_000,
-    pingPeriodMs: 30_000,
-    missedHeartbeats: 0,
-    silenceFrom: "life",
-  },
-  "tank": {
-    prefix: "TANK_",
-    pongWaitMs: 15_000,
-    pingPeriodMs: 5_000,
-    missedHeartbeats: 3,
-    silenceFrom: "life",
-  },
-  // Its deadline is one unanswered ping.
-  "talo": {
-    prefix: "TALO_",
-    pongWaitMs: 30_000,
-    pingPeriodMs: 30_000,
-    missedHeartbeats: 0,
-    silenceFrom: "ping",
-  },
-};
+/** The definition without the types of its options. */
+type Definition = Pick<ProfileDefinition, "name" | "prefix" | "timing">;
 
-/** Each option of timing, profile by profile. */
-export const TIMING_OPTIONS = {
-  PONG_WAIT_MS: wait("json"),
-  PING_PERIOD_MS: period("json"),
-  HEARTBEAT_TIMEOUT_MS: timeout("json"),
-  MISSED_HEARTBEATS: misses("json"),
-  HEALTHY_LATENCY_MS: latency("json", "healthy"),
-  DEGRADED_LATENCY_MS: latency("json", "degraded"),
-  POOR_LATENCY_MS: latency("json", "poor"),
-  EVENTS_HUB_PONG_WAIT_MS: wait("events-hub"),
-  EVENTS_HUB_PING_PERIOD_MS: period("events-hub"),
-  EVENTS_HUB_HEARTBEAT_TIMEOUT_MS: timeout("events-hub"),
-  EVENTS_HUB_MISSED_HEARTBEATS: misses("events-hub"),
-  EVENTS_HUB_HEALTHY_LATENCY_MS: latency("events-hub", "healthy"),
-  EVENTS_HUB_DEGRADED_LATENCY_MS: latency("events-hub", "degraded"),
-  EVENTS_HUB_POOR_LATENCY_MS: latency("events-hub", "poor"),
-  INFOWAY_PONG_WAIT_MS: wait("infoway"),
-  INFOWAY_PING_PERIOD_MS: period("infoway"),
-  INFOWAY_HEALTHY_LATENCY_MS: latency("infoway", "healthy"),
-  INFOWAY_DEGRADED_LATENCY_MS: latency("infoway", "degraded"),
-  INFOWAY_POOR_LATENCY_MS: latency("infoway", "poor"),
-  TANK_PONG_WAIT_MS: wait("tank"),
-  TANK_PING_PERIOD_MS: period("tank"),
-  TANK_HEARTBEAT_TIMEOUT_MS: timeout("tank"),
-  TANK_MISSED_HEARTBEATS: misses("tank"),
-  TANK_HEALTHY_LATENCY_MS: latency("tank", "healthy"),
-  TANK_DEGRADED_LATENCY_MS: latency("tank", "degraded"),
-  TANK_POOR_LATENCY_MS: latency("tank", "poor"),
-  TALO_PONG_WAIT_MS: wait("talo"),
-  TALO_PING_PERIOD_MS: period("talo"),
-  TALO_HEALTHY_LATENCY_MS: latency("talo", "healthy"),
-  TALO_DEGRADED_LATENCY_MS: latency("talo", "degraded"),
-  TALO_POOR_LATENCY_MS: latency("talo", "poor"),
-};
+/** Explicit values by the names of the options. */
+type Given = Readonly<Record<string, unknown>>;
 
-function wait(profile: ProfileName): Option<number> {
-  const { pongWaitMs, silenceFrom } = PROFILE_TIMING[profile];
+/** The options of one profile's timing, by their names. */
+export function timingOptionsOf(
+  definition: Definition,
+): Record<string, Option<number, number | undefined>> {
+  const { prefix, timing: { missedHeartbeats } } = definition;
+  return {
+    [`${prefix}PONG_WAIT_MS`]: pongWait(definition),
+    [`${prefix}PING_PERIOD_MS`]: pingPeriod(definition),
+    ...(missedHeartbeats > 0 && {
+      [`${prefix}HEARTBEAT_TIMEOUT_MS`]: heartbeatTimeout(definition),
+      [`${prefix}MISSED_HEARTBEATS`]: missed(definition),
+    }),
+    [`${prefix}HEALTHY_LATENCY_MS`]: latency(definition, "healthy"),
+    [`${prefix}DEGRADED_LATENCY_MS`]: latency(definition, "degraded"),
+    [`${prefix}POOR_LATENCY_MS`]: latency(definition, "poor"),
+  };
+}
+
+/** The explicit values of one profile's ping timing. */
+export function givenTiming(given: Given, prefix: string): Partial<PingTiming> {
+  const values = given as Readonly<Record<string, number | undefined>>;
+  return {
+    pingPeriodMs: values[`${prefix}PING_PERIOD_MS`],
+    pongWaitMs: values[`${prefix}PONG_WAIT_MS`],
+    heartbeatTimeoutMs: values[`${prefix}HEARTBEAT_TIMEOUT_MS`],
+    missedHeartbeats: values[`${prefix}MISSED_HEARTBEATS`],
+  };
+}
+
+/** The explicit values of one profile's thresholds of health. */
+export function givenThresholds(given: Given, prefix: string): Partial<HealthThresholds> {
+  const values = given as Readonly<Record<string, number | undefined>>;
+  return {
+    healthyMs: values[`${prefix}HEALTHY_LATENCY_MS`],
+    degradedMs: values[`${prefix}DEGRADED_LATENCY_MS`],
+    poorMs: values[`${prefix}POOR_LATENCY_MS`],
+  };
+}
+
+function pongWait({ name, timing: { pongWaitMs, silenceFrom } }: Definition): Option<number> {
   const meaning = silenceFrom === "life"
     ? "without a sign of life for this long a connection is dead"
     : "an unanswered ping for this long is death";
-  // A default period is at least 200 ms shorter, and never below eight ticks: see timing.ts.
+  // A default period is at least 200 ms shorter, and never below eight ticks: see liveness/timing.ts.
   return option(milliseconds({ min: silenceFrom === "life" ? 400 : 200 }), {
     fallback: pongWaitMs,
-    meaning: `${profile}: ${meaning}`,
+    meaning: `${name}: ${meaning}`,
   });
 }
 
-function period(profile: ProfileName): Option<number, undefined> {
-  const { prefix, pingPeriodMs, silenceFrom } = PROFILE_TIMING[profile];
-  const nested = silenceFrom === "life";
-  const bounds = [nested ? `9/10 of ${prefix}PONG_WAIT_MS` : "", "PROXY_PRESET's"];
+function pingPeriod({ name, prefix, timing }: Definition): Option<number, undefined> {
+  const { pingPeriodMs, silenceFrom } = timing;
+  const isNested = silenceFrom === "life";
+  const bounds = [isNested ? `9/10 of ${prefix}PONG_WAIT_MS` : "", "PROXY_PRESET's"];
   const others = bounds.filter((bound) => bound !== "").join(" or ");
   return derived(milliseconds({ max: MAX_PERIOD_MS }), {
     shown: `${pingPeriodMs ?? bounds[0]}, or ${pingPeriodMs ? others : bounds[1]} if smaller`,
-    meaning: `${profile}: from one ping to the next` +
-      (nested ? `; < ${prefix}PONG_WAIT_MS` : ""),
+    meaning: `${name}: from one ping to the next` +
+      (isNested ? `; < ${prefix}PONG_WAIT_MS` : ""),
   });
 }
 
-function timeout(profile: ProfileName): Option<number, undefined> {
-  const { prefix } = PROFILE_TIMING[profile];
+function heartbeatTimeout({ name, prefix }: Definition): Option<number, undefined> {
   return derived(milliseconds({ max: MAX_INT - 1 }), {
     shown: `half of ${prefix}PONG_WAIT_MS − ${prefix}PING_PERIOD_MS, from 100 to 10000`,
-    meaning: `${profile}: a ping without any sign of life for this long is missed; ` +
+    meaning: `${name}: a ping without any sign of life for this long is missed; ` +
       `< ${prefix}PONG_WAIT_MS`,
   });
 }
 
-function misses(profile: ProfileName): Option<number> {
+function missed({ name, timing: { missedHeartbeats } }: Definition): Option<number> {
   return option(count({ min: 1 }), {
-    fallback: PROFILE_TIMING[profile].missedHeartbeats,
-    meaning: `${profile}: so many pings missed in a row are death; see Liveness`,
+    fallback: missedHeartbeats,
+    meaning: `${name}: so many pings missed in a row are death; see Liveness`,
   });
 }
 
-function latency(profile: ProfileName, band: keyof typeof BETTER): Option<number> {
-  const { prefix } = PROFILE_TIMING[profile];
+function latency({ name, prefix }: Definition, band: keyof typeof BETTER): Option<number> {
   const bound = BETTER[band] && `; > ${prefix}${BETTER[band]}_LATENCY_MS`;
   return option(milliseconds({ min: 1 }), {
     fallback: HEALTH_RULES[`${band}Ms`],
-    meaning: `${profile}: ${band} up to this average of 10 round trips${bound}`,
+    meaning: `${name}: ${band} up to this average of 10 round trips${bound}`,
   });
 }

@@ -15,7 +15,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { parseKeys } from "../../server/auth/keys.ts";
 import { run as runKey } from "../../server/cli/key.ts";
 import { parseProbeArgs } from "../../server/cli/probe/options.ts";
-import { OPTIONS, PLATFORM } from "../../server/config/options.ts";
+import { GENERAL_OPTIONS, OPTIONS, PLATFORM } from "../../server/config/options.ts";
 import { GRANT_FIELDS } from "../../server/auth/claims_schema.ts";
 import { labelOf } from "../../server/web/event_labels.ts";
 import { allDocuments, type Block, type Document, manual, plain } from "../support/docs.ts";
@@ -344,7 +344,7 @@ for (const { document, block } of blocksIn("ini")) {
     const value = (key: string) => new RegExp(`^${key}=(.*)$`, "m").exec(block.text)![1];
     checkCommand(value("ExecStart").replace(/^\S*\//, "").split(" "));
     assert(value("Environment").split("=")[0] in OPTIONS);
-    assert(Number(value("TimeoutStopSec")) * 1_000 > OPTIONS.SHUTDOWN_MS.fallback);
+    assert(Number(value("TimeoutStopSec")) * 1_000 > GENERAL_OPTIONS.SHUTDOWN_MS.fallback);
   });
 }
 

@@ -8,7 +8,7 @@
 import { parseArgs } from "node:util";
 import { ConfigError } from "../../base/errors.ts";
 import { SDK_PROFILES } from "../../sdk/profiles.ts";
-import { PROFILE_NAMES, type ProfileName } from "../../profiles/timing_options.ts";
+import { PROFILE_NAMES, type ProfileName } from "../../profiles/registry.ts";
 import type { ProbePlan } from "./session.ts";
 import type { ProbeTarget } from "./socket.ts";
 
