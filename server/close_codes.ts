@@ -18,24 +18,6 @@ export type Ending =
   /** Nothing to do: the peer or the network ended it. */
   | "none";
 
-/** The name of a row: the label operators and metrics use. */
-export type CloseReason =
-  | "client_close"
-  | "network_error"
-  | "stale"
-  | "missed_heartbeats"
-  | "write_timeout"
-  | "slow_consumer"
-  | "message_too_big"
-  | "bad_frame"
-  | "rate_limited"
-  | "key_suspended"
-  | "unauthorized"
-  | "token_expired"
-  | "overload"
-  | "drain"
-  | "admin";
-
 /** What can be behind an end, for operators; three of them need more than the reason to be told. */
 export const CAUSES = [
   "client close",
@@ -74,7 +56,7 @@ export interface CloseRow {
 export type CloseChange = Partial<Pick<CloseRow, "code" | "afterMs">>;
 
 /** Every reason a connection can end for. */
-export const CLOSE_REASONS: Readonly<Record<CloseReason, CloseRow>> = {
+export const CLOSE_REASONS = {
   client_close: row(1000, "none", "closed by the client", "client close"),
   network_error: row(1006, "none", "connection lost", "network"),
   stale: row(1006, "abort", "no sign of life within pongWait", "network"),
@@ -96,7 +78,10 @@ export const CLOSE_REASONS: Readonly<Record<CloseReason, CloseRow>> = {
   overload: row(1013, "immediate", "server overloaded", "slow consumer", 5_000),
   drain: row(1012, "graceful", "server restarting", "drain", 1_000),
   admin: never(1000, "graceful", "closed by an operator", "admin"),
-};
+} as const satisfies Readonly<Record<string, CloseRow>>;
+
+/** The name of a row: the label that operators and metrics use. */
+export type CloseReason = keyof typeof CLOSE_REASONS;
 
 /** Every reason's name, in the order of the table. */
 export const REASON_NAMES = Object.keys(CLOSE_REASONS) as readonly CloseReason[];
@@ -121,21 +106,11 @@ function never(code: number, ending: Ending, text: string, cause: Cause): CloseR
   return { code, text, ending, mayRetry: false, afterMs: 0, cause };
 }
 
-/** The name of a row: the label operators and metrics use. */
-export type RejectionReason =
-  | "not_found"
-  | "foreign_host"
-  | "foreign_origin"
-  | "draining"
-  | "too_many_connections"
-  | "too_many_from_address"
-  | "too_many_at_once"
-  | "too_many_for_key"
-  | "unauthorized"
-  | "bad_handshake";
-
-/** What the peer is told; of `unauthorized` the authenticator knows more. */
-export const REJECTION_DETAILS: Readonly<Record<RejectionReason, string>> = {
+/**
+ * Why an upgrade is rejected, with what the peer is told; for `unauthorized` the authenticator knows
+ * more. The name is the label that operators and metrics use.
+ */
+export const REJECTION_DETAILS = {
   not_found: "no WebSocket is here; use /ws",
   foreign_host: "this open server answers to a loopback Host only",
   foreign_origin: "this Origin is not in ALLOWED_ORIGINS",
@@ -146,7 +121,9 @@ export const REJECTION_DETAILS: Readonly<Record<RejectionReason, string>> = {
   too_many_for_key: "too many for this key",
   unauthorized: "no valid credential",
   bad_handshake: "no valid WebSocket handshake",
-};
+} as const;
+
+export type RejectionReason = keyof typeof REJECTION_DETAILS;
 
 /** Every reason's name, in the order of the table. */
 export const REJECTION_REASONS = Object.keys(REJECTION_DETAILS) as readonly RejectionReason[];

@@ -11,21 +11,19 @@
  * @module
  */
 
-/** How a connection lives. */
-export type LivenessState =
-  /** As it should, as far as is known. */
-  | "alive"
-  /**
-   * Its transport answers, its application does not, although it used to: a hanging script. Never
-   * said of a client that has not answered an app ping yet, such as a plain WebSocket library.
-   */
-  | "frozen"
-  /** Its application speaks, control pings stay unanswered: something swallows control frames. */
-  | "stripped"
-  /** Nothing at all came within the heartbeat timeout after a ping. */
-  | "silent"
-  /** Convicted; final. */
-  | "dead";
+/**
+ * Which layers of a peer are active:
+ *
+ * - alive: as expected, as far as is known;
+ * - frozen: the transport answers, the application does not, although it used to: a hanging script. Never
+ *   for a client that has not answered an app ping yet, such as a plain WebSocket library;
+ * - stripped: the application answers, control pings stay unanswered: something on the way removes
+ *   control frames;
+ * - silent: nothing came within the heartbeat timeout after a ping;
+ * - dead: expired; final.
+ */
+export const LIVENESS_STATES = ["alive", "frozen", "stripped", "silent", "dead"] as const;
+export type LivenessState = typeof LIVENESS_STATES[number];
 
 /**
  * What of a connection still lived when it was convicted: nothing, its transport alone, or its

@@ -1,6 +1,6 @@
 /**
- * What is counted of each system: plain numbers, for the frame path to add to, and the metric that
- * each is.
+ * What is counted for each profile: plain numbers, for the frame path to add to. A counter is one entry
+ * of the table, from which its field and its metric derive.
  *
  * @module
  */
@@ -8,110 +8,60 @@
 import { type CloseReason, REASON_NAMES } from "../close_codes.ts";
 import type { Exposition, Sample } from "./exposition.ts";
 
-/** What is counted for each profile. */
-export interface ProfileCounts {
-  /** Connections accepted. */
-  opened: number;
-  /** Connections ended, by reason. */
-  readonly closed: Record<CloseReason, number>;
-  /** Messages from clients. */
-  messagesIn: number;
-  /** Messages queued for clients. */
-  messagesOut: number;
-  /** Messages a client did not get any more. */
-  messagesDropped: number;
-  /** Messages that made no sense. */
-  malformed: number;
-  /** Commands that the key has no right for. */
-  denied: number;
-  /** Control pings sent. */
-  controlPings: number;
-  /** App pings queued. */
-  appPings: number;
-  /** App pings that found the queue full. */
-  appPingsSkipped: number;
-  /** Control pongs received. */
-  controlPongs: number;
-  /** App pongs received. */
-  appPongs: number;
-  /** Pings without an answer in time. */
-  heartbeatsMissed: number;
-  /** Connections that are alive only because the server's own stalls do not count. */
-  timeoutsAverted: number;
-  /** Dead peers found later than the published bound. */
-  detectionsLate: number;
-  /** Pongs that answer no ping of ours. */
-  pongsUnmatched: number;
-  /** Times a connection's health became poor or critical. */
-  healthAlerts: number;
+interface Counter {
+  /** Name of the metric; several fields may share one, told apart by labels. */
+  readonly metric: string;
+  readonly help: string;
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
-/** A count that is one number. */
-type Count = { [K in keyof ProfileCounts]: ProfileCounts[K] extends number ? K : never }[
-  keyof ProfileCounts
-];
-
-/** Counters per profile: field, name, help, and further labels. */
-const COUNTERS: readonly [Count, string, string, Record<string, string>?][] = [
-  ["opened", "systole_connections_opened_total", "Connections accepted"],
-  ["messagesIn", "systole_messages_received_total", "Messages from clients"],
-  ["messagesOut", "systole_messages_sent_total", "Messages queued for clients"],
-  ["messagesDropped", "systole_messages_dropped_total", "Messages a client did not get any more"],
-  ["malformed", "systole_messages_malformed_total", "Messages that made no sense"],
-  ["denied", "systole_commands_denied_total", "Commands that the key has no right for"],
-  ["controlPings", "systole_pings_sent_total", "Pings sent", { kind: "control" }],
-  ["appPings", "systole_pings_sent_total", "Pings sent", { kind: "app" }],
-  ["appPingsSkipped", "systole_pings_skipped_total", "App pings that found the queue full"],
-  ["controlPongs", "systole_pongs_received_total", "Pongs received", { kind: "control" }],
-  ["appPongs", "systole_pongs_received_total", "Pongs received", { kind: "app" }],
-  ["pongsUnmatched", "systole_pongs_unmatched_total", "Pongs that answer no ping of ours"],
-  [
-    "healthAlerts",
+/** Each counter by the name of its field. */
+const COUNTERS = {
+  opened: counter("systole_connections_opened_total", "Connections accepted"),
+  messagesIn: counter("systole_messages_received_total", "Messages from clients"),
+  messagesOut: counter("systole_messages_sent_total", "Messages queued for clients"),
+  messagesDropped: counter(
+    "systole_messages_dropped_total",
+    "Messages that were not sent: the queue was full or the connection closing",
+  ),
+  malformed: counter("systole_messages_malformed_total", "Messages that are invalid"),
+  denied: counter("systole_commands_denied_total", "Commands that the key has no right for"),
+  controlPings: counter("systole_pings_sent_total", "Pings sent", { kind: "control" }),
+  appPings: counter("systole_pings_sent_total", "Pings sent", { kind: "app" }),
+  appPingsSkipped: counter("systole_pings_skipped_total", "App pings that found the queue full"),
+  controlPongs: counter("systole_pongs_received_total", "Pongs received", { kind: "control" }),
+  appPongs: counter("systole_pongs_received_total", "Pongs received", { kind: "app" }),
+  pongsUnmatched: counter(
+    "systole_pongs_unmatched_total",
+    "Pongs that answer no outstanding ping",
+  ),
+  healthAlerts: counter(
     "systole_health_alerts_total",
     "Connections whose health became poor or critical",
-  ],
-  ["heartbeatsMissed", "systole_heartbeats_missed_total", "Heartbeats that timed out"],
-  [
-    "timeoutsAverted",
+  ),
+  heartbeatsMissed: counter("systole_heartbeats_missed_total", "Heartbeats that timed out"),
+  timeoutsAverted: counter(
     "systole_timeouts_averted_total",
-    "Connections that would be dead if the server's own stalls counted as silence",
-  ],
-  [
-    "detectionsLate",
+    "Connections that would have timed out if the server's own stalls counted as silence",
+  ),
+  detectionsLate: counter(
     "systole_detections_late_total",
     "Dead peers found later than the published bound",
-  ],
-];
+  ),
+} as const;
 
-/** Connections that are open. */
-function openNow({ opened, closed }: ProfileCounts): number {
-  return REASON_NAMES.reduce((open, reason) => open - closed[reason], opened);
-}
+/** The counts of one profile. */
+export type ProfileCounts = Record<keyof typeof COUNTERS, number> & {
+  /** Connections ended, by reason. */
+  readonly closed: Record<CloseReason, number>;
+};
+
+const FIELDS = Object.keys(COUNTERS) as (keyof typeof COUNTERS)[];
 
 /** All at zero. */
 export function newCounts(): ProfileCounts {
-  return {
-    opened: 0,
-    closed: Object.fromEntries(REASON_NAMES.map((name) => [name, 0])) as Record<
-      CloseReason,
-      number
-    >,
-    messagesIn: 0,
-    messagesOut: 0,
-    messagesDropped: 0,
-    malformed: 0,
-    denied: 0,
-    controlPings: 0,
-    appPings: 0,
-    appPingsSkipped: 0,
-    controlPongs: 0,
-    appPongs: 0,
-    heartbeatsMissed: 0,
-    timeoutsAverted: 0,
-    detectionsLate: 0,
-    pongsUnmatched: 0,
-    healthAlerts: 0,
-  };
+  const zeros = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, 0]));
+  return { ...zeros(FIELDS), closed: zeros(REASON_NAMES) } as unknown as ProfileCounts;
 }
 
 /** Exposes all counts of each profile, and how many connections they leave open. */
@@ -121,17 +71,15 @@ export function exposeCounts(
 ): void {
   const each = (read: (counts: ProfileCounts, profile: string) => Sample[]) => () =>
     Array.from(profiles).flatMap(([profile, counts]) => read(counts, profile));
-  for (const [name, rows] of Map.groupBy(COUNTERS, ([, name]) => name)) {
-    exposition.counter(
-      name,
-      rows[0][2],
-      each((counts, profile) =>
-        rows.map(([field, , , labels]) => ({
-          labels: { profile, ...labels },
-          value: counts[field],
-        }))
-      ),
+  for (const [metric, fields] of Map.groupBy(FIELDS, (field) => COUNTERS[field].metric)) {
+    const { help } = COUNTERS[fields[0]];
+    const samples = each((counts, profile) =>
+      fields.map((field) => ({
+        labels: { profile, ...COUNTERS[field].labels },
+        value: counts[field],
+      }))
     );
+    exposition.counter(metric, help, samples);
   }
   exposition.counter(
     "systole_connections_closed_total",
@@ -145,4 +93,12 @@ export function exposeCounts(
     "Connections open now",
     each((counts, profile) => [{ labels: { profile }, value: openNow(counts) }]),
   );
+}
+
+function openNow({ opened, closed }: ProfileCounts): number {
+  return REASON_NAMES.reduce((open, reason) => open - closed[reason], opened);
+}
+
+function counter(metric: string, help: string, labels?: Counter["labels"]): Counter {
+  return { metric, help, labels };
 }

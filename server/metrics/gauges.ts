@@ -1,39 +1,32 @@
 /**
- * The figures that other rooms hold, as metrics: what stands in the queues now, and what is known of
- * idle timeouts on the way.
+ * Metrics whose value another module has: what stands in the queues now, and what is known of idle
+ * timeouts on the way. Each is one entry of the table; server.ts says how its value is read.
  *
  * @module
  */
 
 import { type Exposition, one } from "./exposition.ts";
 
-/** Reads each figure when asked. */
-export interface Gauges {
-  /** Letters in the hub's mailbox. */
-  readonly mailboxMessages: () => number;
-  /** Bytes in all send queues together. */
-  readonly queuedBytes: () => number;
-  /** Channels that somebody follows. */
-  readonly channels: () => number;
-  /** Idle timeouts known on the way to clients. */
-  readonly idleTimeouts: () => number;
-  /** Connections that they have cut so far. */
-  readonly idleTimeoutCuts: () => number;
-}
+/** Type, name and help by the name under which server.ts gives the value. */
+const METRICS = {
+  mailboxMessages: ["gauge", "systole_mailbox_messages", "Messages in the hub's mailbox"],
+  queuedBytes: ["gauge", "systole_send_queue_bytes", "Bytes in all send queues"],
+  channels: ["gauge", "systole_channels", "Channels that have a subscriber"],
+  idleTimeouts: ["gauge", "systole_idle_timeouts", "Idle timeouts known on the way to clients"],
+  idleTimeoutCuts: [
+    "counter",
+    "systole_idle_timeout_cuts_total",
+    "Connections that known idle timeouts on the way have ended",
+  ],
+} as const satisfies Record<string, readonly ["gauge" | "counter", string, string]>;
+
+/** Reads each value when asked. */
+export type Gauges = { readonly [Name in keyof typeof METRICS]: () => number };
 
 /** Exposes them all. */
-export function exposeGauges(exposition: Exposition, readings: Gauges): void {
-  const { mailboxMessages, queuedBytes, channels, idleTimeouts, idleTimeoutCuts } = readings;
-  const gauges: [string, string, () => number][] = [
-    ["systole_mailbox_messages", "Letters in the hub's mailbox", mailboxMessages],
-    ["systole_send_queue_bytes", "Bytes in all send queues", queuedBytes],
-    ["systole_channels", "Channels that somebody follows", channels],
-    ["systole_idle_timeouts", "Idle timeouts known on the way", idleTimeouts],
-  ];
-  for (const [name, help, read] of gauges) exposition.gauge(name, help, () => one(read()));
-  exposition.counter(
-    "systole_idle_timeout_cuts_total",
-    "Connections cut by known idle timeouts on the way",
-    () => one(idleTimeoutCuts()),
-  );
+export function exposeGauges(exposition: Exposition, gauges: Gauges): void {
+  for (const name of Object.keys(METRICS) as (keyof Gauges)[]) {
+    const [type, metric, help] = METRICS[name];
+    exposition[type](metric, help, () => one(gauges[name]()));
+  }
 }

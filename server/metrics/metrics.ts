@@ -10,8 +10,8 @@ import { type Cause, CAUSES, CLOSE_REASONS } from "../close_codes.ts";
 import { exposeCounts, newCounts, type ProfileCounts } from "./counts.ts";
 import { Detection, type DetectionBounds } from "./detection_times.ts";
 import { byLabel, Exposition, one } from "./exposition.ts";
-import type { HealthStatus } from "../liveness/health.ts";
-import type { LivenessState } from "../liveness/liveness.ts";
+import { type HealthStatus, SEVERITY } from "../liveness/health.ts";
+import { LIVENESS_STATES, type LivenessState } from "../liveness/liveness.ts";
 import type { RttKind } from "../liveness/rtt.ts";
 import { STALL_MS } from "../liveness/wheel.ts";
 import { exposeGauges, type Gauges } from "./gauges.ts";
@@ -48,30 +48,10 @@ export class Metrics {
   readonly #mailboxWait = new Histogram(WAITS);
   readonly #roundTrips = perKind();
   readonly #jitter = perKind();
-  readonly #health: Record<HealthStatus, number> = {
-    unknown: 0,
-    healthy: 0,
-    degraded: 0,
-    poor: 0,
-    critical: 0,
-    timeout: 0,
-    dead: 0,
-  };
-  readonly #liveness: Record<LivenessState, number> = {
-    alive: 0,
-    frozen: 0,
-    stripped: 0,
-    silent: 0,
-    dead: 0,
-  };
-  readonly #refused = Object.fromEntries(REJECTION_REASONS.map((reason) => [reason, 0])) as Record<
-    RejectionReason,
-    number
-  >;
-  readonly #disconnects = Object.fromEntries(CAUSES.map((cause) => [cause, 0])) as Record<
-    Cause,
-    number
-  >;
+  readonly #health = zeros(SEVERITY);
+  readonly #liveness = zeros(LIVENESS_STATES);
+  readonly #refused = zeros(REJECTION_REASONS);
+  readonly #disconnects = zeros(CAUSES);
   #stalls = 0;
   #stalledMs = 0;
 
@@ -234,6 +214,10 @@ export class Metrics {
       () => KINDS.map((kind) => [{ kind }, this.#jitter[kind]]),
     );
   }
+}
+
+function zeros<Name extends string>(names: readonly Name[]): Record<Name, number> {
+  return Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>;
 }
 
 function perKind(): Readonly<Record<RttKind, Histogram>> {

@@ -24,7 +24,7 @@ const BY_CAUSE: Readonly<Record<string, (end: ClosedSummary) => string>> = {
     "nothing that counts as life came.",
 };
 
-const BY_REASON: Readonly<Record<CloseReason, (end: ClosedSummary) => string>> = {
+const BY_REASON: Readonly<Partial<Record<CloseReason, (end: ClosedSummary) => string>>> = {
   client_close: ({ seconds }) => `The client said goodbye after ${duration(seconds)}.`,
   network_error: ({ silentSeconds }) =>
     `The network broke off without a goodbye, ${

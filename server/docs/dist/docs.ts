@@ -474,38 +474,38 @@ that lists every problem.</p>
 <tr><td><code>TLS_KEY_FILE</code></td><td>path</td><td>none</td><td>PEM private key of the certificate</td></tr>
 <tr><td><code>ALLOWED_ORIGINS</code></td><td>list of origins</td><td>the host itself and loopback</td><td>origins of pages that may connect, separated by commas</td></tr>
 <tr><td><code>ALLOW_ANONYMOUS</code></td><td>true or false</td><td>false</td><td>start without keys even where others can reach it</td></tr>
+<tr><td><code>DATA_DIR</code></td><td>path</td><td>none: memory only</td><td>folder for what outlives a restart (suspensions, tickets); <code>deno task start</code> may write below data/ only</td></tr>
+<tr><td><code>DEFAULT_PROFILE</code></td><td>json, events-hub, infoway, tank, talo</td><td>json</td><td>profile of upgrades that name none</td></tr>
+<tr><td><code>LOG_FORMAT</code></td><td>text, json</td><td>text</td><td>a readable line per event, or a line of JSON</td></tr>
+<tr><td><code>LOG_LEVEL</code></td><td>debug, info, warning, error, fatal</td><td>info</td><td>least severe level that is logged</td></tr>
+<tr><td><code>WRITE_WAIT_MS</code></td><td>ms</td><td>10000</td><td>a write that has not drained by then ends the connection</td></tr>
+<tr><td><code>CLOSE_WAIT_MS</code></td><td>ms</td><td>2000</td><td>a close that is not answered by then ends the connection</td></tr>
+<tr><td><code>SHUTDOWN_MS</code></td><td>ms</td><td>4500</td><td>the whole drain takes no longer</td></tr>
 <tr><td><code>API_KEYS</code></td><td>JSON</td><td>none</td><td>the keys, a list; without keys and tokens the hub is open</td></tr>
 <tr><td><code>API_KEYS_FILE</code></td><td>path</td><td>none</td><td>file with that list, instead of API_KEYS</td></tr>
 <tr><td><code>JWT_SECRET</code></td><td>text</td><td>none</td><td>accepts JWTs signed with it by HS256; at least 32 bytes</td></tr>
 <tr><td><code>JWKS_FILE</code></td><td>path</td><td>none</td><td>accepts JWTs signed by one of its public keys (RS256, ES256, EdDSA)</td></tr>
-<tr><td><code>DATA_DIR</code></td><td>path</td><td>none: memory only</td><td>folder for what outlives a restart (suspensions, tickets); <code>deno task start</code> may write below data/ only</td></tr>
 <tr><td><code>TRUSTED_PROXIES</code></td><td>list of addresses</td><td>none</td><td>addresses or CIDR blocks whose X-Forwarded-For is believed, separated by commas</td></tr>
-<tr><td><code>DEFAULT_PROFILE</code></td><td>json, events-hub, infoway, tank, talo</td><td>json</td><td>profile of upgrades that name none</td></tr>
-<tr><td><code>ECHO</code></td><td>true or false</td><td>false</td><td>echo json messages of unknown type</td></tr>
-<tr><td><code>LOG_FORMAT</code></td><td>text, json</td><td>text</td><td>a readable line per event, or a line of JSON</td></tr>
-<tr><td><code>LOG_LEVEL</code></td><td>debug, info, warning, error, fatal</td><td>info</td><td>least severe level that is logged</td></tr>
-<tr><td><code>PROXY_PRESET</code></td><td>none, aws-alb, nginx, azure-app-gateway, cloudflare, default</td><td>none</td><td>proxy in front, whose idle timeout bounds every ping period</td></tr>
-<tr><td><code>WRITE_WAIT_MS</code></td><td>ms</td><td>10000</td><td>a write that has not drained by then ends the connection</td></tr>
-<tr><td><code>CLOSE_WAIT_MS</code></td><td>ms</td><td>2000</td><td>a close that is not answered by then ends the connection</td></tr>
-<tr><td><code>SHUTDOWN_MS</code></td><td>ms</td><td>4500</td><td>the whole drain takes no longer</td></tr>
-<tr><td><code>MAX_MESSAGE_BYTES</code></td><td>bytes</td><td>65536</td><td>largest message from a client; &lt;= SEND_QUEUE_BYTES</td></tr>
-<tr><td><code>SEND_QUEUE_MESSAGES</code></td><td>count</td><td>256</td><td>messages that may wait for one client whose last write has been stuck for 100 ms</td></tr>
-<tr><td><code>SEND_QUEUE_BYTES</code></td><td>bytes</td><td>1048576</td><td>bytes likewise, and 16 times as many until then; &lt;= QUEUE_BUDGET_BYTES</td></tr>
-<tr><td><code>QUEUE_BUDGET_BYTES</code></td><td>bytes</td><td>268435456</td><td>bytes that wait for longer than a second for all clients together at most</td></tr>
-<tr><td><code>MAX_CONNECTIONS</code></td><td>count</td><td>15000</td><td>connections in all; 0 = off</td></tr>
-<tr><td><code>MAX_CONNECTIONS_PER_ADDRESS</code></td><td>count</td><td>0</td><td>connections from one client address; 0 = off</td></tr>
-<tr><td><code>MAX_UPGRADES_PER_SECOND</code></td><td>count</td><td>0</td><td>upgrades per second, wrong credentials included; 0 = off</td></tr>
-<tr><td><code>MAX_MESSAGES_PER_SECOND</code></td><td>count</td><td>1000</td><td>frames from one client per second, in bursts of twice that; malformed ones count as four; 0 = off</td></tr>
-<tr><td><code>MAX_SUBSCRIPTIONS</code></td><td>count</td><td>10000</td><td>channels that one connection may follow</td></tr>
-<tr><td><code>MAX_CONNECTIONS_PER_KEY</code></td><td>count</td><td>0</td><td>connections with one key that has no limit of its own; 0 = off</td></tr>
 <tr><td><code>TICKETS_PER_MINUTE</code></td><td>count</td><td>20</td><td>socket tickets that one key may fetch in any minute; 0 = off</td></tr>
 <tr><td><code>TICKET_TTL_MS</code></td><td>ms</td><td>300000</td><td>a socket ticket is valid for this long, once</td></tr>
-<tr><td><code>INFOWAY_MESSAGES_PER_MINUTE</code></td><td>count</td><td>60</td><td>infoway: messages of one connection in any minute; 0 = off</td></tr>
-<tr><td><code>TALO_MESSAGES_PER_MINUTE</code></td><td>count</td><td>300</td><td>talo: messages of one connection in any minute before it is identified; 0 = off</td></tr>
-<tr><td><code>TALO_MESSAGES_PER_MINUTE_IDENTIFIED</code></td><td>count</td><td>3600</td><td>talo: the same after that; 0 = off</td></tr>
 <tr><td><code>SUSPEND_AFTER_VIOLATIONS</code></td><td>count</td><td>3</td><td>so many closings for rate within SUSPEND_WINDOW_MS suspend the key; 0 = never</td></tr>
 <tr><td><code>SUSPEND_WINDOW_MS</code></td><td>ms</td><td>600000</td><td>violations of a key are counted over this long</td></tr>
 <tr><td><code>SUSPEND_MS</code></td><td>ms</td><td>900000</td><td>a suspension lasts this long</td></tr>
+<tr><td><code>PROXY_PRESET</code></td><td>none, aws-alb, nginx, azure-app-gateway, cloudflare, default</td><td>none</td><td>proxy in front, whose idle timeout bounds every ping period</td></tr>
+<tr><td><code>ECHO</code></td><td>true or false</td><td>false</td><td>json: echo messages of unknown type</td></tr>
+<tr><td><code>INFOWAY_MESSAGES_PER_MINUTE</code></td><td>count</td><td>60</td><td>infoway: messages of one connection in any minute; 0 = off</td></tr>
+<tr><td><code>TALO_MESSAGES_PER_MINUTE</code></td><td>count</td><td>300</td><td>talo: messages of one connection in any minute before it is identified; 0 = off</td></tr>
+<tr><td><code>TALO_MESSAGES_PER_MINUTE_IDENTIFIED</code></td><td>count</td><td>3600</td><td>talo: the same after that; 0 = off</td></tr>
+<tr><td><code>MAX_MESSAGE_BYTES</code></td><td>bytes</td><td>65536</td><td>largest message from a client; &lt;= SEND_QUEUE_BYTES</td></tr>
+<tr><td><code>SEND_QUEUE_BYTES</code></td><td>bytes</td><td>1048576</td><td>bytes that may wait for one client whose last write has been stuck for 100 ms, and 16 times as many until then; &lt;= QUEUE_BUDGET_BYTES</td></tr>
+<tr><td><code>QUEUE_BUDGET_BYTES</code></td><td>bytes</td><td>268435456</td><td>bytes that wait for longer than a second for all clients together at most</td></tr>
+<tr><td><code>SEND_QUEUE_MESSAGES</code></td><td>count</td><td>256</td><td>messages that may wait for one client whose last write has been stuck for 100 ms</td></tr>
+<tr><td><code>MAX_CONNECTIONS</code></td><td>count</td><td>15000</td><td>connections in all; 0 = off</td></tr>
+<tr><td><code>MAX_CONNECTIONS_PER_ADDRESS</code></td><td>count</td><td>0</td><td>connections from one client address; 0 = off</td></tr>
+<tr><td><code>MAX_CONNECTIONS_PER_KEY</code></td><td>count</td><td>0</td><td>connections with one key that has no limit of its own; 0 = off</td></tr>
+<tr><td><code>MAX_UPGRADES_PER_SECOND</code></td><td>count</td><td>0</td><td>upgrades per second, wrong credentials included; 0 = off</td></tr>
+<tr><td><code>MAX_MESSAGES_PER_SECOND</code></td><td>count</td><td>1000</td><td>frames from one client per second, in bursts of twice that; malformed ones count as four; 0 = off</td></tr>
+<tr><td><code>MAX_SUBSCRIPTIONS</code></td><td>count</td><td>10000</td><td>channels that one connection may subscribe to</td></tr>
 </tbody>
 </table></div>
 <h2 id="timing">Timing<a class="anchor" href="#timing" aria-label="Link to this section">#</a></h2>
