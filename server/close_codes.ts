@@ -1,13 +1,13 @@
 /**
- * The one table of how and why a connection ends: every other room names a row of it, none invents
- * a code. Owns the reasons, what the peer is told and what the operator sees.
+ * The tables of why a connection ends and why an upgrade is rejected: every other module names a row,
+ * none invents a code. Owns the reasons, what the peer gets and what the operator sees.
  *
  * @module
  */
 
 import type { HttpRejection } from "./base/problem.ts";
 
-/** How we let go of a connection. */
+/** How the server closes a connection. */
 export type Ending =
   /** Send what is queued, then the close frame, then wait for the peer's own. */
   | "graceful"
@@ -18,7 +18,7 @@ export type Ending =
   /** Nothing to do: the peer or the network ended it. */
   | "none";
 
-/** What can be behind an end, for operators; three of them need more than the reason to be told. */
+/** Causes of an end, for operators; three of them depend on more than the reason. */
 export const CAUSES = [
   "client close",
   "network",
@@ -42,17 +42,17 @@ export interface CloseRow {
   readonly code: number;
   /** What the peer reads beside the code. With the retry hint at most 123 bytes (RFC 6455 5.5). */
   readonly text: string;
-  /** How we let go. */
+  /** How the server closes it. */
   readonly ending: Ending;
-  /** May the client come back by itself? */
+  /** May the client reconnect by itself? */
   readonly mayRetry: boolean;
   /** The earliest time for that, ms. */
   readonly afterMs: number;
-  /** What was behind it, where nothing else is known. */
+  /** The cause, where nothing else is known. */
   readonly cause: Cause;
 }
 
-/** What of a row is otherwise for one connection. */
+/** What may differ from the row for one connection. */
 export type CloseChange = Partial<Pick<CloseRow, "code" | "afterMs">>;
 
 /** Every reason a connection can end for. */
@@ -73,7 +73,7 @@ export const CLOSE_REASONS = {
   bad_frame: never(1002, "immediate", "not a valid WebSocket frame", "client fault"),
   rate_limited: row(1008, "immediate", "too many messages", "rate", 60_000),
   key_suspended: row(1008, "graceful", "key suspended", "rate", 60_000),
-  unauthorized: never(3000, "immediate", "not authorized", "auth"), // talo's own: see Upgrader
+  unauthorized: never(3000, "immediate", "not authorized", "auth"), // for talo, see Upgrader
   token_expired: never(1008, "graceful", "token expired", "auth"),
   overload: row(1013, "immediate", "server overloaded", "slow consumer", 5_000),
   drain: row(1012, "graceful", "server restarting", "drain", 1_000),
@@ -87,7 +87,7 @@ export type CloseReason = keyof typeof CLOSE_REASONS;
 export const REASON_NAMES = Object.keys(CLOSE_REASONS) as readonly CloseReason[];
 
 /**
- * The text of a close frame: what happened and whether to come back, readable by people and, after
+ * The text of a close frame: what happened and whether to reconnect, readable by people and, after
  * the last semicolon, by a client (`afterMs=1000` or `no retry`).
  *
  * @param reason the row
@@ -107,7 +107,7 @@ function never(code: number, ending: Ending, text: string, cause: Cause): CloseR
 }
 
 /**
- * Why an upgrade is rejected, with what the peer is told; for `unauthorized` the authenticator knows
+ * Why an upgrade is rejected, with the text for the peer; for `unauthorized` the authenticator knows
  * more. The name is the label that operators and metrics use.
  */
 export const REJECTION_DETAILS = {
@@ -128,7 +128,7 @@ export type RejectionReason = keyof typeof REJECTION_DETAILS;
 /** Every reason's name, in the order of the table. */
 export const REJECTION_REASONS = Object.keys(REJECTION_DETAILS) as readonly RejectionReason[];
 
-/** How the refusal looks. */
+/** How a rejection is sent. */
 export type RejectionResponse =
   /** An HTTP answer, and no upgrade. */
   | HttpRejection

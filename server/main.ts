@@ -14,7 +14,7 @@ import { type RunningServer, startServer } from "./server.ts";
 
 /**
  * A terminal's Ctrl-C arrives twice, 1-4 ms apart: by itself and forwarded by `deno task`. Counted
- * in ticks of a timer, so that time during which the whole machine stood still does not count.
+ * in ticks of a timer, so that a pause of the whole machine does not count.
  */
 const SAME_SIGNAL = { ticks: 10, tickMs: 100 } as const;
 
@@ -50,7 +50,7 @@ function announce({ address, open }: RunningServer, config: Config, log: Logger)
   });
   if (!open) log.info("closed: every client needs a credential");
   else if (reachableByOthers(address, config.onDeploy)) {
-    log.warning("open to everybody: no keys are configured, any client may connect");
+    log.warning("open to every client: no keys are configured");
   } else {
     log.info("open to this machine: no keys are configured, any local client may connect");
   }
@@ -74,7 +74,7 @@ function drainOnSignal(server: RunningServer, log: Logger): void {
   }
 }
 
-/** What the log has been told must get out: the lines before a crash most of all. */
+/** Flushes the log first: the lines before a crash matter most. */
 async function crash(event: Event, error: unknown): Promise<void> {
   event.preventDefault();
   console.error("Uncaught", error);

@@ -1,9 +1,9 @@
 /**
- * How many may be in, and how many may come in at once: connections overall, per address and per
- * key, and upgrades a second. Pure; time is an argument.
+ * Limits of connections overall, per address and per key, and of upgrades a second. Pure; time is an
+ * argument.
  *
- * The permit is had before the credential is looked at, so that guessing is bounded like anything
- * else, and whoever is turned away for want of room still has its ticket.
+ * A permit is taken before the credential is checked, so that guessing is bounded, too, and a client
+ * that is rejected for a limit still has its ticket.
  *
  * @module
  */
@@ -30,19 +30,18 @@ export type NoPermit = Extract<
   "too_many_connections" | "too_many_from_address" | "too_many_at_once"
 >;
 
-/** Of one who is in, or whose credential is being checked. */
+/** For a connection that is open, or whose credential is being checked. */
 export interface Permit {
   /**
-   * Counts it as the key's. Called once at most.
+   * Counts it for the key. Called once at most.
    *
-   * @returns false when the key has no more; then it is to be released
+   * @returns false when the key's limit is reached; then the permit is to be released
    */
   claim(grant: Grant): boolean;
-  /** Gives it back. Idempotent. */
+  /** Idempotent. */
   release(): void;
 }
 
-/** See the module. */
 export class Admission {
   readonly #limits: AdmissionLimits;
   readonly #rate: RateLimit;
@@ -50,19 +49,19 @@ export class Admission {
   readonly #byKey = new KeyedCounter();
   #open = 0;
 
-  /** Starts with nobody in. @param nowMs monotonic time */
+  /** @param nowMs monotonic time */
   constructor(limits: AdmissionLimits, nowMs: number) {
     this.#limits = limits;
     this.#rate = new RateLimit(limits.maxUpgradesPerSecond, nowMs);
   }
 
-  /** How many have a permit. */
+  /** How many permits are out. */
   get open(): number {
     return this.#open;
   }
 
   /**
-   * A permit, or why there is none. Each that was given must be released.
+   * A permit, or why there is none. Each permit must be released.
    *
    * @param address empty where there is none (a unix socket): exempt from the limit per address
    * @param nowMs monotonic time
@@ -103,7 +102,7 @@ function reached(count: number, limit: number): boolean {
   return limit > 0 && count >= limit;
 }
 
-/** How many of each name are in; the empty name is not counted. */
+/** A count for each name; the empty name is not counted. */
 class KeyedCounter {
   readonly #counts = new Map<string, number>();
 

@@ -1,5 +1,5 @@
 /**
- * The auth, assembled: who gets in, who is suspended, whose ticket it is, whose address.
+ * Authentication and authorization, assembled: credentials, suspensions, tickets, client addresses.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { type SuspensionRules, Suspensions } from "./suspensions.ts";
 import { Tickets } from "./tickets.ts";
 import { type PublicKey, Tokens } from "./tokens.ts";
 
-/** Who gets in. Holds secrets: never to be logged. */
+/** Keys, tokens and limits of authentication. Holds secrets: never to be logged. */
 export interface AuthConfig {
   /** The keys of `API_KEYS`. */
   readonly keys: readonly Key[];
@@ -42,7 +42,7 @@ export interface AuthSettings {
   readonly onDeploy: boolean;
 }
 
-/** What config's files hold. */
+/** The contents of the files that the configuration names. */
 export interface Credentials {
   /** The keys of API_KEYS_FILE. */
   readonly keys?: readonly Key[];
@@ -50,19 +50,14 @@ export interface Credentials {
   readonly jwks?: readonly PublicKey[];
 }
 
-/** What the auth works with. */
 export interface AuthOptions {
-  /** How it is configured. */
   readonly config: AuthSettings;
-  /** What the files hold. */
   readonly credentials: Credentials;
-  /** Tells the time. */
   readonly clock: Clock;
-  /** Where it is told what goes wrong. */
+  /** Failures of the store are logged here. */
   readonly log: Logger;
 }
 
-/** See the module. */
 export interface Auth {
   /** Checks credentials. */
   readonly authenticator: Authenticator;
@@ -72,12 +67,12 @@ export interface Auth {
   readonly suspensions: Suspensions;
   /** Knows the client behind a proxy. */
   readonly proxies: TrustedProxies;
-  /** Lets go of the store. */
+  /** Closes the store. */
   close(): Promise<void>;
 }
 
 /**
- * Opens the store and builds the auth upon it.
+ * Opens the store and builds the modules that use it.
  *
  * @throws {StartError} when the store cannot be opened
  */
@@ -106,7 +101,7 @@ function tokensOf({ jwtSecret: secret }: AuthConfig, { jwks }: Credentials): Tok
   return new Tokens({ secret, jwks });
 }
 
-/** An open hub has nobody to suspend. */
+/** An open hub has no keys, so it suspends none. */
 function placeOf({ dataDir, onDeploy }: AuthSettings, isOpen: boolean): KvLocation {
   if (dataDir !== undefined) return { kind: "folder", path: dataDir };
   return onDeploy && !isOpen ? { kind: "managed" } : { kind: "memory" };

@@ -1,6 +1,6 @@
 /**
- * Who gets in, by the credential that was presented. On an open hub everybody does, except with a
- * credential that cannot even be read.
+ * Checks the credential that a request presents. On an open hub every request is granted, except one
+ * whose credential cannot be read.
  *
  * Owns the order of the checks: the credential first, so that only its owner learns that a key has
  * expired or is suspended. No detail repeats a credential.
@@ -17,7 +17,6 @@ import type { Tickets } from "./tickets.ts";
 import { TOKEN_KEY_PREFIX, type Tokens } from "./tokens.ts";
 import type { Credential } from "./credential.ts";
 
-/** What the room works with. */
 export interface AuthenticatorOptions {
   /** The configured keys. */
   readonly keys: KeyRing;
@@ -25,17 +24,14 @@ export interface AuthenticatorOptions {
   readonly tokens: Tokens | undefined;
   /** Redeems tickets. */
   readonly tickets: Tickets;
-  /** Knows which keys are suspended. */
   readonly suspensions: Suspensions;
-  /** Tells when keys expire. */
   readonly clock: Clock;
-  /** Told when a credential could not be checked. */
+  /** Called when a credential could not be checked. */
   readonly onError: (error: unknown) => void;
 }
 
 type Readable = Exclude<Credential, { kind: "unreadable" }>;
 
-/** See the module. */
 export class Authenticator {
   /** Undefined on an open hub. */
   readonly #options: AuthenticatorOptions | undefined;
@@ -57,8 +53,8 @@ export class Authenticator {
     if (presented.kind === "unreadable") return refused(presented.detail);
     if (this.#options === undefined) return { kind: "granted", grant: OPEN_GRANT };
     try {
-      const verdict = await identify(presented, this.#options);
-      return verdict.kind === "granted" ? await judge(verdict.grant, this.#options) : verdict;
+      const result = await authenticate(presented, this.#options);
+      return result.kind === "granted" ? await checkValidity(result.grant, this.#options) : result;
     } catch (error) {
       this.#options.onError(error);
       return refused("the credential cannot be checked at the moment");
@@ -79,8 +75,11 @@ export class Authenticator {
   };
 }
 
-/** Whose credential it is. */
-async function identify(presented: Readable, options: AuthenticatorOptions): Promise<AuthResult> {
+/** Finds the grant of a credential. */
+async function authenticate(
+  presented: Readable,
+  options: AuthenticatorOptions,
+): Promise<AuthResult> {
   switch (presented.kind) {
     case "none":
       return refused("no credential");
@@ -95,7 +94,7 @@ async function identify(presented: Readable, options: AuthenticatorOptions): Pro
   }
 }
 
-/** The same words for an unknown id and a wrong secret: nobody learns which keys there are. */
+/** One text for an unknown id and a wrong secret: it must not reveal which keys exist. */
 function byKey(parts: IdAndSecret, { keys }: AuthenticatorOptions): AuthResult {
   const grant = keys.verify(parts);
   return grant === undefined ? refused("unknown key or wrong secret") : { kind: "granted", grant };
@@ -113,23 +112,23 @@ async function byToken(token: string, options: AuthenticatorOptions): Promise<Au
 
 async function byTicket(ticket: string, options: AuthenticatorOptions): Promise<AuthResult> {
   const claims = await options.tickets.redeem(ticket);
-  const grant = claims && grantToday(claims, options);
+  const grant = claims && currentGrant(claims, options);
   return grant === undefined
     ? refused("unknown, used or expired ticket")
     : { kind: "granted", grant };
 }
 
 /**
- * A ticket gives what its key gives now, so a key that was taken away takes its tickets along. One
- * that was fetched while the hub was open gives nothing.
+ * A ticket grants what its key grants now, so removing a key invalidates its tickets. One that was
+ * fetched while the hub was open grants nothing.
  */
-function grantToday(claims: Claims, { keys, tokens }: AuthenticatorOptions): Grant | undefined {
+function currentGrant(claims: Claims, { keys, tokens }: AuthenticatorOptions): Grant | undefined {
   if (!claims.keyId?.startsWith(TOKEN_KEY_PREFIX)) return keys.grantOf(claims.keyId ?? "");
   return tokens === undefined ? undefined : grantOf(claims);
 }
 
-/** Whether what is genuine still holds. */
-async function judge(
+/** Whether a genuine credential is still valid. */
+async function checkValidity(
   grant: Grant,
   { clock, suspensions }: AuthenticatorOptions,
 ): Promise<AuthResult> {

@@ -1,15 +1,14 @@
 /**
- * Whose address a request comes from when proxies stand in between. Pure.
+ * The client's address of a request that came through proxies. Pure.
  *
- * X-Forwarded-For is a list to which each proxy appends whom it saw; anybody can send one. So it is
- * believed from the right, and only as far as the proxies that are trusted.
+ * X-Forwarded-For is a list to which each proxy appends its peer's address; any client can send one. So
+ * it is read from the right, and only as far as the proxies are trusted.
  *
  * @module
  */
 
 import { BlockList, isIP, isIPv4 } from "node:net";
 
-/** See the module. */
 export class TrustedProxies {
   readonly #trusted = new BlockList();
 
@@ -34,7 +33,7 @@ export class TrustedProxies {
     const hops = forwarded?.split(",") ?? [];
     while (hops.length > 0 && this.#trusts(nearest)) {
       const hop = plainAddress(hops.pop()!);
-      if (hop === undefined) break; // nobody knows what stands beyond it
+      if (hop === undefined) break; // what is beyond it is unknown
       nearest = hop;
     }
     return nearest;

@@ -1,5 +1,5 @@
 /**
- * What a credential gives: the outcome of authentication, which the rest of the house goes by.
+ * What a credential gives: the outcome of authentication, by which all other modules decide.
  *
  * @module
  */
@@ -12,9 +12,9 @@ export interface Claims {
   readonly keyId: string | undefined;
   /** Patterns of the channels on which it may publish. */
   readonly publish: readonly string[];
-  /** Patterns of the channels that it may follow. */
+  /** Patterns of the channels that it may subscribe to. */
   readonly subscribe: readonly string[];
-  /** Whether it may look at and end what others do. */
+  /** Whether it may inspect and close other connections. */
   readonly admin: boolean;
   /** When it ends, wall-clock ms. */
   readonly expiresAtMs?: number;
@@ -24,7 +24,7 @@ export interface Claims {
   readonly maxMessagesPerMinute?: number;
 }
 
-/** What a connection or request may do, and in whose name. */
+/** What a connection or request may do, and with which key. */
 export interface Grant extends Claims {
   /** Channels, by the patterns. */
   readonly rights: Rights;
@@ -41,7 +41,7 @@ export function grantOf(claims: Claims): Grant {
   return { ...claims, rights: rightsOf(claims) };
 }
 
-/** On an open hub everybody may do everything. */
+/** On an open hub every client may do everything. */
 export const OPEN_GRANT: Grant = grantOf({
   keyId: undefined,
   publish: ["*"],
@@ -49,7 +49,7 @@ export const OPEN_GRANT: Grant = grantOf({
   admin: true,
 });
 
-/** A credential that gives nothing. @param detail for the client: why */
+/** The result for a credential that is not valid. @param detail for the client: why */
 export function refused(detail: string): AuthResult {
   return { kind: "refused", detail };
 }

@@ -15,7 +15,7 @@ import { parseJson } from "../base/json.ts";
 import { type Grant, grantOf } from "./grant.ts";
 import { fieldProblems, GRANT_FIELDS, GRANT_RULES } from "./claims_schema.ts";
 
-/** Who may come in with a secret, and what that one may do. */
+/** A key: the hash of its secret, and what it grants. */
 export interface Key {
   /** `[A-Za-z0-9_-]+`, unique. */
   readonly id: string;
@@ -130,7 +130,7 @@ export function splitCredential(credential: string): IdAndSecret | undefined {
     : undefined;
 }
 
-/** What an unknown id is compared with: the SHA-256 of nothing that anybody knows. */
+/** What the secret of an unknown id is compared with: no secret has this hash. */
 const NO_HASH = new Uint8Array(32);
 
 /** All keys of this server. */
@@ -153,14 +153,14 @@ export class KeyRing {
   }
 
   /**
-   * What a credential gives, in a time that tells neither how much of the secret was right nor
-   * whether there is such a key. Expiry and suspension are not looked at.
+   * What a credential gives, in a time that reveals neither how much of the secret was right nor
+   * whether the key exists. Does not check expiry and suspension.
    */
   verify({ id, secret }: IdAndSecret): Grant | undefined {
     const key = this.#keys.get(id);
     const hash = createHash("sha256").update(secret).digest();
     const right = timingSafeEqual(hash, key?.secretHash ?? NO_HASH);
-    // The SHA-256 of an empty secret is what `printf "" | sha256sum` says: nobody means it.
+    // The SHA-256 of an empty secret is what `printf "" | sha256sum` prints: a key with it is a mistake.
     return right && WORD.test(secret) ? key?.grant : undefined;
   }
 }

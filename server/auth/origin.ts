@@ -1,7 +1,7 @@
 /**
  * Which pages may open a connection, and which Host an open loopback server answers to. Pure.
  *
- * Browsers let any page open a WebSocket anywhere and only tell the server where the page came from
+ * Browsers let any page open a WebSocket anywhere and only send the server the page's origin
  * (RFC 6455 section 10.2); and a page whose name an attacker points at 127.0.0.1 reaches loopback
  * under a foreign Host (DNS rebinding).
  *
@@ -27,13 +27,13 @@ export function originAllowed(
   return isLoopback(url.hostname) || url.host === parseUrl(`${url.protocol}//${host}`)?.host;
 }
 
-/** Whether a Host header names this very machine. */
+/** Whether a Host header names a loopback address. */
 export function hostIsLoopback(host: string | undefined): boolean {
   const url = parseUrl(`http://${host}`);
   return url !== undefined && isLoopback(url.hostname);
 }
 
-/** Whether only this machine reaches an address or name. */
+/** Whether an address or name is reachable from this machine only. */
 export function isLoopback(host: string): boolean {
   const name = host.replace(/^\[|\]$/g, "").replace(/^::ffff:(?=\d+\.)/i, "").toLowerCase();
   return name === "::1" || name === "localhost" || name.endsWith(".localhost") ||

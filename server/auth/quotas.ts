@@ -1,6 +1,6 @@
 /**
  * The messages a minute of keys that have such a limit: one window for all connections of a key, so
- * that connecting twice, or again, does not make it wider. Pure; time is an argument.
+ * that a second connection, or a new one, does not raise it. Pure; time is an argument.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 import type { Claims } from "./grant.ts";
 import { SlidingWindow } from "./sliding_window.ts";
 
-/** Whose limit it is. */
+/** What identifies a window. */
 export type QuotaTerms = Pick<Claims, "keyId" | "maxMessagesPerMinute">;
 
 const MINUTE_MS = 60_000;
@@ -19,13 +19,12 @@ interface Shared {
   holders: number;
 }
 
-/** See the module. */
 export class Quotas {
   readonly #held = new Map<string, Shared>();
-  /** Of keys that have gone and may come back within the minute: the first went first. */
+  /** Of keys whose last connection ended within the minute, the earliest end first. */
   readonly #left = new Map<string, { readonly window: SlidingWindow; readonly leftMs: number }>();
 
-  /** How many windows are kept, for those who are in and those who may come back. */
+  /** How many windows are kept: for open connections, and for keys that may reconnect. */
   get size(): number {
     return this.#held.size + this.#left.size;
   }

@@ -1,21 +1,21 @@
 /**
  * What a connection may do. Pure: channel patterns, in which `*` matches any run of characters; and
- * channels that no pattern opens, since the hub itself speaks there.
+ * channels that no pattern opens, since the hub itself publishes there.
  *
  * @module
  */
 
 /** What a connection may do. */
 export interface Rights {
-  /** May it follow the channel? */
+  /** May it subscribe to the channel? */
   maySubscribe(channel: string): boolean;
   /** May it publish there? */
   mayPublish(channel: string): boolean;
-  /** May it hand texts to all others of its system? Whoever may publish anything may. */
+  /** May it relay texts to all others of its profile? It may if it may publish on any channel. */
   mayRelay(): boolean;
 }
 
-/** In channels that begin so the hub tells of itself: an admin may listen, nobody may speak. */
+/** On channels that begin so the hub publishes its own figures: an admin may subscribe, no client publish. */
 export const RESERVED_CHANNELS = "systole/";
 
 /** What rights are given by. */
@@ -24,18 +24,18 @@ export interface RightsGiven {
   readonly subscribe: readonly string[];
   /** Patterns of channels. */
   readonly publish: readonly string[];
-  /** Whether it may look at what others do; no by default. */
+  /** Whether it may inspect other connections; no by default. */
   readonly admin?: boolean;
 }
 
 /** Rights by patterns. */
 export function rightsOf({ subscribe, publish, admin = false }: RightsGiven): Rights {
-  const follows = matcher(subscribe);
-  const speaks = matcher(publish);
+  const subscribable = matcher(subscribe);
+  const publishable = matcher(publish);
   const isReserved = (channel: string) => channel.startsWith(RESERVED_CHANNELS);
   return {
-    maySubscribe: (channel) => isReserved(channel) ? admin : follows(channel),
-    mayPublish: (channel) => !isReserved(channel) && speaks(channel),
+    maySubscribe: (channel) => isReserved(channel) ? admin : subscribable(channel),
+    mayPublish: (channel) => !isReserved(channel) && publishable(channel),
     mayRelay: () => publish.length > 0,
   };
 }

@@ -10,7 +10,6 @@ export function perMinute(limit: number | undefined): SlidingWindow | undefined 
   return limit === undefined ? undefined : new SlidingWindow(limit, 60_000);
 }
 
-/** See the module. */
 export class SlidingWindow {
   readonly #limit: number;
   readonly #windowMs: number;
@@ -61,13 +60,13 @@ export class SlidingWindow {
 export class SlidingWindows {
   readonly #limit: number;
   readonly #windowMs: number;
-  /** By who took last: the first have been quiet for longest. */
+  /** In the order of the last take: the first have been unused for longest. */
   readonly #windows = new Map<
     string,
     { readonly window: SlidingWindow; readonly lastMs: number }
   >();
 
-  /** Knows nobody. @param limit takes of one name within any `windowMs` */
+  /** Starts empty. @param limit takes of one name within any `windowMs` */
   constructor(limit: number, windowMs: number) {
     this.#limit = limit;
     this.#windowMs = windowMs;
@@ -92,7 +91,7 @@ export class SlidingWindows {
     return this.#windows.get(name)?.window.waitMs(nowMs) ?? 0;
   }
 
-  /** A name starts anew. */
+  /** Resets a name. */
   forget(name: string): void {
     this.#windows.delete(name);
   }

@@ -1,9 +1,10 @@
 /**
- * Keys that broke the rules too often: counted, suspended for a while, let go again.
+ * Keys that broke limits too often: violations are counted, the key is suspended for a while.
  *
- * Judged at once by what this process has seen itself: whoever reconnects is faster than any disk.
- * The Store then adds what other nodes and earlier processes have seen, and is the truth of all that
- * it has taken; what it has not, this process keeps. Owns no connection: `onSuspended` tells who does.
+ * Decided at once by what this process has seen itself, since a client reconnects faster than any disk
+ * answers. The Store then adds what other nodes and earlier processes have seen, and is authoritative
+ * for all that it has stored; what it has not, this process keeps. Owns no connection: `onSuspended`
+ * is called for those.
  *
  * @module
  */
@@ -31,15 +32,11 @@ export interface Suspension {
   readonly untilMs: number;
 }
 
-/** What the room works with. */
 export interface SuspensionsOptions {
-  /** Where they are kept. */
   readonly store: Store;
-  /** Tells the time. */
   readonly clock: Clock;
-  /** When and how long. */
   readonly rules: SuspensionRules;
-  /** Told when the store could not be read and the mirror had to do. */
+  /** Called when the store could not be read and the local view was used. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -55,7 +52,6 @@ interface LocalSuspension {
   isStored: boolean;
 }
 
-/** See the module. */
 export class Suspensions {
   /**
    * Called when a key is found to be suspended that this node did not know to be: its connections
@@ -74,7 +70,7 @@ export class Suspensions {
     this.#violations = new SlidingWindows(Math.max(0, afterViolations - 1), windowMs);
   }
 
-  /** Whether a key is suspended as far as this node has seen: for those who cannot wait. */
+  /** Whether a key is suspended as far as this node has seen: for callers that cannot wait. */
   knows(keyId: string): boolean {
     return (this.#seen.get(keyId)?.untilMs ?? 0) > this.#options.clock.wall();
   }
@@ -86,8 +82,9 @@ export class Suspensions {
     const mayGo = seen?.isStored || !this.knows(keyId);
     try {
       const entry = await store.get(COLLECTION, keyId);
-      if (entry !== undefined) this.#learn(keyId, { untilMs: entry.expiresAtMs, isStored: true });
-      // Not when it was suspended while we looked.
+      if (entry !== undefined) {
+        this.#remember(keyId, { untilMs: entry.expiresAtMs, isStored: true });
+      } // Not when it was suspended while we looked.
       else if (mayGo && this.#seen.get(keyId) === seen) this.#seen.delete(keyId);
     } catch (error) {
       onError(error);
@@ -119,7 +116,7 @@ export class Suspensions {
     const wasOurs = this.knows(keyId) && !this.#seen.get(keyId)!.isStored;
     this.#seen.delete(keyId);
     this.#violations.forget(keyId);
-    await this.#forgive(keyId);
+    await this.#removeViolations(keyId);
     return entry !== undefined || wasOurs;
   }
 
@@ -134,10 +131,10 @@ export class Suspensions {
     return Array.from(all, ([keyId, untilMs]) => ({ keyId, untilMs }));
   }
 
-  /** Learns what the store has: at the start. `holds()` learns what other nodes do later. */
+  /** Reads what the store has, at the start. `holds()` finds what other nodes add later. */
   async load(): Promise<void> {
     for (const { id, expiresAtMs } of await this.#options.store.list(COLLECTION)) {
-      this.#learn(id, { untilMs: expiresAtMs, isStored: true });
+      this.#remember(id, { untilMs: expiresAtMs, isStored: true });
     }
   }
 
@@ -146,21 +143,21 @@ export class Suspensions {
     if (this.knows(keyId)) return; // by another violation, while the store was asked about this one
     const { store, clock, rules } = this.#options;
     const seen: LocalSuspension = { untilMs: clock.wall() + rules.durationMs, isStored: false };
-    this.#learn(keyId, seen);
+    this.#remember(keyId, seen);
     await store.put(COLLECTION, { id: keyId, value: null, expiresAtMs: seen.untilMs });
     if (this.#seen.get(keyId) !== seen) return void await store.take(COLLECTION, keyId); // lifted
     seen.isStored = true;
-    await this.#forgive(keyId);
+    await this.#removeViolations(keyId);
   }
 
-  #learn(keyId: string, seen: LocalSuspension): void {
+  #remember(keyId: string, seen: LocalSuspension): void {
     const known = this.knows(keyId);
     this.#seen.set(keyId, seen);
     this.#violations.forget(keyId); // it pays for these
     if (!known) this.onSuspended(keyId, Math.max(0, seen.untilMs - this.#options.clock.wall()));
   }
 
-  async #forgive(keyId: string): Promise<void> {
+  async #removeViolations(keyId: string): Promise<void> {
     const { store } = this.#options;
     for (const { id } of await store.list(violationsOf(keyId))) {
       await store.take(violationsOf(keyId), id);

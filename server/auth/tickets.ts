@@ -11,7 +11,6 @@ import type { Store } from "../stores/store.ts";
 import type { Claims, Grant } from "./grant.ts";
 import { SlidingWindows } from "./sliding_window.ts";
 
-/** What the room works with. */
 export interface TicketsOptions {
   /** Where they are kept. */
   readonly store: Store;
@@ -23,7 +22,7 @@ export interface TicketsOptions {
   readonly perMinute: number;
 }
 
-/** The answer to who asks for one. */
+/** The answer to a request for a ticket. */
 export type TicketAnswer =
   | { readonly kind: "issued"; readonly ticket: string }
   /** Too many: the next may be had so many ms later. */
@@ -32,7 +31,6 @@ export type TicketAnswer =
 const COLLECTION = "tickets";
 const WINDOW_MS = 60_000;
 
-/** See the module. */
 export class Tickets {
   readonly #options: TicketsOptions;
   readonly #fetched: SlidingWindows;
@@ -47,7 +45,7 @@ export class Tickets {
    * Makes a ticket.
    *
    * @param grant what it will stand for
-   * @param address who asks, counted by it where the hub is open and nobody has a key; empty (a
+   * @param address the caller's, by which requests are counted on an open hub, where there are no keys; empty (a
    *   unix socket) is exempt
    */
   async issue(grant: Grant, address: string): Promise<TicketAnswer> {
@@ -65,7 +63,7 @@ export class Tickets {
   /** Uses a ticket up: the claims that it stood for, or undefined when it is not valid (any more). */
   async redeem(ticket: string): Promise<Claims | undefined> {
     const entry = await this.#options.store.take(COLLECTION, nameOf(ticket));
-    return entry?.value as Claims | undefined; // nobody else writes this collection
+    return entry?.value as Claims | undefined; // no other module writes this collection
   }
 
   /** Counts one ticket. @returns how long to wait instead, 0 when it may be had */
@@ -75,7 +73,7 @@ export class Tickets {
   }
 }
 
-/** Kept by its hash: who reads the database finds no ticket there. */
+/** Stored by its hash: a reader of the database finds no ticket there. */
 function nameOf(ticket: string): string {
   return createHash("sha256").update(ticket).digest("hex");
 }

@@ -39,7 +39,6 @@ const CLAIMS = v.object({
 });
 const GIVEN = v.strictObject(GRANT_FIELDS);
 
-/** See the module. */
 export class Tokens {
   readonly #secret: Uint8Array | undefined;
   readonly #jwks: ReturnType<typeof createLocalJWKSet> | undefined;

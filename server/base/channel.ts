@@ -3,15 +3,14 @@
  * of Go. Owns only the order and the bound; knows nothing of what it carries.
  *
  * Unlike Go's it loses nothing and makes no sender wait in the middle of a call: beyond its capacity
- * a value still gets in, and its sender is told "full" and awaits `room()` before it goes on.
+ * a value is still accepted, and `send()` returns "full": the sender then awaits `room()`.
  *
  * @module
  */
 
-/** What became of a value: "full" means that it got in, and that the sender should await `room()`. */
+/** What became of a value: "full" means that it was accepted and that the sender should await `room()`. */
 export type Sent = "sent" | "full" | "closed";
 
-/** See the module. */
 export class Channel<T> {
   readonly #capacity: number;
   #items: T[] = [];
@@ -20,7 +19,7 @@ export class Channel<T> {
   #receiver: ((value: T | undefined) => void) | undefined;
   #waitingForRoom: (() => void)[] | undefined;
 
-  /** Starts empty. @param capacity how many values may wait before senders are told full; at least 1 */
+  /** Starts empty. @param capacity how many values may wait before `send()` returns full; at least 1 */
   constructor(capacity: number) {
     if (!(capacity >= 1)) {
       throw new RangeError(`Cannot make a channel: capacity must be >= 1, got ${capacity}`);

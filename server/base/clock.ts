@@ -1,8 +1,7 @@
 /**
- * Time as the rooms see it. Owns the one way to read clocks and to wait, so that tests can put a
+ * Time. Owns the one way to read clocks and to wait, so that tests can put a
  * virtual one in its place. Beside it only two things of the process itself have a timer: lines of
- * the log that wait for a reader, and the signal that is told from its echo. Neither may hang on a
- * clock that stands still, nor move what is judged by one.
+ * the log that wait for a reader, and the echo of a signal. Neither may depend on a virtual clock.
  *
  * @module
  */
@@ -16,7 +15,7 @@ export type Cancel = () => void;
 export interface Clock {
   /** Monotonic time in ms with fractions. Only differences mean anything. */
   now(): number;
-  /** Wall-clock time in whole ms since 1970, for people and frames, never for judging. */
+  /** Wall-clock time in whole ms since 1970, for people and frames, never for decisions. */
   wall(): number;
   /**
    * Calls once, after a while.

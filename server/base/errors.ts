@@ -1,5 +1,5 @@
 /**
- * Error classes that somebody catches, and the end of a switch over a union.
+ * Error classes that are caught by type, and the end of a switch over a union.
  *
  * Owns the wording of a refused start. Must not know any option, connection or platform.
  *

@@ -1,5 +1,5 @@
 /**
- * JSON from strangers: read without exceptions, told apart without surprises.
+ * JSON from untrusted peers, read without exceptions.
  *
  * @module
  */
@@ -22,12 +22,12 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** Levels of arrays and objects in one another. Nobody means more. */
+/** Levels of arrays and objects in one another. More is never meant. */
 const MAX_DEPTH = 500;
 
 /**
  * JSON.parse takes any depth, JSON.stringify overflows the stack at a few thousand levels (as soon
- * as an object with integer keys is inside): what we could not say again we do not take.
+ * as an object with integer keys is inside): what could not be written again is not accepted.
  */
 function isTooDeep(text: string): boolean {
   if (text.length < 2 * MAX_DEPTH) return false;

@@ -73,17 +73,17 @@ function integer(
   });
 }
 
-/** A duration in milliseconds; 100 to 2^31 - 1 unless told otherwise. */
+/** A duration in milliseconds; 100 to 2^31 - 1 by default. */
 export function milliseconds({ min = MIN_MS, max = MAX_INT }: Range = {}): ValueKind<number> {
   return integer({ unit: "ms", must: "whole milliseconds (10 s is 10000)", min, max });
 }
 
-/** A size in bytes; 1 to 2^53 - 1 unless told otherwise. */
+/** A size in bytes; 1 to 2^53 - 1 by default. */
 export function bytes({ min = 1, max = Number.MAX_SAFE_INTEGER }: Range = {}): ValueKind<number> {
   return integer({ unit: "bytes", must: "whole bytes (64 KiB is 65536)", min, max });
 }
 
-/** A number of things; 0 to 2^31 - 1 unless told otherwise. */
+/** A number of things; 0 to 2^31 - 1 by default. */
 export function count({ min = 0, max = MAX_INT }: Range = {}): ValueKind<number> {
   return integer({ unit: "count", must: "a whole number", min, max });
 }

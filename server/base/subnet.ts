@@ -1,5 +1,5 @@
 /**
- * Which network an address belongs to: how far those who share it share their way to us. Pure.
+ * The network that an address belongs to: its addresses share the path to this server. Pure.
  *
  * @module
  */

@@ -18,6 +18,6 @@ export interface Broker {
   start(deliver: (broadcast: Broadcast) => void): Promise<void>;
   /** Hands a broadcast to every hub. MUST NOT wait and MUST NOT throw. */
   publish(broadcast: Broadcast): void;
-  /** Ends delivery and lets go of everything. Idempotent. */
+  /** Ends delivery and releases all resources. Idempotent. */
   close(): Promise<void>;
 }

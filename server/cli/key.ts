@@ -15,7 +15,7 @@ const USAGE = `deno task key [--id NAME] [--publish PATTERNS] [--subscribe PATTE
 
   --id         letters, digits, _ and -; chosen at random unless given
   --publish    channels that it may publish on, separated by commas; * is any run of characters
-  --subscribe  channels that it may follow, likewise
+  --subscribe  channels that it may subscribe to, likewise
   --admin      it may look at and end what others do, and read the metrics
 
 Without --publish, --subscribe and --admin it may publish and subscribe everywhere ("*").`;
@@ -45,7 +45,7 @@ export interface NewKey {
   readonly credential: string;
   /** What events-hub's clients present as `X-Api-Key`: base64 of `<id>:<secret>`. */
   readonly base64: string;
-  /** What the server is told: an item of `API_KEYS`, as JSON. */
+  /** The server's part: an item of `API_KEYS`, as JSON. */
   readonly json: string;
 }
 

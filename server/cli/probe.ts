@@ -8,13 +8,13 @@
 import { randomBytes } from "node:crypto";
 import { systemClock } from "../base/clock.ts";
 import { ConfigError } from "../base/errors.ts";
-import { BEAT_ID } from "../sdk/profile.ts";
+import { HEARTBEAT_ID } from "../sdk/profile.ts";
 import { parseProbeArgs, type ProbeRequest, USAGE } from "./probe/options.ts";
 import { jsonReport, textReport } from "./probe/report.ts";
 import { type Findings, ProbeSession } from "./probe/session.ts";
 import { connect } from "./probe/socket.ts";
 
-/** What the shell is told; of output that nobody reads, as of whom SIGPIPE ends: 128 + 13. */
+/** Exit codes; for output without a reader that of SIGPIPE: 128 + 13. */
 const EXIT_CODE = {
   answered: 0,
   unanswered: 1,
@@ -34,7 +34,7 @@ export function exitCodeOf({ end, control, app }: Findings, idle: boolean): numb
 const MARK_BYTES = 4;
 const ENCODER = new TextEncoder();
 
-/** Prints a line, or ends the program where nobody reads any more, which console.log keeps quiet. */
+/** Prints a line, or ends the program when the reader is gone, which console.log does not report. */
 function print(line: string): void {
   try {
     for (let bytes = ENCODER.encode(`${line}\n`); bytes.length > 0;) {
@@ -70,8 +70,8 @@ async function probe({ target, plan, profile, json, notes }: ProbeRequest): Prom
   const session = new ProbeSession(socket, {
     clock: systemClock,
     plan,
-    token: `${BEAT_ID}-${randomBytes(MARK_BYTES).toString("hex")}`,
-    tell: (event) => print(report.event(event)),
+    token: `${HEARTBEAT_ID}-${randomBytes(MARK_BYTES).toString("hex")}`,
+    emit: (event) => print(report.event(event)),
   });
   // Twice for one Ctrl-C, since `deno task` forwards it; the session ends within a second anyhow.
   for (const signal of ["SIGINT", "SIGTERM"] as const) {

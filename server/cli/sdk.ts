@@ -1,6 +1,6 @@
 /**
- * `deno task sdk`: makes of the client library's rooms the one module that the hub serves, minified,
- * and the declarations beside it. Both are committed, so that nobody needs a build step.
+ * `deno task sdk`: bundles the client library's modules into the one that the hub serves, minified,
+ * and the declarations beside it. Both are committed, so that no build step is needed.
  *
  * @module
  */
@@ -41,7 +41,7 @@ export async function buildSdk(): Promise<SdkBuild> {
 }
 
 /**
- * The declarations as one file: without each room's own title, and with a property where the class
+ * The declarations as one file: without each module's own title, and with a property where the class
  * has a pair of accessors, since `deno doc --lint` takes a declared setter for a function.
  */
 function rolledUp(types: string): string {

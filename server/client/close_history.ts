@@ -1,6 +1,6 @@
 /**
- * The last connections that ended, and why: what an operator asks first. Bounded: the oldest record
- * makes room for the newest.
+ * The last connections that ended, and why: the first question of an operator. Bounded: the newest record
+ * replaces the oldest.
  *
  * @module
  */
@@ -75,7 +75,6 @@ export function logFieldsOf(
   return { ...line, health: health.status, rttMs: rounded(health.rtt.averageMs) ?? undefined };
 }
 
-/** See the module. */
 export class CloseHistory {
   readonly #size: number;
   readonly #ring: ClosedConnection[] = [];

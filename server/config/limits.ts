@@ -3,7 +3,7 @@
  *
  * Owns the relations between the sizes of a message, a send queue and all queues. A default gives
  * way to an explicit value; only explicit values are checked against each other.
- * Must not know how values are read (base/option_values.ts), nor who enforces a limit.
+ * Must not know how values are read (base/option_values.ts), nor which module enforces a limit.
  *
  * @module
  */
@@ -56,7 +56,7 @@ export function queueProblems(given: Partial<QueueSizes>): string[] {
   if (queue !== undefined && budget !== undefined && queue > budget) {
     problems.push(`QUEUE_BUDGET_BYTES must be >= SEND_QUEUE_BYTES, got ${budget} and ${queue}`);
   }
-  // With a queue given as well, the two relations above say it already.
+  // With a queue given as well, the two relations above cover it.
   if (message !== undefined && queue === undefined && budget !== undefined && message > budget) {
     problems.push(`QUEUE_BUDGET_BYTES must be >= MAX_MESSAGE_BYTES, got ${budget} and ${message}`);
   }

@@ -32,7 +32,7 @@ import {
 } from "../profiles/registry.ts";
 import { CREDENTIAL_OPTIONS, SUSPENSION_OPTIONS } from "./auth_options.ts";
 
-/** A json pong with a UUID takes 106 bytes: with less room every heartbeat would be too big. */
+/** A json pong with a UUID takes 106 bytes: with a smaller limit every heartbeat would be too big. */
 const MIN_MESSAGE_BYTES = 128;
 /** Half of what V8 holds in one string (2^29 - 24 characters): a text message must become one. */
 const MAX_MESSAGE_BYTES = 2 ** 28;

@@ -1,6 +1,6 @@
 /**
- * The cause of death. A reason says what we did, the cause why: mostly the column of the one table,
- * but some disconnects look alike and differ in what went before. Pure.
+ * The cause of an end. The reason is what the server did, the cause is why: mostly the table's column,
+ * but some ends look alike and differ in what happened before. Pure.
  *
  * @module
  */
@@ -13,11 +13,10 @@ const STALL_BLAMED_MS = 10_000;
 
 /** What is known of an end. */
 export interface Disconnect {
-  /** What we did. */
   readonly reason: CloseReason;
-  /** Since the server itself last stood still for long enough to be noticed, ms. */
+  /** Since the last stall of the event loop that clients could notice, ms. */
   readonly sinceStandstillMs: number;
-  /** What of it still lived when it was convicted. */
+  /** Which layer of the peer was still active when the connection timed out. */
   readonly lastActiveLayer: ActiveLayer;
   /** Whether it died of a known idle timeout on the way. */
   readonly wasCut: boolean;

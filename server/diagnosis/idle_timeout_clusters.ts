@@ -49,7 +49,6 @@ const MIN_NARROW_MS = 25;
 const WIDE = 0.01;
 const MIN_WIDE_MS = 100;
 
-/** See the module. */
 export class IdleTimeoutClusters {
   /** The oldest first. */
   #strokes: IdleTimeoutCluster[] = [];

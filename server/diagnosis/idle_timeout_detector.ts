@@ -4,7 +4,7 @@
  * age. Pure; bounded memory. Owns what is known of each network; must not know what the connections
  * spoke, nor when ages are the same (strokes.ts).
  *
- * What it cannot tell from a proxy: a program that always breaks off after the same time. So a name
+ * It cannot distinguish a proxy from a program that always disconnects after the same time. So a limit
  * is withdrawn when three disconnects in a row come at a greater age.
  *
  * @module
@@ -46,9 +46,9 @@ export interface IdleTimeout {
   readonly text: string;
 }
 
-/** What one death says. */
+/** The result for one disconnect. */
 export interface IdleTimeoutFinding {
-  /** The limit that this connection died of. */
+  /** The limit that ended this connection. */
   readonly limit: IdleTimeout;
   /** Whether it is worth a line of the log: when it is named, and each time its count has doubled. */
   readonly shouldLog: boolean;
@@ -82,13 +82,12 @@ interface Limit {
   readonly namedMs: number;
   count: number;
   lastMs: number;
-  /** The count that was last told. */
-  told: number;
+  /** The count that was last logged. */
+  logged: number;
   /** Deaths in a row at a greater age. */
   outlived: number;
 }
 
-/** See the module. */
 export class IdleTimeoutDetector {
   readonly #floorMs: number;
   readonly #unsuspected = new Map<string, Path>();
@@ -110,14 +109,14 @@ export class IdleTimeoutDetector {
     return this.#limited.size;
   }
 
-  /** Learns from a death. @returns the limit that it died of, as far as is known by now */
+  /** Adds a disconnect. @returns the limit that caused it, as far as is known by now */
   ended(cut: CutConnection): IdleTimeoutFinding | undefined {
     const { address, proxy } = cut;
-    const byProxy = proxy === undefined ? undefined : this.#learn("through", proxy, cut);
-    return byProxy ?? this.#learn("from", address, cut);
+    const byProxy = proxy === undefined ? undefined : this.#add("through", proxy, cut);
+    return byProxy ?? this.#add("from", address, cut);
   }
 
-  #learn(
+  #add(
     side: string,
     address: string,
     { idleMs, nowMs }: CutConnection,
@@ -133,8 +132,8 @@ export class IdleTimeoutDetector {
     this.#cut += counted;
     this.#keep(path);
     if (path.limit === undefined || counted === 0) return undefined;
-    const shouldLog = path.limit.count >= 2 * path.limit.told;
-    if (shouldLog) path.limit.told = path.limit.count;
+    const shouldLog = path.limit.count >= 2 * path.limit.logged;
+    if (shouldLog) path.limit.logged = path.limit.count;
     return { limit: described(path, path.limit), shouldLog };
   }
 
@@ -172,7 +171,7 @@ export class IdleTimeoutDetector {
       namedMs: nowMs,
       lastMs: nowMs,
       count: timer.disconnects,
-      told: 0,
+      logged: 0,
       outlived: 0,
     };
     return timer.disconnects;

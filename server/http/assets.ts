@@ -31,7 +31,6 @@ const FOR_ANY_ORIGIN = {
   "Cross-Origin-Resource-Policy": "cross-origin",
 };
 
-/** What the room works with. */
 export interface AssetsOptions {
   /** The files by their paths. */
   readonly webFiles: ReadonlyMap<string, WebFile>;

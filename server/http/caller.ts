@@ -23,13 +23,11 @@ export interface ApiEnv {
   Variables: Variables;
 }
 
-/** See `ApiEnv`. */
 export interface Bindings {
   /** The request of node:http; absent where there is no socket. */
   readonly incoming?: { readonly socket: { readonly remoteAddress?: string } };
 }
 
-/** See `ApiEnv`. */
 export interface Variables {
   /** What the caller may do: set by `anyKey()` and `adminKey()`. */
   grant: Grant;
@@ -52,26 +50,27 @@ export type Middleware = MiddlewareHandler<ApiEnv>;
 /** Checks credentials. */
 export type Checks = Pick<Authenticator, "check">;
 
-/** Where a system's clients put their credential, and how it refuses one. */
-export type Door = Pick<Profile, "credential" | "rejectionOf">;
+/** Where clients put their credential, and how an invalid one is rejected. */
+export type CredentialScheme = Pick<Profile, "credential" | "rejectionOf">;
 
 /** The API's own: `Authorization: Bearer` or `X-Api-Key`, both `<id>.<secret>`; a JWT goes, too. */
-const API_DOOR: Door = {
+const API_SCHEME: CredentialScheme = {
   credential: (source) => tokenOf(bearerOf(source) ?? source.header("x-api-key")),
   rejectionOf: ({ detail }) =>
     problemForm(STATUS_CODE.Unauthorized, detail, { "WWW-Authenticate": "Bearer" }),
 };
 
-/** Lets whoever has a valid credential pass; on an open hub everybody has. */
-export function anyKey(authenticator: Checks, door: Door = API_DOOR): Middleware {
-  return async (context, next) => await identify(context, { authenticator, door }) ?? await next();
+/** Requires a valid credential; on an open hub every request passes. */
+export function anyKey(authenticator: Checks, scheme: CredentialScheme = API_SCHEME): Middleware {
+  return async (context, next) =>
+    await identify(context, { authenticator, scheme }) ?? await next();
 }
 
 /** Lets whoever has the right `admin` pass. */
 export function adminKey(authenticator: Checks): Middleware {
   return async (context, next) => {
-    const refusal = await identify(context, { authenticator, door: API_DOOR });
-    if (refusal !== undefined) return refusal;
+    const rejection = await identify(context, { authenticator, scheme: API_SCHEME });
+    if (rejection !== undefined) return rejection;
     if (context.var.grant.admin) return await next();
     return problem(STATUS_CODE.Forbidden, "this needs a key with the right admin");
   };
@@ -97,17 +96,17 @@ export function sameSite(allowedOrigins: readonly string[], refuse: Refuse = pro
 /** Finds out what the caller may do. @returns the refusal, if its credential is none */
 async function identify(
   context: Context<ApiEnv>,
-  { authenticator, door }: { authenticator: Checks; door: Door },
+  { authenticator, scheme }: { authenticator: Checks; scheme: CredentialScheme },
 ): Promise<Response | undefined> {
   const { pathname: path, searchParams: query } = new URL(context.req.url);
   const header = (name: string) => context.req.header(name);
-  const presented = door.credential({ path, query, header, subprotocols: [] });
-  const verdict = await authenticator.check(presented);
-  if (verdict.kind === "granted") {
-    context.set("grant", verdict.grant);
+  const presented = scheme.credential({ path, query, header, subprotocols: [] });
+  const result = await authenticator.check(presented);
+  if (result.kind === "granted") {
+    context.set("grant", result.grant);
     return undefined;
   }
-  const form = door.rejectionOf({ kind: "unauthorized", presented, detail: verdict.detail });
+  const form = scheme.rejectionOf({ kind: "unauthorized", presented, detail: result.detail });
   if (form.kind === "http") return new Response(form.body, form);
-  return problem(STATUS_CODE.Unauthorized, verdict.detail);
+  return problem(STATUS_CODE.Unauthorized, result.detail);
 }

@@ -49,7 +49,6 @@ export const TIMELINE_FIELDS = {
   ),
 };
 
-/** See `HEALTH_FIELDS`. */
 export interface HealthShown {
   /** The status. */
   health: string;
@@ -85,7 +84,6 @@ export interface RoundTripsShown {
   recentLossRatio: number | null;
 }
 
-/** See `TIMELINE_FIELDS`. */
 export interface TimelineShown {
   /** Control pings. */
   wire: RoundTripsShown;
@@ -95,7 +93,6 @@ export interface TimelineShown {
   events: FlightEvent[];
 }
 
-/** See `HEALTH_FIELDS`. */
 export function healthOf(connection: ConnectionHealth): HealthShown {
   return {
     health: connection.status,
@@ -106,7 +103,6 @@ export function healthOf(connection: ConnectionHealth): HealthShown {
   };
 }
 
-/** See `TIMELINE_FIELDS`. */
 export function timelineOf({ wire, app, recorder }: ConnectionHealth): TimelineShown {
   return { wire: roundTripsOf(wire), app: roundTripsOf(app), events: recorder.events() };
 }

@@ -104,15 +104,11 @@ const WhichClosed = v.objectWithRest({
   search: Search,
 }, v.never());
 
-/** What the room works with. */
 export interface ConnectionsOptions {
   /** Checks credentials. */
   readonly authenticator: Checks;
-  /** Knows who is connected. */
   readonly hub: Hub;
-  /** Knows who was. */
   readonly closeHistory: CloseHistory;
-  /** Told who ended a connection. */
   readonly log: Logger;
 }
 
@@ -131,7 +127,7 @@ function addList(app: App, { authenticator, hub }: ConnectionsOptions): void {
     summary: "The open connections of this node",
     tag: "operation",
     answers: {
-      200: json("Sorted; the greatest first unless told otherwise", Connections),
+      200: json("Sorted; the greatest first by default", Connections),
       ...BAD_QUERY,
       ...refusals("no admin"),
     },
@@ -187,7 +183,7 @@ function addDisconnect(app: App, { authenticator, hub, log }: ConnectionsOptions
     summary: "End a connection, for the reason admin",
     tag: "operation",
     answers: {
-      204: empty("It is told to go, and ended if it does not"),
+      204: empty("It is asked to close, and terminated if it does not"),
       ...problemAnswers({ 404: "not connected" }),
       ...refusals("no admin, or a foreign Origin"),
     },

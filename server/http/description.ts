@@ -34,7 +34,8 @@ const DOCUMENT: Partial<GenerateSpecOptions> = {
     info: {
       title: "Systole",
       version: "1",
-      description: "Where no keys are configured everybody has all rights and needs no credential.",
+      description:
+        "Where no keys are configured every caller has all rights and needs no credential.",
     },
     components: {
       securitySchemes: {
@@ -66,7 +67,7 @@ export interface Description {
   readonly summary: string;
   /** The section of the document that it stands in. */
   readonly tag: "hub" | "operation" | "events-hub" | "talo" | "page" | "process";
-  /** Who may call it: an admin unless told otherwise. */
+  /** Which callers are allowed: admins by default. */
   readonly access?: "open";
   /** What it answers, by status. */
   readonly answers: Answers;

@@ -1,6 +1,6 @@
 /**
  * The HTTP side of the events-hub system, in its own forms: its clients unsubscribe here, and see
- * who is connected with the same key.
+ * which clients are connected with the same key.
  *
  * @module
  */
@@ -76,13 +76,11 @@ export function refuseAsEventsHub(...[status, message]: Parameters<Refuse>): Res
   return Response.json({ message, code }, { status: code });
 }
 
-/** What the room works with. */
 export interface EventsHubRoutesOptions {
   /** Checks credentials. */
   readonly authenticator: Pick<Authenticator, "check" | "open">;
-  /** Knows who is connected. */
   readonly hub: Hub;
-  /** The system's profile: reads credentials, refuses, and tells its clients from others. */
+  /** The system's profile: reads credentials, words rejections, and identifies its clients. */
   readonly eventsHub: Profile;
   /** Longest body: that of a message. */
   readonly maxMessageBytes: number;
@@ -137,8 +135,8 @@ function addUnsubscribe(app: App, options: EventsHubRoutesOptions): void {
         if (!owns(context, options.authenticator, subscriber)) {
           return refuseAsEventsHub(STATUS_CODE.Forbidden, "the client belongs to another key");
         }
-        const followed = registry.channelsOf(subscriber);
-        if (!channels.some((type) => followed.has(type))) {
+        const subscribed = registry.channelsOf(subscriber);
+        if (!channels.some((type) => subscribed.has(type))) {
           return refuseAsEventsHub(
             STATUS_CODE.BadRequest,
             `not subscribed to ${channels.join(", ")}`,
@@ -176,7 +174,7 @@ function addLists(app: App, options: EventsHubRoutesOptions): void {
     return found === undefined ? stopped() : context.json(found.clients);
   });
   const stats = described({
-    summary: "How many they are and what they follow",
+    summary: "How many clients are connected and what they are subscribed to",
     tag: "events-hub",
     answers: { 200: json("Those of this node", Stats), ...REFUSALS },
   });
@@ -191,7 +189,7 @@ function clientsIn(registry: SubscriptionRegistry, eventsHub: Profile): Subscrib
   return [...registry.subscribers].filter(({ profile }) => profile === eventsHub);
 }
 
-/** On an open hub everybody owns everything; elsewhere who has no name owns nothing. */
+/** On an open hub every caller owns every client; elsewhere a caller without a key owns none. */
 function owns(
   context: Context<ApiEnv>,
   authenticator: Pick<Authenticator, "open">,

@@ -46,7 +46,7 @@ const DistributionShown = v.pipe(
 const StatsShown = v.pipe(
   v.object({
     uptimeSeconds: v.number(),
-    channels: v.pipe(v.number(), v.description("that somebody follows")),
+    channels: v.pipe(v.number(), v.description("that have a subscriber")),
     queuedBytes: v.pipe(v.number(), v.description("in all send queues together")),
     mailboxMessages: v.pipe(v.number(), v.description("that wait for the hub")),
     totals: v.pipe(TotalsShown, v.description("since the start")),
@@ -60,7 +60,7 @@ const StatsShown = v.pipe(
     lateness: v.pipe(DistributionShown, v.description("of the wheel's ticks since the start")),
     stalls: v.pipe(
       v.object({ count: v.number(), seconds: v.number() }),
-      v.description("when the server itself stood still, since the start"),
+      v.description("stalls of the event loop since the start"),
     ),
     idleTimeouts: v.pipe(
       v.array(v.object({ network: v.string(), count: v.number(), text: v.string() })),
@@ -80,11 +80,9 @@ const Channels = v.pipe(
 
 const Which = v.objectWithRest({ limit: limitUpTo(MAX_LISTED) }, v.never());
 
-/** What the room works with. */
 export interface OverviewOptions {
   /** Checks credentials. */
   readonly authenticator: Checks;
-  /** Knows who is connected. */
   readonly hub: Hub;
   /** Knows the totals. */
   readonly readStats: ReadStats;
@@ -113,10 +111,10 @@ function addStats(app: App, { authenticator, readStats }: OverviewOptions): void
 
 function addChannels(app: App, { authenticator, hub }: OverviewOptions): void {
   const description = described({
-    summary: "The channels that somebody follows on this node",
+    summary: "The channels that have a subscriber on this node",
     tag: "operation",
     answers: {
-      200: json("The most followed first", Channels),
+      200: json("Those with the most subscribers first", Channels),
       ...BAD_QUERY,
       ...refusals("no admin"),
     },

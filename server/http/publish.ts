@@ -35,13 +35,12 @@ const Published = v.pipe(
     channel: v.string(),
     subscribers: v.pipe(
       v.number(),
-      v.description("connections of this node that followed the channel at that moment"),
+      v.description("connections of this node that were subscribed to the channel at that moment"),
     ),
   }),
   v.metadata({ ref: "Published" }),
 );
 
-/** What the room works with. */
 export interface PublishOptions {
   /** Checks credentials. */
   readonly authenticator: Checks;
@@ -59,7 +58,7 @@ export function publishRoutes({ authenticator, hub, maxMessageBytes }: PublishOp
       summary: "Publish on a channel",
       tag: "hub",
       answers: {
-        200: json("On its way to all who follow the channel", Published),
+        200: json("Accepted for delivery to all subscribers of the channel", Published),
         ...problemAnswers({
           400: "no JSON",
           413: "larger than MAX_MESSAGE_BYTES",

@@ -48,7 +48,7 @@ export type Reads<Target extends "json" | "query", Of extends Schema> = Middlewa
 export interface BodyOptions {
   /** A longer body is refused with 413, bytes. */
   readonly maxBytes: number;
-  /** How a bad body is refused; in problem details unless told otherwise. */
+  /** How a bad body is refused; in problem details by default. */
   readonly refuse?: Refuse;
 }
 
@@ -89,7 +89,7 @@ export function query<Of extends Schema>(schema: Of): Reads<"query", Of> {
   return describing(reads, "query", schema);
 }
 
-/** Entries of a list that a caller gets who names no limit. */
+/** Entries of a list that a caller without a limit gets. */
 export const DEFAULT_LIMIT = 100;
 
 /** A `limit` parameter: how many entries of a list are wanted. */

@@ -1,6 +1,6 @@
 /**
  * The plain HTTP routes, joined: the page, health, readiness, metrics, the API of http/, its
- * description, and a word to those who forgot to upgrade.
+ * description, and an answer to requests that should have been upgrades.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import { ticketRoutes, type TicketsRoutesOptions } from "./tickets.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { parseTarget, type ProfileRoutes } from "../transport/profile_routes.ts";
 
-/** What the routes work with: what each room needs, and what these here do. */
+/** What the routes need, each part's options and their own. */
 export interface HttpRoutesOptions
   extends
     AssetsOptions,
@@ -42,7 +42,6 @@ export interface HttpRoutesOptions
   readonly ready: () => boolean;
   /** Whether the Host header must be loopback. */
   readonly loopbackHostOnly: boolean;
-  /** See `originAllowed`. */
   readonly allowedOrigins: readonly string[];
 }
 

@@ -1,6 +1,5 @@
 /**
- * The hub at a glance: what this node has counted since its start, and how it is doing now. Read by
- * whoever shows it; changes nothing.
+ * A summary of this node: what it has counted since its start, and its state now.
  *
  * @module
  */
@@ -13,7 +12,7 @@ import type { Metrics, Summary } from "../metrics/metrics.ts";
 import type { IdleTimeoutDetector } from "../diagnosis/idle_timeout_detector.ts";
 import type { QueueBudget } from "../hub/load_shedder.ts";
 
-/** Of a profile's counts, those that are told. */
+/** The counts of a profile that are shown. */
 export const COUNTS = [
   "opened",
   "messagesIn",
@@ -42,11 +41,11 @@ export interface IdleTimeoutShown {
   text: string;
 }
 
-/** See the module. Counts are since the start. */
+/** Counts are since the start. */
 export interface Stats extends Summary {
   /** Since the start. */
   uptimeSeconds: number;
-  /** Channels that somebody follows. */
+  /** Channels that have a subscriber. */
   channels: number;
   /** In all send queues together. */
   queuedBytes: number;
@@ -60,9 +59,7 @@ export interface Stats extends Summary {
   idleTimeouts: IdleTimeoutShown[];
 }
 
-/** What the room works with. */
 export interface StatsOptions {
-  /** Knows who is connected. */
   readonly hub: Hub;
   /** Counts what waits in the send queues. */
   readonly budget: Pick<QueueBudget, "usedBytes">;

@@ -25,13 +25,10 @@ const Listed = v.pipe(
   v.metadata({ ref: "Suspensions" }),
 );
 
-/** What the room works with. */
 export interface SuspensionsRoutesOptions {
   /** Checks credentials. */
   readonly authenticator: Checks;
-  /** Knows who is suspended. */
   readonly suspensions: Pick<Suspensions, "list" | "lift">;
-  /** Told who lifted one. */
   readonly log: Logger;
 }
 

@@ -17,15 +17,12 @@ import { described, json, problemAnswers } from "./description.ts";
 
 const Ticket = v.pipe(v.object({ ticket: v.string() }), v.metadata({ ref: "Ticket" }));
 
-/** What the room works with. */
 export interface TicketsRoutesOptions {
   /** Checks credentials. */
   readonly authenticator: Checks;
   /** Makes tickets. */
   readonly tickets: Pick<Tickets, "issue">;
-  /** Knows whose address a request comes from. */
   readonly proxies: Pick<TrustedProxies, "clientAddress">;
-  /** See `originAllowed`. */
   readonly allowedOrigins: readonly string[];
 }
 
@@ -65,7 +62,7 @@ export function ticketRoutes(options: TicketsRoutesOptions): App {
 }
 
 /**
- * Lets pages ask that may open a WebSocket here: what Fetch wants to be told before it sends a
+ * Lets pages that may open a WebSocket here ask for tickets: what Fetch requires before it sends a
  * credential (https://fetch.spec.whatwg.org/#http-cors-protocol).
  */
 function pagesMayAsk(allowedOrigins: readonly string[]): Middleware {

@@ -1,5 +1,5 @@
 /**
- * Who is connected and who is subscribed to which channel. Pure state: only the hub changes it, and
+ * Which connections there are, and which channels each is subscribed to. Pure state: only the hub changes it, and
  * both directions (subscriber to channels, channel to subscribers) always agree.
  *
  * @module

@@ -1,7 +1,6 @@
 /**
- * What is known of one connection's health: round-trip times, heartbeats outstanding, a status, the
- * two kinds of life, and the last events. Told of everything by the pulse and the read pump; judges
- * by the rooms of liveness/, and tells its listener of changes.
+ * The health of one connection: round-trip times, outstanding pings, a status, liveness, and the last
+ * events. Fed by the heartbeat timer and the read pump; reports changes to its listener.
  *
  * @module
  */
@@ -37,17 +36,16 @@ export const NO_LISTENER: HealthListener = {
 export interface ConnectionHealthOptions {
   /** Marks its app pings. */
   readonly clientId: string;
-  /** Its birth, time on the wheel, ms. */
+  /** The start of the connection, time on the wheel, ms. */
   readonly nowMs: number;
   /** In [0, 1): marks its control pings. */
   readonly random: number;
   /** Its timing. */
   readonly rules: HeartbeatRules;
-  /** Who is told. */
   readonly listener: HealthListener;
 }
 
-/** See the module. All times are the wheel's, ms. */
+/** All times are the wheel's, ms. */
 export class ConnectionHealth {
   /** Round trips of control pings. */
   readonly wire: RttEstimator = new RttEstimator();
@@ -58,10 +56,10 @@ export class ConnectionHealth {
   readonly #pings: OutstandingPings;
   readonly #health: HealthMonitor;
   readonly #liveness: Liveness;
-  /** Nobody waits longer for an answer. */
+  /** An answer that takes longer is lost. */
   readonly #timeoutMs: number;
   #listener: HealthListener;
-  /** The last one that the listener knows. */
+  /** The last one that was reported. */
   #statusSeen: HealthStatus = "unknown";
   #lastActiveLayer: ActiveLayer = "nothing";
   #pingedMs = -Infinity;
@@ -78,12 +76,10 @@ export class ConnectionHealth {
     this.recorder.record("opened", nowMs);
   }
 
-  /** How it is, in a word. */
   get status(): HealthStatus {
     return this.#health.status;
   }
 
-  /** How it lives. */
   get liveness(): LivenessState {
     return this.#liveness.state;
   }
@@ -99,7 +95,7 @@ export class ConnectionHealth {
     return app === null || wire === null || this.rtt === this.app ? null : Math.max(0, app - wire);
   }
 
-  /** What of it still lived when it was convicted: it had shown itself within our patience. */
+  /** Which layer was still active, within the timeout, when the connection timed out. */
   get lastActiveLayer(): ActiveLayer {
     return this.#lastActiveLayer;
   }
@@ -174,7 +170,7 @@ export class ConnectionHealth {
     this.#reportStatus(nowMs);
   }
 
-  /** The heartbeat has convicted it. @param silentMs since its last sign of life */
+  /** The connection has timed out. @param silentMs since its last sign of life */
   expired(nowMs: number, silentMs: number): void {
     const previous = this.liveness;
     this.#lastActiveLayer = this.#liveness.expire(nowMs - this.#timeoutMs);
@@ -211,14 +207,14 @@ export class ConnectionHealth {
     return this.#liveness.dueMs(nowMs);
   }
 
-  /** It has gone; what is known is kept, who was told of changes is let go. */
+  /** The connection has ended; the figures stay, the listener is released. */
   end(nowMs: number, code: number): void {
     this.recorder.record("ended", nowMs, code);
     this.#listener = NO_LISTENER;
   }
 
   /**
-   * Something came: who was missed need not wait for the wheel, which may be a period away. Misses
+   * A frame came: a missed heartbeat is cleared at once, not at the wheel's next turn, a period away. Misses
    * are counted only in systems where whatever arrives is a sign of life.
    */
   #onFrame(nowMs: number): void {

@@ -3,7 +3,7 @@
  * dropped. Pure; time is an argument, always the wheel's, which leaves stalls out; what people are
  * shown leaves nothing out. Whole from the start, 0.9 KiB: a record allocates nothing, and
  * growing would leave behind what has lived long enough to be kept long (0.5 KiB a connection, until
- * a major collection). Owns the kinds of events; knows nobody who records them.
+ * a major collection). Owns the kinds of events; does not know what records them.
  *
  * @module
  */
@@ -71,7 +71,7 @@ export type FlightEventKind =
 export interface FlightEvent {
   /** What happened. */
   readonly kind: FlightEventKind;
-  /** When, ms since the connection's birth, the server's own stalls included. */
+  /** When, ms since the start of the connection, the server's own stalls included. */
   readonly atMs: number;
   /** See its kind, to the hundredth; undefined where there is none. */
   readonly value: number | undefined;
@@ -123,9 +123,8 @@ const CODES: Readonly<Record<FlightEventKind, number>> = {
 /** Every kind, at the place of its number. */
 export const FLIGHT_EVENT_KINDS = Object.keys(CODES) as readonly FlightEventKind[];
 
-/** See the module. */
 export class FlightRecorder {
-  readonly #bornMs: number;
+  readonly #startMs: number;
   readonly #ring = new DataView(new ArrayBuffer(FLIGHT_RECORDER_SIZE * BYTES));
   /** Where the next event goes, in bytes: on the oldest one, once the ring is full. */
   #next = 0;
@@ -133,9 +132,9 @@ export class FlightRecorder {
   /** Stalls so far, ms. */
   #stalledMs = 0;
 
-  /** Starts empty. @param bornMs the connection's birth, time on the wheel */
-  constructor(bornMs: number) {
-    this.#bornMs = bornMs;
+  /** Starts empty. @param startMs the start of the connection, time on the wheel */
+  constructor(startMs: number) {
+    this.#startMs = startMs;
   }
 
   /**
@@ -157,15 +156,15 @@ export class FlightRecorder {
   }
 
   /**
-   * Remembers that the server stood still, and that all later events come so much later. What was
-   * recorded since, before the wheel noticed, came at its end. One that began before the birth is
+   * Records a stall of the event loop, by which all later events are later. What was
+   * recorded since, before the wheel noticed, came at its end. One that began before the start is
    * none of this connection's.
    *
    * @param sinceMs when that began, time on the wheel
    * @param stalledMs how long it lasted
    */
   stalled(sinceMs: number, stalledMs: number): void {
-    if (sinceMs < this.#bornMs) return;
+    if (sinceMs < this.#startMs) return;
     const beganMs = this.#ageMs(sinceMs);
     this.#stalledMs += stalledMs;
     const endedMs = this.#ageMs(sinceMs);
@@ -215,6 +214,6 @@ export class FlightRecorder {
   }
 
   #ageMs(nowMs: number): number {
-    return Math.max(0, Math.round(nowMs - this.#bornMs + this.#stalledMs));
+    return Math.max(0, Math.round(nowMs - this.#startMs + this.#stalledMs));
   }
 }

@@ -1,12 +1,12 @@
 /**
- * How well a connection is, in one word: the health monitor of PROTOCOLS section 1. Judges the
+ * The health status of a connection: the health monitor of the json profile's article. Classifies the
  * rolling average that rtt.ts keeps and the heartbeats that timed out in a row. Pure: owns the
- * status; what follows from it (warn, advise, terminate) is its caller's.
+ * status; the actions that follow from it (warn, advise, terminate) are its caller's.
  *
  * @module
  */
 
-/** How well a connection is. */
+/** The health status of a connection. */
 export type HealthStatus =
   /** No answer yet. */
   | "unknown"
@@ -29,7 +29,7 @@ export interface HealthThresholds {
   readonly poorMs: number;
 }
 
-/** PROTOCOLS section 1. */
+/** The thresholds of the article "How to Implement Heartbeat/Ping-Pong in WebSockets". */
 export const HEALTH_RULES: HealthThresholds = {
   healthyMs: 100,
   degradedMs: 500,
@@ -52,7 +52,6 @@ const RECOVERY = 0.9;
 
 const UNKNOWN = -1;
 
-/** See the module. */
 export class HealthMonitor {
   readonly #thresholds: HealthThresholds;
   /** An index of `BANDS`, kept through timeouts. */
@@ -111,7 +110,7 @@ export class HealthMonitor {
     this.#timeouts = 0;
   }
 
-  /** Others found it dead: the heartbeat's verdict. Final. */
+  /** The heartbeat found it dead. Final. */
   expire(): void {
     this.#isDead = true;
   }

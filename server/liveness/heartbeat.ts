@@ -9,7 +9,7 @@
 import type { HealthThresholds } from "./health.ts";
 import { STALL_MS, TICK_MS } from "./wheel.ts";
 
-/** When a profile pings and when it loses patience; all times in ms. */
+/** When a profile pings and when a connection times out; all times in ms. */
 export interface HeartbeatRules {
   /** From ping to ping. */
   readonly pingPeriodMs: number;
@@ -22,7 +22,7 @@ export interface HeartbeatRules {
   /**
    * So many misses in a row end a connection, if the deadline has not struck first, but not before
    * a silent peer pinged on the regular beat would have missed as many: neither an early first ping
-   * nor a ping that fell right after a frame shortens anybody's time. 0: pings expire nobody.
+   * nor a ping that fell right after a frame shortens the time of any connection. 0: missed pings end none.
    */
   readonly missedHeartbeats: number;
   /** Whether any frame of the peer is a sign of life, or its heartbeats alone. */
@@ -38,12 +38,12 @@ export interface HeartbeatRules {
 /**
  * What a wheel without a stall may add to a deadline, ms: up to a tick until the deadline's slot
  * ends, up to a stall by which the look comes after that, and 5 ms for timers that count in whole ms
- * and for verdicts that fall together.
+ * and for timeouts that fall together.
  */
 const WHEEL_MS = TICK_MS + STALL_MS + 5;
 
 /**
- * The published bound, ms: a peer that vanishes is convicted at most so long after its last sign of
+ * The published bound, ms: a peer that vanishes times out at most so long after its last sign of
  * life, the server's own stalls left out. Where silence counts from a ping, that one has to come
  * first, and by the wheel, too.
  */
@@ -68,18 +68,17 @@ export type HeartbeatDecision =
   /** Dead, by misses in a row. */
   | "missed_heartbeats";
 
-/** See the module. */
 export class Heartbeat {
   /** What it goes by. */
   readonly rules: HeartbeatRules;
-  /** Silence below which misses expire nobody. */
+  /** Silence below which missed pings end no connection. */
   readonly #timeoutMs: number;
   #lastLifeMs: number;
   #nextPingMs: number;
   /** The ping that waits for its answer. */
   #pingedMs = Infinity;
   #missed = 0;
-  /** How long the server stood still while the peer was silent, ms. */
+  /** How long the event loop stalled while the peer was silent, ms. */
   #stalledMs = 0;
   #suspended = false;
   /** Part of the period from ping to ping. */
@@ -88,7 +87,7 @@ export class Heartbeat {
   /**
    * Starts at the first sign of life.
    *
-   * @param nowMs the connection's birth
+   * @param nowMs the start of the connection
    * @param random a number in [0, 1): spreads the first pings of clients that came together over
    *   the second half of a period
    */
@@ -118,7 +117,7 @@ export class Heartbeat {
    * Something arrived that counts as life. On the frame path: moves numbers, nothing else.
    *
    * @returns whether it comes after the deadline, had the server's stalls been counted as silence:
-   *   a verdict averted
+   *   a timeout averted
    */
   touch(nowMs: number): boolean {
     const isSpared = this.#stalledMs > 0 && nowMs + this.#stalledMs >= this.#deadlineMs;
@@ -130,7 +129,7 @@ export class Heartbeat {
   }
 
   /**
-   * The server stood still. Who gave a sign before the wheel noticed was not spared by it.
+   * The event loop stalled. A peer that gave a sign of life before the wheel noticed gains nothing by it.
    *
    * @param sinceMs when that began, time on the wheel
    * @param stalledMs how long it lasted
@@ -193,7 +192,7 @@ export class Heartbeat {
     return (silenceFrom === "life" ? this.#lastLifeMs : this.#pingedMs) + pongWaitMs;
   }
 
-  /** When the next miss counts, or, after the last one, when it convicts. */
+  /** When the next miss counts, or, after the last one, when the connection times out. */
   get #missDueMs(): number {
     if (this.rules.missedHeartbeats === 0) return Infinity;
     if (this.#missedAll) return this.#lastLifeMs + this.#timeoutMs;

@@ -1,12 +1,12 @@
 /**
- * The two kinds of life of one connection, told apart. A browser answers control pings while its
+ * The liveness of a peer's two layers, transport and application. A browser answers control pings while its
  * script hangs (RFC 6455 5.5.2: the pong is the protocol stack's, not the application's); a proxy
  * may swallow control frames while the script answers app pings. So transport and application have
  * clocks of their own.
  *
  * Pure: time comes in as an argument, always the wheel's (ms, without the server's own stalls).
- * Reports only; who is convicted is the heartbeat's business. Numbers only: nothing is allocated
- * after birth.
+ * Reports only; timeouts are the heartbeat's. Numbers only: nothing is allocated after the
+ * constructor.
  *
  * @module
  */
@@ -26,8 +26,8 @@ export const LIVENESS_STATES = ["alive", "frozen", "stripped", "silent", "dead"]
 export type LivenessState = typeof LIVENESS_STATES[number];
 
 /**
- * What of a connection still lived when it was convicted: nothing, its transport alone, or its
- * application too, which then spoke otherwise than its system counts as life.
+ * Which layer of a peer was active when its connection timed out: none, its transport alone, or its
+ * application too, which then sent frames that its profile does not count as signs of life.
  */
 export type ActiveLayer = "nothing" | "transport" | "application";
 
@@ -38,7 +38,6 @@ export type ActiveLayer = "nothing" | "transport" | "application";
  */
 export const STRIPPED_AFTER = 3;
 
-/** See the module. */
 export class Liveness {
   readonly #timeoutMs: number;
   #transportMs: number;
@@ -60,7 +59,7 @@ export class Liveness {
   /**
    * Starts alive.
    *
-   * @param nowMs the connection's birth
+   * @param nowMs the start of the connection
    * @param heartbeatTimeoutMs how long an answer to a ping may take: the heartbeat's own
    */
   constructor(nowMs: number, heartbeatTimeoutMs: number) {
@@ -79,7 +78,7 @@ export class Liveness {
     return this.#state;
   }
 
-  /** Whether a control ping without a pong tells anything: not where control frames are stripped. */
+  /** Whether a control ping without a pong means anything: not where control frames are stripped. */
   get countsControlPings(): boolean {
     return this.#unanswered < STRIPPED_AFTER;
   }
@@ -118,7 +117,7 @@ export class Liveness {
   controlPinged(nowMs: number): void {
     if (this.#pingedMs === Infinity) this.#pingedMs = nowMs;
     if (this.#controlPingedMs === Infinity) this.#controlPingedMs = nowMs;
-    // A connection whose pings come faster than they time out is judged by the oldest of them.
+    // A connection whose pings come faster than they time out is classified by the oldest of them.
     if (nowMs - this.#controlPingedMs < this.#timeoutMs) return;
     this.#settleControlPing();
     this.#controlPingedMs = nowMs;
@@ -131,8 +130,8 @@ export class Liveness {
   }
 
   /**
-   * To be told before each look by the wheel. An app ping may lie behind what has not left yet: its
-   * time starts when a look finds the line free again. Who is known to be frozen stays it.
+   * Called before each evaluation by the wheel. An app ping may wait behind what has not been written yet: its
+   * time starts when an evaluation finds no batch in flight. A frozen connection stays frozen.
    *
    * @param writingSinceMs when the batch in flight was written; Infinity when there is none
    */
@@ -156,7 +155,7 @@ export class Liveness {
     this.#appPingedMs = Infinity;
   }
 
-  /** The heartbeat has convicted it. @param sinceMs what showed itself after that still lived */
+  /** The connection has timed out. @param sinceMs a layer that was active after that is the last active one */
   expire(sinceMs: number): ActiveLayer {
     this.#state = "dead";
     if (this.#applicationMs > sinceMs) return "application";

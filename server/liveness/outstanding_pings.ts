@@ -2,7 +2,7 @@
  * The outstanding pings of one connection: which pong answers which ping, and how long it took.
  * Control pings are matched by payload alone; app pings by id, without one by timestamp, without
  * either the newest. Pure: time comes in as an argument, always the wheel's (ms). Owns what is
- * outstanding; knows neither sockets nor frames, and judges nobody.
+ * outstanding; knows neither sockets nor frames, and makes no decision.
  *
  * @module
  */
@@ -36,14 +36,13 @@ export interface AppPong {
 }
 
 /**
- * What a pong tells: the time its ping took, ms; of a control pong, that its payload is that of a
- * ping of ours for which nobody waits any more; or that it answers none of ours. A time below 0 (after `distrust()`,
- * or when the wheel's time stepped back at the end of a stall) says answered, but nobody knows how
+ * What a pong means: the time its ping took, ms; of a control pong, that its payload is that of a
+ * ping that has expired; or that it answers no ping. A time below 0 (after `invalidateOutstanding()`,
+ * or when the wheel's time stepped back at the end of a stall) means answered, with an unknown time
  * fast; `RttEstimator.sample` takes it as that.
  */
 export type PongTime = number | "late" | "unknown";
 
-/** See the module. */
 export class OutstandingPings {
   readonly #clientId: string;
   readonly #mark: number;
@@ -133,7 +132,7 @@ export class OutstandingPings {
 
   /**
    * Gives up control pings sent at `beforeMs` or earlier: their pongs are late from now on, so no
-   * time longer than the caller's patience is ever measured.
+   * time longer than the caller's timeout is ever measured.
    *
    * @returns how many: lost
    */

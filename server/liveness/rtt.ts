@@ -1,6 +1,6 @@
 /**
  * How long a peer's answers take, estimated four ways from the same samples: the rolling window that
- * people read and that health is judged by, RFC 6298's smoothed time, RFC 3550's jitter, and the
+ * people read and that decides the health status, RFC 6298's smoothed time, RFC 3550's jitter, and the
  * share of heartbeats that got no answer. Pure: owns the figures of one kind of ping of one
  * connection; knows neither pings nor clocks.
  *
@@ -29,7 +29,7 @@ const VARIANCE = RTT_WINDOW + 2;
 const JITTER = RTT_WINDOW + 3;
 const CELLS = RTT_WINDOW + 4;
 
-/** See the module. A figure is null until there is a sample to know it from. */
+/** A figure is null until there is a sample to know it from. */
 export class RttEstimator {
   readonly #cells = new Array<number>(CELLS).fill(NaN);
   #measured = 0;

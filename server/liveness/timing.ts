@@ -24,7 +24,7 @@ export interface PingTiming {
   readonly pongWaitMs: number;
   /** A ping is missed when this has passed without a sign of life since it was sent, in ms. */
   readonly heartbeatTimeoutMs: number;
-  /** So many consecutive missed pings are death, if `pongWaitMs` has not struck first; 0 = never. */
+  /** So many consecutive missed pings end the connection, if `pongWaitMs` has not passed first; 0 = never. */
   readonly missedHeartbeats: number;
 }
 
@@ -34,7 +34,7 @@ export interface TimingDefaults {
   readonly pongWaitMs: number;
   /** Longest default ping period, in ms; without it 9/10 of the pong wait. */
   readonly pingPeriodMs?: number;
-  /** Missed pings that are death; 0 = none are. */
+  /** Missed pings that end a connection; 0 = none do. */
   readonly missedHeartbeats: number;
   /** Whether the pong wait counts from life, and so must exceed the period, or from a ping. */
   readonly silenceFrom: "life" | "ping";
@@ -62,7 +62,7 @@ const MAX_DEFAULT_HEARTBEAT_TIMEOUT_MS = 10_000;
 
 /**
  * A default period leaves at least eight ticks of the wheel for the answer: with a gap of a tick or
- * less the verdict falls before an answer can count (measured: 41 of 300 that answered were lost).
+ * less the timeout comes before an answer can count (measured: 41 of 300 that answered were lost).
  */
 const MIN_GAP_MS = 200;
 
@@ -91,7 +91,7 @@ export function chooseTiming(
     nested ? Math.min(Math.floor(pongWaitMs * 9 / 10), pongWaitMs - MIN_GAP_MS) : Infinity,
     PROXY_PERIODS_MS[defaults.proxy],
   );
-  // What an answer has before the verdict: counted from life, the period is spent when it is asked.
+  // The time for an answer: counted from a sign of life, the period has passed when the ping is sent.
   const halfGapMs = Math.floor((pongWaitMs - (nested ? pingPeriodMs : 0)) / 2);
   return {
     pingPeriodMs,

@@ -20,9 +20,9 @@ export const TICK_MS = 25;
 export const STALL_MS = 70;
 
 /**
- * The most on-time ticks after stalls before a verdict may fall, ms of them: after a stall one turn
+ * The most on-time ticks after stalls before a connection may time out, ms of them: after a stall one turn
  * reads only about a thousand waiting sockets (measured on two cores). What a shorter stall leaves
- * unread is less: it withholds verdicts for as long as it lasted. So they fall, however often the
+ * unread is less: it delays timeouts for as long as it lasted. So they happen, however often the
  * loop stalls, as long as it runs for more than half of the time, or now and then for 275 ms.
  */
 const GRACE_MS = 250;
@@ -39,12 +39,12 @@ export interface TimerTask {
    * Called when due. MUST NOT throw.
    *
    * @param nowMs time on the wheel
-   * @param mayExpire false after a stall: no verdict may fall
+   * @param mayExpire false after a stall: no connection may time out
    * @returns when to be called next, time on the wheel; Infinity to stay away
    */
   onDue(nowMs: number, mayExpire: boolean): number;
   /**
-   * The server stood still: called for all, due or not. MUST NOT throw, enter or leave.
+   * The event loop stalled: called for all entries, due or not. MUST NOT throw, schedule or cancel.
    *
    * @param sinceMs when that began, time on the wheel
    * @param stalledMs how long it lasted
@@ -66,14 +66,12 @@ export class WheelEntry {
   dueTick = 0;
   /** Neighbours in the ring; itself when alone. */
   previous: WheelEntry = this;
-  /** See `previous`. */
   next: WheelEntry = this;
 
   /** Alone at first. @param member undefined for the head of a slot */
   constructor(readonly member: TimerTask | undefined) {}
 }
 
-/** See the module. */
 export class Wheel {
   readonly #clock: Clock;
   readonly #listener: WheelListener;
@@ -85,7 +83,7 @@ export class Wheel {
   #handTick = 0;
   /** What is left of it, ms of on-time ticks. */
   #graceMs = 0;
-  #judgingSinceMs = -Infinity;
+  #decidingSinceMs = -Infinity;
   #ticks = 0;
   #standstillEndedMs = -Infinity;
   #cancelTick: Cancel | undefined;
@@ -116,9 +114,9 @@ export class Wheel {
     return this.#clock.now() - this.#standstillEndedMs;
   }
 
-  /** Since which tick verdicts may fall without a break, time on the wheel: no stall postponed later ones. */
+  /** Since which tick timeouts are allowed without a break, time on the wheel: no stall delayed later ones. */
   get decidingSinceMs(): number {
-    return this.#judgingSinceMs;
+    return this.#decidingSinceMs;
   }
 
   /** Starts to turn. */
@@ -168,7 +166,7 @@ export class Wheel {
     this.#listener.tick(lateMs);
     this.#ticks++;
     this.#lastTickMs = this.#clock.now() - this.#stalledMs;
-    if (isGrace) this.#judgingSinceMs = this.#lastTickMs;
+    if (isGrace) this.#decidingSinceMs = this.#lastTickMs;
     this.#arm();
     this.#turnTo(this.#lastTickMs, this.#graceMs === 0);
   };
@@ -204,7 +202,7 @@ export class Wheel {
     }
   }
 
-  /** Moves a slot's ring aside, so that who settles there anew waits for the next revolution. */
+  /** Moves a slot's ring aside, so that an entry that is placed there anew waits for the next revolution. */
   #gather(slot: WheelEntry): void {
     if (slot.next === slot) return;
     this.#due.next = slot.next;

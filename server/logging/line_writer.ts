@@ -21,7 +21,7 @@ export interface Output {
 }
 
 /**
- * What may wait for a reader, bytes; what is being written is besides. A drain tells of the ends of
+ * What may wait for a reader, bytes; what is being written is besides. A drain logs the ends of
  * thousands in one turn: 9000 take 2.5 MB.
  */
 const MAX_WAITING_BYTES = 16_777_216;
@@ -33,7 +33,7 @@ const RETRY_MS = 50;
 const LAST_WAIT_MS = 250;
 const ENCODER = new TextEncoder();
 
-/** See the module. No method throws. */
+/** No method throws. */
 export class LineWriter {
   readonly #output: Output;
   readonly #onLost: (count: number) => void;
@@ -48,7 +48,7 @@ export class LineWriter {
   /**
    * A writer with nothing to write.
    *
-   * @param onLost told how many lines were lost, once all that waited has been taken; may write
+   * @param onLost called with how many lines were lost, once all that waited has been taken; may write
    */
   constructor(output: Output, onLost: (count: number) => void) {
     this.#output = output;
@@ -77,8 +77,8 @@ export class LineWriter {
   /** Resolves when all has been written, or cannot be: at the latest after 250 ms. */
   async end(): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, LAST_WAIT_MS));
-    await Promise.race([this.#writing, patience]);
+    const timeout = new Promise<void>((resolve) => timer = setTimeout(resolve, LAST_WAIT_MS));
+    await Promise.race([this.#writing, timeout]);
     clearTimeout(timer);
   }
 

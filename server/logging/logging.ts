@@ -2,7 +2,7 @@
  * The log: one line per event on stdout, readable or JSON. A message is constant, its data are
  * properties; no payload and no credential is ever among them.
  *
- * Owns the form of a line and the way it takes to stdout. Must not know who logs, or what.
+ * Owns the form of a line and the way it takes to stdout. Must not know which modules log, or what.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export type LogLevel = typeof LOG_LEVELS[number];
 /** The data of an event by name. */
 export type Properties = Record<string, unknown>;
 
-/** Where events are told. */
+/** A log. */
 export interface Logger {
   /** The ordinary course of things. */
   info(message: string, properties?: Properties): void;
@@ -69,7 +69,7 @@ const STDOUT = new LineWriter(Deno.stdout, (count) => {
   });
 });
 
-/** Starts the log, replacing an earlier configuration. @returns where to tell it of events */
+/** Starts the log, replacing an earlier configuration. @returns the log */
 export function configureLogging(
   { format, level, write = (line) => STDOUT.write(line) }: LoggingOptions,
 ): Logger {
@@ -148,7 +148,7 @@ function bare(json: string): string {
   return /^"[^"\\\s=]+"$/.test(json) ? json.slice(1, -1) : json;
 }
 
-/** Never throws: the log must not end what it tells of. Undefined for what JSON leaves out. */
+/** Never throws: logging must not end what it reports on. Undefined for what JSON leaves out. */
 function toJson(value: unknown, errorText: (error: Error) => string): string | undefined {
   try {
     const json: string | undefined = JSON.stringify(value, (_key, item) => {

@@ -11,7 +11,7 @@ import { ascending, Histogram } from "./histogram.ts";
 /** Bounds of buckets, s, to which each profile's own come. */
 const SILENCES = [0.5, 1, 2, 5, 10, 15, 30, 45, 60, 90, 120, 300];
 
-/** From a profile's bound to the next bucket's, ms: what is a little late must not look very late. */
+/** From a profile's bound to the next bucket's, ms: so that what is a little late does not look very late. */
 const LITTLE_MS = 1_000;
 
 /** When a profile's dead peers are found. */
@@ -24,17 +24,15 @@ export interface DetectionBounds {
   readonly boundMs: number;
 }
 
-/** See the module. */
 export class Detection {
   readonly #boundSeconds: Readonly<Record<string, number>>;
   readonly #buckets: readonly number[];
   readonly #tallies = new Map<string, Histogram>();
 
   /**
-   * Starts with nobody found.
-   *
    * @param detectionBounds of all profiles that are served. Their waits and bounds are bounds of buckets,
-   *   for a quantile is exact nowhere else; of everybody's buckets, for only like ones can be summed.
+   *   since a quantile is exact nowhere else; and of the buckets of all profiles, since only equal ones can
+   *   be summed.
    */
   constructor(detectionBounds: readonly DetectionBounds[]) {
     const own = detectionBounds.flatMap(({ pongWaitMs, boundMs }) => [
@@ -58,12 +56,12 @@ export class Detection {
   expose(exposition: Exposition): void {
     exposition.gauge(
       "systole_detection_bound_seconds",
-      "From the last sign of life of a dead peer to its verdict at most, as published",
+      "Published bound: from a dead peer's last sign of life to the end of its connection",
       () => byLabel("profile", this.#boundSeconds),
     );
     exposition.histogram(
       "systole_dead_peer_detection_seconds",
-      "From the last sign of life of a dead peer to its verdict, without our own stalls",
+      "From a dead peer's last sign of life to the end of its connection, without the server's stalls",
       () => Array.from(this.#tallies, ([profile, tally]) => [{ profile }, tally]),
     );
   }

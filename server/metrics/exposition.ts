@@ -1,7 +1,6 @@
 /**
- * What Prometheus reads: metrics of which each is read when asked for. prom-client words them; its
- * own counters and histograms would leave garbage at each value, which on a heartbeat's path is a
- * few hundred bytes for every answer.
+ * The Prometheus exposition: each metric is read when it is asked for. prom-client formats them; its own
+ * counters and histograms would allocate at each value, a few hundred bytes for every pong.
  *
  * @module
  */
@@ -16,13 +15,13 @@ export type Labels = Readonly<Record<string, string | number>>;
 export interface Sample {
   /** The figure, in the base unit that the metric's name ends with. */
   readonly value: number;
-  /** What tells it from the metric's other samples; those of a histogram's buckets have `le`. */
+  /** Distinguish it from the metric's other samples; those of a histogram's buckets have `le`. */
   readonly labels: Labels;
   /** Which of a histogram's series it belongs to: `_bucket`, `_sum` or `_count`. */
   readonly metricName?: string;
 }
 
-/** See the module. No name may be taken twice: prom-client throws. */
+/** No name may be taken twice: prom-client throws. */
 export class Exposition {
   readonly #registry = new Registry();
 

@@ -13,7 +13,6 @@ export interface Distribution {
   readonly counts: number[];
 }
 
-/** See the module. */
 export class Histogram {
   /** Upper bounds of the buckets, ascending, inclusive. */
   readonly bounds: readonly number[];

@@ -1,5 +1,5 @@
 /**
- * Every metric, joined. On the frame path a metric is a number; the exposition reads the numbers
+ * All metrics. On the frame path a metric is a number; the exposition reads the numbers
  * when it is asked for them. Labels come from bounded sets, such as profile and cause, and what they
  * count is there before anything happens: `increase()` misses the event that a series begins with.
  *
@@ -18,14 +18,14 @@ import { exposeGauges, type Gauges } from "./gauges.ts";
 import { REJECTION_REASONS, type RejectionReason } from "../close_codes.ts";
 import { ascending, type Distribution, Histogram } from "./histogram.ts";
 
-/** Bounds of waits within the process, s: one tells stalls from mere lateness. */
+/** Bounds of waits within the process, s: one of them separates stalls from lateness. */
 const WAITS = ascending([0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, STALL_MS / 1_000]);
 /** Bounds of round trips, s. */
 const TRIPS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 const KINDS = ["wire", "app"] as const satisfies readonly RttKind[];
 
-/** What is seen at a glance beside the counts; totals are since the start. */
+/** A summary beside the counts; totals are since the start. */
 export interface Summary {
   /** Connections ended, by cause. */
   readonly disconnects: Readonly<Record<string, number>>;
@@ -35,11 +35,10 @@ export interface Summary {
   readonly rtt: Distribution;
   /** How late the wheel's ticks came, seconds. */
   readonly lateness: Distribution;
-  /** How often and how long the server itself stood still. */
+  /** How often and how long the event loop stalled. */
   readonly stalls: { readonly count: number; readonly seconds: number };
 }
 
-/** See the module. */
 export class Metrics {
   readonly #exposition = new Exposition();
   readonly #counts = new Map<string, ProfileCounts>();
@@ -55,7 +54,7 @@ export class Metrics {
   #stalls = 0;
   #stalledMs = 0;
 
-  /** Starts at zero. @param detectionBounds of all profiles that are served */
+  /** @param detectionBounds of all profiles that are served */
   constructor(detectionBounds: readonly DetectionBounds[] = []) {
     this.#detection = new Detection(detectionBounds);
     for (const { profile } of detectionBounds) this.of(profile);
@@ -77,7 +76,7 @@ export class Metrics {
     this.#roundTrips[kind].add(rttMs / 1_000);
   }
 
-  /** What is known since then of how much its connection's answers differ. */
+  /** How much the round trips of the connection differ, after a new one. */
   jitter(kind: RttKind, jitterMs: number): void {
     this.#jitter[kind].add(jitterMs / 1_000);
   }
@@ -88,7 +87,7 @@ export class Metrics {
     if (status !== undefined) this.#health[status]++;
   }
 
-  /** A connection lives in another way; undefined as in `health()`. */
+  /** A connection's liveness has changed; undefined as in `health()`. */
   liveness(previous: LivenessState | undefined, state: LivenessState | undefined): void {
     if (previous !== undefined) this.#liveness[previous]--;
     if (state !== undefined) this.#liveness[state]++;
@@ -99,7 +98,7 @@ export class Metrics {
     this.#refused[reason]++;
   }
 
-  /** A handshake stood before its credential was refused: a connection that ended at once. */
+  /** A handshake was completed before its credential was rejected: a connection that ended at once. */
   unauthorized(profile: string): void {
     const counts = this.of(profile);
     counts.opened++;
@@ -117,7 +116,7 @@ export class Metrics {
     this.#detection.add(profile, silentMs);
   }
 
-  /** The hub has opened a message. @param waitedMs in the mailbox */
+  /** The hub has handled a message. @param waitedMs in the mailbox */
   mailboxWait(waitedMs: number): void {
     this.#mailboxWait.add(waitedMs / 1_000);
   }
@@ -127,18 +126,17 @@ export class Metrics {
     this.#lateness.add(lateMs / 1_000);
   }
 
-  /** The server stood still. @param lateMs how long */
+  /** The event loop stalled. @param lateMs how long */
   stall(lateMs: number): void {
     this.#stalls++;
     this.#stalledMs += lateMs;
   }
 
-  /** Exposes figures that other rooms hold. Called once. */
+  /** Exposes figures that other modules have. Called once. */
   read(readings: Gauges): void {
     exposeGauges(this.#exposition, readings);
   }
 
-  /** What is seen of them at a glance. */
   summary(): Summary {
     return {
       disconnects: { ...this.#disconnects },
@@ -167,7 +165,7 @@ export class Metrics {
     );
     this.#exposition.gauge(
       "systole_connections_by_liveness",
-      "Open connections by how they live, transport and script told apart",
+      "Open connections by liveness: which of transport and application answer",
       () => byLabel("liveness", this.#liveness),
     );
     this.#exposition.counter(
@@ -182,12 +180,12 @@ export class Metrics {
     );
     this.#exposition.counter(
       "systole_stalls_total",
-      "Times the server itself stood still; nobody is judged for them",
+      "Stalls of the event loop; no connection is timed out for them",
       () => one(this.#stalls),
     );
     this.#exposition.counter(
       "systole_stalled_seconds_total",
-      "How long it stood still",
+      "How long the event loop stalled",
       () => one(this.#stalledMs / 1_000),
     );
   }

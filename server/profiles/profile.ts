@@ -1,5 +1,5 @@
 /**
- * The Profile port: one heartbeat system's routes, credentials, wire format and timing, in a file.
+ * The Profile port: one heartbeat system's routes, credentials, wire format and timing, in a folder.
  * A profile MUST be sans-I/O: it neither reads clocks nor touches sockets; and neither `open` nor
  * any method of a session may throw, whatever the bytes.
  *
@@ -17,7 +17,7 @@ import type { CloseReason, RejectionResponse } from "../close_codes.ts";
 import type { HeartbeatRules } from "../liveness/heartbeat.ts";
 import type { Denial, Inbound, Notice, Publication } from "../message.ts";
 
-/** What a profile learns when a connection opens. */
+/** What a profile gets when a connection opens. */
 export interface HandshakeInfo {
   /** Its id among all nodes. */
   readonly clientId: string;
@@ -37,7 +37,7 @@ export interface Timestamps {
   nowMs: number;
 }
 
-/** How a system says goodbye where it does so otherwise than the table of close reasons. */
+/** A profile's own close frame, where it differs from the table of close reasons. */
 export interface CloseFrame {
   /** A last frame. */
   readonly text?: string;
@@ -47,9 +47,9 @@ export interface CloseFrame {
   readonly reason: string;
 }
 
-/** A heartbeat that the system sends unasked, on a schedule of its own. */
+/** A text heartbeat that the server sends on a schedule of its own. */
 export interface TextHeartbeat {
-  /** From the opening to the first, ms. */
+  /** From the start of the connection to the first, ms. */
   readonly firstMs: number;
   /** From one to the next, ms. */
   readonly periodMs: number;
@@ -57,7 +57,7 @@ export interface TextHeartbeat {
   readonly text: string;
 }
 
-/** The usual rule: everything that arrives is a sign of life. */
+/** The usual rule: every frame is a sign of life. */
 export const ANY_LIFE = {
   silenceFrom: "life",
   framesAreLife: true,
@@ -65,13 +65,13 @@ export const ANY_LIFE = {
   pingsAreLife: true,
 } as const satisfies Partial<HeartbeatRules>;
 
-/** One connection's side of the talk. */
+/** The protocol state of one connection. */
 export interface ProtocolSession {
   /** When it is pinged and what counts as life. */
   readonly rules: HeartbeatRules;
   /** The first frames, in order. */
   readonly initialFrames: readonly string[];
-  /** Channels it follows from the start; its rights have been considered. */
+  /** Channels it is subscribed to from the start, as far as its rights allow. */
   readonly initialSubscriptions: readonly string[];
   /** The system's own heartbeat, if it sends one. */
   readonly textHeartbeat?: TextHeartbeat;
@@ -83,13 +83,13 @@ export interface ProtocolSession {
   deny(denial: Denial, command: { readonly ref?: string; readonly channel: string }):
     | string
     | undefined;
-  /** A goodbye of the system's own. */
+  /** The profile's own close frame. */
   closeFrame?(reason: CloseReason): CloseFrame | undefined;
   /** A control pong came. */
   pong?(): void;
 }
 
-/** One heartbeat system: which requests are its own, and how its clients talk. */
+/** One heartbeat system: which requests belong to it, and its wire format. */
 export interface Profile {
   /** Its name in routes, logs and metrics. */
   readonly name: string;
@@ -97,10 +97,10 @@ export interface Profile {
   matches(target: UpgradeTarget): boolean;
   /** The credential that a request carries, where this system's clients put it. */
   credential(source: CredentialSource): Credential;
-  /** How this system refuses. */
+  /** How this profile rejects an upgrade. */
   rejectionOf(refusal: HandshakeRejection): RejectionResponse;
-  /** Starts the talk with a client that got in. */
+  /** Starts the session of an accepted client. */
   open(handshake: HandshakeInfo): ProtocolSession;
-  /** The frame of a publication, the same for all who follow it, where the system has one. */
+  /** The frame of a publication, the same for all subscribers, where the profile has one. */
   publication(publication: Publication): string | undefined;
 }

@@ -65,7 +65,7 @@ export function givenThresholds(given: Given, prefix: string): Partial<HealthThr
 function pongWait({ name, timing: { pongWaitMs, silenceFrom } }: Definition): Option<number> {
   const meaning = silenceFrom === "life"
     ? "without a sign of life for this long a connection is dead"
-    : "an unanswered ping for this long is death";
+    : "an unanswered ping for this long ends the connection";
   // A default period is at least 200 ms shorter, and never below eight ticks: see liveness/timing.ts.
   return option(milliseconds({ min: silenceFrom === "life" ? 400 : 200 }), {
     fallback: pongWaitMs,
@@ -96,7 +96,7 @@ function heartbeatTimeout({ name, prefix }: Definition): Option<number, undefine
 function missed({ name, timing: { missedHeartbeats } }: Definition): Option<number> {
   return option(count({ min: 1 }), {
     fallback: missedHeartbeats,
-    meaning: `${name}: so many pings missed in a row are death; see Liveness`,
+    meaning: `${name}: so many pings missed in a row end the connection`,
   });
 }
 

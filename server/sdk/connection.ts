@@ -1,12 +1,12 @@
 /**
  * One attempt and the connection that may come of it: one socket of one generation, its heartbeat
- * and its round trips. Ends exactly once; after that nothing of the socket is heard any more, so
+ * and its round trips. Ends exactly once; after that no event of the socket is handled any more, so
  * that a new one never sees an old one's events.
  *
  * @module
  */
 
-import { BEAT_ID, type DecodedFrame, type SdkProfile } from "./profile.ts";
+import { type DecodedFrame, HEARTBEAT_ID, type SdkProfile } from "./profile.ts";
 import { HeartbeatMonitor } from "./heartbeat_monitor.ts";
 import type { Sendable } from "./events.ts";
 import type { Settings } from "./settings.ts";
@@ -14,7 +14,7 @@ import type { After } from "./timers.ts";
 
 /** How a connection ended. */
 export interface End {
-  /** The close code; 1006 without a close frame, our own where we let go. */
+  /** The close code; 1006 without a close frame, the client's own where it closed. */
   readonly code: number;
   /** The text beside it. */
   readonly reason: string;
@@ -22,7 +22,7 @@ export interface End {
   readonly wasClean: boolean;
 }
 
-/** What a connection tells its owner; nothing after `ended` or `leave()`. */
+/** The events of a connection; none after `ended` or `leave()`. */
 export interface ConnectionCalls {
   /** It is open. */
   readonly opened: () => void;
@@ -32,8 +32,8 @@ export interface ConnectionCalls {
   readonly received: (event: MessageEvent) => void;
   /** The socket failed; the end follows. */
   readonly failed: () => void;
-  /** The peer's heart beat. @param rttMs if this was the answer to our newest beat */
-  readonly beat: (rttMs: number | undefined) => void;
+  /** A heartbeat of the peer. @param rttMs if it answers the newest heartbeat */
+  readonly alive: (rttMs: number | undefined) => void;
   /** The peer advises to leave. */
   readonly advised: (advice: Extract<DecodedFrame, { kind: "advice" }>) => void;
   /** The peer is silent: it ends because of that. */
@@ -47,7 +47,7 @@ export interface ConnectionParts {
   /** Its socket, connecting. */
   readonly socket: WebSocket;
   /** Its peer's language. */
-  readonly wireProfile: SdkProfile;
+  readonly profile: SdkProfile;
   /** Its heartbeat's times. */
   readonly settings: Settings;
   /** Its timers: calls once, after so many ms, unless it is cancelled. */
@@ -67,7 +67,7 @@ export const TOO_LATE: End = { code: 1006, reason: "Connect timeout", wasClean: 
 
 /**
  * A connection this old was no accident, ms: attempts before it count no more. A server that lets
- * everybody in and soon throws them out again is left alone as if it were down.
+ * every client in and soon closes it again is retried with backoff, as if it were down.
  */
 const STABLE_MS = 10_000;
 
@@ -75,9 +75,8 @@ const STABLE_MS = 10_000;
 const CLOSE_WAIT_MS = 2_000;
 
 /** Of all connections: an id is never used again, so that no answer is taken for another's. */
-let beats = 0;
+let count = 0;
 
-/** See the module. */
 export class Connection {
   /** Whether there was no network, and the peer has not answered since: what is sent may be lost. */
   isHeld = false;
@@ -90,27 +89,27 @@ export class Connection {
 
   /** Begins to listen. */
   constructor(parts: ConnectionParts, calls: ConnectionCalls) {
-    const { socket, wireProfile, settings } = parts;
+    const { socket, profile, settings } = parts;
     this.#parts = parts;
     this.#calls = calls;
     this.#heartbeatMonitor = new HeartbeatMonitor({
       ...settings,
       openByMs: parts.openByMs,
-      answers: wireProfile.answers,
+      answers: profile.answers,
     }, {
       after: parts.after,
-      beat: () => this.#beat(),
+      send: () => this.#sendHeartbeat(),
       dead: () => this.#dead(),
     });
     socket.onopen = () => {
       this.#openedMs = performance.now();
-      calls.opened(); // the user's first words, a login perhaps, go before our first beat
+      calls.opened(); // the user's first messages, a login perhaps, go before the first heartbeat
       this.#heartbeatMonitor.opened();
     };
     socket.onmessage = (event) => this.#receive(event);
     socket.onerror = () => {
       calls.failed();
-      // Of a failed attempt Node 22 tells no more than this; elsewhere the close event says the same.
+      // Of a failed attempt Node 22 reports no more than this; elsewhere the close event says the same.
       if (this.#openedMs === Infinity) this.#give(FAILED);
     };
     socket.onclose = ({ code, reason, wasClean }) => {
@@ -120,7 +119,7 @@ export class Connection {
     };
   }
 
-  /** Its socket, for what WebSocket tells of itself. */
+  /** Its socket, for the properties of WebSocket. */
   get socket(): WebSocket {
     return this.#parts.socket;
   }
@@ -147,7 +146,7 @@ export class Connection {
     if (this.isOpen) this.#heartbeatMonitor.probe();
   }
 
-  /** There is no network: no verdict until a probe. */
+  /** There is no network: no timeout until a probe. */
   hold(): void {
     this.isHeld = this.isOpen;
     if (this.isHeld) this.#heartbeatMonitor.hold();
@@ -172,7 +171,7 @@ export class Connection {
   }
 
   #give(end: End): void {
-    if (this.socket.onclose === null) return; // left by who has just been told of the failure
+    if (this.socket.onclose === null) return; // left by a handler of the failure
     this.leave(end);
     this.#calls.ended(end);
   }
@@ -183,20 +182,20 @@ export class Connection {
     this.#give(SILENT);
   }
 
-  #beat(): void {
-    const id = `${BEAT_ID}${++beats}`;
-    if (this.send(this.#parts.wireProfile.heartbeat(id))) {
+  #sendHeartbeat(): void {
+    const id = `${HEARTBEAT_ID}${++count}`;
+    if (this.send(this.#parts.profile.heartbeat(id))) {
       this.#pending = { id, sentMs: performance.now() };
     }
   }
 
   #receive(event: MessageEvent): void {
-    if (!this.isHeld) this.#heartbeatMonitor.heard();
+    if (!this.isHeld) this.#heartbeatMonitor.touch();
     const { data } = event;
-    const heard = typeof data === "string" ? this.#parts.wireProfile.decode(data) : undefined;
-    if (heard?.kind === "beat") return this.#answered(heard.id);
-    if (heard?.kind === "ping") return void this.send(heard.answer);
-    if (heard?.kind === "advice") this.#calls.advised(heard);
+    const frame = typeof data === "string" ? this.#parts.profile.decode(data) : undefined;
+    if (frame?.kind === "heartbeat") return this.#answered(frame.id);
+    if (frame?.kind === "ping") return void this.send(frame.answer);
+    if (frame?.kind === "advice") this.#calls.advised(frame);
     this.#calls.received(event);
   }
 
@@ -207,15 +206,15 @@ export class Connection {
   #answered(id: string | undefined): void {
     const pending = this.#pending;
     const isNewest = pending !== undefined && (id ?? pending.id) === pending.id;
-    const { answers } = this.#parts.wireProfile;
+    const { answers } = this.#parts.profile;
     if (this.isHeld && (isNewest || !answers)) {
       this.isHeld = false;
-      this.#heartbeatMonitor.heard();
+      this.#heartbeatMonitor.touch();
       this.#calls.resumed();
     }
-    if (!isNewest || !answers) return this.#calls.beat(undefined);
+    if (!isNewest || !answers) return this.#calls.alive(undefined);
     this.#pending = undefined;
     const rttMs = performance.now() - pending.sentMs;
-    this.#calls.beat(rttMs);
+    this.#calls.alive(rttMs);
   }
 }

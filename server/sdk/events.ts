@@ -17,7 +17,7 @@ export type DropReason =
   /** The socket was closed or gave up. */
   | "closed";
 
-/** How well the connection is, in one word. */
+/** The health status of the connection. */
 export type HealthStatus =
   /** No answer yet on this connection, or none there. */
   | "unknown"
@@ -27,12 +27,12 @@ export type HealthStatus =
   | "critical"
   /** The last connection ended because a heartbeat was not answered. */
   | "timeout"
-  /** It gave up. */
+  /** No further attempt will be made. */
   | "dead";
 
-/** The peer's heart beat: it answered ours or, in tank, sent its own. */
+/** A heartbeat of the peer: the answer to the client's or, in tank, its own. */
 export interface HeartbeatEvent extends Event {
-  /** The round trip, ms; undefined for tank's beats, which answer nothing, and late answers. */
+  /** The round trip, ms; undefined for tank's heartbeats, which answer nothing, and late answers. */
   readonly rtt: number | undefined;
 }
 
@@ -84,7 +84,7 @@ export interface HeartbeatSocketEventMap {
   error: Event;
   /** A connection is over, or an attempt failed; `readyState` tells whether there will be another. */
   close: CloseEvent;
-  /** The peer's heart beat. */
+  /** A heartbeat of the peer. */
   heartbeat: HeartbeatEvent;
   /** The peer is silent; `close` follows at once. */
   heartbeattimeout: Event;
@@ -112,7 +112,7 @@ const NAMES: readonly HeartbeatSocketEventName[] = [
   ...["heartbeattimeout", "reconnecting", "giveup", "health", "drop"] as const,
 ];
 
-/** See the module. */
+/** An event target with the events of a HeartbeatSocket. */
 export class HeartbeatEventTarget extends EventTarget {
   /** Hears `open`. */
   declare onopen: Handler<Event>;
@@ -135,7 +135,7 @@ export class HeartbeatEventTarget extends EventTarget {
   /** Hears `drop`. */
   declare ondrop: Handler<DropEvent>;
 
-  /** Lets the `on…` properties listen. */
+  /** Connects the `on…` properties. */
   constructor() {
     super();
     for (const name of NAMES) {
@@ -144,14 +144,14 @@ export class HeartbeatEventTarget extends EventTarget {
     }
   }
 
-  /** Listens, as every EventTarget lets one; the event's type follows from its name. */
+  /** Adds a listener; the event's type is that of its name. */
   declare addEventListener: <N extends HeartbeatSocketEventName>(
     type: N,
     listener: Listener<HeartbeatSocketEventMap[N]>,
     options?: boolean | AddEventListenerOptions,
   ) => void;
 
-  /** Listens no more. */
+  /** Removes a listener. */
   declare removeEventListener: <N extends HeartbeatSocketEventName>(
     type: N,
     listener: Listener<HeartbeatSocketEventMap[N]>,

@@ -1,5 +1,5 @@
 /**
- * How well the connection is: its last round trips and the word for them, judged as the hub judges
+ * The health of the connection: its last round trips and the status for them, by the same rules as the hub
  * (`liveness/health.ts`). Owns the status from one connection to the next.
  *
  * @module
@@ -15,7 +15,6 @@ const RECOVERY = 0.9;
 /** By averages, best first. */
 const BANDS: readonly HealthStatus[] = ["healthy", "degraded", "poor", "critical"];
 
-/** See the module. */
 export class HealthTracker {
   readonly #settings: Settings;
   readonly #emit: (event: Event) => void;
@@ -40,7 +39,7 @@ export class HealthTracker {
     return Math.sqrt(meanOf(this.#rtts.map((ms) => (ms - mean) ** 2)) ?? 0);
   }
 
-  /** How well the connection is, by the average of the last ten round trips. */
+  /** The status by the average of the last ten round trips. */
   get status(): HealthStatus {
     return this.#status;
   }

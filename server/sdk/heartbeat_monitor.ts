@@ -1,7 +1,7 @@
 /**
- * One connection's heart: when to beat, and when silence means death. Reading moves a number, not a
- * timer; a timer that fires late (a throttled tab, a blocked page, a machine that slept) convicts
- * nobody, but asks once more with a short deadline.
+ * The heartbeat of one connection: when one is sent, and when silence is a timeout. Reading moves a
+ * number, not a timer; after a timer that fires late (a throttled tab, a blocked page, a machine that
+ * slept) the peer gets one more heartbeat and a short deadline.
  *
  * @module
  */
@@ -9,14 +9,14 @@
 import type { After } from "./timers.ts";
 
 /** What a heartbeatMonitor goes by, times in ms. */
-export interface Rhythm {
-  /** Between beats. */
+export interface Timing {
+  /** Between heartbeats. */
   readonly heartbeatInterval: number;
-  /** Silence after an interval that means death. */
+  /** Silence after an interval that is a timeout. */
   readonly heartbeatTimeout: number;
   /** When it must be open, on the monotonic clock. */
   readonly openByMs: number;
-  /** Whether a beat is answered; else the peer's own beats come as often as ours. */
+  /** Whether a heartbeat is answered; else the peer sends its own as often. */
   readonly answers: boolean;
 }
 
@@ -25,7 +25,7 @@ export interface HeartbeatMonitorCalls {
   /** Sets its timer. */
   readonly after: After;
   /** Sends a heartbeat. */
-  readonly beat: () => void;
+  readonly send: () => void;
   /** The peer is silent, or has not opened in time. Called once. */
   readonly dead: () => void;
 }
@@ -37,22 +37,22 @@ const MAX_PROBE_MS = 5_000;
 const MAX_LATE_MS = 2_000;
 
 /** Late timers in a row, without anything received, after which silence counts all the same. */
-const MAX_EXCUSES = 2;
+const MAX_LATE_WAKES = 2;
 
-/** See the module. Starts with the attempt to connect. */
+/** Starts with the attempt to connect. */
 export class HeartbeatMonitor {
-  readonly #rhythm: Rhythm;
+  readonly #rhythm: Timing;
   readonly #calls: HeartbeatMonitorCalls;
   readonly #probeMs: number;
   readonly #lateMs: number;
   #deadlineMs: number;
-  #nextBeatMs = Infinity;
+  #nextMs = Infinity;
   #isProbing = false;
-  #excuses = 0;
+  #lateWakes = 0;
   #cancel = () => {};
 
   /** The attempt to connect begins. */
-  constructor(rhythm: Rhythm, calls: HeartbeatMonitorCalls) {
+  constructor(rhythm: Timing, calls: HeartbeatMonitorCalls) {
     this.#rhythm = rhythm;
     this.#calls = calls;
     const { heartbeatTimeout, heartbeatInterval, answers, openByMs } = rhythm;
@@ -62,19 +62,19 @@ export class HeartbeatMonitor {
     this.#plan();
   }
 
-  /** The connection is open: the first beat goes out at once, so that its round trip is known. */
+  /** The connection is open: the first heartbeat is sent at once, so that its round trip is known. */
   opened(): void {
-    this.heard();
-    this.#beat();
+    this.touch();
+    this.#send();
     this.#plan();
   }
 
   /** Something was received. The timer stays: it looks at the deadline when it fires. */
-  heard(): void {
+  touch(): void {
     const { heartbeatInterval, heartbeatTimeout } = this.#rhythm;
     this.#deadlineMs = performance.now() + heartbeatInterval + heartbeatTimeout;
     this.#isProbing = false;
-    this.#excuses = 0;
+    this.#lateWakes = 0;
   }
 
   /** Is it still there? One probe at a time. */
@@ -82,7 +82,7 @@ export class HeartbeatMonitor {
     if (this.#isProbing) return;
     this.#isProbing = true;
     this.#deadlineMs = performance.now() + this.#probeMs;
-    this.#beat();
+    this.#send();
     this.#plan();
   }
 
@@ -93,7 +93,7 @@ export class HeartbeatMonitor {
   hold(): void {
     this.#isProbing = false;
     this.#deadlineMs = Infinity;
-    this.#beat();
+    this.#send();
     this.#plan();
   }
 
@@ -102,14 +102,14 @@ export class HeartbeatMonitor {
     this.#cancel();
   }
 
-  #beat(): void {
-    this.#nextBeatMs = performance.now() + this.#rhythm.heartbeatInterval;
-    this.#calls.beat();
+  #send(): void {
+    this.#nextMs = performance.now() + this.#rhythm.heartbeatInterval;
+    this.#calls.send();
   }
 
   #plan(): void {
     this.#cancel();
-    const dueMs = Math.min(this.#nextBeatMs, this.#deadlineMs);
+    const dueMs = Math.min(this.#nextMs, this.#deadlineMs);
     if (dueMs === Infinity) return;
     const waitMs = Math.max(0, dueMs - performance.now());
     const dueWallMs = Date.now() + waitMs;
@@ -121,14 +121,14 @@ export class HeartbeatMonitor {
 
   #wake(lateMs: number): void {
     const nowMs = performance.now();
-    const isExcused = lateMs > this.#lateMs && this.#excuses < MAX_EXCUSES;
+    const isExcused = lateMs > this.#lateMs && this.#lateWakes < MAX_LATE_WAKES;
     if (isExcused && this.#deadlineMs < Infinity) {
-      this.#excuses++;
+      this.#lateWakes++;
       this.#isProbing = false;
       return this.probe();
     }
     if (nowMs >= this.#deadlineMs) return this.#calls.dead();
-    if (nowMs >= this.#nextBeatMs) this.#beat();
+    if (nowMs >= this.#nextMs) this.#send();
     this.#plan();
   }
 }

@@ -1,5 +1,5 @@
 /**
- * A WebSocket that keeps itself alive: it beats, notices a silent peer, comes back after a loss as
+ * A WebSocket with a heartbeat: it detects a silent peer, reconnects after a loss as
  * the server wants it, restores its subscriptions and sends what was said in between. It looks like
  * WebSocket and runs wherever there is one: browsers, workers, Deno, Node.
  *
@@ -47,7 +47,7 @@ export type {
 /** RFC 6455 5.5 allows 125 to a control frame; two are the code. */
 const MAX_REASON_BYTES = 123;
 
-/** See the module. */
+/** A WebSocket that sends heartbeats and reconnects. */
 export class HeartbeatSocket extends HeartbeatEventTarget {
   /** `readyState` before the first connection, and between two. */
   static readonly CONNECTING = 0;
@@ -67,7 +67,7 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
   readonly CLOSED = 3;
 
   readonly #profileName: string;
-  readonly #wireProfile: SdkProfile;
+  readonly #profile: SdkProfile;
   readonly #session: Session;
 
   /**
@@ -84,9 +84,9 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
     const isProtocols = typeof options === "string" || Array.isArray(options);
     const settings = settingsOf(isProtocols ? { protocols: options } : options);
     this.#profileName = settings.profile;
-    this.#wireProfile = SDK_PROFILES[settings.profile];
+    this.#profile = SDK_PROFILES[settings.profile];
     const emit = (event: Event) => void this.dispatchEvent(event);
-    this.#session = new Session({ address: url, settings, wireProfile: this.#wireProfile, emit });
+    this.#session = new Session({ address: url, settings, profile: this.#profile, emit });
   }
 
   /** As WebSocket's; between two connections CONNECTING. */
@@ -94,7 +94,7 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
     return this.#session.ending || (this.#session.connection?.isOpen ? 1 : 0);
   }
 
-  /** Of the newest attempt; empty before a function has told the first. */
+  /** Of the newest attempt; empty before an address function has returned the first. */
   get url(): string {
     return this.#session.url;
   }
@@ -137,7 +137,7 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
     return this.#session.healthTracker.jitter;
   }
 
-  /** How well it is; their average is judged. */
+  /** The health status, by the average of the last round trips. */
   get status(): HealthStatus {
     return this.#session.healthTracker.status;
   }
@@ -147,18 +147,18 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
     this.#session.send(data);
   }
 
-  /** Follows a channel, also after a reconnect. @throws {TypeError} if the profile cannot */
+  /** Subscribes to a channel, also after a reconnect. @throws {TypeError} if the profile cannot */
   subscribe(channel: string): void {
     const { channels } = this.#session;
     const frames = this.#able("subscribe")([channel]);
-    if (!channels.has(channel)) this.#session.say(frames);
+    if (!channels.has(channel)) this.#session.sendAll(frames);
     channels.add(channel);
   }
 
-  /** Follows it no more. @throws {TypeError} if the profile cannot */
+  /** Unsubscribes from it. @throws {TypeError} if the profile cannot */
   unsubscribe(channel: string): void {
     const frames = this.#able("unsubscribe")([channel]);
-    if (this.#session.channels.delete(channel)) this.#session.say(frames);
+    if (this.#session.channels.delete(channel)) this.#session.sendAll(frames);
   }
 
   /** Publishes on a channel; kept like what `send()` sends. @throws {TypeError} if the profile cannot */
@@ -183,7 +183,7 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
   }
 
   #able<K extends "subscribe" | "unsubscribe" | "publish">(what: K): NonNullable<SdkProfile[K]> {
-    const able = this.#wireProfile[what];
+    const able = this.#profile[what];
     if (able === undefined) {
       throw new TypeError(`Cannot ${what}: ${this.#profileName} has no frame for it`);
     }

@@ -5,9 +5,9 @@
  * @module
  */
 
-import { beatOf, fieldsOf, noChannel, type SdkProfile } from "./profile.ts";
+import { fieldsOf, heartbeatOf, noChannel, type SdkProfile } from "./profile.ts";
 
-/** Numbers of the requests to follow and to leave a feed. */
+/** Codes of the requests to subscribe to a feed and to unsubscribe. */
 const FEEDS: Readonly<Record<string, readonly [number, number]>> = {
   trade: [10000, 11000],
   depth: [10003, 11001],
@@ -18,14 +18,13 @@ const FEEDS: Readonly<Record<string, readonly [number, number]>> = {
 /** Names that one request may bring. */
 const MAX_NAMES = 600;
 
-/** See the module. */
 export const INFOWAY: SdkProfile = {
   intervalMs: 30_000,
   answers: true, // since we ask with ack
   heartbeat: (id) => JSON.stringify({ code: 10010, trace: id, ack: 1 }),
   decode: (text) => {
     const { code, trace } = fieldsOf(text);
-    return code === 10011 ? beatOf(trace) : undefined;
+    return code === 10011 ? heartbeatOf(trace) : undefined;
   },
   subscribe: (channels) => requests(channels, 0),
   unsubscribe: (channels) => requests(channels, 1),

@@ -12,7 +12,7 @@ export interface NetworkCalls {
   /** The network is gone. */
   readonly offline: () => void;
   /** A connection may have died unnoticed: another network, a page shown or thawed. */
-  readonly doubt: () => void;
+  readonly check: () => void;
 }
 
 /** What a page has beyond an EventTarget; a worker has less, Node nothing of it. */
@@ -28,8 +28,8 @@ export function isOffline(): boolean {
   return page.navigator?.onLine === false;
 }
 
-/** Listens until told to stop. */
-export function watchNetwork({ online, offline, doubt }: NetworkCalls): () => void {
+/** Listens until the returned function is called. */
+export function watchNetwork({ online, offline, check }: NetworkCalls): () => void {
   const { document, navigator } = page;
   const controller = new AbortController();
   const { signal } = controller;
@@ -37,9 +37,9 @@ export function watchNetwork({ online, offline, doubt }: NetworkCalls): () => vo
     target?.addEventListener?.(type, call, { signal });
   on(page, "online", online);
   on(page, "offline", offline);
-  on(page, "pageshow", doubt);
-  on(document, "resume", doubt);
-  on(document, "visibilitychange", () => document?.visibilityState === "visible" && doubt());
-  on(navigator?.connection, "change", doubt);
+  on(page, "pageshow", check);
+  on(document, "resume", check);
+  on(document, "visibilitychange", () => document?.visibilityState === "visible" && check());
+  on(navigator?.connection, "change", check);
   return () => controller.abort();
 }

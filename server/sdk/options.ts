@@ -1,5 +1,5 @@
 /**
- * What a HeartbeatSocket can be told, with names and defaults of the article's reference client
+ * The options of a HeartbeatSocket, with names and defaults of the article's reference client
  * where it has them.
  *
  * @module
@@ -8,10 +8,10 @@
 /** An address, or what makes one for each attempt: a ticket or token may serve only once. */
 export type Address = string | URL | (() => string | URL | Promise<string | URL>);
 
-/** The systems, by the names that the hub has for them. */
+/** The profiles, by the hub's names. */
 export type ProfileName = "json" | "events-hub" | "infoway" | "tank" | "talo";
 
-/** Whatever makes sockets like the platform's own. */
+/** Makes sockets like the platform's own. */
 export type WebSocketConstructor = new (
   url: string | URL,
   protocols?: string | string[],
@@ -19,7 +19,7 @@ export type WebSocketConstructor = new (
 
 /** All are optional; one that is given as undefined keeps its default. Times are in ms. */
 export interface HeartbeatSocketOptions {
-  /** The system whose heartbeat and messages it speaks; "json". */
+  /** The profile whose heartbeat and messages it uses; "json". */
   profile?: ProfileName;
   /** Subprotocols to offer, as WebSocket's second argument; none. */
   protocols?: string | string[];
@@ -33,7 +33,7 @@ export interface HeartbeatSocketOptions {
   reconnectInterval?: number;
   /** Attempts in a row before it gives up; Infinity is allowed; 10. */
   maxReconnectAttempts?: number;
-  /** Beat by a worker's timers, which a hidden tab does not throttle; false. */
+  /** Send heartbeats by a worker's timers, which a hidden tab does not throttle; false. */
   heartbeatInWorker?: boolean;
   /** Messages kept while there is no connection; of more the oldest is dropped; 256. */
   outboxMessages?: number;

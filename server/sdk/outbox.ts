@@ -17,7 +17,6 @@ interface Kept {
 /** Told of a message that will not be sent. */
 export type OnDrop = (data: Sendable, reason: DropReason) => void;
 
-/** See the module. */
 export class Outbox {
   readonly #settings: Settings;
   readonly #onDrop: OnDrop;
@@ -35,7 +34,7 @@ export class Outbox {
     return this.#bytes;
   }
 
-  /** Keeps a message, as it is now: who sent it may change the buffer. */
+  /** Keeps a message, as it is now: the sender may change the buffer. */
   keep(data: Sendable): void {
     const { outboxMessages, outboxBytes } = this.#settings;
     const copy = copyOf(data);

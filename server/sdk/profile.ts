@@ -8,7 +8,7 @@
 /** What a text frame means to the SDK. What has no such meaning is the user's. */
 export type DecodedFrame =
   /** A heartbeat of the peer: the answer to ours, where the system answers. */
-  | { readonly kind: "beat"; readonly id?: string }
+  | { readonly kind: "heartbeat"; readonly id?: string }
   /** The peer asks for a sign of life. */
   | { readonly kind: "ping"; readonly answer: string }
   /** The peer advises to come back on a new connection, when it says. The user reads it, too. */
@@ -18,11 +18,11 @@ export type DecodedFrame =
 export interface SdkProfile {
   /** How often its documentation wants a client's heartbeat, ms. */
   readonly intervalMs: number;
-  /** Whether the peer answers a heartbeat; else its own beats, as often as ours, are the evidence. */
+  /** Whether the peer answers a heartbeat; else its own heartbeats, as frequent, are the evidence. */
   readonly answers: boolean;
   /** Adds to the address what the heartbeat needs. */
   readonly prepare?: (url: URL) => void;
-  /** A heartbeat. @param id begins with `BEAT_ID` */
+  /** A heartbeat. @param id begins with `HEARTBEAT_ID` */
   readonly heartbeat: (id: string) => string;
   /** Reads a frame; undefined: it is the user's. */
   readonly decode: (text: string) => DecodedFrame | undefined;
@@ -38,7 +38,7 @@ export interface SdkProfile {
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** Ids of the SDK's own heartbeats begin so: answers to the user's own are the user's. */
-export const BEAT_ID = "hb";
+export const HEARTBEAT_ID = "hb";
 
 /** No heartbeat frame is longer: longer ones are not read twice. */
 const MAX_LENGTH = 1_024;
@@ -54,9 +54,11 @@ export function fieldsOf(text: string): Fields {
 }
 
 /** Hears an answer under an id, unless the id is one of the user's. */
-export function beatOf(id: unknown): DecodedFrame | undefined {
-  if (id === undefined) return { kind: "beat" };
-  return typeof id === "string" && id.startsWith(BEAT_ID) ? { kind: "beat", id } : undefined;
+export function heartbeatOf(id: unknown): DecodedFrame | undefined {
+  if (id === undefined) return { kind: "heartbeat" };
+  return typeof id === "string" && id.startsWith(HEARTBEAT_ID)
+    ? { kind: "heartbeat", id }
+    : undefined;
 }
 
 /** The complaint about a channel that the system does not have. */

@@ -1,11 +1,11 @@
 /**
- * The five systems as a client speaks them. Pure: the client's half of the wire formats whose other
+ * The five profiles on the client's side. Pure: the client's half of the wire formats whose other
  * half is in `server/profiles/`.
  *
  * @module
  */
 
-import { beatOf, fieldsOf, noChannel, type SdkProfile } from "./profile.ts";
+import { fieldsOf, heartbeatOf, noChannel, type SdkProfile } from "./profile.ts";
 import { INFOWAY } from "./infoway.ts";
 import type { ProfileName } from "./options.ts";
 
@@ -15,7 +15,7 @@ const JSON_PROFILE: SdkProfile = {
   heartbeat: (id) => JSON.stringify({ type: "ping", id, timestamp: Date.now() }),
   decode: (text) => {
     const { type, id, timestamp, afterMs, reason } = fieldsOf(text);
-    if (type === "pong") return beatOf(id);
+    if (type === "pong") return heartbeatOf(id);
     if (type === "ping") {
       const pong = { type: "pong", id, timestamp, clientTime: Date.now() };
       return { kind: "ping", answer: JSON.stringify(pong) };
@@ -32,7 +32,7 @@ const JSON_PROFILE: SdkProfile = {
 const EVENTS_HUB: SdkProfile = {
   intervalMs: 30_000,
   answers: true,
-  /** The answer goes only to who follows `health`. */
+  /** The answer goes only to subscribers of `health`. */
   prepare: ({ searchParams }) => {
     const types = searchParams.get("event_types") || "";
     if (/(^|,)\s*health\s*(,|$)/i.test(types)) return;
@@ -41,7 +41,7 @@ const EVENTS_HUB: SdkProfile = {
   heartbeat: (id) => JSON.stringify({ id, event_type: "health", message: "ping" }),
   decode: (text) => {
     const { event_type, message, ref_id } = fieldsOf(text);
-    return event_type === "health" && message === "pong" ? beatOf(ref_id) : undefined;
+    return event_type === "health" && message === "pong" ? heartbeatOf(ref_id) : undefined;
   },
 };
 
@@ -49,7 +49,7 @@ const TANK: SdkProfile = {
   intervalMs: 5_000,
   answers: false,
   heartbeat: () => '{"type":"heartbeat"}',
-  decode: (text) => text === "heartbeat" ? { kind: "beat" } : undefined,
+  decode: (text) => text === "heartbeat" ? { kind: "heartbeat" } : undefined,
   subscribe: (channels) => channels.map((channel) => `sub:${channel}`),
   unsubscribe: (channels) => channels.map((channel) => `unsub:${channel}`),
 };
@@ -60,7 +60,7 @@ const TALO: SdkProfile = {
   intervalMs: 30_000,
   answers: true,
   heartbeat: () => TALO_HEARTBEAT,
-  decode: (text) => text === TALO_HEARTBEAT ? { kind: "beat" } : undefined,
+  decode: (text) => text === TALO_HEARTBEAT ? { kind: "heartbeat" } : undefined,
   publish: (channel, data) => {
     const [, id] = /^channels\/(\d+)$/.exec(channel) ?? [];
     if (id === undefined) throw noChannel("talo has channels/<id>", channel);

@@ -30,7 +30,6 @@ export interface ReconnectSchedulerParts {
   readonly attempt: () => void;
 }
 
-/** See the module. */
 export class ReconnectScheduler {
   /** Whether the network has gone, by the platform's own word. */
   isOffline = false;
@@ -71,12 +70,12 @@ export class ReconnectScheduler {
   }
 
   /** The next attempt is made now, or as soon as the server allows. */
-  hurry(reason: string): void {
+  retry(reason: string): void {
     this.#set(Math.max(0, this.#notBeforeMs - performance.now()), reason);
   }
 
   /** A connection was stable: what was before it counts no more. */
-  settle(): void {
+  reset(): void {
     this.attempts = 0;
   }
 

@@ -1,8 +1,8 @@
 /**
- * One connection after the other, as long as the user wants: when one is lost it judges whether and
- * when to come back, and on a new one it says again what the last one was told. Owns the connection,
+ * One connection after the other, until the user closes: when one is lost it decides whether and when
+ * to reconnect, and on a new one it subscribes again. Owns the connection,
  * the subscriptions and the outbox; each callback of a connection that is no longer the newest is
- * deaf.
+ * ignored.
  *
  * @module
  */
@@ -20,31 +20,26 @@ import { PAGE_TIMERS, type Timers, workerTimers } from "./timers.ts";
 import { retryPolicy, waitOf } from "./retry_policy.ts";
 import { HealthTracker } from "./health_tracker.ts";
 
-/** A connection that is left for a new one. */
+/** The close of a connection that a new one replaces. */
 const MOVED: End = { code: 1000, reason: "Reconnecting", wasClean: false };
 
-/** The hub's code for a ticket that is used up: another one may be good. */
+/** The hub's code for an invalid ticket: another one may be valid. */
 const BAD_TICKET = 3000;
 
 /** What a session is made of. */
 export interface SessionParts {
-  /** Where to. */
   readonly address: Address;
-  /** How. */
   readonly settings: Settings;
-  /** In which language. */
-  readonly wireProfile: SdkProfile;
-  /** Hands an event to the user. */
+  readonly profile: SdkProfile;
+  /** Dispatches an event to the user. */
   readonly emit: (event: Event) => void;
 }
 
-/** See the module. */
 export class Session {
-  /** How well the connection is. */
   readonly healthTracker: HealthTracker;
   /** What waits for a connection. */
   readonly outbox: Outbox;
-  /** What is followed. */
+  /** Channels that are subscribed to. */
   readonly channels: Set<string> = new Set();
   /** Of the newest attempt. */
   url = "";
@@ -81,18 +76,18 @@ export class Session {
         this.#reconnectScheduler.offline();
         this.connection?.hold();
       },
-      doubt: () => {
+      check: () => {
         if (this.#reconnectScheduler.isOffline) return; // a network that goes is a change of it, too
         if (this.connection?.isOpen) this.connection.probe();
         else if (this.#reconnectScheduler.isPlanned) {
-          this.#reconnectScheduler.hurry("the page is back");
+          this.#reconnectScheduler.retry("the page is back");
         }
       },
     });
   }
 
-  /** Sends what a later connection is told anyhow, where there is one now. */
-  say(frames: readonly string[]): void {
+  /** Sends frames that a later connection gets in any case, if there is a connection now. */
+  sendAll(frames: readonly string[]): void {
     for (const frame of frames) this.connection?.send(frame);
   }
 
@@ -134,25 +129,25 @@ export class Session {
   }
 
   #open(address: string | URL, openByMs: number): void {
-    const { settings, wireProfile, emit } = this.#parts;
+    const { settings, profile, emit } = this.#parts;
     const url = new URL(address, globalThis.location?.href);
     url.protocol = url.protocol.replace("http", "ws");
-    wireProfile.prepare?.(url);
+    profile.prepare?.(url);
     const socket = new settings.WebSocket(url.href, settings.protocols);
     socket.binaryType = this.binaryType;
     this.url = url.href;
     const { after } = this.#timers;
-    const connection = new Connection({ socket, wireProfile, settings, after, openByMs }, {
+    const connection = new Connection({ socket, profile, settings, after, openByMs }, {
       opened: () => this.#opened(),
       resumed: () => this.#flush(),
       received: ({ data, origin }) => emit(new MessageEvent("message", { data, origin })),
       failed: () => emit(eventOf("error")),
-      beat: (rtt) => {
+      alive: (rtt) => {
         if (rtt !== undefined) this.healthTracker.sample(rtt);
         emit(eventOf("heartbeat", { rtt }));
       },
       advised: ({ afterMs, reason }) => {
-        if (connection.isStable) this.#reconnectScheduler.settle(); // the server's wish, not a failure
+        if (connection.isStable) this.#reconnectScheduler.reset(); // advised by the server, not a failure
         if (this.ending || this.#reconnectScheduler.isExhausted) return; // no attempt may follow
         this.#reconnectScheduler.plan(waitOf(afterMs), `advised: ${reason}`);
       },
@@ -165,12 +160,12 @@ export class Session {
     this.connection = connection;
   }
 
-  /** First what makes it the connection that it was, then the user, then what waited. */
+  /** Subscriptions first, then the open event, then the outbox. */
   #opened(): void {
-    const { wireProfile, emit } = this.#parts;
+    const { profile, emit } = this.#parts;
     this.#reconnectScheduler.stop();
     this.healthTracker.reset();
-    this.say(wireProfile.subscribe?.([...this.channels]) ?? []);
+    this.sendAll(profile.subscribe?.([...this.channels]) ?? []);
     emit(eventOf("open"));
     this.#flush();
   }
@@ -185,7 +180,7 @@ export class Session {
     if (this.ending) return this.#finish(end);
     const { mayRetry, afterMs } = retryPolicy(end.code, end.reason);
     const isNewTicket = end.code === BAD_TICKET && typeof this.#parts.address === "function";
-    if (wasStable) this.#reconnectScheduler.settle();
+    if (wasStable) this.#reconnectScheduler.reset();
     if (!mayRetry && !isNewTicket) return this.#giveUp(end, end.reason || `code ${end.code}`);
     const isPlanned = this.#reconnectScheduler.isPlannedAfter(afterMs); // since the server had advised it
     if (!isPlanned && this.#reconnectScheduler.isExhausted) {
@@ -197,7 +192,7 @@ export class Session {
     this.#reconnectScheduler.plan(afterMs, end.reason || `code ${end.code}`);
   }
 
-  /** The time of a plan has come: a connection that is still there was to be left. */
+  /** An attempt is due: a connection that is still open is replaced. */
   #move(): void {
     if (this.#leave()) {
       this.healthTracker.reset();
@@ -215,13 +210,13 @@ export class Session {
     return connection !== undefined;
   }
 
-  /** Doubts the connection that is open, tries at once where none is. */
+  /** Checks the open connection, or reconnects at once. */
   #online(): void {
     this.#reconnectScheduler.online();
     const isOpen = this.connection?.isOpen;
     if (isOpen) this.connection!.probe();
     if (!isOpen || this.#reconnectScheduler.isPlanned) {
-      this.#reconnectScheduler.hurry("the network is back");
+      this.#reconnectScheduler.retry("the network is back");
     }
   }
 
@@ -246,7 +241,7 @@ export class Session {
     this.outbox.close();
   }
 
-  /** An address that comes after this comes too late. */
+  /** An address that comes after this is ignored. */
   #stopWaiting(): void {
     this.#cancelWait?.();
     this.#cancelWait = undefined;

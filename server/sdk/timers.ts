@@ -17,7 +17,7 @@ export interface Timers {
   readonly stop: () => void;
 }
 
-/** The whole worker: sets the timers it is told of, and says when. */
+/** The whole worker: sets timers and reports when they fire. */
 const TICKER = "onmessage=e=>setTimeout(()=>postMessage(e.data.id),e.data.ms)";
 
 /** The page's own timers. */

@@ -1,6 +1,6 @@
 /**
  * The Store on Deno KV: in memory, in a file, or the database that Deno Deploy manages. A file
- * serves one process at a time: two that write at once are told `database is locked`.
+ * serves one process at a time: two that write at once get `database is locked`.
  *
  * @module
  */
@@ -22,7 +22,6 @@ export type KvLocation =
 
 type StoredValue = Omit<Entry, "id">;
 
-/** See the module. */
 export class KvStore implements Store {
   readonly #kv: Deno.Kv;
   readonly #clock: Clock;
@@ -48,7 +47,6 @@ export class KvStore implements Store {
     }
   }
 
-  /** See `Store`. */
   async put(collection: string, { id, value, expiresAtMs }: Entry): Promise<void> {
     // KV deletes late by seconds: that only tidies up, #live() decides.
     const expireIn = Math.max(1, Math.ceil(expiresAtMs - this.#clock.wall()));
@@ -57,22 +55,19 @@ export class KvStore implements Store {
     });
   }
 
-  /** See `Store`. */
   async get(collection: string, id: string): Promise<Entry | undefined> {
     return this.#live(await this.#kv.get<StoredValue>([collection, id]));
   }
 
-  /** See `Store`. */
   async take(collection: string, id: string): Promise<Entry | undefined> {
     const found = await this.#kv.get<StoredValue>([collection, id]);
     const entry = this.#live(found);
     if (entry === undefined) return undefined;
-    // The check fails for all but one of those who found the same version.
+    // The check fails for all but one of those that read the same version.
     const { ok } = await this.#kv.atomic().check(found).delete(found.key).commit();
     return ok ? entry : undefined;
   }
 
-  /** See `Store`. */
   async list(collection: string): Promise<Entry[]> {
     const entries: Entry[] = [];
     for await (const found of this.#kv.list<StoredValue>({ prefix: [collection] })) {
@@ -82,7 +77,6 @@ export class KvStore implements Store {
     return entries;
   }
 
-  /** See `Store`. */
   close(): Promise<void> {
     if (!this.#closed) this.#kv.close();
     this.#closed = true;

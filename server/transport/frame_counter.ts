@@ -1,9 +1,9 @@
 /**
- * Counts the pieces of messages in the bytes that a peer sends, by the frame headers alone (RFC 6455
- * 5.2): ws tells of a message when it is whole, and of the frames that brought it nothing.
+ * Counts the continuation frames in the bytes that a peer sends, by the frame headers alone (RFC 6455
+ * 5.2): ws reports a message when it is complete, and does not report its frames.
  *
- * Owns where in a frame the last bytes ended. Must not know what is in a frame, nor judge it: after
- * bytes that are no frames it counts nonsense.
+ * Owns where in a frame the last bytes ended. Must not know what is in a frame, nor validate it:
+ * after bytes that are no frames its counts mean nothing.
  *
  * @module
  */
@@ -18,7 +18,6 @@ const enum Part {
 const CONTINUATION = 0x0;
 const MASK_BYTES = 4;
 
-/** See the module. */
 export class FrameCounter {
   #part = Part.Opcode;
   #lengthBytes = 0;

@@ -1,6 +1,6 @@
 /**
- * The listening socket: makes the HTTP(S) server, binds it, and says who can reach it. Owns what
- * comes of DENO_SERVE_ADDRESS, under which Deno itself replaces the address of every listen.
+ * The listening socket: makes the HTTP(S) server, binds it, and decides whether others can reach it.
+ * Owns the effects of DENO_SERVE_ADDRESS, under which Deno itself replaces the address of every listen.
  *
  * @module
  */
@@ -56,7 +56,7 @@ function makeTlsServer(tls: TlsPair): Server {
  * Binds the server.
  *
  * @returns the address really bound
- * @throws {StartError} when it cannot be had
+ * @throws {StartError} when the address cannot be used
  */
 export async function listen(server: Server, address: Listen): Promise<Listen> {
   try {
@@ -77,12 +77,12 @@ export async function listen(server: Server, address: Listen): Promise<Listen> {
   return { kind: "tcp", host: bound.address, port: bound.port };
 }
 
-/** Whether anybody beyond this machine can come in. @param onDeploy there everybody can */
+/** Whether other machines can connect. @param onDeploy on Deno Deploy they can */
 export function reachableByOthers(address: Listen, onDeploy: boolean): boolean {
   return onDeploy || (address.kind === "tcp" && !isLoopback(address.host));
 }
 
-/** For people: what to connect to. */
+/** The address as text, for people. */
 export function formatAddress(address: Listen, scheme = "tcp"): string {
   if (address.kind === "unix") return `unix:${address.path}`;
   const host = address.host.includes(":") ? `[${address.host}]` : address.host;
@@ -106,10 +106,10 @@ function isBracketed(error: unknown, address: Listen): boolean {
   return code === "ENOTFOUND" && address.kind === "tcp" && isIPv6(address.host);
 }
 
-/** Removes the socket file of a server that is gone; one that answers is left alone. */
+/** Removes the socket file of a server that has ended; one that answers stays. */
 async function removeStaleSocket(path: string): Promise<void> {
   try {
-    if (!(await Deno.lstat(path)).isSocket) return; // listening will say what is wrong
+    if (!(await Deno.lstat(path)).isSocket) return; // listen() will report what is wrong
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return;
     throw error;

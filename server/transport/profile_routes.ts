@@ -11,7 +11,6 @@ import type { UpgradeTarget } from "../auth/credential.ts";
 /** Paths on which the default profile answers. */
 const DEFAULT_PATHS = ["/", "/ws", "/socket"];
 
-/** See the module. */
 export class ProfileRoutes {
   readonly #profiles: readonly Profile[];
   readonly #default: Profile;

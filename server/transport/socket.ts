@@ -5,7 +5,7 @@
  * @module
  */
 
-/** What a connection tells its owner. The calls of one socket never overlap. */
+/** The events of a connection. The calls of one socket never overlap. */
 export interface SocketEvents {
   /** A whole message, text or binary. `data` is only valid during the call. */
   message(data: Uint8Array): void;
@@ -15,9 +15,9 @@ export interface SocketEvents {
   ping(payload: Uint8Array): void;
   /** A control pong, asked for or not. */
   pong(payload: Uint8Array): void;
-  /** Bytes that are no valid frame; the socket has already told the peer the code and will close. */
+  /** Invalid bytes; the socket has already sent the close code and will close. */
   fault(kind: SocketFault, code: number): void;
-  /** The connection is gone, its descriptor released. Exactly once, the last call. */
+  /** The connection has ended, its descriptor is released. Exactly once, the last call. */
   closed(end: SocketEnd): void;
 }
 

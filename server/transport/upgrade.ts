@@ -46,7 +46,6 @@ export interface UpgraderOptions {
   readonly log: Logger;
   /** How long a rejected peer may stay, ms. */
   readonly closeWaitMs: number;
-  /** See `originAllowed`. */
   readonly allowedOrigins: readonly string[];
   /** Whether the Host header must be loopback. */
   readonly loopbackHostOnly: boolean;

@@ -1,6 +1,6 @@
 /**
  * The Socket port over npm:ws on node:http; besides it only the probe imports ws. Owns the handshake,
- * the frames and the translation of ws's events; decides nothing about life or death.
+ * the frames and the translation of ws's events; makes no decision about liveness.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import type { Socket, SocketEvents, SocketFault } from "./socket.ts";
 /** The smallest pieces in which a common library sends a large message (gorilla/websocket). */
 const PIECE_BYTES = 4_096;
 
-/** `readyState` of a socket that has not said goodbye. */
+/** `readyState` of a socket that has sent no close frame. */
 const OPEN = 1;
 
 /** What bounds a connection. */
@@ -27,7 +27,7 @@ export interface WsSocketOptions {
   readonly closeWaitMs: number;
 }
 
-/** Ours, when it is offered beside a credential; otherwise the first, or browsers give up. */
+/** `systole`, when it is offered beside a credential; otherwise the first, or browsers fail the handshake. */
 function chooseSubprotocol(offered: Set<string>): string | false {
   return offered.has("systole") ? "systole" : offered.values().next().value ?? false;
 }
@@ -92,21 +92,21 @@ class WsSocket implements Socket {
       const continuations = this.#counter.count(bytes);
       if (continuations > 0) events.continuations(continuations);
     };
-    this.#raw.prependListener("data", count); // before ws: what they cost is known by their message
+    this.#raw.prependListener("data", count); // before ws, so that their cost is counted before the message
     ws.on("message", (data) => events.message(data as Buffer));
     ws.on("ping", (payload) => events.ping(payload));
     ws.on("pong", (payload) => events.pong(payload));
     ws.on("error", (error) => {
       this.#raw.off("data", count);
       const code = faultCodeOf(error);
-      if (code === undefined) return; // of the network: `close` follows and says 1006
+      if (code === undefined) return; // of the network: `close` follows with 1006
       events.fault(FAULTS[code] ?? "bad_frame", code);
     });
     ws.on("close", (code) => events.closed({ code, byPeer: code !== 1006 }));
   }
 
   write(frames: Uint8Array, drained: () => void): void {
-    // ws itself says goodbye to who breaks the protocol; after a close frame nothing more is said
+    // ws itself sends a close frame to a peer that breaks the protocol; no frame may follow it
     // (RFC 6455 5.5.1).
     if (this.#ws.readyState !== OPEN) return queueMicrotask(drained);
     this.#raw.write(frames, drained);
@@ -146,14 +146,14 @@ class WsSocket implements Socket {
   }
 }
 
-/** RFC 6455 section 7.4.1: a protocol error; against the rules of the house; a message too big. */
-const [PROTOCOL_ERROR, AGAINST_POLICY, TOO_BIG] = [1002, 1008, 1009];
+/** RFC 6455 section 7.4.1: protocol error, policy violation, message too big. */
+const [PROTOCOL_ERROR, POLICY_VIOLATION, TOO_BIG] = [1002, 1008, 1009];
 
 /** The close codes of ws's errors where they are no protocol error (ws 8, lib/receiver.js). */
 const FAULT_CODES: Readonly<Record<string, number>> = {
   WS_ERR_INVALID_UTF8: 1007,
   /** Above maxFragments. */
-  WS_ERR_TOO_MANY_BUFFERED_PARTS: AGAINST_POLICY,
+  WS_ERR_TOO_MANY_BUFFERED_PARTS: POLICY_VIOLATION,
   /** Above maxPayload. */
   WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: TOO_BIG,
   /** Above what a number counts, 2^53 - 1. */
@@ -162,11 +162,11 @@ const FAULT_CODES: Readonly<Record<string, number>> = {
 
 /** What is no plain bad frame. */
 const FAULTS: Readonly<Record<number, SocketFault>> = {
-  [AGAINST_POLICY]: "rate_limited",
+  [POLICY_VIOLATION]: "rate_limited",
   [TOO_BIG]: "message_too_big",
 };
 
-/** The code that ws has told the peer; undefined where the network is at fault. */
+/** The close code that ws has sent; undefined for an error of the network. */
 function faultCodeOf({ code = "" }: Error & { code?: string }): number | undefined {
   return code.startsWith("WS_ERR_") ? FAULT_CODES[code] ?? PROTOCOL_ERROR : undefined;
 }

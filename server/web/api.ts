@@ -21,7 +21,6 @@ export class Refused extends Error {
   }
 }
 
-/** See the module. */
 export class Api {
   /** Called when a key that was good is refused. */
   onRefused: (refused: Refused) => void = () => {};

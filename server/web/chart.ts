@@ -60,7 +60,6 @@ export interface Canvas {
   readonly colour: (name: string) => string;
 }
 
-/** See the module. */
 export class Chart {
   /** The whole of it. */
   readonly element: HTMLElement;

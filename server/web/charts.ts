@@ -19,7 +19,6 @@ const CELL_SECONDS = 5;
 /** The least round trip that is told apart, ms. */
 const LEAST_MS = 0.1;
 
-/** See the module. */
 export class Charts {
   readonly #history: History;
   readonly #shows: (() => void)[] = [];

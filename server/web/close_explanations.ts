@@ -53,7 +53,6 @@ const BY_REASON: Readonly<Partial<Record<CloseReason, (end: ClosedSummary) => st
   admin: () => "An operator disconnected it.",
 };
 
-/** See the module. */
 export function whyEnded(end: ClosedSummary): string {
   const what = BY_CAUSE[end.cause] ?? BY_REASON[end.reason];
   if (what === undefined) return `It ended: ${end.reason}, ${end.cause}.`; // a newer server's

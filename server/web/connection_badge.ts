@@ -10,7 +10,6 @@ import { byId, setText } from "./dom.ts";
 import { milliseconds } from "./format.ts";
 import type { ConnectionState } from "./feed.ts";
 
-/** See the module. */
 export class ConnectionBadge {
   readonly #pill = byId("own", HTMLElement);
   #link: ConnectionState = { kind: "connecting" };

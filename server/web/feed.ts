@@ -32,7 +32,6 @@ export interface FeedListener {
   link(link: ConnectionState): void;
 }
 
-/** See the module. */
 export class Feed {
   readonly #socket: HeartbeatSocket;
   readonly #listener: FeedListener;

@@ -49,7 +49,6 @@ interface Kept extends Sample {
   readonly lateness: readonly number[];
 }
 
-/** See the module. */
 export class History {
   #samples: (Kept | undefined)[] = [];
   #latest: Stats | undefined;

@@ -16,7 +16,6 @@ import { whyEnded } from "./close_explanations.ts";
 
 const REFRESH_MS = 2_000;
 
-/** See the module. */
 export class Inspector {
   readonly #api: Api;
   readonly #dialog = byId("inspector", HTMLDialogElement);

@@ -33,7 +33,6 @@ export type Fetch = (
   query: Listing & { readonly offset: number; readonly limit: number },
 ) => Promise<ListPage>;
 
-/** See the module. */
 export class Rows {
   /** Called when there is something new to show. */
   onChange: () => void = () => {};

@@ -17,7 +17,6 @@ import { whyEnded } from "./close_explanations.ts";
 /** Shown at most; who looks for more narrows the search. */
 const SHOWN = 20;
 
-/** See the module. */
 export class Search {
   readonly #api: Api;
   readonly #open: (id: string) => void;

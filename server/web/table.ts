@@ -26,7 +26,6 @@ const REFRESH_MS = 2_000;
 /** A scroll that rests so long asks for rows, ms. */
 const REST_MS = 60;
 
-/** See the module. */
 export class Table {
   readonly #rows: Rows;
   readonly #scroller = byId("scroller", HTMLElement);

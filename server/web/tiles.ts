@@ -53,7 +53,6 @@ const TILES: readonly (readonly [string, (stats: Stats, now: Sample, history: Hi
     })],
   ];
 
-/** See the module. */
 export class Tiles {
   readonly #tiles: Readonly<Record<keyof Told, HTMLElement>>[];
   readonly #bar = el("div", { "class": "bar", "aria-hidden": true });

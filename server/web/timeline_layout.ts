@@ -53,7 +53,6 @@ export interface Tick {
   readonly atMs: number;
 }
 
-/** See the module. */
 export interface TimelineLayout {
   /** What lasted: states, stalls and pauses. */
   readonly spans: readonly Span[];

@@ -1,7 +1,7 @@
 /** Each known fault of the article's code that concerns a client (PROTOCOLS section 1). */
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { BEAT_ID } from "../../server/sdk/profile.ts";
+import { HEARTBEAT_ID } from "../../server/sdk/profile.ts";
 import { HeartbeatSocket } from "../../server/sdk/heartbeat_socket.ts";
 import { withPage } from "../support/fakes/virtual_page.ts";
 
@@ -27,7 +27,7 @@ Deno.test("Fault: a pong is not checked against its owner", () =>
     await page.pass(20);
     const [{ id }] = page.server.last.beats;
     page.server.last.say({ type: "pong", id: "another client's", timestamp: Date.now() });
-    page.server.last.say({ type: "pong", id: `${BEAT_ID}0`, timestamp: Date.now() });
+    page.server.last.say({ type: "pong", id: `${HEARTBEAT_ID}0`, timestamp: Date.now() });
     assertEquals(socket.rtt, undefined);
     await page.pass(50);
     page.server.last.say({ type: "pong", id });

@@ -1,23 +1,23 @@
 import { assertEquals } from "@std/assert";
-import { HeartbeatMonitor, type Rhythm } from "../../server/sdk/heartbeat_monitor.ts";
+import { HeartbeatMonitor, type Timing } from "../../server/sdk/heartbeat_monitor.ts";
 import { PAGE_TIMERS } from "../../server/sdk/timers.ts";
 import { type VirtualPage, withPage } from "../support/fakes/virtual_page.ts";
 
 /** The reference client's. */
-const RHYTHM: Omit<Rhythm, "openByMs"> = {
+const RHYTHM: Omit<Timing, "openByMs"> = {
   heartbeatInterval: 30_000,
   heartbeatTimeout: 10_000,
   answers: true,
 };
 
 /** A lifeline that writes down when it beats and when it finds its peer dead. */
-function lifeline(rhythm: Partial<Rhythm> = {}) {
+function lifeline(rhythm: Partial<Timing> = {}) {
   const log: string[] = [];
   const startMs = performance.now();
   const note = (what: string) => log.push(`${(performance.now() - startMs) / 1_000} s: ${what}`);
   const line = new HeartbeatMonitor({ ...RHYTHM, openByMs: startMs + 20_000, ...rhythm }, {
     after: PAGE_TIMERS.after,
-    beat: () => note("beat"),
+    send: () => note("heartbeat"),
     dead: () => note("dead"),
   });
   return { line, log };
@@ -28,9 +28,9 @@ Deno.test("HeartbeatMonitor beats at every interval, and silence is death an int
     const { line, log } = lifeline();
     line.opened();
     await page.pass(5_000);
-    line.heard();
+    line.touch();
     await page.pass(100_000);
-    assertEquals(log, ["0 s: beat", "30 s: beat", "45 s: dead"]);
+    assertEquals(log, ["0 s: heartbeat", "30 s: heartbeat", "45 s: dead"]);
   }));
 
 Deno.test("HeartbeatMonitor gives an attempt its time, and no beats", () =>
@@ -46,7 +46,7 @@ Deno.test("HeartbeatMonitor stops for good", () =>
     line.opened();
     line.stop();
     await page.pass(100_000);
-    assertEquals(log, ["0 s: beat"]);
+    assertEquals(log, ["0 s: heartbeat"]);
   }));
 
 Deno.test("HeartbeatMonitor probes at once, with a short deadline, one probe at a time", () =>
@@ -58,7 +58,7 @@ Deno.test("HeartbeatMonitor probes at once, with a short deadline, one probe at 
     await page.pass(4_000);
     line.probe();
     await page.pass(10_000);
-    assertEquals(log, ["0 s: beat", "10 s: beat", "15 s: dead"]);
+    assertEquals(log, ["0 s: heartbeat", "10 s: heartbeat", "15 s: dead"]);
   }));
 
 Deno.test("HeartbeatMonitor lets anything received answer a probe", () =>
@@ -68,9 +68,9 @@ Deno.test("HeartbeatMonitor lets anything received answer a probe", () =>
     await page.pass(10_000);
     line.probe();
     await page.pass(4_999);
-    line.heard();
+    line.touch();
     await page.pass(30_000);
-    assertEquals(log, ["0 s: beat", "10 s: beat", "40 s: beat"]);
+    assertEquals(log, ["0 s: heartbeat", "10 s: heartbeat", "40 s: heartbeat"]);
     line.stop();
   }));
 
@@ -79,13 +79,20 @@ Deno.test("HeartbeatMonitor waits for a peer that does not answer but beats by i
     const { line, log } = lifeline({ heartbeatInterval: 5_000, answers: false });
     line.opened();
     await page.pass(1_000);
-    line.heard(); // the peer's next beat is due at 6 s
+    line.touch(); // the peer's next beat is due at 6 s
     line.probe();
     await page.pass(5_000);
-    line.heard();
+    line.touch();
     await page.pass(100_000);
     assertEquals(log, [
-      ...["0 s: beat", "1 s: beat", "6 s: beat", "11 s: beat", "16 s: beat", "21 s: dead"],
+      ...[
+        "0 s: heartbeat",
+        "1 s: heartbeat",
+        "6 s: heartbeat",
+        "11 s: heartbeat",
+        "16 s: heartbeat",
+        "21 s: dead",
+      ],
     ]);
   }));
 
@@ -103,12 +110,12 @@ for (const [what, holdUp] of Object.entries(HOLD_UPS)) {
     withPage(async (page) => {
       const { line, log } = lifeline();
       line.opened();
-      line.heard();
+      line.touch();
       await holdUp(page);
       const [, late] = log;
-      assertEquals(log.map((entry) => entry.split(": ")[1]), ["beat", "beat"]);
+      assertEquals(log.map((entry) => entry.split(": ")[1]), ["heartbeat", "heartbeat"]);
       await page.pass(1_000);
-      line.heard();
+      line.touch();
       await page.pass(20_000);
       assertEquals(log.at(-1), late, "alive, and nothing due yet");
       line.stop();
@@ -131,7 +138,7 @@ Deno.test("HeartbeatMonitor in a tab with one timer a minute finds a dead peer a
     const { line, log } = lifeline();
     line.opened();
     for (let minute = 0; minute < 5; minute++) await page.block(60_000);
-    assertEquals(log, ["0 s: beat", "60 s: beat", "120 s: beat", "180 s: dead"]);
+    assertEquals(log, ["0 s: heartbeat", "60 s: heartbeat", "120 s: heartbeat", "180 s: dead"]);
     line.stop();
   }));
 
@@ -141,7 +148,7 @@ Deno.test("HeartbeatMonitor in a tab with one timer a minute keeps a peer that a
     line.opened();
     for (let minute = 0; minute < 20; minute++) {
       await page.block(60_000);
-      line.heard(); // sockets are not throttled
+      line.touch(); // sockets are not throttled
     }
     assertEquals(log.filter((entry) => entry.endsWith("dead")), []);
     assertEquals(log.length, 21);
@@ -154,9 +161,15 @@ Deno.test("HeartbeatMonitor without a network beats on and judges nobody until a
     line.opened();
     line.hold();
     await page.pass(100_000);
-    const beats = ["0 s: beat", "0 s: beat", "30 s: beat", "60 s: beat", "90 s: beat"];
+    const beats = [
+      "0 s: heartbeat",
+      "0 s: heartbeat",
+      "30 s: heartbeat",
+      "60 s: heartbeat",
+      "90 s: heartbeat",
+    ];
     assertEquals(log, beats);
     line.probe();
     await page.pass(10_000);
-    assertEquals(log.slice(beats.length), ["100 s: beat", "105 s: dead"]);
+    assertEquals(log.slice(beats.length), ["100 s: heartbeat", "105 s: dead"]);
   }));

@@ -1,4 +1,4 @@
-/** Each wireProfile against the hub's own half of its wire format. */
+/** Each profile against the hub's own half of its wire format. */
 
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
@@ -10,7 +10,7 @@ import { taloProfile } from "../../server/profiles/talo/talo.ts";
 import { tankProfile } from "../../server/profiles/tank/tank.ts";
 import type { Inbound } from "../../server/message.ts";
 import { parseTarget } from "../../server/transport/profile_routes.ts";
-import { BEAT_ID } from "../../server/sdk/profile.ts";
+import { HEARTBEAT_ID } from "../../server/sdk/profile.ts";
 import { SDK_PROFILES } from "../../server/sdk/profiles.ts";
 import type { ProfileName } from "../../server/sdk/options.ts";
 import { OPEN_GRANT } from "../../server/auth/grant.ts";
@@ -30,7 +30,7 @@ const PROFILES: Record<ProfileName, Profile> = {
   }),
 };
 const NAMES = Object.keys(SDK_PROFILES) as ProfileName[];
-const ID = `${BEAT_ID}7`;
+const ID = `${HEARTBEAT_ID}7`;
 
 function open(name: ProfileName, path = "/"): ProtocolSession {
   const target = parseTarget(path)!;
@@ -48,14 +48,14 @@ function decode(name: ProfileName, frame: string): Inbound {
 /** What the hub says to a frame, if anything. */
 const answerOf = (inbound: Inbound) => "text" in inbound ? inbound.text : undefined;
 
-Deno.test("Every wireProfile's heartbeat is one, and its answer is known by its id", () => {
+Deno.test("Every profile's heartbeat is one, and its answer is known by its id", () => {
   const answers = { json: ID, "events-hub": ID, infoway: ID, talo: undefined };
   for (const [name, id] of Object.entries(answers) as [ProfileName, string | undefined][]) {
     const { heartbeat, decode: decodeFrame } = SDK_PROFILES[name];
     const answer = answerOf(decode(name, heartbeat(ID)));
     assert(answer !== undefined, `${name}: no answer`);
     const heard = decodeFrame(answer);
-    assertEquals(heard, id === undefined ? { kind: "beat" } : { kind: "beat", id }, name);
+    assertEquals(heard, id === undefined ? { kind: "heartbeat" } : { kind: "heartbeat", id }, name);
   }
 });
 
@@ -69,7 +69,7 @@ Deno.test("tank: the hub beats by itself; ours is a sign of life, and nobody els
   const { heartbeat, decode: decodeFrame, intervalMs } = SDK_PROFILES.tank;
   assertEquals(decode("tank", heartbeat(ID)), { kind: "nothing" });
   const { textHeartbeat: theirs } = open("tank");
-  assertEquals(decodeFrame(theirs!.text), { kind: "beat" });
+  assertEquals(decodeFrame(theirs!.text), { kind: "heartbeat" });
   assertEquals(intervalMs, 5_000);
 });
 
@@ -173,7 +173,7 @@ Deno.test("infoway: no frame has more names than it may", () => {
   assertEquals(arrived, channels);
 });
 
-Deno.test("No wireProfile throws at what a stranger says, or takes its words for a heartbeat", () => {
+Deno.test("No profile throws at what a stranger says, or takes its words for a heartbeat", () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.json()), fc.constantFrom(...NAMES), (text, name) => {
       assertEquals(SDK_PROFILES[name].decode(text), undefined);
@@ -181,7 +181,7 @@ Deno.test("No wireProfile throws at what a stranger says, or takes its words for
   );
 });
 
-Deno.test("No wireProfile reads a long message twice", () => {
+Deno.test("No profile reads a long message twice", () => {
   const pong = JSON.stringify({ type: "pong", id: ID, padding: "x".repeat(1_024) });
   assertEquals(SDK_PROFILES.json.decode(pong), undefined);
 });

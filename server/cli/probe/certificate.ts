@@ -1,6 +1,6 @@
 /**
  * A second look at a certificate that was not trusted: Deno gives one that has expired the same code
- * as one of an unknown issuer. Owns a connection that says nothing and trusts nobody.
+ * as one of an unknown issuer. Owns a connection that sends nothing and accepts any certificate.
  *
  * @module
  */

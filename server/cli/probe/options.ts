@@ -30,8 +30,8 @@ export const USAGE = `deno task probe [options] ws[s]://host[:port]/path
   --json                  one JSON object a line
 
 Exit code: 0 answers came (--idle: the connection was still open), 1 no answer came, 2 the command
-line is wrong, 3 no connection, 4 the other side ended the connection first, 141 nobody reads the
-output any more.`;
+line is wrong, 3 no connection, 4 the other side ended the connection first, 141 the reader of the
+output is gone.`;
 
 /** What was asked for. */
 export interface ProbeRequest {
@@ -59,7 +59,7 @@ const CREDENTIAL_PARAMETERS: { readonly [name in ProfileName]?: string } = {
 };
 
 /** What events-hub's heartbeat needs in the address. */
-const PREPARED = "added health to event_types: the server answers only to who follows it";
+const PREPARED = "added health to event_types: the server answers only subscribers of it";
 
 /** RFC 9110 5.6.2: of names of header fields, and of subprotocols (RFC 6455 4.1). */
 const TOKEN = /^[!#$%&'*+\-.^_`|~\w]+$/;

@@ -15,14 +15,13 @@ export interface PingIntervalFigures {
   readonly periodMs: number | null;
 }
 
-/** See the module. */
 export class PingInterval {
   #count = 0;
   #firstMs = 0;
   #lastMs = 0;
 
   /** One came. @returns its number, from 1 */
-  beat(nowMs: number): number {
+  add(nowMs: number): number {
     if (this.#count === 0) this.#firstMs = nowMs;
     this.#lastMs = nowMs;
     return ++this.#count;

@@ -44,7 +44,6 @@ interface OpenPing {
   readonly forget: Cancel;
 }
 
-/** See the module. */
 export class ProbePings {
   readonly #clock: Clock;
   readonly #timeoutMs: number;

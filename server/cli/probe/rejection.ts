@@ -50,7 +50,7 @@ export interface ConnectError {
   readonly message: string;
 }
 
-/** How far the handshake was when the probe's patience ended. */
+/** How far the handshake was when the timeout passed. */
 export type Stage = "connecting" | "waiting";
 
 /** The server answered the upgrade request with something other than 101. */
@@ -161,7 +161,7 @@ export function explainError(url: URL, { code = "", message }: ConnectError): Re
   if (code.startsWith("HPE_")) {
     return {
       error: "not_http",
-      message: `${host} does not talk HTTP`,
+      message: `${host} does not speak HTTP`,
       advice: "Check the port; if it is a TLS port, use wss://.",
     };
   }
@@ -181,7 +181,7 @@ export function explainError(url: URL, { code = "", message }: ConnectError): Re
   };
 }
 
-/** Codes of node:tls for a certificate that nobody here trusts. */
+/** Codes of node:tls for a certificate that is not trusted here. */
 const UNTRUSTED = /SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|CERT_UNTRUSTED|INVALID_CA/;
 
 /** Whether a code says so: on Deno also that of a certificate out of its time. */
@@ -197,7 +197,7 @@ function explainTls({ host, hostname }: URL, { code, message }: Required<Connect
   });
   if (isUntrusted(code)) {
     return refusal(
-      "its certificate is signed by nobody that this machine trusts",
+      "its certificate is not signed by an authority that this machine trusts",
       "Trust its issuer with DENO_CERT=ca.pem before the command, or take any with --insecure.",
     );
   }
@@ -214,7 +214,7 @@ function explainTls({ host, hostname }: URL, { code, message }: Required<Connect
     );
   }
   if (code === "ERR_SSL_WRONG_VERSION_NUMBER") {
-    return refusal("it does not talk TLS", "Use ws://, or check the port.");
+    return refusal("it does not speak TLS", "Use ws://, or check the port.");
   }
   if (!/^(ERR_SSL|ERR_TLS|CERT)_/.test(code)) return undefined;
   return refusal(printable(message), "Look at the server's TLS settings.");

@@ -125,7 +125,7 @@ function describeEnd(
 ): string[] {
   if (end.by === "stop") return ["ended by the probe, which was stopped"];
   if (end.by === "plan") {
-    return [idle ? "still open: nobody cut it, the probe ended it" : "ended by the probe"];
+    return [idle ? "still open: the probe ended it" : "ended by the probe"];
   }
   if (end.how === "bad_frame") return [describePeerEnd(end)];
   const last = `its last frame: ${ago(sinceHeardMs)}, the probe's: ${ago(sinceSentMs)}`;

@@ -27,7 +27,6 @@ export interface ProbePlan {
   readonly idleMs?: number;
   /** Leave the server's pings unanswered. */
   readonly mute: boolean;
-  /** How the profile's clients speak. */
   readonly wireProfile?: SdkProfile;
 }
 
@@ -47,7 +46,7 @@ export type ProbeEvent =
     readonly atMs: number;
   };
 
-/** Who ended it: the plan was done, somebody stopped the probe, or the other side did. */
+/** What ended it: the plan was done, the probe was stopped, or the other side closed. */
 export type End =
   | { readonly by: "plan" }
   | { readonly by: "stop" }
@@ -75,18 +74,17 @@ export interface Findings {
   readonly messages: number;
 }
 
-/** How long a server may take to answer the goodbye. */
+/** How long a server may take to answer the close frame. */
 const CLOSE_WAIT_MS = 1_000;
 
-/** See the module. */
 export class ProbeSession {
   readonly #socket: ProbeSocket;
   readonly #clock: Clock;
   readonly #plan: ProbePlan;
   readonly #token: string;
-  readonly #tell: (event: ProbeEvent) => void;
+  readonly #emit: (event: ProbeEvent) => void;
   readonly #pings: Readonly<Record<PingKind, ProbePings>>;
-  readonly #beats = { control: new PingInterval(), app: new PingInterval() };
+  readonly #serverPings = { control: new PingInterval(), app: new PingInterval() };
   readonly #done = Promise.withResolvers<Findings>();
   readonly #startMs: number;
   #sentMs: number | undefined;
@@ -99,32 +97,32 @@ export class ProbeSession {
   /** Set when the probe itself has decided to end. */
   #findings: Findings | undefined;
 
-  /** Starts at once. @param token begins this probe's ids, as `BEAT_ID` begins it; no other's may have it */
+  /** Starts at once. @param token begins this probe's ids, as `HEARTBEAT_ID` begins it; no other's may have it */
   constructor(
     socket: ProbeSocket,
-    { clock, plan, token, tell }: {
+    { clock, plan, token, emit }: {
       readonly clock: Clock;
       readonly plan: ProbePlan;
       readonly token: string;
-      readonly tell: (event: ProbeEvent) => void;
+      readonly emit: (event: ProbeEvent) => void;
     },
   ) {
     this.#socket = socket;
     this.#clock = clock;
     this.#plan = plan;
     this.#token = token;
-    this.#tell = (event) => this.#findings ?? tell(event); // nothing after the summary
+    this.#emit = (event) => this.#findings ?? emit(event); // nothing after the summary
     this.#startMs = clock.now();
     const pingsOf = (ping: PingKind) =>
       new ProbePings(clock, plan.timeoutMs, (seq) => {
-        this.#tell({ kind: "lost", ping, seq });
+        this.#emit({ kind: "lost", ping, seq });
         this.#endIfDone();
       });
     this.#pings = { control: pingsOf("control"), app: pingsOf("app") };
     socket.attach({
       message: (text) => this.#message(text),
       ping: (payload) => {
-        this.#beat("control");
+        this.#countPing("control");
         if (!plan.mute) this.#send(() => socket.pong(payload));
       },
       pong: (payload) => {
@@ -165,13 +163,13 @@ export class ProbeSession {
   #message(text: string): void {
     this.#heardMs = this.#clock.now();
     const { wireProfile, mute } = this.#plan;
-    const heard = wireProfile?.decode(text);
-    if (heard?.kind === "ping") {
-      this.#beat("app");
-      if (!mute) this.#send(() => this.#socket.send(heard.answer));
-    } else if (heard?.kind === "beat" && !wireProfile?.answers) {
-      this.#beat("app");
-    } else if (heard?.kind !== "beat" || !this.#answer("app", heard.id)) {
+    const frame = wireProfile?.decode(text);
+    if (frame?.kind === "ping") {
+      this.#countPing("app");
+      if (!mute) this.#send(() => this.#socket.send(frame.answer));
+    } else if (frame?.kind === "heartbeat" && !wireProfile?.answers) {
+      this.#countPing("app");
+    } else if (frame?.kind !== "heartbeat" || !this.#answer("app", frame.id)) {
       this.#messages++;
     }
   }
@@ -179,16 +177,16 @@ export class ProbeSession {
   #answer(ping: PingKind, id: string | undefined): boolean {
     const answered = this.#pings[ping].answer(id);
     if (answered === undefined) return false;
-    this.#tell({ kind: "answer", ping, ...answered });
+    this.#emit({ kind: "answer", ping, ...answered });
     this.#endIfDone();
     return true;
   }
 
   /** The server pings of its own accord. */
-  #beat(ping: PingKind): void {
+  #countPing(ping: PingKind): void {
     const nowMs = this.#heardMs = this.#clock.now();
-    const number = this.#beats[ping].beat(nowMs);
-    this.#tell({ kind: "server_ping", ping, number, atMs: nowMs - this.#startMs });
+    const number = this.#serverPings[ping].add(nowMs);
+    this.#emit({ kind: "server_ping", ping, number, atMs: nowMs - this.#startMs });
   }
 
   #send(write: () => void): void {
@@ -201,7 +199,7 @@ export class ProbeSession {
     if (this.#rounds === this.#plan.count && control.open + app.open === 0) this.#end("plan");
   }
 
-  /** What was found is what was found until now: the goodbye is not part of it. */
+  /** The findings are those until now: the close is not part of them. */
   #end(by: "plan" | "stop"): void {
     if (this.#findings !== undefined) return;
     this.#findings = this.#findingsAt({ by });
@@ -228,7 +226,7 @@ export class ProbeSession {
       end,
       control: control.figures,
       app: wireProfile === undefined ? null : { ...app.figures, sent: this.#appSent },
-      server: { control: this.#beats.control.figures, app: this.#beats.app.figures },
+      server: { control: this.#serverPings.control.figures, app: this.#serverPings.app.figures },
       strayPongs: this.#strayPongs,
       messages: this.#messages,
     };

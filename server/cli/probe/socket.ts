@@ -1,5 +1,5 @@
 /**
- * The probe's end of a WebSocket, over npm:ws: the handshake, and an end told apart by who caused it
+ * The probe's end of a WebSocket, over npm:ws: the handshake, and an end with the side that caused it
  * and how. ws_socket.ts is the server's end; a client masks, dials and needs other news of the end.
  *
  * @module
@@ -35,7 +35,7 @@ export interface ProbeTarget {
 
 /** How the other side ended a connection. */
 export type PeerEnd =
-  /** With a goodbye. `code` is null for one without. */
+  /** With a close frame. `code` is null for a close frame without one. */
   | { readonly how: "close_frame"; readonly code: number | null; readonly text: string }
   /** TCP was ended in order, without a close frame. */
   | { readonly how: "fin" }
@@ -46,7 +46,7 @@ export type PeerEnd =
   /** The network failed. */
   | { readonly how: "network"; readonly problem: string };
 
-/** What a connection tells its owner. */
+/** The events of a connection. */
 export interface ProbeSocketEvents {
   /** A whole message, text or binary. */
   message(text: string): void;
@@ -72,13 +72,13 @@ export interface ProbeSocket {
   ping(payload: string): void;
   /** Answers a control ping. */
   pong(payload: Uint8Array): void;
-  /** Says goodbye; `closed` follows when the peer has answered. */
+  /** Sends a close frame; `closed` follows when the peer has answered. */
   close(): void;
   /** Ends at once. */
   terminate(): void;
 }
 
-/** Shakes hands within the timeout. @returns why not, where nobody lets it in */
+/** Completes the handshake within the timeout. @returns the rejection otherwise */
 export function connect(target: ProbeTarget, clock: Clock): Promise<ProbeSocket | Refusal> {
   const { url, timeoutMs } = target;
   return new Promise((resolve) => {
@@ -112,7 +112,7 @@ export function connect(target: ProbeTarget, clock: Clock): Promise<ProbeSocket 
       request.destroy();
     });
     ws.on("open", () => {
-      ws.pause(); // a first frame may be here already, and nobody listens yet
+      ws.pause(); // a first frame may be here already, before the listeners are
       settle(socket);
     });
   });

@@ -516,11 +516,11 @@ of the same profile.</p>
 <thead><tr><th>option</th><th>unit</th><th>meaning</th></tr></thead>
 <tbody>
 <tr><td><code>PONG_WAIT_MS</code></td><td>ms</td><td>without a sign of life for this long a connection is dead</td></tr>
-<tr><td><code>TALO_PONG_WAIT_MS</code></td><td>ms</td><td>an unanswered ping for this long is death</td></tr>
+<tr><td><code>TALO_PONG_WAIT_MS</code></td><td>ms</td><td>an unanswered ping for this long ends the connection</td></tr>
 <tr><td><code>PING_PERIOD_MS</code></td><td>ms</td><td>from one ping to the next; &lt; PONG_WAIT_MS</td></tr>
 <tr><td><code>TALO_PING_PERIOD_MS</code></td><td>ms</td><td>from one ping to the next</td></tr>
 <tr><td><code>HEARTBEAT_TIMEOUT_MS</code></td><td>ms</td><td>a ping without any sign of life for this long is missed; &lt; PONG_WAIT_MS</td></tr>
-<tr><td><code>MISSED_HEARTBEATS</code></td><td>count</td><td>so many pings missed in a row are death; see Liveness</td></tr>
+<tr><td><code>MISSED_HEARTBEATS</code></td><td>count</td><td>so many pings missed in a row end the connection</td></tr>
 <tr><td><code>HEALTHY_LATENCY_MS</code></td><td>ms</td><td>healthy up to this average of 10 round trips</td></tr>
 <tr><td><code>DEGRADED_LATENCY_MS</code></td><td>ms</td><td>degraded up to this average of 10 round trips; &gt; HEALTHY_LATENCY_MS</td></tr>
 <tr><td><code>POOR_LATENCY_MS</code></td><td>ms</td><td>poor up to this average of 10 round trips; &gt; DEGRADED_LATENCY_MS</td></tr>

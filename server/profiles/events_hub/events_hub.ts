@@ -1,6 +1,6 @@
 /**
  * The events-hub profile: the event stream of Parallels DevOps Service. A client names the event
- * types that it follows when it connects; each is a channel, and every frame is one JSON envelope.
+ * types that it subscribes to when it connects; each is a channel, and every frame is one JSON envelope.
  *
  * Sans-I/O but for one thing: the system wants 32 random bytes as the id of every frame, and takes
  * them from the platform.
@@ -23,16 +23,16 @@ import {
 } from "../../auth/credential.ts";
 import type { RejectionResponse } from "../../close_codes.ts";
 
-/** The type that every client follows, asked for or not. */
+/** The type that every client is subscribed to, asked for or not. */
 export const GLOBAL_TYPE = "global";
 
 /** The heartbeat's type. */
 const HEALTH_TYPE = "health";
 
-/** The type on which a client asks who it is. */
+/** The type on which a client asks for its id. */
 const SYSTEM_TYPE = "system";
 
-/** Everything that can be followed, by its name on the wire. */
+/** Every event type, by its name on the wire. */
 const EVENT_TYPES: ReadonlySet<string> = new Set([
   GLOBAL_TYPE,
   "pdfm",
@@ -109,7 +109,7 @@ function credential(source: CredentialSource): Credential {
   return tokenOf(bearerOf(source) || inQuery);
 }
 
-/** What is no pair counts as no credential: its refusal tells the form, and an open hub wants none. */
+/** What is no pair counts as no credential: the rejection names the form, and an open hub needs none. */
 function pairOf(apiKey: string): Credential {
   const [, id, secret] = /^([^:]+):(.+)$/s.exec(decodeBase64(apiKey)) ?? [];
   return id === undefined ? { kind: "none" } : { kind: "pair", id, secret };
@@ -150,7 +150,7 @@ function openSession(
     initialSubscriptions,
     decode: (frame, { wallMs }) => decode(TEXT.decode(frame), { clientId, wallMs }),
     notify: () => undefined,
-    deny: () => undefined, // nobody can ask for what could be denied
+    deny: () => undefined, // no request can be denied
   };
 }
 
@@ -173,7 +173,7 @@ function decode(text: string, { clientId, wallMs }: { clientId: string; wallMs: 
   }
 }
 
-/** The hub sends it only to who follows `health` by then: an HTTP call may have ended that. */
+/** The hub sends it only if the client is still subscribed to `health`: an HTTP call may have ended that. */
 function pong(origin: Required<Origin>): Inbound {
   const text = envelope({ ...origin, type: HEALTH_TYPE, message: "pong" });
   return { kind: "reply", text, ifSubscribed: HEALTH_TYPE };

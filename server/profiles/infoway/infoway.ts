@@ -1,7 +1,7 @@
 /**
- * The infoway profile: market data and news by numbered messages. A connection lives by its own
- * heartbeats alone, and may send so many messages a minute. Owns the talk with one client; what the
- * numbers mean is in infoway_codes.ts.
+ * The infoway profile: market data and news by numbered messages. Only its own heartbeats
+ * count as signs of life, and the messages a minute are limited. The meaning of the numbers is in
+ * infoway_codes.ts.
  *
  * @module
  */
@@ -29,7 +29,7 @@ const HEARTBEAT_ACK = 10011;
 /** RFC 6455 section 7.4.1: a policy was violated. */
 const POLICY_VIOLATION = 1008;
 
-/** A longer trace is echoed, but not kept until the goodbye: it would stay in memory for hours. */
+/** A longer trace is echoed, but not kept for the last frame: it would stay in memory for hours. */
 const MAX_KEPT_TRACE = 256;
 
 const CONNECTED = JSON.stringify({ code: 200, msg: "ws connect success" });
@@ -52,7 +52,7 @@ export function infowayProfile(options: InfowayOptions): Profile {
     matches: ({ path, query }) => shouldLog(path) || (path === "/ws" && query.has("business")),
     credential,
     rejectionOf,
-    open: ({ target }) => new InfowayDialogue(target, options),
+    open: ({ target }) => new InfowaySession(target, options),
     publication: ({ channel, data }: Publication) => {
       const code = pushCodeOf(channel);
       return code === undefined ? undefined : JSON.stringify({ code, data });
@@ -60,8 +60,8 @@ export function infowayProfile(options: InfowayOptions): Profile {
   };
 }
 
-/** One connection's side of the talk: its window, and the trace that its goodbye will name. */
-class InfowayDialogue implements ProtocolSession {
+/** One connection: its message window, and the trace that its last frame names. */
+class InfowaySession implements ProtocolSession {
   readonly rules: HeartbeatRules;
   readonly initialFrames: readonly string[];
   readonly initialSubscriptions = [];
@@ -108,13 +108,13 @@ class InfowayDialogue implements ProtocolSession {
   closeFrame(reason: CloseReason): CloseFrame | undefined {
     switch (reason) {
       case "stale":
-        return goodbye({ code: 513, msg: "Websocket heartbeat timeout" }, this.#lastTrace);
+        return lastFrame({ code: 513, msg: "Websocket heartbeat timeout" }, this.#lastTrace);
       case "rate_limited":
-        return goodbye({ code: 501, msg: frequencyText(this.#limit) }, this.#lastTrace);
+        return lastFrame({ code: 501, msg: frequencyText(this.#limit) }, this.#lastTrace);
       case "key_suspended":
-        return goodbye({ code: 511, msg: "The apikey is in the blacklist" }, "");
+        return lastFrame({ code: 511, msg: "The apikey is in the blacklist" }, "");
       case "token_expired":
-        return goodbye({ code: 508, msg: "The apikey has expired" }, "");
+        return lastFrame({ code: 508, msg: "The apikey has expired" }, "");
       default:
         return undefined;
     }
@@ -175,8 +175,8 @@ function frequencyText(limit: number): string {
   return limit === 0 ? text : `${text}：${limit} times per minute`;
 }
 
-/** The close says in words what the frame says: at most 123 bytes, all texts above are shorter. */
-function goodbye(fault: Pick<Fault, "code" | "msg">, traceId: string): CloseFrame {
+/** The close reason is the frame's text: at most 123 bytes, all texts above are shorter. */
+function lastFrame(fault: Pick<Fault, "code" | "msg">, traceId: string): CloseFrame {
   return { text: errorText(fault, traceId), code: POLICY_VIOLATION, reason: fault.msg };
 }
 

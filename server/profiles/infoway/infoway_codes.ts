@@ -42,8 +42,8 @@ export type Request =
   }
   | Fault;
 
-/** Channels to follow no more. */
-type Leave = Pick<Extract<Request, { kind: "unsubscribe" }>, "channels" | "prefixes">;
+/** Channels to unsubscribe from. */
+type Unsubscriptions = Pick<Extract<Request, { kind: "unsubscribe" }>, "channels" | "prefixes">;
 
 /** One kind of data: its messages, and the channels that their `data` names. */
 interface Feed {
@@ -52,8 +52,8 @@ interface Feed {
   readonly ack: number;
   readonly push: number;
   readonly unsubscribe: number;
-  readonly follow: (data: Fields) => readonly string[] | Fault;
-  readonly leave: (data: Fields) => Leave | Fault;
+  readonly subscriptions: (data: Fields) => readonly string[] | Fault;
+  readonly unsubscriptions: (data: Fields) => Unsubscriptions | Fault;
 }
 
 const UNSUBSCRIBED = 11010;
@@ -67,8 +67,8 @@ const FEEDS: readonly Feed[] = [
     ack: 10007,
     push: 10008,
     unsubscribe: 11002,
-    follow: followKlines,
-    leave: leaveKlines,
+    subscriptions: klineSubscriptions,
+    unsubscriptions: klineUnsubscriptions,
   },
   { ...listed("news", "lang"), subscribe: 10020, ack: 10021, push: 10022, unsubscribe: 11020 },
 ];
@@ -84,9 +84,9 @@ export const NOT_JSON: Fault = fault(515, "Param is not in json format");
 export function requestOf({ code, data }: Fields): Request {
   if (isMissing(code)) return lost("code");
   const wanted = BY_SUBSCRIBE.get(code);
-  if (wanted !== undefined) return follow(wanted, data);
+  if (wanted !== undefined) return subscribe(wanted, data);
   const unwanted = BY_UNSUBSCRIBE.get(code);
-  if (unwanted !== undefined) return leave(unwanted, data);
+  if (unwanted !== undefined) return unsubscribe(unwanted, data);
   return wrong("The code is out of range");
 }
 
@@ -96,37 +96,40 @@ export function pushCodeOf(channel: string): number | undefined {
   return feed === null ? undefined : PUSHES.get(feed[1] ?? feed[2]);
 }
 
-/** More names than a message may bring, or a connection may follow. */
+/** More names than a message may bring, or a connection may subscribe to. */
 export function tooMany(what: string): Fault {
   return fault(505, `The number of ${what} exceed the limit`);
 }
 
-function follow(feed: Feed, data: unknown): Request {
+function subscribe(feed: Feed, data: unknown): Request {
   if (isMissing(data)) return lost("data");
   if (!isObject(data)) return wrong("data");
-  const channels = feed.follow(data);
+  const channels = feed.subscriptions(data);
   return "code" in channels ? channels : { kind: "subscribe", ackCode: feed.ack, channels };
 }
 
-function leave(feed: Feed, data: unknown): Request {
+function unsubscribe(feed: Feed, data: unknown): Request {
   if (!isMissing(data) && !isObject(data)) return wrong("data");
-  const left = feed.leave(data ?? {});
+  const left = feed.unsubscriptions(data ?? {});
   return "code" in left ? left : { kind: "unsubscribe", ackCode: UNSUBSCRIBED, ...left };
 }
 
 /** A feed whose channels are its name and one of a list. */
-function listed(name: string, param: string): Pick<Feed, "name" | "follow" | "leave"> {
+function listed(
+  name: string,
+  param: string,
+): Pick<Feed, "name" | "subscriptions" | "unsubscriptions"> {
   const channelsOf = (data: Fields) => {
     const names = namesIn(data[param], param);
     return "code" in names ? names : names.map((each) => `${name}/${each}`);
   };
   return {
     name,
-    follow: (data) => {
+    subscriptions: (data) => {
       const channels = channelsOf(data);
       return "length" in channels && channels.length === 0 ? lost(param) : channels;
     },
-    leave: (data) => {
+    unsubscriptions: (data) => {
       const channels = channelsOf(data);
       if ("code" in channels) return channels;
       return { channels, prefixes: channels.length === 0 ? [`${name}/`] : [] };
@@ -134,7 +137,7 @@ function listed(name: string, param: string): Pick<Feed, "name" | "follow" | "le
   };
 }
 
-function followKlines({ arr }: Fields): readonly string[] | Fault {
+function klineSubscriptions({ arr }: Fields): readonly string[] | Fault {
   if (isMissing(arr)) return lost("arr");
   if (!Array.isArray(arr)) return wrong("arr");
   if (arr.length === 0) return lost("arr");
@@ -154,7 +157,7 @@ function followKlines({ arr }: Fields): readonly string[] | Fault {
 }
 
 /** No codes: all of these types; no types: all types of these codes; neither: everything. */
-function leaveKlines({ codes, klineTypes }: Fields): Leave | Fault {
+function klineUnsubscriptions({ codes, klineTypes }: Fields): Unsubscriptions | Fault {
   const types = namesIn(klineTypes, "klineTypes");
   if ("code" in types) return types;
   if (types.some((type) => !KLINE_TYPES.some((known) => type === `${known}`))) {

@@ -1,6 +1,6 @@
 /**
  * The json profile: Systole's own wire format, that of the article whose pump constants the server
- * takes over. One JSON object a frame, told apart by `type`.
+ * takes over. One JSON object a frame, distinguished by `type`.
  *
  * @module
  */
@@ -43,7 +43,7 @@ export interface JsonOptions {
 /** Makes the profile. */
 export function jsonProfile({ timing, echo }: JsonOptions): Profile {
   const { pingPeriodMs, pongWaitMs } = timing;
-  const talk = {
+  const session = {
     rules: { ...timing, ...ANY_LIFE },
     initialSubscriptions: [],
     decode: (frame: Uint8Array, { wallMs }: { wallMs: number }) =>
@@ -61,7 +61,7 @@ export function jsonProfile({ timing, echo }: JsonOptions): Profile {
         ? problemForm(STATUS_CODE.Unauthorized, detail, { "WWW-Authenticate": "Bearer" })
         : problemForm(STATUS_CODE.TooManyRequests, detail),
     open: ({ clientId }) => ({
-      ...talk,
+      ...session,
       initialFrames: [JSON.stringify({ type: "welcome", clientId, pingPeriodMs, pongWaitMs })],
     }),
     publication: ({ channel, data, timestamp }: Publication) =>

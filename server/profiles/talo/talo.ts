@@ -1,6 +1,6 @@
 /**
  * The talo profile: the sockets of the Talo game backend. Requests are `{"req","data"}`, what the
- * server says is `{"res","data"}`; the heartbeat alone is no JSON. A connection speaks for a player
+ * server says is `{"res","data"}`; the heartbeat alone is no JSON. A connection belongs to a player
  * once it has identified one.
  *
  * @module
@@ -81,7 +81,7 @@ function credential({ query, header }: CredentialSource): Credential {
   return ticket ? { kind: "ticket", ticket } : tokenOf(header("x-api-key"));
 }
 
-/** The upgrade always succeeds; the close code alone tells what is wrong. */
+/** The upgrade always succeeds; the close code alone says what is wrong. */
 function rejectionOf({ kind }: HandshakeRejection): RejectionResponse {
   const code = kind === "unauthorized" ? BAD_TICKET : TRY_LATER;
   return { kind: "close", texts: [], code, reason: "" };

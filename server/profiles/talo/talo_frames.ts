@@ -1,6 +1,6 @@
 /**
  * What talo's frames look like: names of requests, ids, topics, and every text that the server
- * says. Compact JSON, `res` first.
+ * sends. Compact JSON, `res` first.
  *
  * @module
  */
@@ -12,7 +12,7 @@ export const HEARTBEAT = "v1.heartbeat";
 
 /** The request that names the player. */
 export const IDENTIFY = "v1.players.identify";
-/** The request that says something in a channel, and what its subscribers get. */
+/** The request that publishes a message in a channel, and the frame that its subscribers get. */
 export const CHANNEL_MESSAGE = "v1.channels.message";
 
 /** A channel's topic, up to its id. */
@@ -23,38 +23,38 @@ export const PLAYERS = "players/";
 /** The first frame. */
 export const CONNECTED: string = response("v1.connected", {});
 
-/** Warns who sends too much, before it is closed. */
+/** The warning before a connection is closed for its rate. */
 export const RATE_LIMIT_EXCEEDED: string = error({
   message: "Rate limit exceeded",
   errorCode: "RATE_LIMIT_EXCEEDED",
 });
 
-/** Answers what is not JSON. */
+/** The answer to a text that is not JSON. */
 export const ROUTING_ERROR: string = error({
   message: "An error occurred while routing the message",
   errorCode: "ROUTING_ERROR",
 });
 
-/** Answers who has not identified. */
+/** The answer to a request before identify. */
 export const NO_PLAYER_FOUND: string = error({
   req: CHANNEL_MESSAGE,
   message: "You must identify a player before sending this request",
   errorCode: "NO_PLAYER_FOUND",
 });
 
-/** Answers who could not identify. */
+/** The answer to an identify with an invalid token. */
 export const INVALID_SOCKET_TOKEN: string = error({
   req: IDENTIFY,
   message: "Invalid socket token",
   errorCode: "INVALID_SOCKET_TOKEN",
 });
 
-/** Answers JSON that is no request. @param cause the message as it came */
+/** The answer to JSON that is no request. @param cause the message as it came */
 export function invalidMessage(cause: string): string {
   return error({ message: "Invalid message request", errorCode: "INVALID_MESSAGE", cause });
 }
 
-/** Answers a request with the wrong data. */
+/** The answer to a request with the wrong data. */
 export function invalidData(req: string, data: unknown): string {
   return error({
     req,
@@ -64,7 +64,7 @@ export function invalidData(req: string, data: unknown): string {
   });
 }
 
-/** Answers who lacks a right. Scopes are Talo's rights; here they go by channel. */
+/** The answer to a request without the right. Scopes are Talo's rights; here they go by channel. */
 export function missingScope(req: string | undefined, channel: string): string {
   return error({
     req,
@@ -73,7 +73,7 @@ export function missingScope(req: string | undefined, channel: string): string {
   });
 }
 
-/** Answers what failed for a reason that Talo has no code for. */
+/** The answer to a failure for which Talo has no code. */
 export function listenerError(req: string | undefined, cause: string): string {
   return error({
     req,
@@ -83,7 +83,7 @@ export function listenerError(req: string | undefined, cause: string): string {
   });
 }
 
-/** Answers who has identified. */
+/** The answer to a valid identify. */
 export function identified(id: number): string {
   return response(`${IDENTIFY}.success`, { id });
 }

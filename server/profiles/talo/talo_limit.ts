@@ -1,6 +1,6 @@
 /**
  * Talo's rate rule for one connection: so many messages in any minute, above it a block, a warning
- * for each message in the block, and an end when there have been too many warnings. Pure; time is
+ * for each message during it, and a close after too many warnings. Pure; time is
  * an argument.
  *
  * @module
@@ -26,8 +26,6 @@ export interface TaloLimits {
 }
 
 /**
- * See the module.
- *
  * While the block lasts every message is refused unread, a heartbeat too: it is no sign of life, no
  * answer comes but the warning, and it takes no warning back. What was refused is not counted, so
  * it neither lengthens the block nor burdens the time after it. Warnings outlast the block: only

@@ -1,6 +1,6 @@
 /**
- * The tank profile: a chat of plain texts. What is no command goes to all others as it came; topics
- * are followed by prefix; the server beats in text on a fixed schedule and wants no answer.
+ * The tank profile: a chat of plain texts. A text that is no command is relayed to all others verbatim; commands
+ * are text prefixes; the server sends a text heartbeat on a fixed schedule and needs no answer.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import {
 import type { RejectionResponse } from "../../close_codes.ts";
 
 /** The original's heartbeat starts so long after the connection, ms, plus one period. */
-const BEAT_DELAY_MS = 1_000;
+const HEARTBEAT_DELAY_MS = 1_000;
 
 const HEARTBEAT = "heartbeat";
 const SUBSCRIBE = "sub:";
@@ -37,11 +37,11 @@ export interface TankOptions {
 /** Makes the profile. */
 export function tankProfile({ timing }: TankOptions): Profile {
   const { pingPeriodMs } = timing;
-  const talk = {
+  const session = {
     rules: { ...timing, ...ANY_LIFE },
     initialSubscriptions: [],
     textHeartbeat: {
-      firstMs: BEAT_DELAY_MS + pingPeriodMs,
+      firstMs: HEARTBEAT_DELAY_MS + pingPeriodMs,
       periodMs: pingPeriodMs,
       text: HEARTBEAT,
     },
@@ -49,15 +49,15 @@ export function tankProfile({ timing }: TankOptions): Profile {
     notify: () => undefined,
     deny: () => undefined,
   } satisfies Omit<ProtocolSession, "initialFrames">;
-  let nameless = 0;
+  let anonymous = 0;
   return {
     name: "tank",
     matches: ({ path, query }) => path === "/ws" && (query.has("user_id") || query.has("token")),
     credential,
     rejectionOf,
     open: ({ target }) => {
-      const id = target.query.get("user_id") || `client_${++nameless}`;
-      return { ...talk, initialFrames: [`Hello, ${id}! Welcome to WebSocket server.`] };
+      const id = target.query.get("user_id") || `client_${++anonymous}`;
+      return { ...session, initialFrames: [`Hello, ${id}! Welcome to WebSocket server.`] };
     },
     publication: ({ channel, data }: Publication) =>
       JSON.stringify({
@@ -75,13 +75,13 @@ function decode(frame: Uint8Array): Inbound {
   return isHeartbeat(text) ? { kind: "nothing" } : { kind: "relay", text };
 }
 
-/** A topic that cannot be one is neither followed nor, being meant for us, passed on. */
+/** An invalid topic is neither subscribed to nor relayed. */
 function onTopic(kind: "subscribe" | "unsubscribe", topic: string): Inbound {
   if (topic === "" || topic.length > MAX_CHANNEL_LENGTH) return { kind: "malformed" };
   return { kind, channels: [topic] };
 }
 
-/** Signs of life, said to us and not to the others. */
+/** Heartbeats are not relayed. */
 function isHeartbeat(text: string): boolean {
   if (text === HEARTBEAT || text === "pong") return true;
   const value = parseJson(text);

@@ -8,7 +8,7 @@ export type DropReason =
   | "expired"
   /** The socket was closed or gave up. */
   | "closed";
-/** How well the connection is, in one word. */
+/** The health status of the connection. */
 export type HealthStatus =
   /** No answer yet on this connection, or none there. */
   | "unknown"
@@ -18,11 +18,11 @@ export type HealthStatus =
   | "critical"
   /** The last connection ended because a heartbeat was not answered. */
   | "timeout"
-  /** It gave up. */
+  /** No further attempt will be made. */
   | "dead";
-/** The peer's heart beat: it answered ours or, in tank, sent its own. */
+/** A heartbeat of the peer: the answer to the client's or, in tank, its own. */
 export interface HeartbeatEvent extends Event {
-  /** The round trip, ms; undefined for tank's beats, which answer nothing, and late answers. */
+  /** The round trip, ms; undefined for tank's heartbeats, which answer nothing, and late answers. */
   readonly rtt: number | undefined;
 }
 /** A new attempt has been scheduled. */
@@ -64,7 +64,7 @@ export interface HeartbeatSocketEventMap {
   error: Event;
   /** A connection is over, or an attempt failed; `readyState` tells whether there will be another. */
   close: CloseEvent;
-  /** The peer's heart beat. */
+  /** A heartbeat of the peer. */
   heartbeat: HeartbeatEvent;
   /** The peer is silent; `close` follows at once. */
   heartbeattimeout: Event;
@@ -83,7 +83,7 @@ export type HeartbeatSocketEventName = keyof HeartbeatSocketEventMap;
 export type Handler<E> = ((event: E) => void) | null;
 /** A listener of an event. */
 export type Listener<E> = ((event: E) => void) | { handleEvent(event: E): void } | null;
-/** See the module. */
+/** An event target with the events of a HeartbeatSocket. */
 export declare class HeartbeatEventTarget extends EventTarget {
   /** Hears `open`. */ onopen: Handler<Event>;
   /** Hears `message`. */
@@ -104,15 +104,15 @@ export declare class HeartbeatEventTarget extends EventTarget {
   onhealth: Handler<HealthEvent>;
   /** Hears `drop`. */
   ondrop: Handler<DropEvent>;
-  /** Lets the `on…` properties listen. */
+  /** Connects the `on…` properties. */
   constructor();
-  /** Listens, as every EventTarget lets one; the event's type follows from its name. */
+  /** Adds a listener; the event's type is that of its name. */
   addEventListener: <N extends HeartbeatSocketEventName>(
     type: N,
     listener: Listener<HeartbeatSocketEventMap[N]>,
     options?: boolean | AddEventListenerOptions,
   ) => void;
-  /** Listens no more. */
+  /** Removes a listener. */
   removeEventListener: <N extends HeartbeatSocketEventName>(
     type: N,
     listener: Listener<HeartbeatSocketEventMap[N]>,
@@ -121,16 +121,16 @@ export declare class HeartbeatEventTarget extends EventTarget {
 }
 /** An address, or what makes one for each attempt: a ticket or token may serve only once. */
 export type Address = string | URL | (() => string | URL | Promise<string | URL>);
-/** The systems, by the names that the hub has for them. */
+/** The profiles, by the hub's names. */
 export type ProfileName = "json" | "events-hub" | "infoway" | "tank" | "talo";
-/** Whatever makes sockets like the platform's own. */
+/** Makes sockets like the platform's own. */
 export type WebSocketConstructor = new (
   url: string | URL,
   protocols?: string | string[],
 ) => WebSocket;
 /** All are optional; one that is given as undefined keeps its default. Times are in ms. */
 export interface HeartbeatSocketOptions {
-  /** The system whose heartbeat and messages it speaks; "json". */
+  /** The profile whose heartbeat and messages it uses; "json". */
   profile?: ProfileName;
   /** Subprotocols to offer, as WebSocket's second argument; none. */
   protocols?: string | string[];
@@ -144,7 +144,7 @@ export interface HeartbeatSocketOptions {
   reconnectInterval?: number;
   /** Attempts in a row before it gives up; Infinity is allowed; 10. */
   maxReconnectAttempts?: number;
-  /** Beat by a worker's timers, which a hidden tab does not throttle; false. */
+  /** Send heartbeats by a worker's timers, which a hidden tab does not throttle; false. */
   heartbeatInWorker?: boolean;
   /** Messages kept while there is no connection; of more the oldest is dropped; 256. */
   outboxMessages?: number;
@@ -163,7 +163,7 @@ export interface HeartbeatSocketOptions {
   /** Makes the sockets; the platform's WebSocket. */
   WebSocket?: WebSocketConstructor;
 }
-/** See the module. */
+/** A WebSocket that sends heartbeats and reconnects. */
 export declare class HeartbeatSocket extends HeartbeatEventTarget {
   #private;
   /** `readyState` before the first connection, and between two. */
@@ -194,7 +194,7 @@ export declare class HeartbeatSocket extends HeartbeatEventTarget {
   constructor(url: Address, options?: HeartbeatSocketOptions | string | string[]);
   /** As WebSocket's; between two connections CONNECTING. */
   get readyState(): 0 | 1 | 2 | 3;
-  /** Of the newest attempt; empty before a function has told the first. */
+  /** Of the newest attempt; empty before an address function has returned the first. */
   get url(): string;
   /** The subprotocol that the server chose. */
   get protocol(): string;
@@ -208,13 +208,13 @@ export declare class HeartbeatSocket extends HeartbeatEventTarget {
   get rtt(): number | undefined;
   /** The standard deviation of its last ones (`maxSamples`), ms; 0 below two. */
   get jitter(): number;
-  /** How well it is; their average is judged. */
+  /** The health status, by the average of the last round trips. */
   get status(): HealthStatus;
   /** Sends, or keeps for the next connection. After `close()` a message is dropped. */
   send(data: Sendable): void;
-  /** Follows a channel, also after a reconnect. @throws {TypeError} if the profile cannot */
+  /** Subscribes to a channel, also after a reconnect. @throws {TypeError} if the profile cannot */
   subscribe(channel: string): void;
-  /** Follows it no more. @throws {TypeError} if the profile cannot */
+  /** Unsubscribes from it. @throws {TypeError} if the profile cannot */
   unsubscribe(channel: string): void;
   /** Publishes on a channel; kept like what `send()` sends. @throws {TypeError} if the profile cannot */
   publish(channel: string, data: unknown): void;

@@ -22,7 +22,7 @@ class Stage {
       clock: this.clock,
       plan: { intervalMs: 1_000, timeoutMs: 5_000, mute: false, ...plan },
       token: "hb",
-      tell: (event) => this.events.push(event),
+      emit: (event) => this.events.push(event),
     });
     this.session.findings.then((findings) => this.findings = findings);
   }

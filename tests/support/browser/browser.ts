@@ -36,7 +36,6 @@ export interface BrowserOptions {
   readonly flags?: readonly string[];
 }
 
-/** See the module. */
 export class Browser implements AsyncDisposable {
   /** Every page opened so far. */
   readonly pages: Page[] = [];

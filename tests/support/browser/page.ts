@@ -35,7 +35,6 @@ export interface Point {
   readonly y: number;
 }
 
-/** See the module. */
 export class Page {
   /** What went wrong so far. */
   readonly problems: Problem[] = [];

@@ -25,7 +25,6 @@ export interface Seen {
   readonly [property: string]: any;
 }
 
-/** See the module. */
 export class SdkPage implements AsyncDisposable {
   /** The tab. */
   readonly tab: Page;

@@ -8,7 +8,6 @@ import type { Store } from "../../../server/stores/store.ts";
 
 const fail = () => Promise.reject(new Error("the store is gone"));
 
-/** See the module. */
 export const failingStore: Store = {
   put: fail,
   get: fail,

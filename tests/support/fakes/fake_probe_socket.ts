@@ -6,7 +6,6 @@
 
 import type { PeerEnd, ProbeSocket, ProbeSocketEvents } from "../../../server/cli/probe/socket.ts";
 
-/** See the module. */
 export class FakeProbeSocket implements ProbeSocket {
   readonly subprotocol: string = "";
   readonly extensions: readonly string[] = [];

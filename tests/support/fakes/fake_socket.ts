@@ -16,7 +16,7 @@ export interface LetGo {
   readonly text?: string;
 }
 
-/** See the module. By default it drains in the next microtask, as a healthy peer does. */
+/** By default it drains in the next microtask, as a healthy peer does. */
 export class FakeSocket implements Socket {
   /** Batches written, in order. */
   readonly batches: Uint8Array[] = [];

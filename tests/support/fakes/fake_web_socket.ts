@@ -5,7 +5,7 @@
  * @module
  */
 
-import { BEAT_ID, type Fields, fieldsOf } from "../../../server/sdk/profile.ts";
+import { type Fields, fieldsOf, HEARTBEAT_ID } from "../../../server/sdk/profile.ts";
 import type { WebSocketConstructor } from "../../../server/sdk/options.ts";
 
 /** One side's view is WebSocket's; the methods below the line are the server's. */
@@ -107,7 +107,6 @@ export class FakeWebSocket {
   }
 }
 
-/** See the module. */
 export class FakeServer {
   /** Whether attempts succeed. */
   isUp = true;
@@ -145,5 +144,5 @@ export class FakeServer {
 }
 
 function isBeat({ type, id }: Fields): boolean {
-  return type === "ping" && `${id}`.startsWith(BEAT_ID);
+  return type === "ping" && `${id}`.startsWith(HEARTBEAT_ID);
 }

@@ -73,7 +73,6 @@ export interface Scene extends Visitor {
 /** What it was from which moment on, seconds; the first is the birth's. */
 export type Course = readonly (readonly [number, string])[];
 
-/** See the module. */
 export interface Fault {
   /** json unless told. */
   readonly system?: keyof Config["timing"];

@@ -14,7 +14,6 @@ export interface Habit {
   readonly everyMs: number;
 }
 
-/** See the module. */
 export class ModelClient implements Peer {
   /** Whether its script runs. */
   scriptRuns = true;

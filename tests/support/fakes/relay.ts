@@ -33,7 +33,6 @@ export interface RelayOptions {
 /** Of a frame without a mask, up to 125 bytes. */
 const HEADER_BYTES = 2;
 
-/** See the module. */
 export class Relay extends FakeSocket {
   /** Nothing gets from the peer to the server. */
   upCut = false;

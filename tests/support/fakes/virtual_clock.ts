@@ -7,7 +7,7 @@
 import FakeTimers from "@sinonjs/fake-timers";
 import type { Clock } from "../../../server/base/clock.ts";
 
-/** See the module. Starts at a wall time that is no round number. */
+/** Starts at a wall time that is no round number. */
 export class VirtualClock implements Clock {
   readonly #timers = FakeTimers.createClock(1_700_000_000_123);
   #skippedMs = 0;

@@ -22,7 +22,6 @@ const EVENTS = [
   ...["heartbeattimeout", "reconnecting", "giveup", "health", "drop"] as const,
 ];
 
-/** See the module. */
 export class VirtualPage {
   /** Who answers. */
   readonly server = new FakeServer();

@@ -74,7 +74,6 @@ export interface Visitor {
   readonly socket: FakeSocket;
 }
 
-/** See the module. */
 export class World {
   readonly clock = new VirtualClock();
   readonly metrics = new Metrics();

@@ -54,7 +54,6 @@ export class CrowdMember {
   }
 }
 
-/** See the module. */
 export class Crowd implements AsyncDisposable {
   /** Everybody, in the order of coming. */
   readonly members: CrowdMember[] = [];

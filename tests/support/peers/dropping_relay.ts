@@ -18,7 +18,6 @@ export interface Drop {
 
 const START_MS = 30_000;
 
-/** See the module. */
 export class DroppingRelay implements AsyncDisposable {
   /** Connects to the server through it. */
   readonly dial: Dial;

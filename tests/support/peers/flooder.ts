@@ -34,7 +34,6 @@ export interface FlooderEnd {
   readonly afterMs: number;
 }
 
-/** See the module. */
 export class Flooder implements AsyncDisposable {
   /** Resolves at the close frame, or at the end of TCP without one. */
   readonly end: Promise<FlooderEnd>;

@@ -38,7 +38,6 @@ export interface PeerOptions {
   readonly patienceMs?: number;
 }
 
-/** See the module. */
 export class RawPeer implements Disposable {
   /** The stream, for what has no method here. */
   readonly conn: Deno.Conn;

@@ -10,7 +10,6 @@ import type { ClientOptions } from "ws";
 import { until } from "../until.ts";
 import { WsPeer } from "./ws_peer.ts";
 
-/** See the module. */
 export class TextClient extends WsPeer {
   /** Every text so far. */
   readonly texts: string[] = [];

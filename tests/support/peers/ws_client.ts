@@ -16,7 +16,6 @@ export interface DecodedFrame {
   readonly message: any;
 }
 
-/** See the module. */
 export class WsClient extends WsPeer {
   /** Just before the connection was asked for, and just after it was open. */
   readonly bornMs: { readonly from: number; to: number };

@@ -16,7 +16,6 @@ export interface WsEnd {
   readonly atMs: number;
 }
 
-/** See the module. */
 export abstract class WsPeer implements Disposable {
   /** The end, once it has come. */
   ended: WsEnd | undefined;

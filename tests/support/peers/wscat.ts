@@ -13,7 +13,6 @@ const WSCAT = "npm:wscat@6.1.0";
 /** A first start also downloads it. */
 const PATIENCE_MS = 60_000;
 
-/** See the module. */
 export class Wscat implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #outputs: Promise<void>[];

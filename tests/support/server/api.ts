@@ -51,7 +51,6 @@ export interface Call {
   readonly peer?: string;
 }
 
-/** See the module. */
 export class Api {
   readonly world: World;
   readonly app: App;

@@ -10,7 +10,6 @@ interface Sample {
   readonly value: number;
 }
 
-/** See the module. */
 export class Exposition {
   readonly #samples: readonly Sample[];
 

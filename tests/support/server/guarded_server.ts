@@ -36,7 +36,6 @@ const OPERATOR_PATHS = [
 /** What is shorter is no secret that could be told from other words. */
 const MIN_SECRET_LENGTH = 32;
 
-/** See the module. */
 export class GuardedServer implements AsyncDisposable {
   /** The server itself. What is asked of it directly is not written down. */
   readonly process: ServerProcess;

@@ -20,7 +20,6 @@ export interface PromqlUse {
   readonly grouped: readonly string[];
 }
 
-/** See the module. */
 export function usesIn(expr: string): PromqlUse {
   const metrics = expr.matchAll(/((?:\w+:)?systole_[\w:]+)\s*(?:\{([^}]*)\})?/g);
   const selectors = [...metrics].map(([, metric, labels = ""]) => ({

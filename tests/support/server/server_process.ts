@@ -36,7 +36,6 @@ export interface LogLine {
   readonly [property: string]: any;
 }
 
-/** See the module. */
 export class ServerProcess implements AsyncDisposable {
   /** Every line so far. */
   readonly log: LogLine[] = [];
