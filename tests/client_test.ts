@@ -28,7 +28,7 @@ Deno.test("Client that answers gets a control ping and an app ping each period a
     const pings = socket.messages.filter(({ type }) => type === "ping");
     assertEquals(pings.length, 10);
     assertEquals(new Set(pings.map(({ id }) => id)).size, 10);
-    assertEquals(socket.letGo, undefined);
+    assertEquals(socket.closedWith, undefined);
   }));
 
 Deno.test("Client that says nothing is terminated at pongWait, within the bound", () =>
@@ -37,9 +37,9 @@ Deno.test("Client that says nothing is terminated at pongWait, within the bound"
     await world.clock.pass(500);
     socket.say({ type: "ping" });
     await world.clock.pass(1_999);
-    assertEquals(socket.letGo, undefined); // 2.499 s
+    assertEquals(socket.closedWith, undefined); // 2.499 s
     await world.clock.pass(101);
-    assertEquals(socket.letGo, { how: "terminate" }); // by 2.6 s: 0.5 + 2.0 + 0.1
+    assertEquals(socket.closedWith, { how: "terminate" }); // by 2.6 s: 0.5 + 2.0 + 0.1
     assertEquals(world.closed("stale"), 1);
   }));
 
@@ -57,7 +57,7 @@ for (
         await world.clock.pass(1_000);
         socket.say(speak);
       }
-      assertEquals(socket.letGo, undefined);
+      assertEquals(socket.closedWith, undefined);
     }));
 }
 
@@ -65,9 +65,9 @@ Deno.test("Client is terminated for missed heartbeats before a distant deadline"
   withWorld({ rules: { ...RULES, pingPeriodMs: 10_000 } }, async (world) => {
     const { socket } = world.connect();
     await world.clock.pass(18_900);
-    assertEquals(socket.letGo, undefined);
+    assertEquals(socket.closedWith, undefined);
     await world.clock.pass(200); // 10 s: ping; 13 s, 16 s, 19 s: missed
-    assertEquals(socket.letGo, { how: "terminate" });
+    assertEquals(socket.closedWith, { how: "terminate" });
     assertEquals([socket.pings.length, world.closed("missed_heartbeats")], [3, 1]);
   }));
 
@@ -82,18 +82,18 @@ Deno.test("A stall of the server convicts nobody who answers afterwards", () =>
     await world.clock.pass(850); // 1.8 s of their time: pings
     for (const { socket } of healthy) socket.answer();
     await world.clock.pass(500);
-    assert(healthy.every(({ socket }) => socket.letGo === undefined));
-    assertEquals(silent.socket.letGo, { how: "terminate" });
-    assertEquals(newcomer.socket.letGo, undefined); // its own clock: 1.35 s of 2 s
+    assert(healthy.every(({ socket }) => socket.closedWith === undefined));
+    assertEquals(silent.socket.closedWith, { how: "terminate" });
+    assertEquals(newcomer.socket.closedWith, undefined); // its own clock: 1.35 s of 2 s
     await world.clock.pass(750);
-    assertEquals(newcomer.socket.letGo, { how: "terminate" });
+    assertEquals(newcomer.socket.closedWith, { how: "terminate" });
   }));
 
 Deno.test("Clients that come together are not pinged together", () => {
   const random = seeded(1);
   return withWorld({ random }, async (world) => {
-    const visitors = Array.from({ length: 1_000 }, () => world.connect());
-    const pinged = () => visitors.filter(({ socket }) => socket.pings.length > 0).length;
+    const peers = Array.from({ length: 1_000 }, () => world.connect());
+    const pinged = () => peers.filter(({ socket }) => socket.pings.length > 0).length;
     let before = 0, most = 0;
     for (let at = 0; at < 54_100; at += 100) {
       await world.clock.pass(100);
@@ -115,9 +115,9 @@ Deno.test("Client whose batch is not drained within writeWait is terminated", ()
       await world.clock.pass(1_000);
       socket.peerPong(); // alive by all other signs
     }
-    assertEquals(socket.letGo, undefined); // 16 s
+    assertEquals(socket.closedWith, undefined); // 16 s
     await world.clock.pass(1_100);
-    assertEquals(socket.letGo, { how: "terminate" }); // 17.1 s
+    assertEquals(socket.closedWith, { how: "terminate" }); // 17.1 s
     assertEquals(world.closed("write_timeout"), 1);
   }));
 
@@ -126,11 +126,11 @@ Deno.test("Client that floods is closed for rate_limited, with the code and a ti
     const { socket } = world.connect();
     for (let i = 0; i < 10; i++) socket.say({ type: "ping" });
     for (let i = 0; i < 10; i++) socket.peerPing(); // control frames are counted, too
-    assertEquals(socket.letGo, undefined);
+    assertEquals(socket.closedWith, undefined);
     for (let i = 0; i < 100; i++) socket.say({ type: "ping" });
-    assertEquals(socket.letGo?.how, "abort");
-    assertEquals(socket.letGo?.code, 1008);
-    assertMatch(socket.letGo?.text ?? "", /^rate_limited: .*; afterMs=60000$/);
+    assertEquals(socket.closedWith?.how, "abort");
+    assertEquals(socket.closedWith?.code, 1008);
+    assertMatch(socket.closedWith?.text ?? "", /^rate_limited: .*; afterMs=60000$/);
     await world.clock.turnOver();
     assertEquals(world.closed("rate_limited"), 1);
     assertEquals(world.metrics.of("json").messagesIn, 10);
@@ -141,9 +141,9 @@ Deno.test("Client that floods with the frames of few messages is closed as any t
     const { socket } = world.connect();
     const message = ["v1.heartbeat", ...new Array(16).fill("")];
     for (let i = 0; i < 117; i++) socket.sayInPieces(message); // 1989 frames of a burst of 2000
-    assertEquals(socket.letGo, undefined);
+    assertEquals(socket.closedWith, undefined);
     socket.sayInPieces(message);
-    assertMatch(socket.letGo?.text ?? "", /^rate_limited: /);
+    assertMatch(socket.closedWith?.text ?? "", /^rate_limited: /);
     await world.clock.turnOver();
   }));
 
@@ -154,16 +154,16 @@ Deno.test("Client within the flood limit in the long run is left alone", () =>
       for (let i = 0; i < 10; i++) socket.say({ type: "ping" });
       await world.clock.pass(1_000);
     }
-    assertEquals(socket.letGo, undefined);
+    assertEquals(socket.closedWith, undefined);
   }));
 
 Deno.test("Client that talks nonsense exceeds the limit four times as soon", () =>
   withWorld({ maxMessagesPerSecond: 10 }, async (world) => {
     const { socket } = world.connect();
     for (let i = 0; i < 5; i++) socket.say("{}}");
-    assertEquals(socket.letGo, undefined);
+    assertEquals(socket.closedWith, undefined);
     socket.say("{}}");
-    assertEquals(socket.letGo?.code, 1008);
+    assertEquals(socket.closedWith?.code, 1008);
     await world.clock.turnOver();
     assertEquals(world.metrics.of("json").malformed, 5);
   }));
@@ -192,7 +192,7 @@ Deno.test("App ping that finds the queue full is skipped and counted, and evicts
       await world.clock.pass(1_000);
       socket.peerPong();
     }
-    assertEquals(socket.letGo, undefined);
+    assertEquals(socket.closedWith, undefined);
     assertEquals(world.metrics.of("json").appPingsSkipped, socket.pings.length);
     assertNotEquals(socket.pings.length, 0);
   }));
@@ -231,8 +231,8 @@ Deno.test("close(drain) sends what is queued and the advice to come back, then t
     client.close("drain", { afterMs: 2_500 });
     assertEquals(socket.messages.map(({ type }) => type), ["welcome", "pong", "reconnect"]);
     assertEquals(socket.messages[2], { type: "reconnect", afterMs: 2_500, reason: "drain" });
-    assertEquals([socket.letGo?.how, socket.letGo?.code], ["close", 1012]);
-    assertMatch(socket.letGo?.text ?? "", /afterMs=2500$/);
+    assertEquals([socket.closedWith?.how, socket.closedWith?.code], ["close", 1012]);
+    assertMatch(socket.closedWith?.text ?? "", /afterMs=2500$/);
   }));
 
 Deno.test("fault() closes with the fault's own reason", () =>
@@ -259,7 +259,7 @@ Deno.test("A session that throws is its own client's trouble: logged, and the se
     good.socket.say({ type: "ping" });
     await world.clock.turnOver();
     assertEquals(good.socket.messages.at(-1).type, "pong");
-    assertEquals(bad.socket.letGo, undefined);
+    assertEquals(bad.socket.closedWith, undefined);
     assert(world.log.some(({ level, message }) => level === "error" && /decoded/.test(message)));
   }));
 
@@ -277,7 +277,7 @@ Deno.test("Answers given before an policyViolation reach the client before its s
       [10001, "b"],
       [501, "c"],
     ]);
-    assertEquals(socket.letGo?.code, 1008);
+    assertEquals(socket.closedWith?.code, 1008);
   }));
 
 Deno.test("Its system's goodbye finds room in a full queue", () =>

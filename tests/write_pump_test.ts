@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { FakeSocket } from "./support/fakes/fake_socket.ts";
 import type { VirtualClock } from "./support/fakes/virtual_clock.ts";
-import { type Visitor, withWorld, type World } from "./support/fakes/world.ts";
+import { type TestPeer, withWorld, type World } from "./support/fakes/world.ts";
 
 const KIB = 1_024;
 
@@ -26,43 +26,43 @@ class DelayingSocket extends FakeSocket {
 }
 
 /** Follows "c", has read what it was greeted with. */
-async function subscriber(world: World, delayMs: number): Promise<Visitor> {
-  const visitor = world.connect({ socket: new DelayingSocket(world.clock, delayMs) });
-  visitor.socket.say({ type: "subscribe", channel: "c" });
+async function subscriber(world: World, delayMs: number): Promise<TestPeer> {
+  const peer = world.connect({ socket: new DelayingSocket(world.clock, delayMs) });
+  peer.socket.say({ type: "subscribe", channel: "c" });
   await world.clock.pass(3 * delayMs + 1);
-  visitor.socket.batches.length = 0;
-  return visitor;
+  peer.socket.batches.length = 0;
+  return peer;
 }
 
 function publish(world: World, bytes: number): void {
   void world.hub.publish("c", "x".repeat(bytes));
 }
 
-const lengths = ({ socket }: Visitor) =>
+const lengths = ({ socket }: TestPeer) =>
   socket.batches.map(({ length }) => Math.round(length / KIB));
 
 Deno.test("A peer that reads is no slow consumer, though each turn brings more than a batch", () =>
   withWorld({}, async (world) => {
-    const visitor = await subscriber(world, 0);
+    const peer = await subscriber(world, 0);
     let most = 0;
     for (let i = 0; i < 200; i++) {
       for (let n = 0; n < 8; n++) publish(world, 60 * KIB); // 480 KiB
       await world.clock.pass(1); // a turn
-      most = Math.max(most, visitor.client.writePump.pendingBytes);
+      most = Math.max(most, peer.client.writePump.pendingBytes);
     }
     await world.clock.pass(100);
-    assertEquals([visitor.socket.letGo, visitor.client.writePump.pendingBytes], [undefined, 0]);
-    assertEquals(visitor.socket.texts.length, 1_600);
+    assertEquals([peer.socket.closedWith, peer.client.writePump.pendingBytes], [undefined, 0]);
+    assertEquals(peer.socket.texts.length, 1_600);
     assertLess(most, 4 << 20);
   }));
 
 Deno.test("A peer that reads is no slow consumer, though 60 MB come before its socket has its turn", () =>
   withWorld({}, async (world) => {
-    const visitor = await subscriber(world, 0);
+    const peer = await subscriber(world, 0);
     for (let i = 0; i < 1_000; i++) publish(world, 60 * KIB);
     await world.clock.pass(200);
-    assertEquals([visitor.socket.letGo, visitor.socket.texts.length], [undefined, 1_000]);
-    assertLess(Math.max(...lengths(visitor)), 1_100);
+    assertEquals([peer.socket.closedWith, peer.socket.texts.length], [undefined, 1_000]);
+    assertLess(Math.max(...lengths(peer)), 1_100);
   }));
 
 Deno.test("A batch is at most 64 KiB, or twice the last one if that was taken within a tick", () =>
@@ -78,24 +78,24 @@ Deno.test("A batch is at most 64 KiB, or twice the last one if that was taken wi
 
 Deno.test("A batch after one that took longer than a tick is 64 KiB again", () =>
   withWorld({}, async (world) => {
-    const visitor = await subscriber(world, 10);
+    const peer = await subscriber(world, 10);
     for (let i = 0; i < 100; i++) publish(world, 10 * KIB);
     await world.clock.pass(25); // 60 and 121 are taken, 242 on their way
-    (visitor.socket as DelayingSocket).delayMs = 80;
+    (peer.socket as DelayingSocket).delayMs = 80;
     await world.clock.pass(500);
-    assertEquals(lengths(visitor), [60, 121, 242, 483, 60, 40]);
+    assertEquals(lengths(peer), [60, 121, 242, 483, 60, 40]);
   }));
 
 Deno.test("A peer that takes each batch just in time, and less than it is sent, is a slow consumer", () =>
   withWorld({ queueBytes: 100 * KIB }, async (world) => {
-    const visitor = await subscriber(world, 70);
+    const peer = await subscriber(world, 70);
     let most = 0;
-    for (let i = 0; i < 1_000 && visitor.socket.letGo === undefined; i++) {
+    for (let i = 0; i < 1_000 && peer.socket.closedWith === undefined; i++) {
       publish(world, 20 * KIB);
       await world.clock.pass(5); // 4 MiB a second; it takes 0.9
-      most = Math.max(most, visitor.client.writePump.pendingBytes);
+      most = Math.max(most, peer.client.writePump.pendingBytes);
     }
-    assertEquals(visitor.socket.letGo?.code, 1013);
+    assertEquals(peer.socket.closedWith?.code, 1013);
     assertLess(most, 1_700 * KIB);
   }));
 
@@ -116,7 +116,7 @@ Deno.test("A peer that stops reading is found when its batch is stuck, though no
     for (let i = 0; i < 300; i++) void world.hub.publish("small", "x");
     for (let i = 0; i < 10; i++) publish(world, 20 * KIB);
     await world.clock.pass(75);
-    const ended = () => [bytes, count, healthy].map(({ socket }) => socket.letGo?.code);
+    const ended = () => [bytes, count, healthy].map(({ socket }) => socket.closedWith?.code);
     assertEquals(ended(), [undefined, undefined, undefined]);
     await world.clock.pass(75);
     assertEquals(ended(), [1013, 1013, undefined]);
@@ -125,15 +125,15 @@ Deno.test("A peer that stops reading is found when its batch is stuck, though no
 
 Deno.test("The hub ends its turn before what it publishes fills a queue", () =>
   withWorld({}, async (world) => {
-    const visitor = await subscriber(world, 0);
+    const peer = await subscriber(world, 0);
     let most = 0;
-    const write = visitor.socket.write.bind(visitor.socket);
-    visitor.socket.write = (frames, drained) => {
-      most = Math.max(most, visitor.client.writePump.pendingBytes);
+    const write = peer.socket.write.bind(peer.socket);
+    peer.socket.write = (frames, drained) => {
+      most = Math.max(most, peer.client.writePump.pendingBytes);
       write(frames, drained);
     };
     for (let i = 0; i < 200; i++) publish(world, 60 * KIB);
     await world.clock.pass(50);
-    assertEquals(visitor.socket.texts.length, 200);
+    assertEquals(peer.socket.texts.length, 200);
     assert(most < 1 << 20, `${most} bytes waited`);
   }));

@@ -1,5 +1,5 @@
 /**
- * What the API tells of connections, as far as the page shows it: the shapes of `openapi.json`.
+ * Connections in the API, as far as the page shows them: the shapes of `openapi.json`.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { RoundTripsShown } from "../http/connection_health.ts";
 export interface Common {
   /** Tells it from every other connection, open or ended. */
   readonly id: string;
-  /** The system it speaks. */
+  /** The profile. */
   readonly profile: string;
   /** The key's id; null on an open hub. */
   readonly key: string | null;
@@ -48,7 +48,7 @@ export interface Connection extends Common {
 
 /** One that has ended. */
 export interface End extends Common {
-  /** What we did. */
+  /** The close reason. */
   readonly reason: CloseReason;
   /** What was behind it. */
   readonly cause: string;

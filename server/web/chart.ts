@@ -1,5 +1,5 @@
 /**
- * One plot over time with a title and a legend of its own, which tells the values under the pointer,
+ * One plot over time with a title and a legend of its own, which shows the values under the pointer,
  * or else the newest. Colours are the style sheet's, so both themes are.
  *
  * @module
@@ -107,7 +107,7 @@ export class Chart {
     const [times, ...values] = this.#data;
     // What stands on top is drawn first, so that what it stands upon covers it.
     this.#plot.setData([times, ...this.#options.stacked ? values.toReversed() : values]);
-    this.#tell();
+    this.#showLegend();
   }
 
   #plotOptions(): uPlot.Options {
@@ -155,14 +155,14 @@ export class Chart {
         },
       ],
       hooks: {
-        setCursor: [() => this.#tell()],
+        setCursor: [() => this.#showLegend()],
         drawClear: backdrop ? [(plot) => paintBehind(plot, backdrop)] : [],
       },
     };
   }
 
   /** The values under the pointer, or the newest. */
-  #tell(): void {
+  #showLegend(): void {
     const { stacked, format } = this.#options;
     const [times, ...values] = this.#data;
     const at = this.#plot?.cursor.idx ?? times.length - 1;

@@ -16,7 +16,7 @@ import { CAUSES, PROFILE_COLOURS, STATUSES } from "./palette.ts";
 const BAR_SECONDS = 15;
 const CELL_SECONDS = 5;
 
-/** The least round trip that is told apart, ms. */
+/** The smallest round trip that has a bin of its own, ms. */
 const LEAST_MS = 0.1;
 
 export class Charts {
@@ -76,7 +76,7 @@ export class Charts {
     }, [
       { name: "late, 99 %", colour: "--series-1", read: ({ latenessMs }) => latenessMs },
       {
-        name: "stood still",
+        name: "stalled",
         colour: "--server",
         dots: true,
         read: ({ stalledSeconds }) => stalledSeconds === 0 ? null : stalledSeconds * 1_000,

@@ -1,6 +1,6 @@
 /**
  * ClosedSummary a connection dropped, in a sentence: what happened, and what would help. Pure. Reads reason and
- * cause as the hub tells them; owns the words.
+ * cause of the API; owns the wording.
  *
  * @module
  */
@@ -12,10 +12,10 @@ import type { End } from "./api_types.ts";
 /** What it goes by. */
 export type ClosedSummary = Pick<End, "reason" | "cause" | "seconds" | "silentSeconds" | "health">;
 
-/** Causes that say more than the reason under which we let go. */
+/** Causes that explain more than the close reason. */
 const BY_CAUSE: Readonly<Record<string, (end: ClosedSummary) => string>> = {
   "server stall": () =>
-    "It left just after this server itself had stood still: the stall drove it away, not its network.",
+    "It disconnected just after this server had stalled: the stall is the cause, not its network.",
   "proxy idle cut": ({ silentSeconds }) =>
     `Something on the way cut it after ${duration(silentSeconds)} without a byte, ` +
     "as it cuts others: a shorter ping period holds it.",
@@ -25,14 +25,14 @@ const BY_CAUSE: Readonly<Record<string, (end: ClosedSummary) => string>> = {
 };
 
 const BY_REASON: Readonly<Partial<Record<CloseReason, (end: ClosedSummary) => string>>> = {
-  client_close: ({ seconds }) => `The client said goodbye after ${duration(seconds)}.`,
+  client_close: ({ seconds }) => `The client closed the connection after ${duration(seconds)}.`,
   network_error: ({ silentSeconds }) =>
-    `The network broke off without a goodbye, ${
+    `The network ended it without a close frame, ${
       duration(silentSeconds)
     } after its last sign of life.`,
   stale: ({ silentSeconds, cause }) =>
     cause === "client fault"
-      ? `It spoke to the end, but for ${duration(silentSeconds)} ` +
+      ? `It sent frames to the end, but for ${duration(silentSeconds)} ` +
         "nothing came that its system counts as life."
       : `It fell silent: nothing came for ${duration(silentSeconds)}, so it was given up. ` +
         "Its machine or its network went away without a word.",

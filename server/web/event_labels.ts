@@ -32,13 +32,13 @@ const LABELS: Readonly<Record<FlightEventKind, readonly [string, Tone]>> = {
   liveness_stripped: ["control frames are swallowed on the way", "warn"],
   liveness_silent: ["silent after a ping", "bad"],
   liveness_dead: ["given up after a silence", "bad"],
-  stall: ["the server itself stood still", "server"],
-  paused: ["we stopped reading it: the hub was busy", "server"],
-  resumed: ["we read it again", "server"],
+  stall: ["the server stalled", "server"],
+  paused: ["reading paused: the hub was busy", "server"],
+  resumed: ["reading resumed", "server"],
   write_stuck: ["a write was not drained", "bad"],
   queue_full: ["its queue was full", "bad"],
   advised: ["advised to reconnect", "warn"],
-  closing: ["we let it go", "warn"],
+  closing: ["the server began to close it", "warn"],
   ended: ["its socket has gone", "calm"],
 };
 

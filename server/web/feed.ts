@@ -24,9 +24,8 @@ export type ConnectionState =
   | { readonly kind: "gone"; readonly attempt: number; readonly untilMs: number; reason: string }
   | { readonly kind: "given up"; readonly reason: string };
 
-/** Who is told. */
 export interface FeedListener {
-  /** An overview has come. @param atMs when the hub told it, by its own clock */
+  /** An overview has come. @param atMs when the hub sent it, by its own clock */
   stats(stats: Stats, atMs: number): void;
   /** The connection has changed. */
   link(link: ConnectionState): void;

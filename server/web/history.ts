@@ -1,5 +1,5 @@
 /**
- * What the page remembers of the overviews that it was told: one sample a second for a quarter of an
+ * The overviews that the page has received: one sample a second for a quarter of an
  * hour, totals turned into rates. Pure; time is an argument. A time without word is a gap, not a
  * line drawn across it.
  *
@@ -15,7 +15,7 @@ export const SAMPLES = 900;
 /** Two samples further apart than this have a gap between them, seconds. */
 const GAP_SECONDS = 5;
 
-/** What ended in a longer silence has no time that could be told, seconds. */
+/** Ends during a longer gap between overviews have no known time, seconds. */
 const DATED_SECONDS = 60;
 
 /** Samples that a quantile is taken of: one second holds too few round trips of a small hub. */
@@ -41,7 +41,7 @@ export interface Sample {
   readonly rttMs: { readonly p50: number | null; readonly p99: number | null };
   /** How late the server's clockwork came, 99th percentile of the last ten seconds, ms. */
   readonly latenessMs: number | null;
-  /** How long the server stood still since the sample before, seconds. */
+  /** How long the event loop stalled since the sample before, seconds. */
   readonly stalledSeconds: number;
 }
 
@@ -61,7 +61,7 @@ export class History {
     return this.#latest?.rtt.bounds ?? [];
   }
 
-  /** What was told last. */
+  /** The newest overview. */
   get latest(): Stats | undefined {
     return this.#latest;
   }

@@ -1,5 +1,5 @@
 /**
- * The live page, joined: asks the hub who it is, and for a key where one is needed; then follows it.
+ * The entry of the live page: asks for a key where one is needed, then subscribes to the overview.
  *
  * @module
  */
@@ -57,7 +57,7 @@ setInterval(() => {
 }, ENDS_MS);
 void begin();
 
-/** Once the API answers, everything follows. */
+/** Starts everything once the API answers. */
 async function begin(): Promise<void> {
   const stats = await firstStats();
   api.keep();
@@ -85,7 +85,7 @@ async function firstStats(): Promise<Stats> {
   }
 }
 
-/** What was told last looks its age while there is no word from the hub. */
+/** Marks the newest overview as stale while the hub sends none. */
 function show(link: ConnectionState): void {
   own.show(link);
   document.body.dataset.link = link.kind;

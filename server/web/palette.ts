@@ -5,7 +5,7 @@
  * @module
  */
 
-/** Causes of death, with their colours: what is our fault or the network's stands out. */
+/** Causes of an end with their colours: the server's and the network's stand out. */
 export const CAUSES: Readonly<Record<string, string>> = {
   "client close": "--calm",
   "drain": "--series-5",
@@ -31,7 +31,7 @@ export const STATUSES: Readonly<Record<string, string>> = {
   unknown: "--calm",
 };
 
-/** Colours of the systems, in the order in which the hub tells of them. */
+/** Colours of the profiles, in the order of the API. */
 export const PROFILE_COLOURS: readonly string[] = [
   "--series-1",
   "--series-2",

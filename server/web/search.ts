@@ -14,7 +14,7 @@ import { moment } from "./format.ts";
 import type { End } from "./api_types.ts";
 import { whyEnded } from "./close_explanations.ts";
 
-/** Shown at most; who looks for more narrows the search. */
+/** Shown at most; a narrower search shows others. */
 const SHOWN = 20;
 
 export class Search {

@@ -139,9 +139,9 @@ export class Table {
     this.#table.setAttribute("aria-rowcount", String(total + 1));
     const known = [whole(total), this.#trouble].filter((words) => words !== undefined);
     setText(byId("connections-count", HTMLElement), known.join(" · "));
-    const nobody = byId("nobody", HTMLElement);
-    nobody.hidden = total > 0 || this.#trouble !== undefined;
-    setText(nobody, shown.search === "" ? "Nobody is connected." : "No connection has that.");
+    const empty = byId("empty", HTMLElement);
+    empty.hidden = total > 0 || this.#trouble !== undefined;
+    setText(empty, shown.search === "" ? "No client is connected." : "No connection matches.");
   }
 
   #fill(row: HTMLTableRowElement, index: number, until: number): void {

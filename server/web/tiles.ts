@@ -12,7 +12,7 @@ import { bytes, duration, milliseconds, NOTHING, rate, whole } from "./format.ts
 import type { History, Sample } from "./history.ts";
 import type { Stats } from "../http/stats.ts";
 
-/** Deaths of so long are told beside the total, seconds. */
+/** Ends of so long are shown beside the total, seconds. */
 const LATELY_SECONDS = 60;
 
 interface Told {
@@ -72,13 +72,13 @@ export class Tiles {
     host.children[0].after(health);
   }
 
-  /** Shows what was told last. */
+  /** Shows the newest overview. */
   show(history: History): void {
     const { latest, samples } = history;
     const now = samples.at(-1);
     if (latest === undefined || now === undefined) return;
-    TILES.forEach(([, tell], i) => {
-      const { name, figure, detail } = tell(latest, now, history);
+    TILES.forEach(([, read], i) => {
+      const { name, figure, detail } = read(latest, now, history);
       if (name !== undefined) setText(this.#tiles[i].name, name);
       setText(this.#tiles[i].figure, figure);
       setText(this.#tiles[i].detail, detail);

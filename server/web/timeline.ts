@@ -1,5 +1,5 @@
 /**
- * The timeline of a connection as a picture, and the same events as a list for those who read.
+ * The timeline of a connection as a picture, and the same events as a list.
  *
  * @module
  */
@@ -52,7 +52,7 @@ export function pictureOf(of: Inspected): SVGSVGElement {
       "class": "timeline",
       viewBox: `0 0 ${WIDTH} ${height}`,
       role: "img",
-      "aria-label": `Timeline of ${events.length} events; the list below tells them one by one`,
+      "aria-label": `Timeline of ${events.length} events; the list below has them one by one`,
     },
     ...axis,
     ...lanes,

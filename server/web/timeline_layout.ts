@@ -49,7 +49,7 @@ export interface Mark {
 export interface Tick {
   /** Its place, from 0 to the width. */
   readonly x: number;
-  /** The time that it marks, ms since the connection's birth. */
+  /** The time that it marks, ms since the start of the connection. */
   readonly atMs: number;
 }
 
@@ -85,7 +85,7 @@ const STATE_TONES: Readonly<Record<string, Tone>> = {
 export interface TimelineFrame {
   /** Of the whole. */
   readonly width: number;
-  /** The right edge, since birth: now, or the end. */
+  /** The right edge, since the start: now, or the end. */
   readonly untilMs: number;
   /** The health at the right edge. */
   readonly health: string;
@@ -108,7 +108,7 @@ export function layOut(
     tone,
     label,
   });
-  // What a state was before the first event that is remembered is known at a birth, and where it
+  // What a state was before the first event that is remembered is known at the start, and where it
   // has not changed since.
   const isWhole = events[0]?.kind === "opened";
   type States = { readonly atBirth: string; readonly atLast: string };

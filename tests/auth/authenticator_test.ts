@@ -24,7 +24,7 @@ interface Setup {
 }
 
 /** A authenticator before keys whose secret is `s-<id>`; `old` expires after an hour. */
-class Entrance {
+class AuthFixture {
   readonly clock = new VirtualClock();
   readonly errors: unknown[] = [];
   readonly suspensions: Suspensions;
@@ -89,151 +89,151 @@ class Entrance {
   }
 }
 
-function test(name: string, body: (entrance: Entrance) => Promise<void>, setup?: Setup): void {
+function test(name: string, body: (fixture: AuthFixture) => Promise<void>, setup?: Setup): void {
   Deno.test(name, async () => {
     const clock = new VirtualClock();
     const store = await KvStore.open({ kind: "memory" }, clock);
-    const entrance = new Entrance(setup?.store ?? store, setup);
-    await body(entrance);
+    const fixture = new AuthFixture(setup?.store ?? store, setup);
+    await body(fixture);
     await store.close();
   });
 }
 
 const UNKNOWN = "refused: unknown key or wrong secret";
 
-test("check() lets a key in by token and by pair, with what it gives", async (entrance) => {
-  assertEquals(await entrance.token("k1.s-k1"), "k1");
-  assertEquals(await entrance.outcome({ kind: "pair", id: "k2", secret: "s-k2" }), "k2");
-  const verdict = await entrance.authenticator.check({ kind: "token", token: "k1.s-k1" });
+test("check() lets a key in by token and by pair, with what it gives", async (fixture) => {
+  assertEquals(await fixture.token("k1.s-k1"), "k1");
+  assertEquals(await fixture.outcome({ kind: "pair", id: "k2", secret: "s-k2" }), "k2");
+  const verdict = await fixture.authenticator.check({ kind: "token", token: "k1.s-k1" });
   assert(verdict.kind === "granted");
   assert(verdict.grant.rights.mayPublish("c") && !verdict.grant.rights.maySubscribe("c"));
 });
 
-test("check() refuses no credential and wrong ones, with the same words for any key", async (entrance) => {
-  assertEquals(await entrance.outcome({ kind: "none" }), "refused: no credential");
-  assertEquals(await entrance.token("k1.s-k2"), UNKNOWN);
-  assertEquals(await entrance.token("k9.s-k9"), UNKNOWN);
-  assertEquals(await entrance.outcome({ kind: "pair", id: "k1", secret: "" }), UNKNOWN);
+test("check() refuses no credential and wrong ones, with the same words for any key", async (fixture) => {
+  assertEquals(await fixture.outcome({ kind: "none" }), "refused: no credential");
+  assertEquals(await fixture.token("k1.s-k2"), UNKNOWN);
+  assertEquals(await fixture.token("k9.s-k9"), UNKNOWN);
+  assertEquals(await fixture.outcome({ kind: "pair", id: "k1", secret: "" }), UNKNOWN);
   const form = "refused: the credential is neither <id>.<secret> nor a JWT";
   for (const token of ["k1", "k1:s-k1", "a.b.c.d", "k1.", "Bearer k1.s-k1"]) {
-    assertEquals(await entrance.token(token), form, token);
+    assertEquals(await fixture.token(token), form, token);
   }
 });
 
-test("check() refuses what cannot be read with its own detail, on an open hub too", async (entrance) => {
+test("check() refuses what cannot be read with its own detail, on an open hub too", async (fixture) => {
   const unreadable = { kind: "unreadable", detail: "two credentials at once" } as const;
-  assertEquals(await entrance.outcome(unreadable), "refused: two credentials at once");
+  assertEquals(await fixture.outcome(unreadable), "refused: two credentials at once");
   assertEquals(
-    await entrance.outcome(unreadable, new Authenticator()),
+    await fixture.outcome(unreadable, new Authenticator()),
     "refused: two credentials at once",
   );
 });
 
-test("check() refuses an expired key from the moment on, but tells its owner alone", async (entrance) => {
-  entrance.clock.block(LIFE_MS - 1);
-  assertEquals(await entrance.token("old.s-old"), "old");
-  entrance.clock.block(1);
-  assertEquals(await entrance.token("old.s-old"), "refused: the key has expired");
-  assertEquals(await entrance.token("old.wrong"), UNKNOWN);
-  assertEquals(await entrance.token("k1.s-k1"), "k1");
+test("check() refuses an expired key from the moment on, but tells its owner alone", async (fixture) => {
+  fixture.clock.block(LIFE_MS - 1);
+  assertEquals(await fixture.token("old.s-old"), "old");
+  fixture.clock.block(1);
+  assertEquals(await fixture.token("old.s-old"), "refused: the key has expired");
+  assertEquals(await fixture.token("old.wrong"), UNKNOWN);
+  assertEquals(await fixture.token("k1.s-k1"), "k1");
 });
 
-test("check() refuses a suspended key until that ends, and no other", async (entrance) => {
+test("check() refuses a suspended key until that ends, and no other", async (fixture) => {
   const suspended = "refused: the key is suspended for breaking its limits";
-  await entrance.suspensions.violation("k1");
-  assertEquals(await entrance.token("k1.s-k1"), suspended);
-  assertEquals(await entrance.token("k1.wrong"), UNKNOWN);
-  assertEquals(await entrance.token("k2.s-k2"), "k2");
-  entrance.clock.block(RULES.durationMs);
-  assertEquals(await entrance.token("k1.s-k1"), "k1");
-  await entrance.suspensions.violation("k1");
-  await entrance.suspensions.lift("k1");
-  assertEquals(await entrance.token("k1.s-k1"), "k1");
+  await fixture.suspensions.violation("k1");
+  assertEquals(await fixture.token("k1.s-k1"), suspended);
+  assertEquals(await fixture.token("k1.wrong"), UNKNOWN);
+  assertEquals(await fixture.token("k2.s-k2"), "k2");
+  fixture.clock.block(RULES.durationMs);
+  assertEquals(await fixture.token("k1.s-k1"), "k1");
+  await fixture.suspensions.violation("k1");
+  await fixture.suspensions.lift("k1");
+  assertEquals(await fixture.token("k1.s-k1"), "k1");
 });
 
-test("check() takes a JWT by its two dots, and refuses bad ones", async (entrance) => {
-  assertEquals(await entrance.token(await entrance.jwt()), "jwt:alice");
-  const foreign = await entrance.jwt({}, JWT_SECRET.replace("0", "1"));
+test("check() takes a JWT by its two dots, and refuses bad ones", async (fixture) => {
+  assertEquals(await fixture.token(await fixture.jwt()), "jwt:alice");
+  const foreign = await fixture.jwt({}, JWT_SECRET.replace("0", "1"));
   assertEquals(
-    await entrance.token(foreign),
+    await fixture.token(foreign),
     "refused: the token is not signed by a key that is trusted here",
   );
   assertEquals(
-    await entrance.token(await entrance.jwt({ exp: 1 })),
+    await fixture.token(await fixture.jwt({ exp: 1 })),
     "refused: the token has expired",
   );
   const none = new UnsecuredJWT({ sub: "alice", exp: 9e9, systole: {} }).encode();
   assertEquals(
-    await entrance.token(none),
+    await fixture.token(none),
     "refused: the token is not signed in a way that is accepted here",
   );
   assertEquals(
-    await entrance.token(await entrance.jwt(), entrance.gateFor({ keys: ["k1"] })),
+    await fixture.token(await fixture.jwt(), fixture.gateFor({ keys: ["k1"] })),
     "refused: no JWT is accepted here",
   );
 });
 
-test("check() keeps a token's name apart from a key's, also when it is suspended", async (entrance) => {
-  const token = await entrance.jwt({ sub: "k1" });
-  await entrance.suspensions.violation("jwt:k1");
-  assertEquals(await entrance.token("k1.s-k1"), "k1");
+test("check() keeps a token's name apart from a key's, also when it is suspended", async (fixture) => {
+  const token = await fixture.jwt({ sub: "k1" });
+  await fixture.suspensions.violation("jwt:k1");
+  assertEquals(await fixture.token("k1.s-k1"), "k1");
   assertEquals(
-    await entrance.token(token),
+    await fixture.token(token),
     "refused: the key is suspended for breaking its limits",
   );
 });
 
 const GONE = "refused: unknown, used or expired ticket";
 
-test("check() takes a ticket once, with the grant of the key that fetched it", async (entrance) => {
-  const byKey = await ticketOf(entrance, { kind: "token", token: "k1.s-k1" });
-  const byToken = await ticketOf(entrance, { kind: "token", token: await entrance.jwt() });
-  assertEquals(await entrance.outcome({ kind: "ticket", ticket: byKey }), "k1");
-  assertEquals(await entrance.outcome({ kind: "ticket", ticket: byKey }), GONE);
-  const verdict = await entrance.authenticator.check({ kind: "ticket", ticket: byToken });
+test("check() takes a ticket once, with the grant of the key that fetched it", async (fixture) => {
+  const byKey = await ticketOf(fixture, { kind: "token", token: "k1.s-k1" });
+  const byToken = await ticketOf(fixture, { kind: "token", token: await fixture.jwt() });
+  assertEquals(await fixture.outcome({ kind: "ticket", ticket: byKey }), "k1");
+  assertEquals(await fixture.outcome({ kind: "ticket", ticket: byKey }), GONE);
+  const verdict = await fixture.authenticator.check({ kind: "ticket", ticket: byToken });
   assert(verdict.kind === "granted");
   assertEquals(verdict.grant.keyId, "jwt:alice");
   assert(verdict.grant.rights.mayPublish("c") && !verdict.grant.rights.maySubscribe("c"));
-  assertEquals(await entrance.outcome({ kind: "ticket", ticket: crypto.randomUUID() }), GONE);
+  assertEquals(await fixture.outcome({ kind: "ticket", ticket: crypto.randomUUID() }), GONE);
   assertEquals(
-    await entrance.token(byKey),
+    await fixture.token(byKey),
     "refused: the credential is neither <id>.<secret> nor a JWT",
   );
 });
 
-test("check() refuses a ticket whose key has expired, is suspended or was taken away", async (entrance) => {
+test("check() refuses a ticket whose key has expired, is suspended or was taken away", async (fixture) => {
   const fetch = async (id: string) => {
-    const ticket = await ticketOf(entrance, { kind: "token", token: `${id}.s-${id}` });
+    const ticket = await ticketOf(fixture, { kind: "token", token: `${id}.s-${id}` });
     return { kind: "ticket", ticket } as const;
   };
   const [k1, k2] = [await fetch("k1"), await fetch("k2")];
-  await entrance.suspensions.violation("k1");
+  await fixture.suspensions.violation("k1");
   assertEquals(
-    await entrance.outcome(k1),
+    await fixture.outcome(k1),
     "refused: the key is suspended for breaking its limits",
   );
-  assertEquals(await entrance.outcome(k2, entrance.gateFor({ keys: ["k1"], jwt: true })), GONE);
-  const jwt = await ticketOf(entrance, { kind: "token", token: await entrance.jwt() });
+  assertEquals(await fixture.outcome(k2, fixture.gateFor({ keys: ["k1"], jwt: true })), GONE);
+  const jwt = await ticketOf(fixture, { kind: "token", token: await fixture.jwt() });
   assertEquals(
-    await entrance.outcome({ kind: "ticket", ticket: jwt }, entrance.gateFor({ keys: ["k1"] })),
+    await fixture.outcome({ kind: "ticket", ticket: jwt }, fixture.gateFor({ keys: ["k1"] })),
     GONE,
   );
-  entrance.clock.block(LIFE_MS - 1);
+  fixture.clock.block(LIFE_MS - 1);
   const old = await fetch("old");
-  entrance.clock.block(1);
-  assertEquals(await entrance.outcome(old), "refused: the key has expired");
+  fixture.clock.block(1);
+  assertEquals(await fixture.outcome(old), "refused: the key has expired");
 });
 
-test("check() refuses a ticket that was fetched while the hub was open", async (entrance) => {
-  const answer = await entrance.tickets.issue(OPEN_GRANT, "192.0.2.1");
+test("check() refuses a ticket that was fetched while the hub was open", async (fixture) => {
+  const answer = await fixture.tickets.issue(OPEN_GRANT, "192.0.2.1");
   assert(answer.kind === "issued");
-  assertEquals(await entrance.outcome({ kind: "ticket", ticket: answer.ticket }), GONE);
+  assertEquals(await fixture.outcome({ kind: "ticket", ticket: answer.ticket }), GONE);
 });
 
 test(
   "A authenticator without keys and tokens is open: any credential or none, used or not",
-  async (entrance) => {
-    for (const authenticator of [entrance.authenticator, new Authenticator()]) {
+  async (fixture) => {
+    for (const authenticator of [fixture.authenticator, new Authenticator()]) {
       assert(authenticator.open && authenticator.isKey("anything"));
       const presented: Credential[] = [
         { kind: "none" },
@@ -250,18 +250,18 @@ test(
   { keys: [], jwt: false },
 );
 
-test("A authenticator with tokens alone is closed", async (entrance) => {
-  assert(!entrance.authenticator.open);
-  assert(entrance.authenticator.isKey("any"), "where no key is configured any socketToken will do");
-  assertEquals(await entrance.outcome({ kind: "none" }), "refused: no credential");
-  assertEquals(await entrance.token("k1.s-k1"), UNKNOWN);
-  assertEquals(await entrance.token(await entrance.jwt()), "jwt:alice");
+test("A authenticator with tokens alone is closed", async (fixture) => {
+  assert(!fixture.authenticator.open);
+  assert(fixture.authenticator.isKey("any"), "where no key is configured any socketToken will do");
+  assertEquals(await fixture.outcome({ kind: "none" }), "refused: no credential");
+  assertEquals(await fixture.token("k1.s-k1"), UNKNOWN);
+  assertEquals(await fixture.token(await fixture.jwt()), "jwt:alice");
 }, { keys: [], jwt: true });
 
-test("isKey() knows keys that hold now, and no tokens or tickets", async (entrance) => {
-  const { authenticator, clock, suspensions } = entrance;
+test("isKey() knows keys that hold now, and no tokens or tickets", async (fixture) => {
+  const { authenticator, clock, suspensions } = fixture;
   assert(authenticator.isKey("k1.s-k1") && authenticator.isKey("old.s-old"));
-  for (const text of ["", "k1", "k1.s-k2", "k9.s-k9", await entrance.jwt(), crypto.randomUUID()]) {
+  for (const text of ["", "k1", "k1.s-k2", "k9.s-k9", await fixture.jwt(), crypto.randomUUID()]) {
     assert(!authenticator.isKey(text), text);
   }
   await suspensions.violation("k1");
@@ -272,20 +272,20 @@ test("isKey() knows keys that hold now, and no tokens or tickets", async (entran
 
 test(
   "check() refuses a ticket, and lets a key in, when the store is gone; it tells of both",
-  async (entrance) => {
-    assertEquals(await entrance.token("k1.s-k1"), "k1");
+  async (fixture) => {
+    assertEquals(await fixture.token("k1.s-k1"), "k1");
     assertEquals(
-      await entrance.outcome({ kind: "ticket", ticket: "t" }),
+      await fixture.outcome({ kind: "ticket", ticket: "t" }),
       "refused: the credential cannot be checked at the moment",
     );
-    assertEquals(entrance.errors.length, 2);
+    assertEquals(fixture.errors.length, 2);
   },
   { store: failingStore },
 );
 
 /** Fetches a ticket as the HTTP route does. */
 async function ticketOf(
-  { authenticator, tickets }: Entrance,
+  { authenticator, tickets }: AuthFixture,
   presented: Credential,
 ): Promise<string> {
   const verdict = await authenticator.check(presented);

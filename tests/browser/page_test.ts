@@ -340,12 +340,15 @@ integrationTest(
     await page.press("Enter");
     await page.until(`document.querySelectorAll("#why-results li").length > 0`, 10_000);
     await page.until(`[...document.querySelectorAll("#why-results .sentence")].every((it) =>
-    it.textContent.startsWith("The client said goodbye after"))`);
+    it.textContent.startsWith("The client closed the connection after"))`);
     await page.press("Tab");
     await page.press("Tab");
     await page.press("Enter");
     await page.until(`document.querySelector("#inspector[open] svg.timeline")?.checkVisibility()`);
-    assertMatch(await text(page, "#inspector .sentence"), /^The client said goodbye after \d+ s\./);
+    assertMatch(
+      await text(page, "#inspector .sentence"),
+      /^The client closed the connection after \d+ s\./,
+    );
     assertMatch(await text(page, ".events li"), /its socket has gone \(1000\)/);
     await page.press("Escape");
     await page.evaluate(`document.querySelector("#why-text").value = ""`);

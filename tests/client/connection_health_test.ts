@@ -2,13 +2,13 @@ import { assert, assertEquals } from "@std/assert";
 import { healthOf, timelineOf } from "../../server/http/connection_health.ts";
 import { ConnectionHealth } from "../../server/liveness/connection_health.ts";
 import { NO_LISTENER } from "../../server/liveness/connection_health.ts";
-import { RULES, type Visitor, withWorld, type World } from "../support/fakes/world.ts";
+import { RULES, type TestPeer, withWorld, type World } from "../support/fakes/world.ts";
 
 /** Time for answers of some seconds, three pings a minute. */
 const CALM = { ...RULES, pingPeriodMs: 20_000, pongWaitMs: 60_000, heartbeatTimeoutMs: 10_000 };
 
 /** Answers the newest ping of each kind; to be called once after each ping. */
-function answerApp({ socket }: Visitor): void {
+function answerApp({ socket }: TestPeer): void {
   const ping = socket.messages.findLast(({ type }) => type === "ping");
   socket.say({ type: "pong", id: ping.id });
 }
@@ -33,42 +33,42 @@ function health(): ConnectionHealth {
 
 Deno.test("missed() counts the misses in a row of a stripped connection as of any other", () =>
   withWorld({ rules: CALM }, async (world) => {
-    const visitor = world.connect();
+    const peer = world.connect();
     await world.clock.pass(100);
-    await every(world, 20_000, { times: 5, act: () => answerApp(visitor) });
-    assertEquals([visitor.client.health.status, visitor.client.health.liveness], [
+    await every(world, 20_000, { times: 5, act: () => answerApp(peer) });
+    assertEquals([peer.client.health.status, peer.client.health.liveness], [
       "healthy",
       "stripped",
     ]);
     await world.clock.pass(31_000); // pinged at 120 s, unanswered for 10 s
-    assertEquals(visitor.client.health.status, "timeout");
-    const told = visitor.socket.messages.findLast(({ type }) => type === "health_status");
+    assertEquals(peer.client.health.status, "timeout");
+    const told = peer.socket.messages.findLast(({ type }) => type === "health_status");
     assertEquals(told.status, "timeout");
     await world.clock.pass(30_000);
-    const events = visitor.client.health.recorder.events();
+    const events = peer.client.health.recorder.events();
     const missed = events.filter(({ kind }) => kind === "missed");
     assertEquals(missed.map(({ value }) => value), [1, 2, 3]);
-    assertEquals(visitor.client.health.status, "dead");
+    assertEquals(peer.client.health.status, "dead");
   }));
 
 for (
   const [name, arrive] of [
-    ["pongs that nobody asked for", ({ socket }: Visitor) => socket.peerPong()],
-    ["pings of its own", ({ socket }: Visitor) => socket.peerPing()],
-    ["messages", ({ socket }: Visitor) => socket.say("hello")],
+    ["pongs that nobody asked for", ({ socket }: TestPeer) => socket.peerPong()],
+    ["pings of its own", ({ socket }: TestPeer) => socket.peerPing()],
+    ["messages", ({ socket }: TestPeer) => socket.say("hello")],
   ] as const
 ) {
   Deno.test(`A timeout is over when ${name} arrive`, () =>
     withWorld({ rules: CALM }, async (world) => {
-      const visitor = world.connect();
+      const peer = world.connect();
       await world.clock.pass(20_100);
-      visitor.socket.answer();
+      peer.socket.answer();
       await world.clock.pass(30_000); // pinged at 40 s, unanswered for 10 s
-      assertEquals(visitor.client.health.status, "timeout");
-      arrive(visitor);
-      assertEquals(visitor.client.health.status, "healthy");
-      await every(world, 200, { times: 100, act: () => arrive(visitor) });
-      assertEquals(visitor.client.health.status, "healthy");
+      assertEquals(peer.client.health.status, "timeout");
+      arrive(peer);
+      assertEquals(peer.client.health.status, "healthy");
+      await every(world, 200, { times: 100, act: () => arrive(peer) });
+      assertEquals(peer.client.health.status, "healthy");
     }));
 }
 
@@ -76,8 +76,8 @@ Deno.test("A pong between a period and the heartbeat timeout is measured: late i
   withWorld(
     { rules: { ...CALM, pingPeriodMs: 1_000, heartbeatTimeoutMs: 4_500, pongWaitMs: 10_000 } },
     async (world) => {
-      const visitor = world.connect();
-      const { socket, client } = visitor;
+      const peer = world.connect();
+      const { socket, client } = peer;
       let answered = 0;
       for (let ms = 0; ms < 20_000; ms += 50) {
         await world.clock.pass(50);
@@ -109,8 +109,8 @@ Deno.test("A pong of ours that is later than that is lost, but no sign of stripp
 
 Deno.test("Where control frames stop passing, health and its figures go on by app round trips", () =>
   withWorld({ rules: CALM }, async (world) => {
-    const visitor = world.connect();
-    const { socket, client } = visitor;
+    const peer = world.connect();
+    const { socket, client } = peer;
     let [pinged, passes, appMs] = [0, true, 50];
     const live = async (ms: number) => {
       for (let passed = 0; passed < ms; passed += 10) {
@@ -118,7 +118,7 @@ Deno.test("Where control frames stop passing, health and its figures go on by ap
         if (socket.pings.length === pinged) continue;
         pinged = socket.pings.length;
         if (passes) socket.answer();
-        world.clock.after(appMs, () => answerApp(visitor));
+        world.clock.after(appMs, () => answerApp(peer));
       }
     };
     await live(100_000);

@@ -64,7 +64,9 @@ async function publish({ world, client }: Scene, bytes: number): Promise<void> {
 /** Pongs that nobody asked for. */
 function flood({ world, socket, ...rest }: Scene, perSecond: number): void {
   for (let i = 0; i < perSecond / 10; i++) socket.peerPong();
-  if (!socket.letGo) world.clock.after(100, () => flood({ world, socket, ...rest }, perSecond));
+  if (!socket.closedWith) {
+    world.clock.after(100, () => flood({ world, socket, ...rest }, perSecond));
+  }
 }
 
 /** Answers two pings together, the newer one first, the older one 2 s later; then as ever. */

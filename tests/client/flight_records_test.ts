@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { infowayProfile } from "../../server/profiles/infoway/infoway.ts";
 import { tankProfile } from "../../server/profiles/tank/tank.ts";
-import { RULES, type Visitor, withWorld } from "../support/fakes/world.ts";
+import { RULES, type TestPeer, withWorld } from "../support/fakes/world.ts";
 
 /** What the recorder tells of a connection, without the pings and pongs in between. */
-function story({ client }: Visitor): [string, number | undefined][] {
+function story({ client }: TestPeer): [string, number | undefined][] {
   const chatter = new Set(["ping", "pong", "app_ping", "app_pong"]);
   return client.health.recorder.events().filter(({ kind }) => !chatter.has(kind))
     .map(({ kind, value }) => [kind, value]);
@@ -14,36 +14,36 @@ const CALM = { ...RULES, pingPeriodMs: 54_000 };
 
 Deno.test("The recorder tells of a stall of the server, to all who lived through it", () =>
   withWorld({ rules: CALM }, async (world) => {
-    const visitors = [world.connect(), world.connect()];
+    const peers = [world.connect(), world.connect()];
     await world.clock.pass(5_000);
     world.clock.block(3_000);
     await world.clock.pass(1_000);
     const later = world.connect();
-    visitors[0].socket.leave();
+    peers[0].socket.leave();
     await world.clock.pass(100);
-    for (const visitor of visitors) {
-      const [kind, value] = story(visitor)[1];
+    for (const peer of peers) {
+      const [kind, value] = story(peer)[1];
       assertEquals([kind, Math.round(value! / 100)], ["stall", 30]);
     }
     assertEquals(story(later), [["opened", undefined]]);
-    assertEquals(story(visitors[0]).at(-1)?.[0], "ended");
+    assertEquals(story(peers[0]).at(-1)?.[0], "ended");
   }));
 
 Deno.test("The recorder's times are the machine's, stalls included, as the connection's seconds are", () =>
   withWorld({ rules: CALM }, async (world) => {
-    const visitor = world.connect();
+    const peer = world.connect();
     await world.clock.pass(2_500);
     world.clock.block(6_000);
-    visitor.socket.peerPong(); // read before the wheel notices
+    peer.socket.peerPong(); // read before the wheel notices
     const newcomer = world.connect();
     await world.clock.pass(1_500);
     world.clock.block(200);
     await world.clock.pass(300);
-    for (const { socket } of [visitor, newcomer]) socket.leave();
+    for (const { socket } of [peer, newcomer]) socket.leave();
     await world.clock.turnOver();
-    const times = ({ client }: Visitor) =>
+    const times = ({ client }: TestPeer) =>
       client.health.recorder.events().map(({ kind, atMs }) => [kind, atMs]);
-    assertEquals(times(visitor), [
+    assertEquals(times(peer), [
       ["opened", 0],
       ["pong_unmatched", 8_525],
       ["stall", 8_525],
@@ -56,33 +56,33 @@ Deno.test("The recorder's times are the machine's, stalls included, as the conne
 
 Deno.test("The recorder tells of a write that did not drain", () =>
   withWorld({ rules: CALM, writeWaitMs: 10_000 }, async (world) => {
-    const visitor = world.connect();
+    const peer = world.connect();
     await world.clock.pass(1_000);
-    visitor.socket.stuck = true;
-    visitor.socket.say({ type: "ping" });
+    peer.socket.stuck = true;
+    peer.socket.say({ type: "ping" });
     await world.clock.pass(10_100);
-    const [, [kind, value]] = story(visitor);
+    const [, [kind, value]] = story(peer);
     assertEquals([kind, Math.round(value! / 100)], ["write_stuck", 100]);
   }));
 
 Deno.test("The recorder tells of a queue that was full", () =>
   withWorld({ rules: CALM, queueMessages: 3 }, async (world) => {
-    const visitor = world.connect();
+    const peer = world.connect();
     await world.clock.pass(1_000);
-    visitor.socket.stuck = true;
-    visitor.socket.say({ type: "ping" }); // in flight
+    peer.socket.stuck = true;
+    peer.socket.say({ type: "ping" }); // in flight
     await world.clock.pass(200);
-    for (let i = 0; i < 4; i++) visitor.socket.say({ type: "ping" });
+    for (let i = 0; i < 4; i++) peer.socket.say({ type: "ping" });
     await world.clock.turnOver();
-    assertEquals(story(visitor).slice(1, 3), [["queue_full", 3], ["closing", 1013]]);
+    assertEquals(story(peer).slice(1, 3), [["queue_full", 3], ["closing", 1013]]);
   }));
 
 Deno.test("The recorder tells of the advice to come back", () =>
   withWorld({ rules: CALM }, async (world) => {
-    const visitor = world.connect();
-    visitor.client.close("drain", { afterMs: 2_500 });
+    const peer = world.connect();
+    peer.client.close("drain", { afterMs: 2_500 });
     await world.clock.turnOver();
-    assertEquals(story(visitor).slice(1, 3), [["closing", 1012], ["advised", 2_500]]);
+    assertEquals(story(peer).slice(1, 3), [["closing", 1012], ["advised", 2_500]]);
   }));
 
 Deno.test("The recorder tells of no advice that was not given", () =>
@@ -95,10 +95,10 @@ Deno.test("The recorder tells of no advice that was not given", () =>
     await world.clock.pass(200);
     stuck.socket.say({ type: "ping" }); // fills the queue of one
     await world.clock.turnOver();
-    for (const visitor of [wordless, stuck]) {
-      visitor.client.close("drain");
+    for (const peer of [wordless, stuck]) {
+      peer.client.close("drain");
       await world.clock.turnOver();
-      assertEquals(story(visitor).map(([kind]) => kind), ["opened", "closing", "ended"]);
+      assertEquals(story(peer).map(([kind]) => kind), ["opened", "closing", "ended"]);
     }
   }));
 
@@ -111,7 +111,7 @@ Deno.test("The recorder tells the close code that the peer gets", () =>
     dead.client.close("stale");
     garbled.socket.fault("bad_frame", 1007); // told by the socket itself
     await world.clock.turnOver();
-    const codes = [polite, dead, garbled].map((visitor) => story(visitor)[1]);
+    const codes = [polite, dead, garbled].map((peer) => story(peer)[1]);
     assertEquals(codes, [["closing", 1008], ["closing", 1006], ["closing", 1007]]);
-    assertEquals(polite.socket.letGo?.code, 1008);
+    assertEquals(polite.socket.closedWith?.code, 1008);
   }));

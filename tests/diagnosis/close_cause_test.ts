@@ -2,13 +2,13 @@ import { assert, assertEquals } from "@std/assert";
 import { infowayProfile } from "../../server/profiles/infoway/infoway.ts";
 import { taloProfile } from "../../server/profiles/talo/talo.ts";
 import { seeded } from "../support/fakes/seeded.ts";
-import { RULES, type Visitor, withWorld, type World } from "../support/fakes/world.ts";
+import { RULES, type TestPeer, withWorld, type World } from "../support/fakes/world.ts";
 
 const TIMES = 50;
 const CALM = { ...RULES, pingPeriodMs: 20_000, heartbeatTimeoutMs: 5_000 };
 
 /** Lets time pass while it answers pings. */
-async function live(world: World, { socket }: Visitor, ms: number): Promise<void> {
+async function live(world: World, { socket }: TestPeer, ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 1_000) {
     await world.clock.pass(Math.min(1_000, ms - passed));
     if (socket.pings.length > 0) socket.answer();
@@ -18,29 +18,29 @@ async function live(world: World, { socket }: Visitor, ms: number): Promise<void
 /** How one connection dies, by what it has to be called. */
 const DEATHS: Record<string, (world: World, random: () => number) => Promise<void>> = {
   "client close": async (world, random) => {
-    const visitor = world.connect();
-    await live(world, visitor, random() * 90_000);
-    visitor.socket.leave();
+    const peer = world.connect();
+    await live(world, peer, random() * 90_000);
+    peer.socket.leave();
   },
   "network": async (world, random) => {
-    const visitor = world.connect();
-    await live(world, visitor, random() * 90_000);
-    if (random() < 0.5) visitor.socket.leave({ byPeer: false }); // cut
+    const peer = world.connect();
+    await live(world, peer, random() * 90_000);
+    if (random() < 0.5) peer.socket.leave({ byPeer: false }); // cut
     else await world.clock.pass(70_000); // silent
   },
   "frozen": async (world) => {
     const profile = infowayProfile({ timing: CALM, maxMessagesPerMinute: 0 });
-    const visitor = world.connect({ profile, url: "/ws?business=crypto" });
-    await live(world, visitor, 61_000); // its transport answers, its script beats no more
+    const peer = world.connect({ profile, url: "/ws?business=crypto" });
+    await live(world, peer, 61_000); // its transport answers, its script beats no more
   },
   "slow consumer": async (world, random) => {
-    const visitor = world.connect();
+    const peer = world.connect();
     await world.clock.turnOver();
-    visitor.socket.stuck = true;
-    visitor.socket.say({ type: "ping" });
+    peer.socket.stuck = true;
+    peer.socket.say({ type: "ping" });
     await world.clock.pass(200);
     if (random() < 0.5) return await world.clock.pass(11_000); // a write stays
-    for (let i = 0; i < 300; i++) visitor.socket.say({ type: "ping" }); // the queue fills up
+    for (let i = 0; i < 300; i++) peer.socket.say({ type: "ping" }); // the queue fills up
   },
   "drain": (world) => Promise.resolve(world.connect().client.close("drain")),
   "rate": (world) => {
@@ -53,11 +53,11 @@ const DEATHS: Record<string, (world: World, random: () => number) => Promise<voi
     await live(world, world.connect({ grant: { expiresAtMs } }), 62_000);
   },
   "server stall": async (world, random) => {
-    const visitor = world.connect();
-    await live(world, visitor, 1_000 + random() * 30_000);
+    const peer = world.connect();
+    await live(world, peer, 1_000 + random() * 30_000);
     world.clock.block(3_000);
     await world.clock.pass(100 + random() * 9_000);
-    visitor.socket.leave({ byPeer: random() < 0.5 });
+    peer.socket.leave({ byPeer: random() < 0.5 });
     await world.clock.pass(20_000); // the next one is not blamed on it
   },
   "admin": (world) => Promise.resolve(world.connect().client.close("admin")),
@@ -65,13 +65,13 @@ const DEATHS: Record<string, (world: World, random: () => number) => Promise<voi
 
 Deno.test("A stall that nobody notices is not blamed", () =>
   withWorld({ rules: CALM }, async (world) => {
-    const visitor = world.connect();
-    await live(world, visitor, 5_000);
+    const peer = world.connect();
+    await live(world, peer, 5_000);
     world.clock.block(500);
     await world.clock.pass(1_000);
-    visitor.socket.leave({ byPeer: false });
+    peer.socket.leave({ byPeer: false });
     await world.clock.turnOver();
-    assertEquals(world.closeHistory.find(visitor.client.id)?.cause, "network");
+    assertEquals(world.closeHistory.find(peer.client.id)?.cause, "network");
   }));
 
 Deno.test("A client that speaks to the end, but never as its system asks it to, is at fault, not frozen", () =>
@@ -152,10 +152,10 @@ Deno.test("Deaths at random ages name no proxy", () => {
   const random = seeded(7);
   return withWorld({ rules: CALM, random }, async (world) => {
     for (let i = 0; i < 200; i++) {
-      const visitor = world.connect();
-      await live(world, visitor, random() * 60_000);
+      const peer = world.connect();
+      await live(world, peer, random() * 60_000);
       await world.clock.pass(random() * 15_000);
-      visitor.socket.leave({ byPeer: false });
+      peer.socket.leave({ byPeer: false });
     }
     await world.clock.turnOver();
     assertEquals(world.idleTimeouts.list(), []);

@@ -131,11 +131,11 @@ Deno.test("IdleTimeoutDetector takes a restart of what lies between for one stro
 
 Deno.test("A relay that restarts 1.7 s after a publication to all is the network, no idle timeout", () =>
   withWorld({ rules: RULES }, async (world) => {
-    const visitors = Array.from({ length: 20 }, () => world.connect());
+    const peers = Array.from({ length: 20 }, () => world.connect());
     await world.clock.pass(5_000);
-    for (const { client } of visitors) client.writePump.enqueue(textFrame("x"));
+    for (const { client } of peers) client.writePump.enqueue(textFrame("x"));
     await world.clock.pass(1_700);
-    for (const { socket } of visitors) socket.leave({ byPeer: false });
+    for (const { socket } of peers) socket.leave({ byPeer: false });
     await world.clock.turnOver();
     const causes = world.closeHistory.latest(20).map(({ cause }) => cause);
     assertEquals(causes, Array(20).fill("network"));

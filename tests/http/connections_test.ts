@@ -146,7 +146,7 @@ Deno.test("DELETE /api/v1/connections/{id} ends it for the reason admin", () =>
     const path = `${PATH}/${client.id}`;
     const call = { method: "DELETE", key: "root.s" };
     assertEquals((await api.call(path, call)).status, 204);
-    assertEquals([socket.letGo?.how, socket.letGo?.code], ["close", 1000]);
+    assertEquals([socket.closedWith?.how, socket.closedWith?.code], ["close", 1000]);
     await api.world.clock.turnOver();
     assertEquals(api.world.closed("admin"), 1);
     assertEquals((await api.json(path, call)).status, 404);

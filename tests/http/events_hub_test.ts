@@ -1,24 +1,24 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { type Api, withApi } from "../support/server/api.ts";
-import type { Visitor } from "../support/fakes/world.ts";
+import type { TestPeer } from "../support/fakes/world.ts";
 
 const PATH = "/api/v1/ws/unsubscribe";
 
-const followed = async (api: Api, { client }: Visitor) =>
+const followed = async (api: Api, { client }: TestPeer) =>
   await api.world.hub.ask((registry) => [...registry.channelsOf(client)]);
 
 Deno.test("POST /api/v1/ws/unsubscribe ends some subscriptions, answered 200 and nothing", () =>
   withApi({}, async (api) => {
-    const visitor = api.subscribe("pdfm,health,stats");
+    const peer = api.subscribe("pdfm,health,stats");
     const event_types = [" PDFM ", "health", "global", "auth", "nonsense"];
-    const body = { client_id: visitor.client.id, event_types, user_id: "ignored, as there" };
+    const body = { client_id: peer.client.id, event_types, user_id: "ignored, as there" };
     const response = await api.call(PATH, { body });
     assertEquals([response.status, await response.text()], [200, ""]);
-    assertEquals(await followed(api, visitor), ["stats", "global"]);
+    assertEquals(await followed(api, peer), ["stats", "global"]);
     await api.world.hub.publish("pdfm", 1);
     await api.world.hub.publish("stats", 1);
     await api.world.clock.turnOver();
-    const types = visitor.socket.messages.map(({ event_type }) => event_type);
+    const types = peer.socket.messages.map(({ event_type }) => event_type);
     assertEquals(types, ["global", "stats"]);
   }));
 
@@ -35,14 +35,14 @@ for (
 ) {
   Deno.test(`POST /api/v1/ws/unsubscribe with ${what} is 400 in the system's own form`, () =>
     withApi({}, async (api) => {
-      const visitor = api.subscribe("pdfm");
-      const body = { client_id: visitor.client.id, event_types };
+      const peer = api.subscribe("pdfm");
+      const body = { client_id: peer.client.id, event_types };
       const answer = await api.json(PATH, { body });
       assertEquals(answer.status, 400);
       assertEquals(Object.keys(answer.body), ["message", "code"]);
       assertEquals(answer.body.code, 400);
       assertMatch(answer.body.message, message);
-      assertEquals(await followed(api, visitor), ["pdfm", "global"]);
+      assertEquals(await followed(api, peer), ["pdfm", "global"]);
     }));
 }
 
@@ -80,13 +80,13 @@ Deno.test("/api/v1/ws/* shows a key its own clients and lets it touch no other",
 
 Deno.test("/api/v1/ws/unsubscribe refuses a page of a foreign origin in the system's own form", () =>
   withApi({}, async (api) => {
-    const visitor = api.subscribe("pdfm");
-    const body = { client_id: visitor.client.id, event_types: ["pdfm"] };
+    const peer = api.subscribe("pdfm");
+    const body = { client_id: peer.client.id, event_types: ["pdfm"] };
     const headers = { Origin: "https://evil.example" };
     const answer = await api.json(PATH, { body, headers });
     assertEquals([answer.status, Object.keys(answer.body)], [403, ["message", "code"]]);
     assertEquals(answer.body.code, 403);
-    assertEquals(await followed(api, visitor), ["pdfm", "global"]);
+    assertEquals(await followed(api, peer), ["pdfm", "global"]);
   }));
 
 Deno.test("/api/v1/ws/* says 503 while the hub has stopped, as openapi.json promises", () =>

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { rightsOf } from "../../server/auth/rights.ts";
 import { OVERVIEW_CHANNEL, OverviewFeed } from "../../server/http/overview_feed.ts";
 import { type ReadStats, statsReader } from "../../server/http/stats.ts";
-import { type Visitor, withWorld, type World } from "../support/fakes/world.ts";
+import { type TestPeer, withWorld, type World } from "../support/fakes/world.ts";
 
 /** A feed that runs in a world while the test does. */
 function withFeed(test: (world: World, reads: () => number) => Promise<void>): Promise<void> {
@@ -25,7 +25,7 @@ function withFeed(test: (world: World, reads: () => number) => Promise<void>): P
   });
 }
 
-const overviews = ({ socket }: Visitor) =>
+const overviews = ({ socket }: TestPeer) =>
   socket.messages.filter(({ channel, type }) => channel === OVERVIEW_CHANNEL && type === "message");
 
 Deno.test("OverviewFeed reads and says nothing while nobody follows", () =>

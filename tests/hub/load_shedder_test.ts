@@ -3,7 +3,7 @@ import type { HubMessage } from "../../server/hub.ts";
 import { TICK_MS } from "../../server/liveness/wheel.ts";
 import { LoadShedder } from "../../server/hub/load_shedder.ts";
 import { SubscriptionRegistry } from "../../server/hub/subscription_registry.ts";
-import { RULES, type Visitor, withWorld, type World } from "../support/fakes/world.ts";
+import { RULES, type TestPeer, withWorld, type World } from "../support/fakes/world.ts";
 
 /** What has waited for longer is overdue. */
 const OVERDUE_MS = 1_000;
@@ -13,15 +13,15 @@ const CALM = { ...RULES, pingPeriodMs: 3_600_000, pongWaitMs: 3_600_000 };
 const PATIENT = { writeWaitMs: 3_600_000, rules: CALM };
 
 /** Everybody follows "c", and "own <n>" alone; closed, they stay, as until closeWait. */
-async function subscribers(world: World, count: number): Promise<Visitor[]> {
-  const visitors = Array.from({ length: count }, () => world.connect());
-  for (const [n, { socket }] of visitors.entries()) {
+async function subscribers(world: World, count: number): Promise<TestPeer[]> {
+  const peers = Array.from({ length: count }, () => world.connect());
+  for (const [n, { socket }] of peers.entries()) {
     socket.say({ type: "subscribe", channel: "c" });
     socket.say({ type: "subscribe", channel: `own ${n}` });
     socket.lingers = true;
   }
   await world.clock.pass(200);
-  return visitors;
+  return peers;
 }
 
 function publish(world: World, channel: string, bytes: number): void {
@@ -29,8 +29,8 @@ function publish(world: World, channel: string, bytes: number): void {
 }
 
 /** Which of them had to go. */
-const gone = (visitors: Visitor[]) =>
-  visitors.flatMap(({ socket }, n) => socket.letGo === undefined ? [] : [n]);
+const gone = (peers: TestPeer[]) =>
+  peers.flatMap(({ socket }, n) => socket.closedWith === undefined ? [] : [n]);
 
 Deno.test("One publication that is beyond the budget while it goes out ends nobody", () =>
   withWorld({ budgetBytes: 6_000_000 }, async (world) => {
@@ -59,7 +59,7 @@ Deno.test("Above the budget the worst offenders go for overload, as soon as they
     await world.clock.pass(3 * TICK_MS);
     // 2 982 000 in all: without the worst there are 2 100 000 left, without the last 1 900 000
     assertEquals(gone([worst, ...others]), [0, 20]);
-    assertEquals(worst.socket.letGo?.code, 1013);
+    assertEquals(worst.socket.closedWith?.code, 1013);
     assertLess(world.budget.usedBytes, 2_000_000);
     await world.clock.pass(60_000);
     assertEquals(gone([worst, ...others]).length, 2, "others went, though the budget is kept");

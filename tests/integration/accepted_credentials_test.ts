@@ -14,11 +14,11 @@ import {
 } from "@std/assert";
 import { signedToken, testKey } from "../support/server/credentials.ts";
 import {
-  type Door,
-  doorOf,
+  type AuthScheme,
   firstWay,
-  KEY_DOORS,
-  TALO_DOOR,
+  KEY_SCHEMES,
+  schemeOf,
+  TALO_SCHEME,
 } from "../support/server/credential_places.ts";
 import {
   bearer,
@@ -53,11 +53,11 @@ async function welcomed(
 /** With a key or token, by way of a ticket where the system wants one. */
 async function enterBy(
   server: GuardedServer,
-  door: Door,
+  scheme: AuthScheme,
   credential: string,
 ): Promise<Guest> {
-  const presented = door === TALO_DOOR ? await server.ticket(credential) : credential;
-  return await welcomed(server, firstWay(door)(presented), door.welcome);
+  const presented = scheme === TALO_SCHEME ? await server.ticket(credential) : credential;
+  return await welcomed(server, firstWay(scheme)(presented), scheme.welcome);
 }
 
 integrationTest("Right credentials get in by every way", async () => {
@@ -69,7 +69,7 @@ integrationTest("Right credentials get in by every way", async () => {
     });
     using _guest = await arriving;
   };
-  for (const { profile, ways, welcome } of KEY_DOORS) {
+  for (const { profile, ways, welcome } of KEY_SCHEMES) {
     for (const [way, carry] of Object.entries(ways)) {
       await comesIn(`${profile}: a key by ${way}`, carry(FULL.credential), welcome);
       if (profile === "events-hub" && way === "X-Api-Key") continue; // no place for a token
@@ -78,7 +78,7 @@ integrationTest("Right credentials get in by every way", async () => {
   }
   for (const credential of [FULL.credential, token]) {
     const ticket = await server.ticket(credential);
-    await comesIn("talo: a ticket", TALO_DOOR.ways.ticket(ticket), TALO_DOOR.welcome);
+    await comesIn("talo: a ticket", TALO_SCHEME.ways.ticket(ticket), TALO_SCHEME.welcome);
   }
 });
 
@@ -126,11 +126,15 @@ const EXPIRIES: Readonly<Record<string, { readonly frame?: string; readonly reas
 const EXPIRED = "token_expired: token expired; no retry";
 
 /** Lives until its token's last moment, and no longer. */
-async function endsWithItsToken(server: GuardedServer, door: Door, token: string): Promise<void> {
+async function endsWithItsToken(
+  server: GuardedServer,
+  scheme: AuthScheme,
+  token: string,
+): Promise<void> {
   const { exp } = JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")));
   const endMs = performance.now() + exp * 1_000 - Date.now();
-  using guest = await enterBy(server, door, token);
-  const { frame, reason } = EXPIRIES[door.profile] ?? { reason: EXPIRED };
+  using guest = await enterBy(server, scheme, token);
+  const { frame, reason } = EXPIRIES[scheme.profile] ?? { reason: EXPIRED };
   if (frame !== undefined) assertEquals(await guest.next(), frame);
   assertEquals(await guest.close(), [1008, reason]);
   const lateMs = performance.now() - endMs;
@@ -141,10 +145,10 @@ async function endsWithItsToken(server: GuardedServer, door: Door, token: string
 integrationTest("A connection ends when its token expires, whatever it speaks", async () => {
   await using server = await start({ TICKET_TTL_MS: "900" });
   const token = server.secret(await signedToken(JWT_SECRET, { expiresInS: 3 }));
-  using witness = await enterBy(server, doorOf("json"), FULL.credential);
+  using witness = await enterBy(server, schemeOf("json"), FULL.credential);
   const expired = await server.ticket(FULL.credential);
   await sideBySide(
-    ...[...KEY_DOORS, TALO_DOOR].map((door) => endsWithItsToken(server, door, token)),
+    ...[...KEY_SCHEMES, TALO_SCHEME].map((scheme) => endsWithItsToken(server, scheme, token)),
     ticketOutlived(server, expired),
   );
   await witness.say({ type: "ping", id: "still here" });
@@ -158,7 +162,7 @@ integrationTest("A connection ends when its token expires, whatever it speaks", 
 /** A ticket that nobody has used ends by itself. */
 async function ticketOutlived(server: GuardedServer, ticket: string): Promise<void> {
   await at(performance.now() + 1_000);
-  using guest = await server.enter(TALO_DOOR.ways.ticket(ticket));
+  using guest = await server.enter(TALO_SCHEME.ways.ticket(ticket));
   assertEquals(await guest.close(), [3000, ""]);
 }
 
@@ -170,10 +174,10 @@ integrationTest(
     const key = testKey("short", { expiresAt });
     await using server = await start({}, [FULL, key]);
     const ticket = await server.ticket(key.credential);
-    using guest = await enterBy(server, doorOf("tank"), key.credential);
+    using guest = await enterBy(server, schemeOf("tank"), key.credential);
     assertEquals(await guest.close(), [1008, EXPIRED]);
     assertGreaterOrEqual(Date.now(), Date.parse(expiresAt));
-    using late = await server.enter(TALO_DOOR.ways.ticket(ticket));
+    using late = await server.enter(TALO_SCHEME.ways.ticket(ticket));
     assertEquals(await late.close(), [3000, ""]);
   },
 );
@@ -209,16 +213,16 @@ const ONE_TOO_MANY: Readonly<
 integrationTest("Connections beyond the key's own limit are refused until one goes", async () => {
   const pair = testKey("pair", { maxConnections: 2 });
   await using server = await start({ MAX_CONNECTIONS_PER_KEY: "3" }, [FULL, pair]);
-  const enter = (profile: string) => enterBy(server, doorOf(profile), pair.credential);
+  const enter = (profile: string) => enterBy(server, schemeOf(profile), pair.credential);
   using _first = await enter("json");
   {
     using _second = await enter("talo");
-    for (const door of [...KEY_DOORS, TALO_DOOR]) {
-      const isTalo = door === TALO_DOOR;
+    for (const scheme of [...KEY_SCHEMES, TALO_SCHEME]) {
+      const isTalo = scheme === TALO_SCHEME;
       const presented = isTalo ? await server.ticket(pair.credential) : pair.credential;
-      await ONE_TOO_MANY[door.profile](server, firstWay(door)(presented));
+      await ONE_TOO_MANY[scheme.profile](server, firstWay(scheme)(presented));
     }
-    using _other = await enterBy(server, doorOf("json"), FULL.credential);
+    using _other = await enterBy(server, schemeOf("json"), FULL.credential);
   }
   const gone = () => server.process.lines("connection closed").length === 2;
   await until("the second is gone", gone);
@@ -228,7 +232,7 @@ integrationTest("Connections beyond the key's own limit are refused until one go
 integrationTest("MAX_CONNECTIONS_PER_KEY holds for keys without a limit of their own", async () => {
   const own = testKey("own", { maxConnections: 2 });
   await using server = await start({ MAX_CONNECTIONS_PER_KEY: "1" }, [FULL, own]);
-  const enter = ({ credential }: typeof own) => enterBy(server, doorOf("json"), credential);
+  const enter = ({ credential }: typeof own) => enterBy(server, schemeOf("json"), credential);
   using _full = await enter(FULL);
   await ONE_TOO_MANY.json(server, { path: "/ws", headers: bearer(FULL.credential) });
   using _first = await enter(own);

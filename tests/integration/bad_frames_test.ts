@@ -108,7 +108,7 @@ async function recordedCodes(server: ServerProcess, reason: string): Promise<num
 
 integrationTest("A frame that breaks the protocol gets its close code, and TCP ends", async () => {
   await using server = await ServerProcess.start();
-  using bystander = await RawPeer.connect(server.dial);
+  using client = await RawPeer.connect(server.dial);
   await sideBySide(...FAULTS.map((fault) => isClosedAtOnce(server, fault)));
   for (const reason of ["bad_frame", "message_too_big", "rate_limited"]) {
     const count = FAULTS.filter((fault) => fault.reason === reason).length;
@@ -118,8 +118,8 @@ integrationTest("A frame that breaks the protocol gets its close code, and TCP e
     const told = FAULTS.filter((fault) => fault.reason === reason).map(({ code }) => code);
     assertEquals(await recordedCodes(server, reason), told.sort());
   }
-  await bystander.send({ type: "ping", id: "bystander" });
-  assertEquals((await bystander.message("pong")).id, "bystander");
+  await client.send({ type: "ping", id: "client" });
+  assertEquals((await client.message("pong")).id, "client");
   using newcomer = await RawPeer.connect(server.dial);
   await newcomer.message("welcome");
 });

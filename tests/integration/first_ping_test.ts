@@ -50,9 +50,7 @@ integrationTest("1000 clients that come together are not pinged together", async
         mostTogether(births)
       } came, ${pinged} were first pinged in the same ${WINDOW_MS} ms, and ` +
       `${waited} had waited as long, to within ${WINDOW_MS} ms; this loop was at most ` +
-      `${watch.worstMs().toFixed(0)} ms late, the server stood still for ${
-        stalledMs.toFixed(0)
-      } ms`,
+      `${watch.worstMs().toFixed(0)} ms late, the server stalled for ${stalledMs.toFixed(0)} ms`,
   );
   assertLess(pinged, CLIENTS / 4, `${pinged} first pings within ${WINDOW_MS} ms`);
   assertLess(waited, CLIENTS / 4, `${waited} had waited as long, to within ${WINDOW_MS} ms`);

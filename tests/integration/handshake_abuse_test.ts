@@ -7,7 +7,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { signedToken, testKey } from "../support/server/credentials.ts";
-import { TALO_DOOR } from "../support/server/credential_places.ts";
+import { TALO_SCHEME } from "../support/server/credential_places.ts";
 import { Exposition } from "../support/server/exposition.ts";
 import { clientFrame, join, OPCODE, textFrame } from "../support/peers/frames.ts";
 import {
@@ -32,7 +32,7 @@ const FULL = testKey("full");
 const TIMES = 25;
 const CLOSE_WAIT_MS = 300;
 
-/** What comes to the door. */
+/** What comes to the scheme. */
 interface Scene {
   readonly server: GuardedServer;
   /** Those that get in, by their credential. A ticket serves once. */
@@ -51,28 +51,28 @@ async function makeScene(server: GuardedServer): Promise<Scene> {
     good: {
       "a key": byHeader(FULL.credential),
       "a token": byHeader(token),
-      "a ticket": async () => TALO_DOOR.ways.ticket(await server.ticket(FULL.credential)),
+      "a ticket": async () => TALO_SCHEME.ways.ticket(await server.ticket(FULL.credential)),
     },
     bad: {
       "no credential": () => Promise.resolve({ path: "/ws" }),
       "a wrong key": byHeader(`${FULL.id}.wrong`),
       "a foreign token": byHeader(foreign),
-      "an unknown ticket": () => Promise.resolve(TALO_DOOR.ways.ticket(crypto.randomUUID())),
+      "an unknown ticket": () => Promise.resolve(TALO_SCHEME.ways.ticket(crypto.randomUUID())),
       "no path": () => Promise.resolve({ path: "/nowhere", headers: bearer(FULL.credential) }),
     },
   };
 }
 
 /** Somebody is connected all the time, and at the end nobody else is, by any count. */
-async function withBystander(test: (scene: Scene) => Promise<void>): Promise<void> {
+async function withHealthyClient(test: (scene: Scene) => Promise<void>): Promise<void> {
   await using server = await GuardedServer.start({
     keys: [FULL],
     jwtSecret: JWT_SECRET,
     env: { CLOSE_WAIT_MS: `${CLOSE_WAIT_MS}`, TICKETS_PER_MINUTE: "0" },
   });
   const arrival = { path: "/ws", headers: bearer(FULL.credential) };
-  using bystander = await server.enter(arrival);
-  await bystander.next();
+  using client = await server.enter(arrival);
+  await client.next();
   const scene = await makeScene(server);
   await server.ticket(FULL.credential); // so that what HTTP opens once is there
   const descriptors = server.process.openDescriptors;
@@ -82,8 +82,8 @@ async function withBystander(test: (scene: Scene) => Promise<void>): Promise<voi
     const metrics = new Exposition((await server.asOperator("/metrics")).body);
     return metrics.value("systole_connections") === 1;
   });
-  await bystander.say({ type: "ping", id: "unharmed" });
-  assertEquals((await bystander.nextJson()).id, "unharmed");
+  await client.say({ type: "ping", id: "unharmed" });
+  assertEquals((await client.nextJson()).id, "unharmed");
   using newcomer = await server.enter(arrival);
   await newcomer.next();
 }
@@ -162,7 +162,7 @@ function withFrames(dial: Dial, [along, after]: typeof TIMINGS[string]): Dial {
 integrationTest(
   "Peers that reset while they are checked harm nobody",
   () =>
-    withBystander(async ({ server, good, bad }) => {
+    withHealthyClient(async ({ server, good, bad }) => {
       const { port } = server.process;
       for (const arrivals of [good, bad]) {
         await forEachArrival(arrivals, (it) => writeAndReset(port, upgradeRequest(it)));
@@ -177,7 +177,7 @@ integrationTest(
 integrationTest(
   "Peers that half-close while they are checked are let go of",
   () =>
-    withBystander(async ({ server, good, bad }) => {
+    withHealthyClient(async ({ server, good, bad }) => {
       for (const arrivals of [good, bad]) {
         for (const frames of [[], EARLY, [...EARLY, clientFrame(OPCODE.close)]]) {
           await forEachArrival(arrivals, async (arrival) => {
@@ -194,7 +194,7 @@ integrationTest(
 integrationTest(
   "Peers that were refused and stay, and go on talking, are let go of",
   () =>
-    withBystander(async ({ server, bad }) => {
+    withHealthyClient(async ({ server, bad }) => {
       const descriptors = server.process.openDescriptors;
       using peers = new DisposableStack();
       await forEachArrival(bad, async (arrival) => {
@@ -211,7 +211,7 @@ for (const [timing, frames] of Object.entries(TIMINGS)) {
   integrationTest(
     `Frames ${timing} wait for the verdict, and count if it is good`,
     () =>
-      withBystander(async ({ server, good, bad }) => {
+      withHealthyClient(async ({ server, good, bad }) => {
         const dial = withFrames(server.process.dial, frames);
         const { "a ticket": byTicket, ...byKey } = good;
         using spy = await server.enter(await good["a key"]());

@@ -11,13 +11,13 @@ const HALF = UPGRADE.subarray(0, UPGRADE.length / 2);
 const TIMES = 100;
 
 /** A server, somebody who is connected all the time, and the count of descriptors then. */
-async function withBystander(
+async function withHealthyClient(
   env: Record<string, string>,
   test: (server: ServerProcess) => Promise<void>,
 ): Promise<void> {
   await using server = await ServerProcess.start({ env });
-  using bystander = await RawPeer.connect(server.dial);
-  await bystander.message("welcome");
+  using client = await RawPeer.connect(server.dial);
+  await client.message("welcome");
   await server.metrics(); // so that what HTTP opens once is there
   const descriptors = server.openDescriptors;
   await test(server);
@@ -25,8 +25,8 @@ async function withBystander(
   await until("nobody is counted as connected but one", async () => {
     return (await server.metrics()).value("systole_connections") === 1;
   });
-  await bystander.send({ type: "ping", id: "unharmed" });
-  assertEquals((await bystander.message("pong")).id, "unharmed");
+  await client.send({ type: "ping", id: "unharmed" });
+  assertEquals((await client.message("pong")).id, "unharmed");
   using newcomer = await RawPeer.connect(server.dial);
   await newcomer.message("welcome");
 }
@@ -38,7 +38,7 @@ function times(call: () => Promise<void>): Promise<void> {
 integrationTest(
   "Peers that reset during the upgrade harm nobody",
   () =>
-    withBystander({ CLOSE_WAIT_MS: "300" }, async (server) => {
+    withHealthyClient({ CLOSE_WAIT_MS: "300" }, async (server) => {
       const { port } = server;
       await times(() => writeAndReset(port, HALF));
       await times(() => writeAndReset(port, UPGRADE));
@@ -53,7 +53,7 @@ integrationTest(
 integrationTest(
   "A connection that is reset ends as network_error",
   () =>
-    withBystander({}, async (server) => {
+    withHealthyClient({}, async (server) => {
       await times(async () => {
         using peer = await RawPeer.connect(server.dial);
         await peer.send({ type: "ping" });
@@ -69,7 +69,7 @@ integrationTest(
 integrationTest(
   "A peer that ends its half of TCP is let go at once",
   () =>
-    withBystander({}, async (server) => {
+    withHealthyClient({}, async (server) => {
       using peer = await RawPeer.connect(server.dial);
       await peer.message("welcome");
       const endedMs = performance.now();
@@ -93,7 +93,7 @@ integrationTest(
 integrationTest(
   "A peer that is told to go and stays is cut off after closeWait",
   () =>
-    withBystander({ CLOSE_WAIT_MS: "500" }, async (server) => {
+    withHealthyClient({ CLOSE_WAIT_MS: "500" }, async (server) => {
       using silent = await RawPeer.connect(server.dial);
       using chatty = await RawPeer.connect(server.dial);
       await silent.write(clientFrame(OPCODE.text, "{}", { masked: false }));

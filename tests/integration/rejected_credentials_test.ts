@@ -12,7 +12,7 @@ import {
   testKey,
   unsignedToken,
 } from "../support/server/credentials.ts";
-import { KEY_DOORS, TALO_DOOR } from "../support/server/credential_places.ts";
+import { KEY_SCHEMES, TALO_SCHEME } from "../support/server/credential_places.ts";
 import { bearer, GuardedServer, type RoutedUpgrade } from "../support/server/guarded_server.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
 import type { HttpAnswer } from "../support/peers/plain_http.ts";
@@ -123,7 +123,7 @@ async function named(name: string, test: Promise<unknown>): Promise<void> {
   });
 }
 
-for (const { profile, bare, ways } of KEY_DOORS) {
+for (const { profile, bare, ways } of KEY_SCHEMES) {
   integrationTest(
     `${profile} refuses whoever has no right credential, in its own words`,
     async () => {
@@ -148,7 +148,7 @@ for (const { profile, bare, ways } of KEY_DOORS) {
 
 integrationTest("events-hub names the form to who has none, and takes no two at once", async () => {
   await using server = await start();
-  const [, events] = KEY_DOORS;
+  const [, events] = KEY_SCHEMES;
   const refused = async (headers: Record<string, string>) =>
     REFUSALS["events-hub"](await server.refusal({ ...events.bare, headers }));
   const form = "API key must be in format base64(key:secret)";
@@ -162,14 +162,14 @@ integrationTest("events-hub names the form to who has none, and takes no two at 
 
 integrationTest("talo closes with 3000 whoever has no good ticket, and gives none", async () => {
   await using server = await start();
-  const { ticket: carry } = TALO_DOOR.ways;
+  const { ticket: carry } = TALO_SCHEME.ways;
   const bad = await badCredentials();
   const revoked = await server.ticket(NAUGHTY.credential);
   await suspend(server, NAUGHTY);
   const used = await server.ticket(FULL.credential);
   {
     using guest = await server.enter(carry(used));
-    assertMatch(await guest.next(), patternOf(TALO_DOOR.welcome));
+    assertMatch(await guest.next(), patternOf(TALO_SCHEME.welcome));
   }
   const tickets = {
     ...bad,
@@ -179,7 +179,7 @@ integrationTest("talo closes with 3000 whoever has no good ticket, and gives non
     "a key": FULL.credential,
     "a token": await signedToken(JWT_SECRET),
   };
-  await named("no ticket", isSentAway(server, TALO_DOOR.bare));
+  await named("no ticket", isSentAway(server, TALO_SCHEME.bare));
   for (const [what, ticket] of Object.entries(tickets)) {
     if (ticket !== "") server.secret(ticket);
     await named(what, isSentAway(server, carry(ticket)));
@@ -197,7 +197,7 @@ integrationTest("Of many who come with one ticket at the same time one gets in",
   await using server = await start();
   const ticket = await server.ticket(FULL.credential);
   const outcomes = await Promise.all(Array.from({ length: 20 }, async () => {
-    using guest = await server.enter(TALO_DOOR.ways.ticket(ticket));
+    using guest = await server.enter(TALO_SCHEME.ways.ticket(ticket));
     return await guest.next().then(() => "in", () => "out");
   }));
   assertEquals(outcomes.filter((outcome) => outcome === "in").length, 1);
@@ -205,7 +205,7 @@ integrationTest("Of many who come with one ticket at the same time one gets in",
 
 integrationTest("Pages of foreign origins are refused whatever they bring along", async () => {
   await using server = await start();
-  for (const { profile, ways } of [...KEY_DOORS, TALO_DOOR]) {
+  for (const { profile, ways } of [...KEY_SCHEMES, TALO_SCHEME]) {
     const isTalo = profile === "talo";
     const credential = isTalo ? await server.ticket(FULL.credential) : FULL.credential;
     const { path, headers } = Object.values(ways)[0](credential);

@@ -6,7 +6,7 @@
 
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { testKey } from "../support/server/credentials.ts";
-import { TALO_DOOR } from "../support/server/credential_places.ts";
+import { TALO_SCHEME } from "../support/server/credential_places.ts";
 import { Exposition } from "../support/server/exposition.ts";
 import { bearer, GuardedServer, type RoutedUpgrade } from "../support/server/guarded_server.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
@@ -53,7 +53,7 @@ integrationTest("MAX_UPGRADES_PER_SECOND bounds guesses: most are not even looke
 integrationTest("Whoever is turned away for want of room still has its ticket", async () => {
   const env = { MAX_CONNECTIONS: "1" };
   await using server = await GuardedServer.start({ keys: [KEY], env });
-  const arrival = TALO_DOOR.ways.ticket(await server.ticket(KEY.credential));
+  const arrival = TALO_SCHEME.ways.ticket(await server.ticket(KEY.credential));
   {
     using guest = await server.enter({ path: "/ws", headers: bearer(KEY.credential) });
     await guest.next();
@@ -66,7 +66,7 @@ integrationTest("Whoever is turned away for want of room still has its ticket", 
     async () => (await server.asOperator("/api/v1/connections")).body.includes('"total":0'),
   );
   using guest = await server.enter(arrival);
-  assertEquals(await guest.next(), TALO_DOOR.welcome);
+  assertEquals(await guest.next(), TALO_SCHEME.welcome);
 });
 
 integrationTest("Each refusal is counted by its reason and told in the log", async () => {

@@ -110,7 +110,7 @@ integrationTest("Signals within a second of the first are the same signal", () =
   }));
 
 integrationTest(
-  "Signals are the same signal also when everything stood still between them",
+  "Signals are the same signal also when the machine paused between them",
   () =>
     drainsOnce({}, {
       signal: "SIGTERM",

@@ -17,7 +17,7 @@ const GRACE_MS = 250;
  */
 const GENEROUS_MS = 150;
 
-/** How often and how long the server has stood still so far, as it measured itself. */
+/** How often and how long the event loop has stalled so far, as the server measured. */
 async function stalls(server: ServerProcess): Promise<{ count: number; ms: number }> {
   const metrics = await server.metrics();
   return {

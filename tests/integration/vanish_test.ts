@@ -24,7 +24,7 @@ const BLOCKS = [{ fromMs: 3_000, ms: 3_000 }, { fromMs: 11_000, ms: 10_000 }] as
 /** After the rush of arrivals, all of it on two cores: two periods. */
 const SETTLED_MS = 2_000;
 
-/** A time during which the server stood still, wall-clock ms. */
+/** A stall of the server, wall-clock ms. */
 interface Stall {
   readonly fromMs: number;
   readonly toMs: number;

@@ -58,7 +58,7 @@ Deno.test("Who answers after a stall and would be dead with it, is a verdict ave
     assertEquals(counts(world).timeoutsAverted, 1);
     young.socket.peerPing();
     await world.clock.pass(500);
-    assertEquals(silent.socket.letGo, { how: "terminate" });
+    assertEquals(silent.socket.closedWith, { how: "terminate" });
     assertEquals(counts(world).timeoutsAverted, 1, "the convicted are not the averted");
 
     frequent.socket.peerPing();
@@ -72,12 +72,12 @@ Deno.test("Who answers after a stall and would be dead with it, is a verdict ave
 
 Deno.test("A sign that is read before the wheel notices a stall averts nothing, then or later", () =>
   withWorld({ rules: SHORT }, async (world) => {
-    const visitor = world.connect();
+    const peer = world.connect();
     await world.clock.pass(1_000);
     world.clock.block(10_000);
-    visitor.socket.peerPing();
+    peer.socket.peerPing();
     await world.clock.pass(60); // now the wheel knows
-    visitor.socket.peerPing();
+    peer.socket.peerPing();
     assertEquals(counts(world).timeoutsAverted, 0);
   }));
 
@@ -119,7 +119,7 @@ Deno.test("Stalls around a deadline, one after the other, make no verdict late",
           await world.clock.pass(gapMs);
         }
         await world.clock.pass(1_000);
-        assertEquals(socket.letGo, { how: "terminate" });
+        assertEquals(socket.closedWith, { how: "terminate" });
         assertEquals(counts(world).detectionsLate, 0, `from ${fromMs} ms, each ${gapMs} ms`);
       });
     }
@@ -130,12 +130,12 @@ Deno.test("Short stalls without end postpone no verdict beyond the published bou
   withWorld({ rules: FOUR_SECONDS }, async (world) => {
     const { socket } = world.connect();
     for (let freeMs = 0; freeMs < 4_000; freeMs += 200) {
-      assertEquals(socket.letGo, undefined, `${freeMs} ms`);
+      assertEquals(socket.closedWith, undefined, `${freeMs} ms`);
       await world.clock.pass(200);
       world.clock.block(80);
     }
     await world.clock.pass(200);
-    assertEquals(socket.letGo, { how: "terminate" });
+    assertEquals(socket.closedWith, { how: "terminate" });
     assertEquals(counts(world).detectionsLate, 0);
   }));
 
@@ -182,7 +182,7 @@ Deno.test("Open connections are counted by how they live, from the first moment 
     assertEquals(await counted(), [0, 1, 0, 1, 0]);
     frozen.socket.say({ type: "anything" });
     await world.clock.pass(200); // 3.05 s: dead
-    assertEquals(silent.socket.letGo, { how: "terminate" });
+    assertEquals(silent.socket.closedWith, { how: "terminate" });
     assertEquals(await counted(), [1, 0, 0, 0, 0]);
     frozen.socket.leave();
     await world.clock.turnOver();
@@ -211,12 +211,12 @@ Deno.test("Ticks are told apart where a stall begins", async () => {
 
 Deno.test("Jitter is observed from the second answer on", () =>
   withWorld({ rules: { ...RULES, pingPeriodMs: 10_000 } }, async (world) => {
-    const visitor = world.connect();
+    const peer = world.connect();
     for (const rttMs of [0, 160]) {
-      const before = visitor.socket.pings.length;
-      while (visitor.socket.pings.length === before) await world.clock.pass(50);
+      const before = peer.socket.pings.length;
+      while (peer.socket.pings.length === before) await world.clock.pass(50);
       await world.clock.pass(rttMs);
-      visitor.socket.answer();
+      peer.socket.answer();
     }
     const text = await exposed(world);
     assertEquals(text.value("systole_rtt_seconds_count", { kind: "wire" }), 2);

@@ -35,12 +35,12 @@ const REFUSED = refused("for a test");
 const UPGRADE = requestBytes({ path: "/ws", headers: UPGRADE_HEADERS });
 const PING = textFrame({ type: "ping", id: "early" });
 
-/** Before the door: whoever knocks is being checked until the test decides. */
-interface Porch {
+/** Before the door: whoever requests is being checked until the test decides. */
+interface UpgradeFixture {
   readonly world: World;
   readonly admission: Admission;
   readonly port: number;
-  /** The server's end of the first who knocked. */
+  /** The server's end of the first who requested. */
   raw(): Promise<NetSocket>;
   /** The server begins to go. */
   drain(): void;
@@ -48,7 +48,7 @@ interface Porch {
   decide(verdict: AuthResult): Promise<void>;
 }
 
-async function withPorch(test: (porch: Porch) => Promise<void>): Promise<void> {
+async function withUpgrader(test: (fixture: UpgradeFixture) => Promise<void>): Promise<void> {
   await withWorld({}, async (world) => {
     const { clock, profile, context } = world;
     const check = Promise.withResolvers<AuthResult>();
@@ -101,41 +101,41 @@ async function withPorch(test: (porch: Porch) => Promise<void>): Promise<void> {
 }
 
 /** Knocks. The handshake is what the peer waits for, and may never come. */
-async function knock({ port }: Porch) {
+async function request({ port }: UpgradeFixture) {
   const conn = await Deno.connect({ hostname: "127.0.0.1", port });
   const handshake = RawPeer.connect(() => Promise.resolve(conn));
   handshake.catch(() => {}); // the test looks at it if it cares
   return { conn, handshake };
 }
 
-const logged = ({ world }: Porch, message: string) =>
+const logged = ({ world }: UpgradeFixture, message: string) =>
   world.log.filter((line) => line.message === message);
 
-const nobodyCameIn = (porch: Porch) =>
-  assertEquals([logged(porch, "connection opened"), porch.admission.open], [[], 0]);
+const nobodyCameIn = (fixture: UpgradeFixture) =>
+  assertEquals([logged(fixture, "connection opened"), fixture.admission.open], [[], 0]);
 
 for (const [name, verdict] of Object.entries({ granted: GRANTED, refused: REFUSED })) {
   integrationTest(
     `upgrade() of a peer that resets before it is ${name} makes no client`,
     () =>
-      withPorch(async (porch) => {
-        await writeAndReset(porch.port, UPGRADE);
-        const raw = await porch.raw();
+      withUpgrader(async (fixture) => {
+        await writeAndReset(fixture.port, UPGRADE);
+        const raw = await fixture.raw();
         await until("the reset on the other side", () => raw.destroyed);
-        await porch.decide(verdict);
-        nobodyCameIn(porch);
+        await fixture.decide(verdict);
+        nobodyCameIn(fixture);
       }),
   );
 
   integrationTest(
     `upgrade() of a peer that resets amid frames before it is ${name}, too`,
     () =>
-      withPorch(async (porch) => {
-        await writeAndReset(porch.port, join([UPGRADE, PING]));
-        const raw = await porch.raw();
-        await porch.decide(verdict);
+      withUpgrader(async (fixture) => {
+        await writeAndReset(fixture.port, join([UPGRADE, PING]));
+        const raw = await fixture.raw();
+        await fixture.decide(verdict);
         await until("its socket is gone", () => raw.destroyed);
-        await until("nobody in", () => porch.admission.open === 0);
+        await until("nobody in", () => fixture.admission.open === 0);
       }),
   );
 }
@@ -143,46 +143,46 @@ for (const [name, verdict] of Object.entries({ granted: GRANTED, refused: REFUSE
 integrationTest(
   "upgrade() of a peer that half-closes before it is granted makes no client",
   () =>
-    withPorch(async (porch) => {
-      const { conn, handshake } = await knock(porch);
-      const raw = await porch.raw();
+    withUpgrader(async (fixture) => {
+      const { conn, handshake } = await request(fixture);
+      const raw = await fixture.raw();
       await conn.closeWrite();
       await until("the end on the other side", () => raw.readableEnded);
-      await porch.decide(GRANTED);
+      await fixture.decide(GRANTED);
       await assertRejects(() => handshake, Error, "TCP ended");
-      nobodyCameIn(porch);
+      nobodyCameIn(fixture);
     }),
 );
 
 integrationTest(
   "upgrade() refuses a peer that half-closes, in so many words",
   () =>
-    withPorch(async (porch) => {
-      const { conn, handshake } = await knock(porch);
-      const raw = await porch.raw();
+    withUpgrader(async (fixture) => {
+      const { conn, handshake } = await request(fixture);
+      const raw = await fixture.raw();
       await conn.closeWrite();
       await until("the end on the other side", () => raw.readableEnded);
-      await porch.decide(REFUSED);
+      await fixture.decide(REFUSED);
       await assertRejects(() => handshake, Error, "HTTP/1.1 401 Unauthorized");
       await until("its socket is gone", () => raw.destroyed);
-      nobodyCameIn(porch);
+      nobodyCameIn(fixture);
     }),
 );
 
 integrationTest(
   "upgrade() carries out what a peer says early, in order, once it is granted",
   () =>
-    withPorch(async (porch) => {
-      const { conn, handshake } = await knock(porch);
-      const raw = await porch.raw();
+    withUpgrader(async (fixture) => {
+      const { conn, handshake } = await request(fixture);
+      const raw = await fixture.raw();
       const early = Array.from(
         { length: 20 },
         (_, each) => textFrame({ type: "ping", id: `${each}` }),
       );
       for (const frame of early) await writeAll(conn, frame);
       await until("it on the other side", () => raw.readableLength === join(early).length);
-      assertEquals(logged(porch, "connection opened"), []);
-      await porch.decide(GRANTED);
+      assertEquals(logged(fixture, "connection opened"), []);
+      await fixture.decide(GRANTED);
       using peer = await handshake;
       await peer.message("welcome");
       for (const each of early.keys()) assertEquals((await peer.message("pong")).id, `${each}`);
@@ -192,17 +192,17 @@ integrationTest(
 integrationTest(
   "upgrade() lets a peer go that says goodbye early",
   () =>
-    withPorch(async (porch) => {
-      const { conn, handshake } = await knock(porch);
-      const raw = await porch.raw();
+    withUpgrader(async (fixture) => {
+      const { conn, handshake } = await request(fixture);
+      const raw = await fixture.raw();
       await writeAll(conn, clientFrame(OPCODE.close, Uint8Array.of(0x03, 0xe8)));
       await until("it on the other side", () => raw.readableLength > 0);
-      await porch.decide(GRANTED);
+      await fixture.decide(GRANTED);
       using peer = await handshake;
       while ((await peer.read())?.opcode !== OPCODE.close);
       peer.close();
-      await until("its end", () => logged(porch, "connection closed").length === 1);
-      const [{ properties }] = logged(porch, "connection closed");
+      await until("its end", () => logged(fixture, "connection closed").length === 1);
+      const [{ properties }] = logged(fixture, "connection closed");
       assertEquals(properties.reason, "client_close");
     }),
 );
@@ -210,33 +210,33 @@ integrationTest(
 integrationTest(
   "upgrade() refuses a peer that talks, and carries out nothing",
   () =>
-    withPorch(async (porch) => {
-      const { conn, handshake } = await knock(porch);
-      const raw = await porch.raw();
+    withUpgrader(async (fixture) => {
+      const { conn, handshake } = await request(fixture);
+      const raw = await fixture.raw();
       await writeAll(conn, PING);
       await until("it on the other side", () => raw.readableLength > 0);
-      await porch.decide(REFUSED);
+      await fixture.decide(REFUSED);
       await assertRejects(() => handshake, Error, "HTTP/1.1 401 Unauthorized");
-      await porch.world.clock.pass(CLOSE_WAIT_MS);
+      await fixture.world.clock.pass(CLOSE_WAIT_MS);
       assert(raw.destroyed);
-      nobodyCameIn(porch);
+      nobodyCameIn(fixture);
     }),
 );
 
 integrationTest(
   "upgrade() lets go of a refused peer that stays, after closeWait",
   () =>
-    withPorch(async (porch) => {
-      const conn = await Deno.connect({ hostname: "127.0.0.1", port: porch.port });
+    withUpgrader(async (fixture) => {
+      const conn = await Deno.connect({ hostname: "127.0.0.1", port: fixture.port });
       try {
         await writeAll(conn, UPGRADE);
-        const raw = await porch.raw();
-        await porch.decide(REFUSED);
+        const raw = await fixture.raw();
+        await fixture.decide(REFUSED);
         assert(await conn.read(new Uint8Array(1_000)) !== null, "no answer");
-        await porch.world.clock.pass(CLOSE_WAIT_MS - 1);
+        await fixture.world.clock.pass(CLOSE_WAIT_MS - 1);
         await writeAll(conn, PING); // it talks on
         assert(!raw.destroyed);
-        await porch.world.clock.pass(1);
+        await fixture.world.clock.pass(1);
         assert(raw.destroyed);
       } finally {
         conn.close();
@@ -247,15 +247,15 @@ integrationTest(
 integrationTest(
   "upgrade() turns away whom a drain finds at the door, and counts and tells it",
   () =>
-    withPorch(async (porch) => {
-      const { handshake } = await knock(porch);
-      await porch.raw();
-      assertEquals(porch.admission.open, 1); // room is kept while it is being checked
-      porch.drain();
-      await porch.decide(GRANTED);
+    withUpgrader(async (fixture) => {
+      const { handshake } = await request(fixture);
+      await fixture.raw();
+      assertEquals(fixture.admission.open, 1); // room is kept while it is being checked
+      fixture.drain();
+      await fixture.decide(GRANTED);
       await assertRejects(() => handshake, Error, "HTTP/1.1 503 Service Unavailable");
-      nobodyCameIn(porch);
-      const [{ level, properties }] = logged(porch, "upgrade refused");
+      nobodyCameIn(fixture);
+      const [{ level, properties }] = logged(fixture, "upgrade refused");
       assertEquals([level, properties], ["info", {
         profile: "json",
         key: undefined,
@@ -264,6 +264,6 @@ integrationTest(
         detail: "the server is restarting",
       }]);
       const line = 'systole_upgrades_refused_total{reason="draining"} 1';
-      assert((await porch.world.metrics.text()).includes(line));
+      assert((await fixture.world.metrics.text()).includes(line));
     }),
 );

@@ -13,17 +13,17 @@ Deno.test("whyEnded() has one sentence for each reason, and none for two", () =>
   assertEquals(new Set(sentences).size, REASON_NAMES.length);
   for (const sentence of sentences) assertMatch(sentence, /^[A-Z].{20,}\.$/);
   const bye = whyEnded({ ...END, reason: "client_close", cause: "client close" });
-  assertEquals(bye, "The client said goodbye after 1 h 1 min.");
+  assertEquals(bye, "The client closed the connection after 1 h 1 min.");
 });
 
 Deno.test("whyEnded() tells what a cause knows better than the reason", () => {
   const of = (cause: string) => whyEnded({ ...END, reason: "network_error", cause });
-  assertStringIncludes(of("server stall"), "this server itself had stood still");
+  assertStringIncludes(of("server stall"), "this server had stalled");
   assertStringIncludes(of("proxy idle cut"), "after 1 min without a byte");
   const frozen = whyEnded({ ...END, reason: "stale", cause: "frozen" });
   assertStringIncludes(frozen, "the network still answered");
   const talker = whyEnded({ ...END, reason: "stale", cause: "client fault" });
-  assertStringIncludes(talker, "It spoke to the end");
+  assertStringIncludes(talker, "It sent frames to the end");
 });
 
 Deno.test("whyEnded() tells of bad health before the end, and of a reason that it does not know", () => {

@@ -85,5 +85,5 @@ Deno.test("labelOf() has words for every kind of event", () => {
   const words = FLIGHT_EVENT_KINDS.map((kind) => labelOf(event(kind, 0)));
   assertEquals(new Set(words).size, FLIGHT_EVENT_KINDS.length);
   assertEquals(labelOf(event("missed", 0, 2)), "ping missed (2)");
-  assertEquals(labelOf(event("stall", 0, 1_500)), "the server itself stood still (1.50 s)");
+  assertEquals(labelOf(event("stall", 0, 1_500)), "the server stalled (1.50 s)");
 });

@@ -26,9 +26,9 @@ for (const random of FIRST_PINGS) {
       const { socket } = connect(world);
       await world.clock.pass(44_950);
       assertGreaterOrEqual(socket.pings.length, 1);
-      assertEquals(socket.letGo, undefined); // 44.95 s
+      assertEquals(socket.closedWith, undefined); // 44.95 s
       await world.clock.pass(50 + WHEEL_MS);
-      assertEquals(socket.letGo, { how: "terminate" }); // 45.1 s: no close frame
+      assertEquals(socket.closedWith, { how: "terminate" }); // 45.1 s: no close frame
       const { closed } = world.metrics.of("events-hub");
       assertEquals([closed.stale, closed.missed_heartbeats], [1, 0]);
       assertEquals(socket.texts.length, 1, "it was told nothing but its welcome");
@@ -41,9 +41,9 @@ Deno.test("A client whose last word came at 20 s is terminated at 65 s", () =>
     await world.clock.pass(20_000);
     socket.say({ event_type: "health", message: "ping" });
     await world.clock.pass(44_950);
-    assertEquals(socket.letGo, undefined); // 64.95 s
+    assertEquals(socket.closedWith, undefined); // 64.95 s
     await world.clock.pass(50 + WHEEL_MS);
-    assertEquals(socket.letGo, { how: "terminate" });
+    assertEquals(socket.closedWith, { how: "terminate" });
   }));
 
 for (const random of FIRST_PINGS) {
@@ -57,7 +57,7 @@ for (const random of FIRST_PINGS) {
         answered = socket.pings.length;
         socket.answer();
       }
-      assertEquals(socket.letGo, undefined);
+      assertEquals(socket.closedWith, undefined);
       assertEquals(answered, 20, "one ping in 30 s, none of them missed");
       assertEquals(socket.texts.length, 1, "nothing but control frames keeps it");
     }));
@@ -79,10 +79,10 @@ for (const [what, word] of WORDS) {
         await world.clock.pass(40_000);
         socket.say(word);
       }
-      assertEquals(socket.letGo, undefined); // 600 s
+      assertEquals(socket.closedWith, undefined); // 600 s
       assertEquals(socket.pongs, []);
       await world.clock.pass(45_000 + WHEEL_MS); // it falls silent
-      assertEquals(socket.letGo, { how: "terminate" });
+      assertEquals(socket.closedWith, { how: "terminate" });
     }));
 }
 
@@ -93,7 +93,7 @@ Deno.test("A client that only pings lives, and gets its pongs", () =>
       await world.clock.pass(40_000);
       socket.peerPing(Uint8Array.of(each));
     }
-    assertEquals(socket.letGo, undefined);
+    assertEquals(socket.closedWith, undefined);
     assertEquals(socket.pongs.map(([first]) => first), Array.from({ length: 15 }, (_, i) => i));
   }));
 
@@ -106,7 +106,7 @@ Deno.test("Among silent and living clients only the silent go, and who stays hea
       living.say({ event_type: "health", message: "ping", id: `${each}` });
     }
     await world.clock.turnOver();
-    assertEquals([silent.letGo?.how, living.letGo], ["terminate", undefined]); // 60 s
+    assertEquals([silent.closedWith?.how, living.closedWith], ["terminate", undefined]); // 60 s
     const pongs = living.texts.slice(1);
     assertEquals(pongs.length, 3);
     const form = '{"id":"<hex64>","ref_id":"2","event_type":"health","timestamp":"<rfc3339>",' +

@@ -22,7 +22,7 @@ Deno.test("A client without heartbeats gets 513 after 60 s, though it subscribes
     }
     assert(socket.pings.length > 0); // at 30 s and 60 s: for the round trip
     await clock.pass(9_950);
-    assertEquals(socket.letGo, undefined); // 69.95 s
+    assertEquals(socket.closedWith, undefined); // 69.95 s
     await clock.pass(100); // 70 s: 60 s since the heartbeat
     assertEquals(
       socket.texts.at(-1),
@@ -32,7 +32,11 @@ Deno.test("A client without heartbeats gets 513 after 60 s, though it subscribes
         msg: "Websocket heartbeat timeout",
       }),
     );
-    assertEquals(socket.letGo, { how: "abort", code: 1008, text: "Websocket heartbeat timeout" });
+    assertEquals(socket.closedWith, {
+      how: "abort",
+      code: 1008,
+      text: "Websocket heartbeat timeout",
+    });
     assertEquals(world.metrics.of("infoway").closed.stale, 1);
   }));
 
@@ -44,7 +48,7 @@ Deno.test("Heartbeats alone keep a client, unanswered", () =>
       socket.say({ code: 10010, trace: "t" });
     }
     await world.clock.pass(30_000);
-    assertEquals(socket.letGo, undefined);
+    assertEquals(socket.closedWith, undefined);
     assertEquals(socket.texts, [CONNECTED]);
   }));
 
@@ -60,8 +64,8 @@ Deno.test("On /news control pongs keep a client, and so do its own pings, but no
       pinging.peerPing();
       asking.say({ code: 10020, trace: "n", data: { lang: "en" } });
     }
-    assertEquals([ponging.letGo, pinging.letGo], [undefined, undefined]);
-    assertEquals(asking.letGo?.code, 1008);
+    assertEquals([ponging.closedWith, pinging.closedWith], [undefined, undefined]);
+    assertEquals(asking.closedWith?.code, 1008);
     assertEquals(JSON.parse(asking.texts.at(-1)!).code, 513);
   }));
 
@@ -76,14 +80,14 @@ Deno.test("The 61st message within a minute gets frame 501 and the close", () =>
       await clock.pass(900);
     }
     assertEquals(socket.texts.at(-1), ack(10011, "t60")); // 54 s
-    assertEquals(socket.letGo, undefined);
+    assertEquals(socket.closedWith, undefined);
     socket.say({ code: 10010, trace: "t61", ack: 1 });
     await clock.turnOver();
     const msg = "Request frequency exceed the limit：60 times per minute";
     assertEquals(socket.texts.at(-1), JSON.stringify({ traceId: "t61", code: 501, msg }));
-    assertEquals(socket.letGo, { how: "abort", code: 1008, text: msg });
+    assertEquals(socket.closedWith, { how: "abort", code: 1008, text: msg });
     assertEquals(world.metrics.of("infoway").closed.rate_limited, 1);
-    assertEquals(other.letGo, undefined);
+    assertEquals(other.closedWith, undefined);
   }));
 
 Deno.test("A client spread over more than a minute may say more than 60", () =>
@@ -93,7 +97,7 @@ Deno.test("A client spread over more than a minute may say more than 60", () =>
       socket.say({ code: 10010 });
       await world.clock.pass(1_000); // never more than 60 in any minute
     }
-    assertEquals(socket.letGo, undefined);
+    assertEquals(socket.closedWith, undefined);
   }));
 
 Deno.test("A suspended key's client reads 511 before its close", () =>
@@ -102,7 +106,7 @@ Deno.test("A suspended key's client reads 511 before its close", () =>
     client.close("key_suspended");
     await world.clock.turnOver();
     assertEquals(JSON.parse(socket.texts.at(-1)!).code, 511);
-    assertEquals(socket.letGo, {
+    assertEquals(socket.closedWith, {
       how: "close",
       code: 1008,
       text: "The apikey is in the blacklist",

@@ -370,9 +370,9 @@ Deno.test("A client that answers nothing is terminated 30 s after its first ping
     await world.clock.pass(22_600); // 22.5 s: ping
     assertEquals(socket.pings.length, 1);
     await world.clock.pass(29_800); // 52.4 s
-    assertEquals(socket.letGo, undefined);
+    assertEquals(socket.closedWith, undefined);
     await world.clock.pass(300);
-    assertEquals(socket.letGo, { how: "terminate" });
+    assertEquals(socket.closedWith, { how: "terminate" });
     assertEquals(world.metrics.of("talo").closed.stale, 1);
     assertEquals(socket.texts, ['{"res":"v1.connected","data":{}}']);
   }));
@@ -382,9 +382,9 @@ for (const random of [0, 0.999_999]) {
     withWorld({ random: () => random }, async (world) => {
       const { socket } = connect(world);
       await world.clock.pass(29_999);
-      assertEquals(socket.letGo, undefined);
+      assertEquals(socket.closedWith, undefined);
       await world.clock.pass(30_101);
-      assertEquals(socket.letGo, { how: "terminate" });
+      assertEquals(socket.closedWith, { how: "terminate" });
     }));
 }
 
@@ -395,7 +395,7 @@ Deno.test("A client that answers control pings lives", () =>
       await world.clock.pass(30_000);
       socket.answer();
     }
-    assertEquals([socket.pings.length, socket.letGo], [20, undefined]);
+    assertEquals([socket.pings.length, socket.closedWith], [20, undefined]);
   }));
 
 Deno.test("A client that never pongs but says v1.heartbeat lives", () =>
@@ -406,7 +406,7 @@ Deno.test("A client that never pongs but says v1.heartbeat lives", () =>
       socket.say(HEARTBEAT);
     }
     await world.clock.turnOver();
-    assertEquals(socket.letGo, undefined);
+    assertEquals(socket.closedWith, undefined);
     assertEquals(socket.texts.slice(1), Array(30).fill(HEARTBEAT));
   }));
 
@@ -414,12 +414,12 @@ Deno.test("Other messages and the client's own pings keep nobody alive", () =>
   withWorld({}, async (world) => {
     const { socket } = connect(world);
     socket.say(IDENTIFY);
-    for (let i = 0; i < 60 && socket.letGo === undefined; i++) {
+    for (let i = 0; i < 60 && socket.closedWith === undefined; i++) {
       await world.clock.pass(1_010);
       socket.say(SAY);
       socket.peerPing();
     }
-    assertEquals(socket.letGo, { how: "terminate" });
+    assertEquals(socket.closedWith, { how: "terminate" });
     assertEquals(world.metrics.of("talo").closed.stale, 1);
   }));
 
@@ -486,9 +486,9 @@ Deno.test("A client above the rate limit is closed with 1008 RATE_LIMIT_EXCEEDED
       await world.clock.turnOver();
     }
     assertEquals(socket.texts.slice(-3), [WARNING, WARNING, WARNING]);
-    assertEquals(socket.letGo, undefined);
+    assertEquals(socket.closedWith, undefined);
     socket.say(HEARTBEAT);
     await world.clock.turnOver();
-    assertEquals(socket.letGo, { how: "abort", code: 1008, text: "RATE_LIMIT_EXCEEDED" });
+    assertEquals(socket.closedWith, { how: "abort", code: 1008, text: "RATE_LIMIT_EXCEEDED" });
     assertEquals(world.metrics.of("talo").closed.rate_limited, 1);
   }));

@@ -182,9 +182,9 @@ Deno.test("A silent client is stale after 15 s, without a word", () =>
   withWorld({}, async (world) => {
     const { socket } = world.connect({ profile, url: "/ws/tank" });
     await world.clock.pass(14_950);
-    assertEquals(socket.letGo, undefined);
+    assertEquals(socket.closedWith, undefined);
     await world.clock.pass(100);
-    assertEquals(socket.letGo, { how: "terminate" });
+    assertEquals(socket.closedWith, { how: "terminate" });
     assertEquals(world.metrics.of("tank").closed.stale, 1);
   }));
 
@@ -203,7 +203,7 @@ Deno.test("Any frame, control pong or control ping keeps a client; heartbeat nee
       await world.clock.pass(14_000);
       sockets.forEach((socket, at) => signs[at](socket));
     }
-    assertEquals(sockets.map(({ letGo }) => letGo), sockets.map(() => undefined));
+    assertEquals(sockets.map(({ closedWith }) => closedWith), sockets.map(() => undefined));
   }));
 
 Deno.test("A text reaches all other tank clients and nobody else", () =>
@@ -234,7 +234,7 @@ Deno.test("A text of a key that may publish nothing reaches nobody, and the log 
     }
     await world.clock.turnOver();
     assertEquals([mallory.socket.texts, bob.texts], [[hello("mallory")], [hello("bob")]]);
-    assertEquals(mallory.socket.letGo, undefined);
+    assertEquals(mallory.socket.closedWith, undefined);
     assertEquals(world.metrics.of("tank").denied, 2);
     const denied = world.log.filter(({ message }) => message === "command denied");
     assertEquals(denied.map(({ properties: { command, channel } }) => [command, channel]), [

@@ -25,7 +25,7 @@ export class FakeSocket implements Socket {
   /** Control frames written. */
   readonly pings: Uint8Array[] = [];
   readonly pongs: Uint8Array[] = [];
-  letGo: LetGo | undefined;
+  closedWith: LetGo | undefined;
   paused = false;
   bufferedBytes = 0;
   /** Set: writes are never drained. */
@@ -130,10 +130,10 @@ export class FakeSocket implements Socket {
     return this.texts.map((text) => JSON.parse(text));
   }
 
-  #end(letGo: LetGo): void {
-    if (letGo.how !== "terminate") this.letGo ??= letGo;
-    else if (!this.#ended) this.letGo = letGo;
-    if (this.lingers && letGo.how !== "terminate") return;
+  #end(closedWith: LetGo): void {
+    if (closedWith.how !== "terminate") this.closedWith ??= closedWith;
+    else if (!this.#ended) this.closedWith = closedWith;
+    if (this.lingers && closedWith.how !== "terminate") return;
     queueMicrotask(() => this.#closed(1006, false));
   }
 

@@ -14,7 +14,7 @@ import { taloProfile } from "../../../server/profiles/talo/talo.ts";
 import { tankProfile } from "../../../server/profiles/tank/tank.ts";
 import { ModelClient } from "./model_client.ts";
 import { Relay, type RelayOptions } from "./relay.ts";
-import { type Visitor, withWorld, type World } from "./world.ts";
+import { type TestPeer, withWorld, type World } from "./world.ts";
 
 /** From look to look, ms. */
 const LOOK_MS = 10;
@@ -64,7 +64,7 @@ const SYSTEMS: Record<keyof Config["timing"], System> = {
 };
 
 /** Everybody who has a part in it. */
-export interface Scene extends Visitor {
+export interface Scene extends TestPeer {
   readonly world: World;
   readonly relay: Relay;
   readonly peer: ModelClient;
@@ -106,12 +106,16 @@ export async function suffer(fault: Fault, check?: (scene: Scene) => void): Prom
     const { profile, url, beat } = SYSTEMS[fault.system ?? "json"];
     const relay = new Relay(world.clock, fault.way ?? WAY);
     const everyMs = fault.speaksEveryMs;
-    const peer = new ModelClient(relay, world.clock, everyMs ? { text: beat, everyMs } : undefined);
-    if (fault.plain) peer.scriptRuns = false;
-    const visitor = world.connect({ profile: profile(fault.timing), url, socket: relay });
-    const scene = { ...visitor, world, relay, peer };
+    const model = new ModelClient(
+      relay,
+      world.clock,
+      everyMs ? { text: beat, everyMs } : undefined,
+    );
+    if (fault.plain) model.scriptRuns = false;
+    const peer = world.connect({ profile: profile(fault.timing), url, socket: relay });
+    const scene = { ...peer, world, relay, peer: model };
     const courses = await watch(fault, scene);
-    seen = { ...courses, cause: world.closeHistory.find(visitor.client.id)?.cause };
+    seen = { ...courses, cause: world.closeHistory.find(peer.client.id)?.cause };
     check?.(scene);
   });
   return seen!;

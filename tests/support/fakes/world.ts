@@ -53,7 +53,7 @@ export interface WorldOptions {
 }
 
 /** How a client connects: with everything by default. */
-export interface VisitOptions {
+export interface ConnectOptions {
   readonly profile?: Profile;
   readonly url?: string;
   readonly grant?: Partial<Grant>;
@@ -69,7 +69,7 @@ export interface LogLine {
 }
 
 /** A client and its peer's end. */
-export interface Visitor {
+export interface TestPeer {
   readonly client: Client;
   readonly socket: FakeSocket;
 }
@@ -85,7 +85,7 @@ export class World {
   readonly wheel: Wheel;
   readonly hub: Hub;
   readonly context: ClientOptions;
-  readonly visitors: Visitor[] = [];
+  readonly peers: TestPeer[] = [];
   readonly profile: Profile;
   readonly #run: Promise<void>;
 
@@ -123,9 +123,9 @@ export class World {
 
   /** A client connects. */
   connect(
-    { profile = this.profile, url = "/ws", grant = {}, socket = new FakeSocket() }: VisitOptions =
+    { profile = this.profile, url = "/ws", grant = {}, socket = new FakeSocket() }: ConnectOptions =
       {},
-  ): Visitor {
+  ): TestPeer {
     const client = new Client(
       {
         socket,
@@ -138,9 +138,9 @@ export class World {
       },
       this.context,
     );
-    const visitor = { client, socket };
-    this.visitors.push(visitor);
-    return visitor;
+    const peer = { client, socket };
+    this.peers.push(peer);
+    return peer;
   }
 
   /** How many connections ended for a reason. */
@@ -150,14 +150,14 @@ export class World {
 
   /** Ends everything and asserts that nothing is left. */
   async end(): Promise<void> {
-    for (const { client, socket } of this.visitors) {
+    for (const { client, socket } of this.peers) {
       client.terminate();
       socket.drain();
     }
     await this.clock.turnOver();
     const left = this.hub.ask(({ size, channelCount }) => ({ size, channelCount }));
     await this.clock.turnOver();
-    assertEquals(await left, { size: 0, channelCount: 0 }, "someone is still on the registry");
+    assertEquals(await left, { size: 0, channelCount: 0 }, "a subscriber is left");
     assertEquals(this.budget.usedBytes, 0, "the budget has lost count of bytes");
     this.hub.stop();
     await this.#run;

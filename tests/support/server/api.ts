@@ -14,7 +14,7 @@ import { eventsHubProfile } from "../../../server/profiles/events_hub/events_hub
 import type { Profile } from "../../../server/profiles/profile.ts";
 import { ProfileRoutes } from "../../../server/transport/profile_routes.ts";
 import { statsReader } from "../../../server/http/stats.ts";
-import { RULES, type Visitor, withWorld, type World } from "../fakes/world.ts";
+import { RULES, type TestPeer, withWorld, type World } from "../fakes/world.ts";
 import type { Credential } from "../../../server/auth/credential.ts";
 
 /** Longest body. */
@@ -132,7 +132,7 @@ export class Api {
   }
 
   /** A client of the events-hub system connects. */
-  subscribe(types: string, keyId?: string): Visitor {
+  subscribe(types: string, keyId?: string): TestPeer {
     const url = `/api/v1/ws/subscribe?event_types=${types}`;
     return this.world.connect({ profile: this.eventsHub, url, grant: { keyId } });
   }

@@ -1,6 +1,6 @@
 /**
- * The doors of the five systems: every place where a client may put its credential, and the first
- * frame that tells it that it is in.
+ * The credentials of the five profiles: every place where a client may put one, and the first frame of
+ * an accepted client.
  *
  * @module
  */
@@ -10,8 +10,8 @@ import { bearer, type RoutedUpgrade } from "./guarded_server.ts";
 /** Carries a credential. */
 export type Way = (credential: string) => RoutedUpgrade;
 
-/** One system's door. */
-export interface Door {
+/** How one profile's clients authenticate. */
+export interface AuthScheme {
   readonly profile: string;
   /** Without any credential. */
   readonly bare: RoutedUpgrade;
@@ -29,8 +29,8 @@ const inQuery = (path: string): Way => (credential) => ({
   path: path + encodeURIComponent(credential),
 });
 
-/** Of keys and tokens: talo's door takes tickets. */
-export const KEY_DOORS: readonly Door[] = [
+/** For keys and tokens: talo takes tickets. */
+export const KEY_SCHEMES: readonly AuthScheme[] = [
   {
     profile: "json",
     bare: { path: "/ws" },
@@ -82,22 +82,22 @@ export const KEY_DOORS: readonly Door[] = [
 ];
 
 /** Of tickets. */
-export const TALO_DOOR: Door = {
+export const TALO_SCHEME: AuthScheme = {
   profile: "talo",
   bare: { path: "/ws/talo" },
   ways: { "ticket": inQuery("/any/game?ticket=") },
   welcome: '{"res":"v1.connected","data":{}}',
 };
 
-/** The door of a system. */
-export function doorOf(profile: string): Door {
-  const door = [...KEY_DOORS, TALO_DOOR].find((door) => door.profile === profile);
-  if (door === undefined) throw new TypeError(`Cannot find a door: no profile is ${profile}`);
-  return door;
+/** The scheme of a system. */
+export function schemeOf(profile: string): AuthScheme {
+  const scheme = [...KEY_SCHEMES, TALO_SCHEME].find((scheme) => scheme.profile === profile);
+  if (scheme === undefined) throw new TypeError(`Cannot find a scheme: no profile is ${profile}`);
+  return scheme;
 }
 
 /** The first way in. */
-export function firstWay({ ways }: Door): Way {
+export function firstWay({ ways }: AuthScheme): Way {
   return Object.values(ways)[0];
 }
 
