@@ -71,7 +71,7 @@ Deno.test("Client is terminated for missed heartbeats before a distant deadline"
     assertEquals([socket.pings.length, world.closed("missed_heartbeats")], [3, 1]);
   }));
 
-Deno.test("A stall of the server convicts nobody who answers afterwards", () =>
+Deno.test("A stall of the server times out no client that answers afterwards", () =>
   withWorld({ rules: FAST }, async (world) => {
     const healthy = Array.from({ length: 100 }, () => world.connect());
     const silent = world.connect();
@@ -263,7 +263,7 @@ Deno.test("A session that throws is its own client's trouble: logged, and the se
     assert(world.log.some(({ level, message }) => level === "error" && /decoded/.test(message)));
   }));
 
-Deno.test("Answers given before an policyViolation reach the client before its system's goodbye", () =>
+Deno.test("Answers given before a policy violation reach the client before the profile's last frame", () =>
   withWorld({}, async (world) => {
     const profile = infowayProfile({ timing: RULES, maxMessagesPerMinute: 2 });
     const { socket } = world.connect({ profile, url: "/ws?business=crypto" });
@@ -280,7 +280,7 @@ Deno.test("Answers given before an policyViolation reach the client before its s
     assertEquals(socket.closedWith?.code, 1008);
   }));
 
-Deno.test("Its system's goodbye finds room in a full queue", () =>
+Deno.test("The profile's last frame finds room in a full queue", () =>
   withWorld({ queueMessages: 2 }, async (world) => {
     const profile = infowayProfile({ timing: RULES, maxMessagesPerMinute: 0 });
     const { client, socket } = world.connect({ profile, url: "/ws?business=crypto" });

@@ -159,36 +159,36 @@ Deno.test("Any interleaving of join, leave, subscribe, publish and kick keeps th
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), (steps) =>
       withWorld({}, async (world) => {
         const present: (TestPeer | undefined)[] = [];
-        const follows: Set<string>[] = [];
+        const subscribed: Set<string>[] = [];
         for (const { who, channel, what } of steps) {
           const peer = present[who];
           if (what === "turn") await world.clock.turnOver();
           else if (peer === undefined) {
             present[who] = world.connect();
-            follows[who] = new Set();
+            subscribed[who] = new Set();
           } else if (what === "leave" || what === "kick") {
             if (what === "leave") peer.socket.leave();
             else peer.client.close("stale");
             present[who] = undefined;
           } else if (what !== "join") {
             peer.socket.say({ type: what, channel, data: 1 });
-            if (what === "subscribe") follows[who].add(channel);
-            if (what === "unsubscribe") follows[who].delete(channel);
+            if (what === "subscribe") subscribed[who].add(channel);
+            if (what === "unsubscribe") subscribed[who].delete(channel);
           }
         }
         await world.clock.turnOver();
-        await assertRoster(world, { present, follows });
+        await assertRegistry(world, { present, subscribed });
       })),
     { numRuns: 200 },
   );
 });
 
-async function assertRoster(
+async function assertRegistry(
   world: World,
-  { present, follows }: { present: (TestPeer | undefined)[]; follows: Set<string>[] },
+  { present, subscribed }: { present: (TestPeer | undefined)[]; subscribed: Set<string>[] },
 ): Promise<void> {
   const expected = present.flatMap((peer, who) =>
-    peer === undefined ? [] : [[peer.client.id, [...follows[who]].sort()]]
+    peer === undefined ? [] : [[peer.client.id, [...subscribed[who]].sort()]]
   );
   const asked = world.hub.ask((registry) =>
     [...registry.subscribers].map((subscriber) => {

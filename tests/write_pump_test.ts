@@ -25,7 +25,7 @@ class DelayingSocket extends FakeSocket {
   }
 }
 
-/** Follows "c", has read what it was greeted with. */
+/** Subscribed to "c", has read its first frames. */
 async function subscriber(world: World, delayMs: number): Promise<TestPeer> {
   const peer = world.connect({ socket: new DelayingSocket(world.clock, delayMs) });
   peer.socket.say({ type: "subscribe", channel: "c" });

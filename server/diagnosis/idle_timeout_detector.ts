@@ -2,7 +2,7 @@
  * Proxies on the way that cut idle connections, found by what they leave behind: several connections
  * of one network, or through one trusted proxy, that ended without a close frame at the same idle
  * age. Pure; bounded memory. Owns what is known of each network; must not know what the connections
- * spoke, nor when ages are the same (strokes.ts).
+ * spoke, nor when ages are the same (idle_timeout_clusters.ts).
  *
  * It cannot distinguish a proxy from a program that always disconnects after the same time. So a limit
  * is withdrawn when three disconnects in a row come at a greater age.
@@ -73,7 +73,7 @@ interface Path {
   readonly network: string;
   /** How connections came: the key under which it is kept. */
   readonly way: string;
-  readonly strokes: IdleTimeoutClusters;
+  readonly clusters: IdleTimeoutClusters;
   limit: Limit | undefined;
 }
 
@@ -125,8 +125,8 @@ export class IdleTimeoutDetector {
     if (network === undefined || !Number.isFinite(idleMs)) return undefined;
     const way = `${side} ${network}`;
     const path = this.#limited.get(way) ?? this.#unsuspected.get(way) ??
-      { network, way, strokes: new IdleTimeoutClusters(), limit: undefined };
-    const isNew = path.strokes.add(idleMs, nowMs);
+      { network, way, clusters: new IdleTimeoutClusters(), limit: undefined };
+    const isNew = path.clusters.add(idleMs, nowMs);
     const isCut = this.#cuts(path, idleMs, nowMs);
     const counted = isCut ? 1 : isNew ? this.#name(path, idleMs, nowMs) : 0;
     this.#cut += counted;
@@ -156,7 +156,7 @@ export class IdleTimeoutDetector {
     }
     if (idleMs > limit.idleMs && ++limit.outlived >= OUTLIVED) {
       path.limit = undefined;
-      path.strokes.forget(limit.idleMs); // they have been counted
+      path.clusters.forget(limit.idleMs); // they have been counted
     }
     return false;
   }
@@ -164,7 +164,7 @@ export class IdleTimeoutDetector {
   /** @returns how many disconnects a new name explains; 0 without one */
   #name(path: Path, idleMs: number, nowMs: number): number {
     if (idleMs < this.#floorMs) return 0;
-    const timer = path.strokes.timer(idleMs);
+    const timer = path.clusters.timer(idleMs);
     if (timer === undefined) return 0;
     path.limit = {
       idleMs: timer.idleMs,

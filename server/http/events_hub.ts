@@ -99,7 +99,7 @@ export function eventsHubRoutes(options: EventsHubRoutesOptions): App {
 function addUnsubscribe(app: App, options: EventsHubRoutesOptions): void {
   const { authenticator, hub, eventsHub, maxMessageBytes } = options;
   const description = described({
-    summary: "Follow event types no more",
+    summary: "Unsubscribe from event types",
     tag: "events-hub",
     answers: {
       200: empty("Done"),

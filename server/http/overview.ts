@@ -1,5 +1,5 @@
 /**
- * The hub at a glance: totals and channels.
+ * The summary of the hub: totals and channels.
  *
  * @module
  */
@@ -98,7 +98,7 @@ export function overviewRoutes(options: OverviewOptions): App {
 
 function addStats(app: App, { authenticator, readStats }: OverviewOptions): void {
   const description = described({
-    summary: "This node at a glance",
+    summary: "A summary of this node",
     tag: "operation",
     answers: { 200: json("Totals are since its start", StatsShown), ...refusals("no admin") },
   });

@@ -48,7 +48,7 @@ export type FlightEventKind =
   | "liveness_stripped"
   /** Nothing came after a ping. */
   | "liveness_silent"
-  /** Convicted. Value: silence, ms. */
+  /** Timed out. Value: silence, ms. */
   | "liveness_dead"
   /** The server itself had stalled until then. Value: for how long, ms. */
   | "stall"

@@ -27,7 +27,7 @@ export interface DetectionBounds {
 export class Detection {
   readonly #boundSeconds: Readonly<Record<string, number>>;
   readonly #buckets: readonly number[];
-  readonly #tallies = new Map<string, Histogram>();
+  readonly #histograms = new Map<string, Histogram>();
 
   /**
    * @param detectionBounds of all profiles that are served. Their waits and bounds are bounds of buckets,
@@ -62,13 +62,15 @@ export class Detection {
     exposition.histogram(
       "systole_dead_peer_detection_seconds",
       "From a dead peer's last sign of life to the end of its connection, without the server's stalls",
-      () => Array.from(this.#tallies, ([profile, tally]) => [{ profile }, tally]),
+      () => Array.from(this.#histograms, ([profile, histogram]) => [{ profile }, histogram]),
     );
   }
 
   #of(profile: string): Histogram {
-    let tally = this.#tallies.get(profile);
-    if (tally === undefined) this.#tallies.set(profile, tally = new Histogram(this.#buckets));
-    return tally;
+    let histogram = this.#histograms.get(profile);
+    if (histogram === undefined) {
+      this.#histograms.set(profile, histogram = new Histogram(this.#buckets));
+    }
+    return histogram;
   }
 }

@@ -35,7 +35,7 @@ export class Exposition {
     this.#add({ type: "counter", name, help, read });
   }
 
-  /** How values spread. @param read the tallies now, each with the labels that are its own */
+  /** How values spread. @param read the histograms now, each with the labels that are its own */
   histogram(name: string, help: string, read: () => [Labels, Histogram][]): void {
     this.#add({ type: "histogram", name, help, read: () => samplesOf(name, read()) });
   }
@@ -71,18 +71,18 @@ export function byLabel(label: string, values: Readonly<Record<string, number>>)
   return Object.entries(values).map(([name, value]) => ({ labels: { [label]: name }, value }));
 }
 
-/** The samples of a histogram that is made of tallies with labels, as prom-client has them. */
-export function samplesOf(name: string, tallies: readonly [Labels, Histogram][]): Sample[] {
-  return tallies.flatMap(([labels, tally]) => {
-    const upTo = tally.upTo();
+/** The samples of a histogram that is made of histograms with labels, as prom-client has them. */
+export function samplesOf(name: string, histograms: readonly [Labels, Histogram][]): Sample[] {
+  return histograms.flatMap(([labels, histogram]) => {
+    const upTo = histogram.upTo();
     const count = upTo.at(-1)!;
     return [
       ...upTo.map((value, i) => ({
         metricName: `${name}_bucket`,
-        labels: { ...labels, le: tally.bounds[i] ?? "+Inf" },
+        labels: { ...labels, le: histogram.bounds[i] ?? "+Inf" },
         value,
       })),
-      { metricName: `${name}_sum`, labels, value: tally.sum },
+      { metricName: `${name}_sum`, labels, value: histogram.sum },
       { metricName: `${name}_count`, labels, value: count },
     ];
   });

@@ -61,7 +61,7 @@ export class Metrics {
     exposeCounts(this.#exposition, this.#counts);
     this.#detection.expose(this.#exposition);
     this.#exposeStates();
-    this.#exposeTallies();
+    this.#exposeHistograms();
   }
 
   /** The counts of a profile. */
@@ -133,8 +133,8 @@ export class Metrics {
   }
 
   /** Exposes figures that other modules have. Called once. */
-  read(readings: Gauges): void {
-    exposeGauges(this.#exposition, readings);
+  read(gauges: Gauges): void {
+    exposeGauges(this.#exposition, gauges);
   }
 
   summary(): Summary {
@@ -190,7 +190,7 @@ export class Metrics {
     );
   }
 
-  #exposeTallies(): void {
+  #exposeHistograms(): void {
     this.#exposition.histogram(
       "systole_wheel_lateness_seconds",
       "How late the wheel's ticks came: the lag of the event loop",

@@ -159,7 +159,7 @@ export class Connection {
     this.#cancelWait = this.#parts.after(CLOSE_WAIT_MS, () => this.#give(FAILED));
   }
 
-  /** Lets go at once, deaf from now on; a dead peer's part of the handshake is not waited for. */
+  /** Leaves at once and ignores later events; a dead peer's part of the handshake is not waited for. */
   leave({ code, reason }: End): void {
     const { socket } = this;
     socket.onopen = socket.onmessage = socket.onclose = null;

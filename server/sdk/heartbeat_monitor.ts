@@ -41,7 +41,7 @@ const MAX_LATE_WAKES = 2;
 
 /** Starts with the attempt to connect. */
 export class HeartbeatMonitor {
-  readonly #rhythm: Timing;
+  readonly #timing: Timing;
   readonly #calls: HeartbeatMonitorCalls;
   readonly #probeMs: number;
   readonly #lateMs: number;
@@ -52,10 +52,10 @@ export class HeartbeatMonitor {
   #cancel = () => {};
 
   /** The attempt to connect begins. */
-  constructor(rhythm: Timing, calls: HeartbeatMonitorCalls) {
-    this.#rhythm = rhythm;
+  constructor(timing: Timing, calls: HeartbeatMonitorCalls) {
+    this.#timing = timing;
     this.#calls = calls;
-    const { heartbeatTimeout, heartbeatInterval, answers, openByMs } = rhythm;
+    const { heartbeatTimeout, heartbeatInterval, answers, openByMs } = timing;
     this.#probeMs = Math.min(MAX_PROBE_MS, heartbeatTimeout) + (answers ? 0 : heartbeatInterval);
     this.#lateMs = Math.min(MAX_LATE_MS, heartbeatTimeout / 4);
     this.#deadlineMs = openByMs;
@@ -71,7 +71,7 @@ export class HeartbeatMonitor {
 
   /** Something was received. The timer stays: it looks at the deadline when it fires. */
   touch(): void {
-    const { heartbeatInterval, heartbeatTimeout } = this.#rhythm;
+    const { heartbeatInterval, heartbeatTimeout } = this.#timing;
     this.#deadlineMs = performance.now() + heartbeatInterval + heartbeatTimeout;
     this.#isProbing = false;
     this.#lateWakes = 0;
@@ -103,7 +103,7 @@ export class HeartbeatMonitor {
   }
 
   #send(): void {
-    this.#nextMs = performance.now() + this.#rhythm.heartbeatInterval;
+    this.#nextMs = performance.now() + this.#timing.heartbeatInterval;
     this.#calls.send();
   }
 

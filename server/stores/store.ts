@@ -35,6 +35,6 @@ export interface Store {
   take(collection: string, id: string): Promise<Entry | undefined>;
   /** All entries of a collection, in any order. */
   list(collection: string): Promise<Entry[]>;
-  /** Lets go of everything. Idempotent. */
+  /** Releases everything. Idempotent. */
   close(): Promise<void>;
 }

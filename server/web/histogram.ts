@@ -1,5 +1,5 @@
 /**
- * What counts of buckets say: how often each was hit between two readings, and below which time a
+ * What the counts of buckets mean: how often each was hit between two samples, and below which time a
  * share of all lay. Pure.
  *
  * @module
@@ -7,7 +7,7 @@
 
 import type { Distribution } from "../metrics/histogram.ts";
 
-/** Hits between two readings; all of the later one where the server has started anew. */
+/** Hits between two samples; all of the later one where the server has started anew. */
 export function hitsBetween(before: readonly number[], after: readonly number[]): number[] {
   const restarted = after.some((count, i) => count < (before[i] ?? 0));
   return after.map((count, i) => restarted ? count : count - (before[i] ?? 0));

@@ -1,5 +1,5 @@
 /**
- * The hub now: a few figures that are read in one glance.
+ * The tiles: the hub's current figures.
  *
  * @module
  */

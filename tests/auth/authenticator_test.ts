@@ -67,14 +67,14 @@ class AuthFixture {
     presented: Credential,
     authenticator = this.authenticator,
   ): Promise<string | undefined> {
-    const verdict = await authenticator.check(presented);
-    if (verdict.kind === "granted") return verdict.grant.keyId;
+    const result = await authenticator.check(presented);
+    if (result.kind === "granted") return result.grant.keyId;
     // Not shorter ones, which stand in any text.
     const { kind: _, ...parts } = presented;
     for (const part of Object.values(parts).filter((part) => part.length > 3)) {
-      assert(presented.kind === "unreadable" || !verdict.detail.includes(part), "repeats it");
+      assert(presented.kind === "unreadable" || !result.detail.includes(part), "repeats it");
     }
-    return `refused: ${verdict.detail}`;
+    return `refused: ${result.detail}`;
   }
 
   token(token: string, authenticator = this.authenticator): Promise<string | undefined> {
@@ -104,9 +104,9 @@ const UNKNOWN = "refused: unknown key or wrong secret";
 test("check() lets a key in by token and by pair, with what it gives", async (fixture) => {
   assertEquals(await fixture.token("k1.s-k1"), "k1");
   assertEquals(await fixture.outcome({ kind: "pair", id: "k2", secret: "s-k2" }), "k2");
-  const verdict = await fixture.authenticator.check({ kind: "token", token: "k1.s-k1" });
-  assert(verdict.kind === "granted");
-  assert(verdict.grant.rights.mayPublish("c") && !verdict.grant.rights.maySubscribe("c"));
+  const result = await fixture.authenticator.check({ kind: "token", token: "k1.s-k1" });
+  assert(result.kind === "granted");
+  assert(result.grant.rights.mayPublish("c") && !result.grant.rights.maySubscribe("c"));
 });
 
 test("check() refuses no credential and wrong ones, with the same words for any key", async (fixture) => {
@@ -190,10 +190,10 @@ test("check() takes a ticket once, with the grant of the key that fetched it", a
   const byToken = await ticketOf(fixture, { kind: "token", token: await fixture.jwt() });
   assertEquals(await fixture.outcome({ kind: "ticket", ticket: byKey }), "k1");
   assertEquals(await fixture.outcome({ kind: "ticket", ticket: byKey }), GONE);
-  const verdict = await fixture.authenticator.check({ kind: "ticket", ticket: byToken });
-  assert(verdict.kind === "granted");
-  assertEquals(verdict.grant.keyId, "jwt:alice");
-  assert(verdict.grant.rights.mayPublish("c") && !verdict.grant.rights.maySubscribe("c"));
+  const result = await fixture.authenticator.check({ kind: "ticket", ticket: byToken });
+  assert(result.kind === "granted");
+  assertEquals(result.grant.keyId, "jwt:alice");
+  assert(result.grant.rights.mayPublish("c") && !result.grant.rights.maySubscribe("c"));
   assertEquals(await fixture.outcome({ kind: "ticket", ticket: crypto.randomUUID() }), GONE);
   assertEquals(
     await fixture.token(byKey),
@@ -288,9 +288,9 @@ async function ticketOf(
   { authenticator, tickets }: AuthFixture,
   presented: Credential,
 ): Promise<string> {
-  const verdict = await authenticator.check(presented);
-  assert(verdict.kind === "granted");
-  const answer = await tickets.issue(verdict.grant, "192.0.2.1");
+  const result = await authenticator.check(presented);
+  assert(result.kind === "granted");
+  const answer = await tickets.issue(result.grant, "192.0.2.1");
   assert(answer.kind === "issued");
   return answer.ticket;
 }

@@ -30,22 +30,22 @@ async function pair(alg: string): Promise<{ privateKey: CryptoKey; jwk: JWK }> {
 const jwksOf = (...keys: unknown[]) => parseJwks(JSON.stringify({ keys }));
 
 async function refusal(tokens: Tokens, token: string, nowMs = NOW_MS): Promise<string> {
-  const verdict: AuthResult = await tokens.check(token, nowMs);
-  if (verdict.kind === "granted") throw new Error("the token was accepted");
-  assert(!verdict.detail.includes(token), "a detail repeats the token");
-  return verdict.detail;
+  const result: AuthResult = await tokens.check(token, nowMs);
+  if (result.kind === "granted") throw new Error("the token was accepted");
+  assert(!result.detail.includes(token), "a detail repeats the token");
+  return result.detail;
 }
 
 const bySecret = new Tokens({ secret: SECRET });
 
 Deno.test("check() gives what the systole claim says, until the token expires", async () => {
   const limits = { maxConnections: 2, maxMessagesPerMinute: 30 };
-  const verdict = await bySecret.check(
+  const result = await bySecret.check(
     await sign({ systole: { ...SYSTOLE, ...limits }, aud: "ignored" }),
     NOW_MS,
   );
-  assert(verdict.kind === "granted");
-  const { rights, ...terms } = verdict.grant;
+  assert(result.kind === "granted");
+  const { rights, ...terms } = result.grant;
   assertEquals(terms, {
     keyId: "jwt:alice",
     ...SYSTOLE,
@@ -56,9 +56,9 @@ Deno.test("check() gives what the systole claim says, until the token expires", 
 });
 
 Deno.test("check() gives no right that the claim does not name", async () => {
-  const verdict = await bySecret.check(await sign({ systole: {} }), NOW_MS);
-  assert(verdict.kind === "granted");
-  const { publish, subscribe, admin } = verdict.grant;
+  const result = await bySecret.check(await sign({ systole: {} }), NOW_MS);
+  assert(result.kind === "granted");
+  const { publish, subscribe, admin } = result.grant;
   assertEquals({ publish, subscribe, admin }, { publish: [], subscribe: [], admin: false });
 });
 
@@ -176,8 +176,8 @@ Deno.test("check() refuses claims of the wrong shape, and names the field", asyn
 Deno.test("check() refuses any garbage without throwing", async () => {
   const garbage = ["", "..", "a.b.c", "e30.e30.", `e30.e30.${"A".repeat(43)}`, "\0.\0.\0", "ü.ü.ü"];
   for (const token of garbage) {
-    const verdict = await bySecret.check(token, NOW_MS);
-    assertEquals(verdict, { kind: "refused", detail: "the token is not valid" }, token);
+    const result = await bySecret.check(token, NOW_MS);
+    assertEquals(result, { kind: "refused", detail: "the token is not valid" }, token);
   }
 });
 

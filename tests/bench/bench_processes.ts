@@ -95,7 +95,7 @@ export class BenchProcesses {
     await Promise.all(this.#children.filter((child) => child.pid === pid).map(endChild));
   }
 
-  /** Ends all that are left; the load first, so that no server has clients to say goodbye to. */
+  /** Ends all that are left; the load first, so that no server has clients to close. */
   async stopAll(): Promise<void> {
     for (const child of this.#children.toReversed()) await endChild(child);
   }

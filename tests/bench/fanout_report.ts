@@ -1,5 +1,5 @@
 /**
- * From the runs of the fan-out bench to its report: medians, ratios, verdicts, the table.
+ * From the runs of the fan-out bench to its report: medians, ratios, results, the table.
  * Owns the shape of the outcome; pure, runs nothing.
  *
  * @module
@@ -7,7 +7,7 @@
 
 import type { OpenLoopRun, Run, Side } from "./fanout_fixture.ts";
 import { type Spread, spreadOf } from "./measure.ts";
-import { countText, msText, spreadText, tableText, type Verdict, verdictOf } from "./report.ts";
+import { countText, msText, type Result, resultOf, spreadText, tableText } from "./report.ts";
 
 /** The medians of one server at one level. */
 export interface Row {
@@ -24,7 +24,7 @@ export interface LevelOutcome {
   control: Row;
   ratio: number;
   targetRatio: number;
-  verdict: Verdict;
+  result: Result;
 }
 
 /** The medians of one server on schedule. */
@@ -64,7 +64,7 @@ export function levelOutcome(
   const subject = rowOf(runs.subject);
   const control = rowOf(runs.control);
   const ratio = subject.cpuUsPerDelivery.median / control.cpuUsPerDelivery.median;
-  return { ...level, subject, control, ratio, verdict: verdictOf(ratio, level.targetRatio) };
+  return { ...level, subject, control, ratio, result: resultOf(ratio, level.targetRatio) };
 }
 
 function rowOf(runs: Run[]): Row {
@@ -97,9 +97,9 @@ export function describeFanout(outcome: FanoutOutcome): string {
     "",
     closedLoopTable(outcome.levels),
     "",
-    ...outcome.levels.map(({ inFlight, ratio, targetRatio, verdict }) =>
+    ...outcome.levels.map(({ inFlight, ratio, targetRatio, result }) =>
       `${inFlight} in flight: ${ratio.toFixed(3)} of the control's CPU per delivery, ` +
-      `target at most ${targetRatio}: ${verdict}`
+      `target at most ${targetRatio}: ${result}`
     ),
     "",
     `Open loop, ${publicationsPerSecond} publications/s = ` +

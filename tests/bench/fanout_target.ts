@@ -6,7 +6,7 @@
  */
 
 import type { Buffer } from "node:buffer";
-import { DeliveryLedger } from "./delivery_ledger.ts";
+import { DeliveryCounter } from "./delivery_counter.ts";
 import { LatencyHistogram } from "./latency_histogram.ts";
 import type {
   ClosedLoopOptions,
@@ -30,7 +30,7 @@ const TYPE_OFFSET = '{"type":"'.length;
 const MESSAGE_INITIAL = "m".charCodeAt(0);
 
 interface Run {
-  ledger: DeliveryLedger;
+  counter: DeliveryCounter;
   bytes: number;
   reads: number;
   /** Called once per publication received by a subscriber. */
@@ -81,7 +81,7 @@ export class FanoutTarget {
     const run = this.#begin(inFlight);
     const startMs = performance.now();
     run.refill = () => {
-      const free = inFlight - run.ledger.inFlight;
+      const free = inFlight - run.counter.inFlight;
       if (free === 0) return;
       if (performance.now() - startMs < durationMs) return this.#publish(run, free);
       run.hasPublishedAll = true;
@@ -108,10 +108,10 @@ export class FanoutTarget {
       latencies.record((performance.now() - startMs - publication * periodMs) * 1_000);
     while (!run.hasPublishedAll && this.#failure === undefined) {
       const due = Math.floor((performance.now() - startMs) / periodMs) + 1;
-      const count = Math.min(due, publications) - run.ledger.published;
+      const count = Math.min(due, publications) - run.counter.published;
       if (count > 0) this.#publish(run, count);
-      run.hasPublishedAll = run.ledger.published === publications;
-      const waitMs = startMs + run.ledger.published * periodMs - performance.now();
+      run.hasPublishedAll = run.counter.published === publications;
+      const waitMs = startMs + run.counter.published * periodMs - performance.now();
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, waitMs)));
     }
     await this.#finish(run, 0);
@@ -155,7 +155,7 @@ export class FanoutTarget {
     if (this.#sampleText === "") this.#sampleText = chunk.toString("utf8", start, end);
     run.bytes += end - start;
     try {
-      run.received(run.ledger.receive(subscriber));
+      run.received(run.counter.receive(subscriber));
     } catch (error) {
       this.#fail(String(error));
     }
@@ -165,7 +165,7 @@ export class FanoutTarget {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#run !== undefined) throw new TypeError("Cannot run: another run is in progress");
     this.#run = {
-      ledger: new DeliveryLedger(this.#options.subscribers, maxInFlight),
+      counter: new DeliveryCounter(this.#options.subscribers, maxInFlight),
       bytes: 0,
       reads: 0,
       received: () => {},
@@ -179,7 +179,7 @@ export class FanoutTarget {
   }
 
   #publish(run: Run, count: number): void {
-    for (let n = 0; n < count; n++) run.ledger.publish();
+    for (let n = 0; n < count; n++) run.counter.publish();
     this.#publisher?.send(Array.from({ length: count }, () => this.#options.publishText));
   }
 
@@ -188,12 +188,12 @@ export class FanoutTarget {
     if (run === undefined) return;
     run.reads++;
     run.refill();
-    if (run.hasPublishedAll && run.ledger.inFlight === 0) run.finished.resolve();
+    if (run.hasPublishedAll && run.counter.inFlight === 0) run.finished.resolve();
   }
 
   async #finish(run: Run, publishingMs: number): Promise<void> {
     const timer = setTimeout(
-      () => this.#fail(`lost: ${lossText(run.ledger)}`),
+      () => this.#fail(`lost: ${lossText(run.counter)}`),
       publishingMs + LOST_AFTER_MS,
     );
     try {
@@ -206,7 +206,7 @@ export class FanoutTarget {
   }
 
   #figures(run: Run, startMs: number): RunFigures {
-    const publications = run.ledger.published;
+    const publications = run.counter.published;
     const deliveries = publications * this.#options.subscribers;
     return {
       publications,
@@ -224,7 +224,7 @@ export class FanoutTarget {
   }
 }
 
-function lossText(ledger: DeliveryLedger): string {
-  const { deliveries, subscribers } = ledger.missing();
-  return `${deliveries} deliveries to ${subscribers} subscribers, of ${ledger.published} publications`;
+function lossText(counter: DeliveryCounter): string {
+  const { deliveries, subscribers } = counter.missing();
+  return `${deliveries} deliveries to ${subscribers} subscribers, of ${counter.published} publications`;
 }

@@ -13,7 +13,7 @@
 
 import { BenchProcesses, type LoadProcess, type ServerOptions } from "./bench_processes.ts";
 import { CpuMeter, residentBytes, type Spread, spreadOf } from "./measure.ts";
-import { countText, runBench, tableText, type Verdict, verdictOf } from "./report.ts";
+import { countText, type Result, resultOf, runBench, tableText } from "./report.ts";
 
 const CLIENTS = 5_000;
 const WARM_UP_CLIENTS = 500;
@@ -61,7 +61,7 @@ interface IdleOutcome {
   pingPeriodMs: number;
   holdMs: number;
   targetBytesPerConnection: number;
-  verdict: Verdict;
+  result: Result;
   subject: IdleRow;
   control: IdleRow;
 }
@@ -139,7 +139,7 @@ async function measure(say: (progress: string) => void): Promise<IdleOutcome> {
       pingPeriodMs: PING_PERIOD_MS,
       holdMs: HOLD_MS,
       targetBytesPerConnection: TARGET_BYTES_PER_CONNECTION,
-      verdict: verdictOf(subject.bytesPerConnection.median, TARGET_BYTES_PER_CONNECTION),
+      result: resultOf(subject.bytesPerConnection.median, TARGET_BYTES_PER_CONNECTION),
       subject,
       control,
     };
@@ -149,7 +149,7 @@ async function measure(say: (progress: string) => void): Promise<IdleOutcome> {
 }
 
 function describe(outcome: IdleOutcome): string {
-  const { subject, control, verdict } = outcome;
+  const { subject, control, result } = outcome;
   return [
     `${outcome.clients} idle clients, pinged every ${outcome.pingPeriodMs} ms, ` +
     `held for ${outcome.holdMs / 1_000} s`,
@@ -173,7 +173,7 @@ function describe(outcome: IdleOutcome): string {
     ]),
     "",
     `${kibText(subject.bytesPerConnection.median)} KiB a connection, ` +
-    `target at most ${kibText(outcome.targetBytesPerConnection)}: ${verdict}`,
+    `target at most ${kibText(outcome.targetBytesPerConnection)}: ${result}`,
   ].join("\n");
 }
 

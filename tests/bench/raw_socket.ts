@@ -100,7 +100,7 @@ export class RawSocket {
     this.#socket.write(Buffer.concat(texts.map((text) => frame(OPCODE_TEXT, Buffer.from(text)))));
   }
 
-  /** Says goodbye by a close frame; the server does the rest. */
+  /** Sends a close frame; the server does the rest. */
   close(): void {
     this.#socket.write(frame(OPCODE_CLOSE, Buffer.from([0x03, 0xe8]))); // 1000
   }

@@ -10,10 +10,10 @@ import type { Spread } from "./measure.ts";
 const MICROSECONDS_PER_MS = 1_000;
 
 /** Whether a figure is at most its target. */
-export type Verdict = "met" | "missed";
+export type Result = "met" | "missed";
 
-/** The verdict on a figure whose target is an upper bound. */
-export function verdictOf(figure: number, atMost: number): Verdict {
+/** The result on a figure whose target is an upper bound. */
+export function resultOf(figure: number, atMost: number): Result {
   return figure <= atMost ? "met" : "missed";
 }
 

@@ -45,7 +45,7 @@ const openPage = (browser: Browser, server: ServerProcess, headers = {}) =>
   SdkPage.open(browser, sdkOf(server.url), headers);
 
 /** Subscribes, and waits until the hub says so as often as told. */
-async function follow(page: SdkPage, socket: string): Promise<void> {
+async function subscribe(page: SdkPage, socket: string): Promise<void> {
   await page.call(socket, "subscribe", CHANNEL);
   await subscribed(page, socket, 1);
 }
@@ -77,7 +77,7 @@ integrationTest("the SDK in a browser connects, exchanges and measures", async (
   other.send({ type: "subscribe", channel: CHANNEL });
   await until("a subscription", () => other.of("subscribed").length > 0);
   await page.connect("it", hub(server), BEAT);
-  await follow(page, "it");
+  await subscribe(page, "it");
   other.send({ type: "publish", channel: CHANNEL, data: "from outside" });
   await until("a publication", async () => (await page.heard("it")).length > 0);
   await page.call("it", "publish", CHANNEL, { from: "the page" });
@@ -133,7 +133,7 @@ integrationTest(
     await using browser = await Browser.start();
     await using page = await openPage(browser, server);
     await page.connect("it", hub(server), BEAT);
-    await follow(page, "it");
+    await subscribe(page, "it");
     await page.happens("heartbeat", { socket: "it" });
     // 0 s: offline, what is sent stays with the system; 1.5 s: back, long before pongWait.
     await page.tab.network("offline");
@@ -157,7 +157,7 @@ integrationTest(
     await using browser = await Browser.start();
     await using page = await openPage(browser, server);
     await page.connect("it", hub(server), BEAT);
-    await follow(page, "it");
+    await subscribe(page, "it");
     await page.tab.network("offline");
     await page.happens("offline");
     for (const number of NUMBERS) await page.call("it", "publish", CHANNEL, number);
@@ -180,7 +180,7 @@ integrationTest(
     await using browser = await Browser.start();
     await using page = await openPage(browser, server);
     await page.connect("it", hub(server), BEAT);
-    await follow(page, "it");
+    await subscribe(page, "it");
     await page.tab.network("said to be offline");
     await page.happens("offline");
     await page.call("it", "publish", CHANNEL, "on this machine");
@@ -209,7 +209,7 @@ integrationTest("the SDK in a frozen page that keeps its connections", async () 
   await page.connect("json", hub(server), IN_WORKER);
   await page.connect("infoway", infoway(server), { ...INFOWAY, heartbeatInWorker: true });
   await page.connect("events-hub", eventsHub(server), EVENTS_HUB);
-  await follow(page, "json");
+  await subscribe(page, "json");
   await page.happens("heartbeat", { times: 3 });
   await freezeAndThaw(page);
   // The browser answers control pings for a frozen page, but cannot say infoway's heartbeats.
@@ -232,7 +232,7 @@ integrationTest(
     await using browser = await Browser.start();
     await using page = await openPage(browser, server);
     await page.connect("it", hub(server), IN_WORKER);
-    await follow(page, "it");
+    await subscribe(page, "it");
     await freezeAndThaw(page);
     assertEquals((await page.happens("close", { socket: "it" })).map(({ code }) => code), [1006]);
     await page.happens("open", { socket: "it", times: 2 });

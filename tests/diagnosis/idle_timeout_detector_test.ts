@@ -116,7 +116,7 @@ function restart(
   });
 }
 
-Deno.test("IdleTimeoutDetector takes a restart of what lies between for one stroke, however long it lasts", () => {
+Deno.test("IdleTimeoutDetector takes a restart of what lies between for one cluster, however long it lasts", () => {
   for (const idleMs of [1_700, 24_000, 60_000, 300_000]) {
     for (const lastsMs of [0, 30, 100, 300, 1_000, 5_000, 20_000]) {
       for (const connections of [3, 20, 200, 2_000]) {
@@ -142,7 +142,7 @@ Deno.test("A relay that restarts 1.7 s after a publication to all is the network
     assertEquals(world.idleTimeouts.list(), []);
   }));
 
-Deno.test("IdleTimeoutDetector names a proxy that cuts many at a stroke with the third stroke, and counts all", () => {
+Deno.test("IdleTimeoutDetector names a proxy that cuts many at once with the third cluster, and counts all", () => {
   const limits = new IdleTimeoutDetector();
   const found = [1, 2, 3].flatMap((n) =>
     restart(limits, { connections: 20, idleMs: 60_000, atMs: 70_000 * n, lastsMs: 10 })
@@ -199,7 +199,7 @@ Deno.test("IdleTimeoutDetector counts nobody twice who is cut under a name that 
   assertEquals([limits.cut, limits.size], [22, 1]);
 });
 
-Deno.test("IdleTimeoutDetector follows a proxy whose timeout was raised", () => {
+Deno.test("IdleTimeoutDetector adapts to a proxy whose timeout was raised", () => {
   assertEquals(named([60_000, 60_000, 60_000, 300_000, 300_010, 300_020]), [300]);
 });
 

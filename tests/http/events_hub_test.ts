@@ -4,7 +4,7 @@ import type { TestPeer } from "../support/fakes/world.ts";
 
 const PATH = "/api/v1/ws/unsubscribe";
 
-const followed = async (api: Api, { client }: TestPeer) =>
+const subscriptionsOf = async (api: Api, { client }: TestPeer) =>
   await api.world.hub.ask((registry) => [...registry.channelsOf(client)]);
 
 Deno.test("POST /api/v1/ws/unsubscribe ends some subscriptions, answered 200 and nothing", () =>
@@ -14,7 +14,7 @@ Deno.test("POST /api/v1/ws/unsubscribe ends some subscriptions, answered 200 and
     const body = { client_id: peer.client.id, event_types, user_id: "ignored, as there" };
     const response = await api.call(PATH, { body });
     assertEquals([response.status, await response.text()], [200, ""]);
-    assertEquals(await followed(api, peer), ["stats", "global"]);
+    assertEquals(await subscriptionsOf(api, peer), ["stats", "global"]);
     await api.world.hub.publish("pdfm", 1);
     await api.world.hub.publish("stats", 1);
     await api.world.clock.turnOver();
@@ -24,7 +24,7 @@ Deno.test("POST /api/v1/ws/unsubscribe ends some subscriptions, answered 200 and
 
 for (
   const [what, event_types, message] of [
-    ["nothing it follows", ["auth", "stats"], /^not subscribed to auth, stats$/],
+    ["nothing that it is subscribed to", ["auth", "stats"], /^not subscribed to auth, stats$/],
     ["only global", ["global", "x"], /global/],
     ["no valid type", ["x", ""], /no valid/],
     ["no types", [], /no valid/],
@@ -42,7 +42,7 @@ for (
       assertEquals(Object.keys(answer.body), ["message", "code"]);
       assertEquals(answer.body.code, 400);
       assertMatch(answer.body.message, message);
-      assertEquals(await followed(api, peer), ["pdfm", "global"]);
+      assertEquals(await subscriptionsOf(api, peer), ["pdfm", "global"]);
     }));
 }
 
@@ -74,7 +74,7 @@ Deno.test("/api/v1/ws/* shows a key its own clients and lets it touch no other",
       const refused = await api.json(PATH, { key: other, body });
       assertEquals([refused.status, refused.body.code], [403, 403]);
     }
-    assertEquals(await followed(api, theirs), ["health", "pdfm", "global"]);
+    assertEquals(await subscriptionsOf(api, theirs), ["health", "pdfm", "global"]);
     assertEquals((await api.call(PATH, { key: "other.s", body })).status, 200);
   }));
 
@@ -86,7 +86,7 @@ Deno.test("/api/v1/ws/unsubscribe refuses a page of a foreign origin in the syst
     const answer = await api.json(PATH, { body, headers });
     assertEquals([answer.status, Object.keys(answer.body)], [403, ["message", "code"]]);
     assertEquals(answer.body.code, 403);
-    assertEquals(await followed(api, peer), ["pdfm", "global"]);
+    assertEquals(await subscriptionsOf(api, peer), ["pdfm", "global"]);
   }));
 
 Deno.test("/api/v1/ws/* says 503 while the hub has stopped, as openapi.json promises", () =>

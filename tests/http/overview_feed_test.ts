@@ -28,7 +28,7 @@ function withFeed(test: (world: World, reads: () => number) => Promise<void>): P
 const overviews = ({ socket }: TestPeer) =>
   socket.messages.filter(({ channel, type }) => channel === OVERVIEW_CHANNEL && type === "message");
 
-Deno.test("OverviewFeed reads and says nothing while nobody follows", () =>
+Deno.test("OverviewFeed reads and publishes nothing without a subscriber", () =>
   withFeed(async (world, reads) => {
     const bystander = world.connect();
     await world.clock.pass(10_000);
@@ -68,7 +68,7 @@ Deno.test("OverviewFeed tells disconnects by cause and round trips as counts of 
     assertEquals(stalls, { count: 0, seconds: 0 });
   }));
 
-Deno.test("Only an admin may follow what the hub tells of itself, and nobody may speak there", () => {
+Deno.test("Only an admin may subscribe to the hub's own channels, and no client may publish there", () => {
   const everything = { subscribe: ["*"], publish: ["*"] };
   const may = (admin: boolean | undefined, channel: string) => {
     const { maySubscribe, mayPublish } = rightsOf({ ...everything, admin });

@@ -22,7 +22,7 @@ Deno.test("GET /api/v1/stats tells totals, together and by profile", () =>
     assertEquals(totals.messagesOut, 6);
   }));
 
-Deno.test("GET /api/v1/channels tells the most followed first, up to the limit", () =>
+Deno.test("GET /api/v1/channels lists those with the most subscribers first, up to the limit", () =>
   withApi({}, async (api) => {
     for (const channels of [["a", "b"], ["b"], ["b", "c", "c"], ["c"]]) {
       const { socket } = api.world.connect();

@@ -12,7 +12,7 @@ const OVERDUE_MS = 1_000;
 const CALM = { ...RULES, pingPeriodMs: 3_600_000, pongWaitMs: 3_600_000 };
 const PATIENT = { writeWaitMs: 3_600_000, rules: CALM };
 
-/** Everybody follows "c", and "own <n>" alone; closed, they stay, as until closeWait. */
+/** Each subscribes to "c", and to "own <n>" alone; closed, they stay, as until closeWait. */
 async function subscribers(world: World, count: number): Promise<TestPeer[]> {
   const peers = Array.from({ length: count }, () => world.connect());
   for (const [n, { socket }] of peers.entries()) {
@@ -120,15 +120,15 @@ Deno.test("What leaving clients hold ends nobody else, whoever is overdue beside
   }));
 
 Deno.test("LoadShedder asks the hub above the budget only, and not again before it was answered", () => {
-  const letters: HubMessage[] = [];
-  const hub = { tell: (message: HubMessage) => (letters.push(message), "sent" as const) };
+  const messages: HubMessage[] = [];
+  const hub = { tell: (message: HubMessage) => (messages.push(message), "sent" as const) };
   const budget = { usedBytes: 1_000, limitBytes: 1_000 };
   const shedder = new LoadShedder({ hub, budget });
-  assertEquals([shedder.onDue(0), letters.length], [TICK_MS, 0]);
+  assertEquals([shedder.onDue(0), messages.length], [TICK_MS, 0]);
   budget.usedBytes = 1_001;
   for (let i = 0; i < 3; i++) shedder.onDue(i);
-  assertEquals(letters.length, 1);
-  (letters[0] as HubMessage & { kind: "run" }).run(new SubscriptionRegistry());
+  assertEquals(messages.length, 1);
+  (messages[0] as HubMessage & { kind: "run" }).run(new SubscriptionRegistry());
   shedder.onDue(3);
-  assertEquals(letters.length, 2);
+  assertEquals(messages.length, 2);
 });

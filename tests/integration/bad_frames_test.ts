@@ -124,16 +124,19 @@ integrationTest("A frame that breaks the protocol gets its close code, and TCP e
   await newcomer.message("welcome");
 });
 
-integrationTest("Nothing follows the close frame, not even a system's own goodbye", async () => {
-  await using server = await ServerProcess.start();
-  using peer = await RawPeer.connect(server.dial, { path: "/ws?business=crypto" });
-  await peer.write(fragmentsOfNothing(MOST_FRAMES + 1));
-  const opcodes: number[] = [];
-  for (let frame = await peer.read(); frame !== undefined; frame = await peer.read()) {
-    opcodes.push(frame.opcode);
-  }
-  assertEquals(opcodes, [text, close]); // the initialFrames, the end
-});
+integrationTest(
+  "No frame follows the close frame, not even a profile's own last frame",
+  async () => {
+    await using server = await ServerProcess.start();
+    using peer = await RawPeer.connect(server.dial, { path: "/ws?business=crypto" });
+    await peer.write(fragmentsOfNothing(MOST_FRAMES + 1));
+    const opcodes: number[] = [];
+    for (let frame = await peer.read(); frame !== undefined; frame = await peer.read()) {
+      opcodes.push(frame.opcode);
+    }
+    assertEquals(opcodes, [text, close]); // the initialFrames, the end
+  },
+);
 
 integrationTest("The largest message and a message in fragments are taken", async () => {
   await using server = await ServerProcess.start();

@@ -1,6 +1,6 @@
 /**
  * One hub for all systems: what is published on a topic of one of them reaches its own clients and
- * those of the systems that can follow any topic, each in its own words.
+ * those of the profiles that can subscribe to any topic, each in its own format.
  *
  * @module
  */
@@ -111,7 +111,7 @@ async function followedBy(server: ServerProcess, channel: string, count: number)
   });
 }
 
-/** Publishes over HTTP, once all three follow. */
+/** Publishes over HTTP, once all three are subscribed. */
 async function publish(server: ServerProcess, channel: string, data: unknown): Promise<void> {
   await followedBy(server, channel, 3);
   const answer = await postJson(server, "/api/v1/publish", { body: { channel, data } });
@@ -124,7 +124,7 @@ const jsonForm = (channel: string, data: unknown) =>
 const tankForm = (topic: string, data: unknown) =>
   JSON.stringify({ topic, data: typeof data === "string" ? data : JSON.stringify(data) });
 
-/** One publication on a topic that a system's own client follows, and its frame there. */
+/** One publication on a topic of a profile's own client, and its frame there. */
 async function reachesAllThree(
   server: ServerProcess,
   { own, channel, data, form }: { own: Follower; channel: string; data: unknown; form: string },

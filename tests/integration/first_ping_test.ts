@@ -20,7 +20,7 @@ function mostTogether(momentsMs: number[]): number {
 }
 
 // First pings are spread over the second half of a period: 100 ms hold a twentieth of them, 50. A
-// fixed first ping follows the arrivals, which come as fast as the machine lets them: so what counts
+// fixed first ping is as early as the connections, which come as fast as the machine lets them: so what counts
 // is also how long each has waited for it, which is the same for everybody then, however long the
 // arrivals took and however late this process sees the pings.
 integrationTest("1000 clients that come together are not pinged together", async () => {

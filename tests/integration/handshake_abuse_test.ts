@@ -175,7 +175,7 @@ integrationTest(
 );
 
 integrationTest(
-  "Peers that half-close while they are checked are let go of",
+  "Peers that half-close while they are checked are closed",
   () =>
     withHealthyClient(async ({ server, good, bad }) => {
       for (const arrivals of [good, bad]) {
@@ -192,7 +192,7 @@ integrationTest(
 );
 
 integrationTest(
-  "Peers that were refused and stay, and go on talking, are let go of",
+  "Peers that were rejected and stay, and go on sending, are closed",
   () =>
     withHealthyClient(async ({ server, bad }) => {
       const descriptors = server.process.openDescriptors;
@@ -209,7 +209,7 @@ integrationTest(
 
 for (const [timing, frames] of Object.entries(TIMINGS)) {
   integrationTest(
-    `Frames ${timing} wait for the verdict, and count if it is good`,
+    `Frames ${timing} wait for the check, and count if it succeeds`,
     () =>
       withHealthyClient(async ({ server, good, bad }) => {
         const dial = withFrames(server.process.dial, frames);

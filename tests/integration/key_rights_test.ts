@@ -27,7 +27,7 @@ function publish(server: GuardedServer, channel: string, data: unknown): Promise
   return server.post("/api/v1/publish", { headers, body: { channel, data } });
 }
 
-/** Waits until as many follow a channel. */
+/** Waits until a channel has so many subscribers. */
 async function followedBy(server: GuardedServer, channel: string, count: number): Promise<void> {
   await until(`${count} subscribers of ${channel}`, async () => {
     const { channels } = JSON.parse((await server.asOperator("/api/v1/channels")).body);
@@ -98,25 +98,28 @@ integrationTest("infoway: a subscription without the right is answered with 519"
   }
 });
 
-integrationTest("tank: a topic without the right is not followed, and the log tells", async () => {
-  await using server = await start();
-  for (const credential of await narrowCredentials(server)) {
-    using guest = await server.enter({ path: `/ws?user_id=alice&token=${credential}` });
-    await guest.next();
-    const { id } = server.process.lines("connection opened").at(-1)!;
-    await guest.say("sub:secret");
-    await guest.say("sub:news/a");
-    await followedBy(server, "news/a", 1);
-    for (const channel of ["secret", "news/a"]) await publish(server, channel, channel);
-    await nextIs(guest, '{"topic":"news/a","data":"news/a"}');
-    const denied = server.process.lines("command denied").filter((line) => line.id === id);
-    assertEquals(denied.map(({ command, channel, level }) => [command, channel, level]), [
-      ["subscribe", "secret", "info"],
-    ]);
-    guest[Symbol.dispose]();
-    await followedBy(server, "news/a", 0);
-  }
-});
+integrationTest(
+  "tank: a topic without the right is not subscribed to, and the denial is logged",
+  async () => {
+    await using server = await start();
+    for (const credential of await narrowCredentials(server)) {
+      using guest = await server.enter({ path: `/ws?user_id=alice&token=${credential}` });
+      await guest.next();
+      const { id } = server.process.lines("connection opened").at(-1)!;
+      await guest.say("sub:secret");
+      await guest.say("sub:news/a");
+      await followedBy(server, "news/a", 1);
+      for (const channel of ["secret", "news/a"]) await publish(server, channel, channel);
+      await nextIs(guest, '{"topic":"news/a","data":"news/a"}');
+      const denied = server.process.lines("command denied").filter((line) => line.id === id);
+      assertEquals(denied.map(({ command, channel, level }) => [command, channel, level]), [
+        ["subscribe", "secret", "info"],
+      ]);
+      guest[Symbol.dispose]();
+      await followedBy(server, "news/a", 0);
+    }
+  },
+);
 
 integrationTest(
   "talo: a player or channel without the right is MISSING_ACCESS_KEY_SCOPES",
@@ -140,7 +143,7 @@ integrationTest(
       await nextIs(guest, error("v1.channels.message", "NO_PLAYER_FOUND"));
       await identify(1, NARROW.credential);
       await nextIs(guest, '{"res":"v1.players.identify.success","data":{"id":1}}');
-      for (const id of [2, 3]) { // nothing at all, and no right to follow
+      for (const id of [2, 3]) { // nothing at all, and no right to subscribe
         await speak(id);
         await nextIs(guest, error("v1.channels.message", missing));
       }
@@ -212,7 +215,7 @@ integrationTest(
       ["secret", `${FULL.id}.${NARROW.secret}`, 401],
       ["secret", narrow, 403],
       ["secret", token, 403],
-      ["trade/A", narrow, 403], // which it may follow
+      ["trade/A", narrow, 403], // to which it may subscribe
       ["secret", server.operator.credential, 403],
       ["news/a", narrow, 200],
       ["news/a", token, 200],

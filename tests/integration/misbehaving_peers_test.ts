@@ -67,7 +67,7 @@ integrationTest(
 );
 
 integrationTest(
-  "A peer that ends its half of TCP is let go at once",
+  "A peer that ends its half of TCP is closed at once",
   () =>
     withHealthyClient({}, async (server) => {
       using peer = await RawPeer.connect(server.dial);

@@ -47,7 +47,7 @@ integrationTest(
         { ...run, stdout: run.stdout.split("\n").slice(5).join("\n") },
         0,
         `
-${health ? "added health to event_types: the server answers only to who follows it\n" : ""}
+${health ? "added health to event_types: the server answers only subscribers of it\n" : ""}
 --- ${url}, open for 0.00 s ---
 ${PINGS("control")}${PINGS(profile)}server's control pings: none
 server's ${profile} pings: none

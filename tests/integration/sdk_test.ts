@@ -8,13 +8,13 @@ import { until, within } from "../support/until.ts";
 
 const NUMBERS = Array.from({ length: 20 }, (_, index) => index);
 
-/** A system's address, what a user of it follows and says, and what comes of it. */
+/** A profile's address, what a user of it subscribes to and publishes, and the result. */
 interface System {
   readonly path: string;
-  /** A channel of it, followed from the beginning. */
+  /** A channel that is subscribed to from the start. */
   readonly channel: string;
-  /** Follows it, where that is not in the address. */
-  readonly follow?: (socket: HeartbeatSocket) => void;
+  /** Subscribes, where that is not in the address. */
+  readonly subscribe?: (socket: HeartbeatSocket) => void;
   /** Says first of all on each connection. */
   readonly login?: string;
   /** Says a number in a way that is answered. */
@@ -32,7 +32,7 @@ const SYSTEMS: Record<Exclude<ProfileName, "tank">, System> = {
   json: {
     path: "/ws",
     channel: "updates",
-    follow: (socket) => socket.subscribe("updates"),
+    subscribe: (socket) => socket.subscribe("updates"),
     say: (socket, number) => socket.publish("updates", number),
     answered: (text) => numberIn(/^\{"type":"message",.*"data":(\d+)/, text),
     shouldLog: (text) => /^\{"type":"message","channel":"updates","data":"news"/.test(text),
@@ -48,7 +48,7 @@ const SYSTEMS: Record<Exclude<ProfileName, "tank">, System> = {
   infoway: {
     path: "/ws?business=crypto&apikey=any",
     channel: "trade/BTCUSDT",
-    follow: (socket) => socket.subscribe("trade/BTCUSDT"),
+    subscribe: (socket) => socket.subscribe("trade/BTCUSDT"),
     say: (socket, number) =>
       socket.send(JSON.stringify({ code: 10003, trace: `${number}`, data: { codes: "A" } })),
     answered: (text) => numberIn(/^\{"code":10004,"trace":"(\d+)"/, text),
@@ -120,7 +120,7 @@ for (const [profile, system] of Object.entries(SYSTEMS) as [ProfileName, System]
   integrationTest(`HeartbeatSocket speaks ${profile}, and outlives its server`, async () => {
     const first = await ServerProcess.start({ env: ENV });
     using it = new Watched(profile, new URL(system.path, first.url));
-    system.follow?.(it.socket);
+    system.subscribe?.(it.socket);
     if (system.login !== undefined) it.socket.onopen = () => it.socket.send(system.login!);
     await it.beats();
     assert(it.rtts.every((rtt) => rtt !== undefined && rtt > 0 && rtt < 2_000), `${it.rtts}`);

@@ -89,7 +89,7 @@ async function pauseServer(count: number): Promise<void> {
   // Each of them answered after the pause, later than its deadline, but for those (if any) whose
   // answer had been on its way before.
   const averted = metrics.value("systole_timeouts_averted_total");
-  assertGreaterOrEqual(averted, alive.length * 0.9, "too few verdicts averted");
+  assertGreaterOrEqual(averted, alive.length * 0.9, "too few timeouts averted");
 
   const after = await stalls(server);
   const stalledMs = after.ms - before.ms;
@@ -107,7 +107,7 @@ async function pauseServer(count: number): Promise<void> {
   assertLessOrEqual(ownTimes[0], ownBoundMs + GRACE_MS); // born before the wheel had noticed
   assertLessOrEqual(ownTimes[1], ownBoundMs);
   console.log(
-    `${count} clients, ${averted} verdicts averted: stalls of ${stalledMs.toFixed(0)} ms in all (${
+    `${count} clients, ${averted} timeouts averted: stalls of ${stalledMs.toFixed(0)} ms in all (${
       after.count - before.count
     }); ` +
       `the dead were found ${Math.max(...silences.map((ms) => ms - stalledMs)).toFixed(0)} ms of ` +
@@ -118,6 +118,6 @@ async function pauseServer(count: number): Promise<void> {
   );
 }
 
-integrationTest("A pause convicts none of 100 and none of 4000 clients that answer", () => {
+integrationTest("A pause times out none of 100 and none of 4000 clients that answer", () => {
   return sideBySide(...[100, 4_000].map(pauseServer)); // a server of its own for each
 });

@@ -12,8 +12,8 @@ const BOUND_MS = PONG_WAIT_MS + 100;
 const GRACE_MS = 250;
 /**
  * Between the silence and what is seen of it: a busy machine may keep the server from reading a byte
- * that lies in its kernel, and from closing the socket after the verdict, which comes before the line
- * that tells the silence. The server's own count of late verdicts gets none of this.
+ * that lies in its kernel, and from closing the socket after the timeout, which comes before the line
+ * that logs the silence. The server's own count of late detections contains none of this.
  */
 const BUSY_MS = 150;
 /** Leaves a healthy client a second to answer, on a machine that three busy processes share. */

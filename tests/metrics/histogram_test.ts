@@ -3,19 +3,19 @@ import { samplesOf } from "../../server/metrics/exposition.ts";
 import { Histogram } from "../../server/metrics/histogram.ts";
 
 Deno.test("Histogram counts a value in the first bucket whose bound it does not exceed", () => {
-  const tally = new Histogram([0.1, 1]);
-  for (const value of [0, 0.1, 0.100001, 1, 1.1, Infinity]) tally.add(value);
-  assertEquals([...tally.counts], [2, 2, 2]);
-  assertEquals(tally.upTo(), [2, 4, 6]);
+  const histogram = new Histogram([0.1, 1]);
+  for (const value of [0, 0.1, 0.100001, 1, 1.1, Infinity]) histogram.add(value);
+  assertEquals([...histogram.counts], [2, 2, 2]);
+  assertEquals(histogram.upTo(), [2, 4, 6]);
 });
 
 Deno.test("Histogram knows the sum of all values", () => {
-  const tally = new Histogram([1]);
-  for (const value of [0.25, 0.5, 4]) tally.add(value);
-  assertEquals(tally.sum, 4.75);
+  const histogram = new Histogram([1]);
+  for (const value of [0.25, 0.5, 4]) histogram.add(value);
+  assertEquals(histogram.sum, 4.75);
 });
 
-Deno.test("samplesOf() gives buckets that include all below them, sum and count, for each tally", () => {
+Deno.test("samplesOf() gives buckets that include all below them, sum and count, for each histogram", () => {
   const [here, there] = [new Histogram([1, 2]), new Histogram([1, 2])];
   here.add(1.5);
   here.add(9);

@@ -11,7 +11,7 @@ import { Exposition } from "../support/server/exposition.ts";
 import { VirtualClock } from "../support/fakes/virtual_clock.ts";
 import { RULES, withWorld, type World } from "../support/fakes/world.ts";
 
-/** Two seconds of patience, a ping each second. */
+/** A timeout of two seconds, a ping each second. */
 const SHORT = { ...RULES, pingPeriodMs: 1_000, pongWaitMs: 2_000, heartbeatTimeoutMs: 900 };
 /** The deadline alone decides. */
 const FOUR_SECONDS = { ...SHORT, pongWaitMs: 4_000, missedHeartbeats: 0 };
@@ -32,7 +32,7 @@ Deno.test("A silent client's pings are all missed, an answering one's are not", 
     assertEquals(world.closed("stale"), 1);
   }));
 
-Deno.test("Where misses expire nobody, the ping that was left unanswered is missed", () =>
+Deno.test("Where misses end no connection, the unanswered ping counts as missed", () =>
   withWorld({}, async (world) => {
     const timing = { ...RULES, pingPeriodMs: 30_000, pongWaitMs: 30_000 };
     const limits = { messagesPerMinute: 0, messagesPerMinuteIdentified: 0, isKey: () => true };
@@ -43,7 +43,7 @@ Deno.test("Where misses expire nobody, the ping that was left unanswered is miss
     assertEquals([controlPings, heartbeatsMissed, detectionsLate], [1, 1, 0]);
   }));
 
-Deno.test("Who answers after a stall and would be dead with it, is a verdict averted, once a stall", () =>
+Deno.test("A peer that answers after a stall and would have timed out by it counts as averted, once a stall", () =>
   withWorld({ rules: SHORT }, async (world) => {
     const [frequent, young, silent] = [world.connect(), world.connect(), world.connect()];
     await world.clock.pass(1_500);
@@ -51,7 +51,7 @@ Deno.test("Who answers after a stall and would be dead with it, is a verdict ave
     young.socket.answer();
     world.clock.block(1_700);
     await world.clock.pass(60);
-    frequent.socket.say({ type: "anything" }); // silent for 1.8 s with the stall: no verdict was due
+    frequent.socket.say({ type: "anything" }); // silent for 1.8 s with the stall: no timeout was due
     assertEquals(counts(world).timeoutsAverted, 0);
     await world.clock.pass(300);
     young.socket.peerPing(); // 2.1 s
@@ -59,7 +59,7 @@ Deno.test("Who answers after a stall and would be dead with it, is a verdict ave
     young.socket.peerPing();
     await world.clock.pass(500);
     assertEquals(silent.socket.closedWith, { how: "terminate" });
-    assertEquals(counts(world).timeoutsAverted, 1, "the convicted are not the averted");
+    assertEquals(counts(world).timeoutsAverted, 1, "those that timed out do not count as averted");
 
     frequent.socket.peerPing();
     world.clock.block(10_000);
@@ -81,7 +81,7 @@ Deno.test("A sign that is read before the wheel notices a stall averts nothing, 
     assertEquals(counts(world).timeoutsAverted, 0);
   }));
 
-Deno.test("A verdict beyond the published bound is counted, unless it came as soon as stalls let it", async () => {
+Deno.test("A timeout later than the published bound is counted, unless stalls delayed it", async () => {
   const rows = [[60_100, 0, 0], [60_101, 0, 1], [60_350, 60_350, 0], [60_350, 60_325, 1]];
   for (const [silentMs, judgingAfterMs, late] of rows) {
     await withWorld({ rules: RULES }, (world) => {
@@ -108,7 +108,7 @@ Deno.test("A verdict beyond the published bound is counted, unless it came as so
   }
 });
 
-Deno.test("Stalls around a deadline, one after the other, make no verdict late", async () => {
+Deno.test("Stalls around a deadline, one after the other, make no timeout late", async () => {
   for (const gapMs of [100, 150, 200, 250, 300]) {
     for (let fromMs = 3_700; fromMs <= 4_100; fromMs += 25) {
       await withWorld({ rules: FOUR_SECONDS }, async (world) => {
@@ -126,7 +126,7 @@ Deno.test("Stalls around a deadline, one after the other, make no verdict late",
   }
 });
 
-Deno.test("Short stalls without end postpone no verdict beyond the published bound and the next ticks", () =>
+Deno.test("Endless short stalls delay no timeout beyond the published bound and the next ticks", () =>
   withWorld({ rules: FOUR_SECONDS }, async (world) => {
     const { socket } = world.connect();
     for (let freeMs = 0; freeMs < 4_000; freeMs += 200) {
@@ -225,7 +225,7 @@ Deno.test("Jitter is observed from the second answer on", () =>
     assertEquals(text.value("systole_jitter_seconds_sum", { kind: "wire" }), 0.01);
   }));
 
-Deno.test("MailboxProbe measures once a second how long a letter waits, one letter at a time", () =>
+Deno.test("MailboxProbe measures once a second how long a message waits, one message at a time", () =>
   withWorld({}, async (world) => {
     const wait = async () => {
       const text = await exposed(world);
@@ -236,7 +236,7 @@ Deno.test("MailboxProbe measures once a second how long a letter waits, one lett
     assertEquals(await wait(), [10, 0]);
   }));
 
-Deno.test("MailboxProbe sends no second letter before the hub has opened the first", async () => {
+Deno.test("MailboxProbe sends no second message before the hub has handled the first", async () => {
   const clock = new VirtualClock();
   const metrics = new Metrics();
   const hub = new Hub({
@@ -248,7 +248,7 @@ Deno.test("MailboxProbe sends no second letter before the hub has opened the fir
   const wheel = new Wheel(clock, metrics);
   wheel.start();
   wheel.schedule(new MailboxProbe({ hub, clock, metrics }), wheel.now());
-  await clock.pass(25); // the probe's first beat; the hub does not open letters yet
+  await clock.pass(25); // the probe's first beat; the hub does not handle messages yet
   await clock.pass(3_525);
   assertEquals(hub.backlog, 1);
   const run = hub.run();
@@ -265,8 +265,8 @@ Deno.test("Connections that known idle timeouts have cut are a counter", async (
   const metrics = new Metrics();
   let cuts = 3;
   const none = () => 0;
-  const readings = { mailboxMessages: none, queuedBytes: none, channels: none, idleTimeouts: none };
-  metrics.read({ ...readings, idleTimeoutCuts: () => cuts });
+  const gauges = { mailboxMessages: none, queuedBytes: none, channels: none, idleTimeouts: none };
+  metrics.read({ ...gauges, idleTimeoutCuts: () => cuts });
   const value = async () =>
     new Exposition(await metrics.text()).value("systole_idle_timeout_cuts_total");
   assertEquals(await value(), 3);

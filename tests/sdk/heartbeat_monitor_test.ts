@@ -10,12 +10,12 @@ const RHYTHM: Omit<Timing, "openByMs"> = {
   answers: true,
 };
 
-/** A lifeline that writes down when it beats and when it finds its peer dead. */
-function lifeline(rhythm: Partial<Timing> = {}) {
+/** A monitor that writes down when it beats and when it finds its peer dead. */
+function monitor(timing: Partial<Timing> = {}) {
   const log: string[] = [];
   const startMs = performance.now();
   const note = (what: string) => log.push(`${(performance.now() - startMs) / 1_000} s: ${what}`);
-  const line = new HeartbeatMonitor({ ...RHYTHM, openByMs: startMs + 20_000, ...rhythm }, {
+  const line = new HeartbeatMonitor({ ...RHYTHM, openByMs: startMs + 20_000, ...timing }, {
     after: PAGE_TIMERS.after,
     send: () => note("heartbeat"),
     dead: () => note("dead"),
@@ -25,7 +25,7 @@ function lifeline(rhythm: Partial<Timing> = {}) {
 
 Deno.test("HeartbeatMonitor beats at every interval, and silence is death an interval and a timeout later", () =>
   withPage(async (page) => {
-    const { line, log } = lifeline();
+    const { line, log } = monitor();
     line.opened();
     await page.pass(5_000);
     line.touch();
@@ -35,14 +35,14 @@ Deno.test("HeartbeatMonitor beats at every interval, and silence is death an int
 
 Deno.test("HeartbeatMonitor gives an attempt its time, and no beats", () =>
   withPage(async (page) => {
-    const { log } = lifeline();
+    const { log } = monitor();
     await page.pass(100_000);
     assertEquals(log, ["20 s: dead"]);
   }));
 
 Deno.test("HeartbeatMonitor stops for good", () =>
   withPage(async (page) => {
-    const { line, log } = lifeline();
+    const { line, log } = monitor();
     line.opened();
     line.stop();
     await page.pass(100_000);
@@ -51,7 +51,7 @@ Deno.test("HeartbeatMonitor stops for good", () =>
 
 Deno.test("HeartbeatMonitor probes at once, with a short deadline, one probe at a time", () =>
   withPage(async (page) => {
-    const { line, log } = lifeline();
+    const { line, log } = monitor();
     line.opened();
     await page.pass(10_000);
     line.probe();
@@ -63,7 +63,7 @@ Deno.test("HeartbeatMonitor probes at once, with a short deadline, one probe at 
 
 Deno.test("HeartbeatMonitor lets anything received answer a probe", () =>
   withPage(async (page) => {
-    const { line, log } = lifeline();
+    const { line, log } = monitor();
     line.opened();
     await page.pass(10_000);
     line.probe();
@@ -76,7 +76,7 @@ Deno.test("HeartbeatMonitor lets anything received answer a probe", () =>
 
 Deno.test("HeartbeatMonitor waits for a peer that does not answer but beats by itself", () =>
   withPage(async (page) => {
-    const { line, log } = lifeline({ heartbeatInterval: 5_000, answers: false });
+    const { line, log } = monitor({ heartbeatInterval: 5_000, answers: false });
     line.opened();
     await page.pass(1_000);
     line.touch(); // the peer's next beat is due at 6 s
@@ -106,9 +106,9 @@ const HOLD_UPS: Record<string, (page: VirtualPage) => Promise<void>> = {
 };
 
 for (const [what, holdUp] of Object.entries(HOLD_UPS)) {
-  Deno.test(`HeartbeatMonitor convicts nobody after ${what}: it asks once more`, () =>
+  Deno.test(`HeartbeatMonitor times nothing out after ${what}: it sends one more heartbeat`, () =>
     withPage(async (page) => {
-      const { line, log } = lifeline();
+      const { line, log } = monitor();
       line.opened();
       line.touch();
       await holdUp(page);
@@ -123,7 +123,7 @@ for (const [what, holdUp] of Object.entries(HOLD_UPS)) {
 
   Deno.test(`HeartbeatMonitor does not wait long for a peer that died during ${what}`, () =>
     withPage(async (page) => {
-      const { line, log } = lifeline();
+      const { line, log } = monitor();
       line.opened();
       await holdUp(page);
       const lateMs = performance.now();
@@ -135,7 +135,7 @@ for (const [what, holdUp] of Object.entries(HOLD_UPS)) {
 
 Deno.test("HeartbeatMonitor in a tab with one timer a minute finds a dead peer at the third", () =>
   withPage(async (page) => {
-    const { line, log } = lifeline();
+    const { line, log } = monitor();
     line.opened();
     for (let minute = 0; minute < 5; minute++) await page.block(60_000);
     assertEquals(log, ["0 s: heartbeat", "60 s: heartbeat", "120 s: heartbeat", "180 s: dead"]);
@@ -144,7 +144,7 @@ Deno.test("HeartbeatMonitor in a tab with one timer a minute finds a dead peer a
 
 Deno.test("HeartbeatMonitor in a tab with one timer a minute keeps a peer that answers", () =>
   withPage(async (page) => {
-    const { line, log } = lifeline();
+    const { line, log } = monitor();
     line.opened();
     for (let minute = 0; minute < 20; minute++) {
       await page.block(60_000);
@@ -157,7 +157,7 @@ Deno.test("HeartbeatMonitor in a tab with one timer a minute keeps a peer that a
 
 Deno.test("HeartbeatMonitor without a network beats on and judges nobody until a probe", () =>
   withPage(async (page) => {
-    const { line, log } = lifeline();
+    const { line, log } = monitor();
     line.opened();
     line.hold();
     await page.pass(100_000);

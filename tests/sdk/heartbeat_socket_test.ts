@@ -84,7 +84,7 @@ Deno.test("HeartbeatSocket hands the user everything that is no heartbeat", () =
     assertEquals(page.of("message").map((text) => JSON.parse(text)), frames);
   }));
 
-Deno.test("HeartbeatSocket leaves a silent peer and does not wait for its goodbye", () =>
+Deno.test("HeartbeatSocket leaves a silent peer and does not wait for its close frame", () =>
   withPage(async (page) => {
     const socket = page.connect();
     await page.pass(1_000);
@@ -234,7 +234,7 @@ for (const [code, reason] of [[1000, "admin: closed by an operator; no retry"], 
     }));
 }
 
-Deno.test("HeartbeatSocket follows advice to move: it stays until then, and no attempt has failed", () =>
+Deno.test("HeartbeatSocket takes advice to move: it stays until then, and no attempt has failed", () =>
   withPage(async (page) => {
     const socket = page.connect();
     await page.pass(40);
@@ -281,7 +281,7 @@ Deno.test("HeartbeatSocket obeys a close that wants a longer wait than the advic
     assertEquals(page.server.sockets.length, 2);
   }));
 
-Deno.test("HeartbeatSocket follows advice with its only attempt, and without any stays where it is", () =>
+Deno.test("HeartbeatSocket takes advice with its only attempt, and without any stays where it is", () =>
   withPage(async (page) => {
     page.connect({ maxReconnectAttempts: 1 });
     page.connect({ maxReconnectAttempts: 0 });
@@ -353,7 +353,7 @@ Deno.test("HeartbeatSocket makes its only attempt, however often it is put off",
     assertEquals(page.server.sockets.length, 2);
   }));
 
-Deno.test("HeartbeatSocket follows advice after a time offline", () =>
+Deno.test("HeartbeatSocket takes advice after a time offline", () =>
   withPage(async (page) => {
     page.connect();
     await page.pass(20);

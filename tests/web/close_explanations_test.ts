@@ -12,8 +12,8 @@ Deno.test("whyEnded() has one sentence for each reason, and none for two", () =>
   );
   assertEquals(new Set(sentences).size, REASON_NAMES.length);
   for (const sentence of sentences) assertMatch(sentence, /^[A-Z].{20,}\.$/);
-  const bye = whyEnded({ ...END, reason: "client_close", cause: "client close" });
-  assertEquals(bye, "The client closed the connection after 1 h 1 min.");
+  const sentence = whyEnded({ ...END, reason: "client_close", cause: "client close" });
+  assertEquals(sentence, "The client closed the connection after 1 h 1 min.");
 });
 
 Deno.test("whyEnded() tells what a cause knows better than the reason", () => {

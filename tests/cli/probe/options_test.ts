@@ -101,7 +101,7 @@ Deno.test("parseProbeArgs() tells all that is wrong at once, and no value that m
   assertStringIncludes(problemsOf(...both, URL_TEXT)[0], "both give Authorization");
 });
 
-Deno.test("parseProbeArgs() follows health where events-hub's heartbeat needs it, and says so", () => {
+Deno.test("parseProbeArgs() subscribes to health where events-hub's heartbeat needs it, and reports it", () => {
   const typesOf = (query: string) => {
     const url = `ws://localhost/api/v1/ws/subscribe${query}`;
     const { target, notes } = parseProbeArgs(["--profile", "events-hub", url])!;

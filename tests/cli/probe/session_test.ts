@@ -169,7 +169,7 @@ Deno.test("ProbeSession takes pings for lost that were open when the other side 
   assertEquals([stage.events, stage.socket.journal], [[], ["ping hb-1"]]);
 });
 
-Deno.test("ProbeSession stopped judges no open ping, and waits a second for the goodbye at most", async () => {
+Deno.test("ProbeSession stopped counts no open ping as lost, and waits a second for the close at most", async () => {
   const stage = new Stage();
   stage.socket.deaf = true;
   await stage.pass(1_500); // two pings are open

@@ -15,7 +15,7 @@ const FIRST_PINGS = [0, 0.5, 0.999_999];
 const connect = (world: World) =>
   world.connect({ profile, url: "/api/v1/ws/subscribe?event_types=health" });
 
-Deno.test("events-hub's own times are 30 s from ping to ping and 45 s of patience", () => {
+Deno.test("events-hub's own times are 30 s from ping to ping and 45 s until the timeout", () => {
   const { pingPeriodMs, pongWaitMs } = timing;
   assertEquals({ pingPeriodMs, pongWaitMs }, { pingPeriodMs: 30_000, pongWaitMs: 45_000 });
 });

@@ -42,7 +42,7 @@ const errorForm = (error: string, { before = "", after = "" } = {}) =>
       `"body":{"error":"${error}"}${after}}`,
   );
 
-Deno.test("open() greets with the types that will be followed, in the order asked", () => {
+Deno.test("open() names the types that are subscribed to, in the order asked", () => {
   const cases: [string, string[]][] = [
     ["", ["global"]],
     ["?event_types=", ["global"]],
@@ -52,24 +52,24 @@ Deno.test("open() greets with the types that will be followed, in the order aske
     ["?event_types=global,pdfm", ["global", "pdfm"]],
     ["?event_types=pdfm&event_types=auth", ["pdfm", "global"]],
   ];
-  for (const [query, follows] of cases) {
+  for (const [query, subscribed] of cases) {
     const talk = open(query);
-    assertEquals(talk.initialSubscriptions, follows, query);
+    assertEquals(talk.initialSubscriptions, subscribed, query);
     assertEquals(talk.initialFrames.length, 1);
     const expected = `{"id":"<hex64>","event_type":"global","timestamp":"${STAMP}",` +
       '"message":"WebSocket connection established subscribed to global by default",' +
-      `"body":{"client_id":"${MINE}","subscriptions":${JSON.stringify(follows)}}}`;
+      `"body":{"client_id":"${MINE}","subscriptions":${JSON.stringify(subscribed)}}}`;
     assertMatch(talk.initialFrames[0], patternOf(expected));
   }
 });
 
-Deno.test("open() leaves out what the key may not follow, global included", () => {
+Deno.test("open() leaves out what the key may not subscribe to, global included", () => {
   const query = "?event_types=pdfm,system,system_logs";
-  const follows = (subscribe: string[]) =>
+  const subscribed = (subscribe: string[]) =>
     open(query, { rights: rightsOf({ subscribe, publish: [] }) }).initialSubscriptions;
-  assertEquals(follows(["system*"]), ["system", "system_logs"]);
-  assertEquals(follows(["global"]), ["global"]);
-  assertEquals(follows([]), []);
+  assertEquals(subscribed(["system*"]), ["system", "system_logs"]);
+  assertEquals(subscribed(["global"]), ["global"]);
+  assertEquals(subscribed([]), []);
 });
 
 Deno.test("open() lives by anything that arrives", () => {
@@ -88,7 +88,7 @@ Deno.test("knownEventTypes() knows the eleven types and no other", () => {
   assertEquals(knownEventTypes([" PDFM ", "", "nope", "pdfm"]), ["pdfm"]);
 });
 
-Deno.test("decode() answers a health ping, for who still follows health", () => {
+Deno.test("decode() answers a health ping, for who still subscribed health", () => {
   const form = (ref: string) =>
     patternOf(
       `{"id":"<hex64>","ref_id":"${ref}","event_type":"health","timestamp":"${STAMP}",` +

@@ -113,7 +113,7 @@ Deno.test("A suspended key's client reads 511 before its close", () =>
     });
   }));
 
-Deno.test("A subscriber gets pushes of what it follows until it unsubscribes", () =>
+Deno.test("A subscriber gets pushes of its subscriptions until it unsubscribes", () =>
   withWorld({}, async (world) => {
     const { clock } = world;
     const { socket } = world.connect({ profile, url: "/ws?business=crypto" });

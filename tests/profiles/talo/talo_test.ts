@@ -136,7 +136,7 @@ Deno.test("decode() answers what it does not understand byte for byte", () => {
   }
 });
 
-Deno.test("decode() turns an identify into following the player's topic", () => {
+Deno.test("decode() turns an identify into a subscription to the player's topic", () => {
   assertEquals(hear(open(), IDENTIFY), {
     kind: "subscribe",
     channels: ["players/7"],
@@ -184,7 +184,7 @@ Deno.test("decode() lets a second identify change for whom the connection speaks
   assertEquals(said.by, "0");
 });
 
-Deno.test("decode() identifies nobody whose topic the key may not follow", () => {
+Deno.test("decode() identifies no player to whose topic the key may not subscribe", () => {
   const session = identified(rightsOf({ subscribe: ["channels/*"], publish: ["*"] }));
   assert(answerOf(hear(session, SAY))?.includes('"NO_PLAYER_FOUND"'));
 });
@@ -459,9 +459,9 @@ Deno.test("A second identify takes the first one's place, also at the limit of s
     await world.clock.turnOver();
     const [, ...answers] = socket.messages;
     assertEquals(answers.map(({ data }) => data.id ?? data.errorCode), [7, 7, 8, "LISTENER_ERROR"]);
-    const followed = world.hub.ask((registry) => [...registry.channels]);
+    const channels = world.hub.ask((registry) => [...registry.channels]);
     await world.clock.turnOver();
-    assertEquals(await followed, ["players/8"]);
+    assertEquals(await channels, ["players/8"]);
   }));
 
 Deno.test("A key without the right is told which request it was", () =>

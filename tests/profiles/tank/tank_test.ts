@@ -53,7 +53,7 @@ Deno.test("decode() takes the rest of sub: and unsub: verbatim", () => {
   assertEquals(decode("sub:unsub:x"), { kind: "subscribe", channels: ["unsub:x"] });
 });
 
-Deno.test("decode() neither follows nor relays a topic that is empty or too long", () => {
+Deno.test("decode() neither subscribes to nor relays a topic that is empty or too long", () => {
   const long = "t".repeat(MAX_CHANNEL_LENGTH);
   assertEquals(decode(`sub:${long}`).kind, "subscribe");
   for (const text of ["sub:", "unsub:", `sub:${long}t`, `unsub:${long}t`]) {
@@ -243,7 +243,7 @@ Deno.test("A text of a key that may publish nothing reaches nobody, and the log 
     ]);
   }));
 
-Deno.test("A topic reaches who follows it, once, and not who may not or no longer does", () =>
+Deno.test("A topic reaches its subscribers, once, and no client without the right or after unsub", () =>
   withWorld({}, async (world) => {
     const { clock } = world;
     const { rights } = grantOf({ ...OPEN_GRANT, subscribe: [], publish: [] });

@@ -75,7 +75,7 @@ export class Api {
       }),
       authenticator: {
         open: !options.keys,
-        check: (presented) => Promise.resolve(verdict(presented)),
+        check: (presented) => Promise.resolve(result(presented)),
       },
       hub,
       clock,
@@ -107,7 +107,7 @@ export class Api {
       },
       proxies: { clientAddress: (peer, forwarded) => forwarded ?? peer },
     });
-    const verdict = (presented: Credential) => {
+    const result = (presented: Credential) => {
       if (!options.keys) return { kind: "granted", grant: OPEN_GRANT } as const;
       const grant = KEYS[credentialOf(presented)];
       return grant === undefined ? refused("no such key") : { kind: "granted", grant } as const;

@@ -18,7 +18,7 @@ export interface Missing {
 }
 
 /** The deliveries of one run, from its first publication to its last receipt. */
-export class DeliveryLedger {
+export class DeliveryCounter {
   readonly #receivedBySubscriber: Uint32Array;
   readonly #lackingByPublication: Uint32Array;
   readonly #maxInFlight: number;
