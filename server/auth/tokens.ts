@@ -66,8 +66,8 @@ export class Tokens {
       return refused(`the token's claim systole cannot be used: ${problems}`);
     }
     const { sub, exp } = claims.output;
-    const terms = { keyId: TOKEN_KEY_PREFIX + sub, ...given.output, expiresAtMs: exp * 1_000 };
-    return { kind: "granted", grant: grantOf(terms) };
+    const granted = { keyId: TOKEN_KEY_PREFIX + sub, ...given.output, expiresAtMs: exp * 1_000 };
+    return { kind: "granted", grant: grantOf(granted) };
   }
 
   /** @throws whatever jose does when the token has not proved itself */

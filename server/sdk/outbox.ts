@@ -8,7 +8,7 @@
 import type { DropReason, Sendable } from "./events.ts";
 import type { Settings } from "./settings.ts";
 
-interface Kept {
+interface Item {
   readonly data: Sendable;
   readonly bytes: number;
   readonly atMs: number;
@@ -20,7 +20,7 @@ export type OnDrop = (data: Sendable, reason: DropReason) => void;
 export class Outbox {
   readonly #settings: Settings;
   readonly #onDrop: OnDrop;
-  readonly #kept: Kept[] = [];
+  readonly #items: Item[] = [];
   #bytes = 0;
 
   /** Starts empty. */
@@ -40,9 +40,9 @@ export class Outbox {
     const copy = copyOf(data);
     const bytes = bytesOf(copy);
     if (bytes > outboxBytes) return this.#onDrop(copy, "full"); // rather than all others for it
-    this.#kept.push({ data: copy, bytes, atMs: Date.now() });
+    this.#items.push({ data: copy, bytes, atMs: Date.now() });
     this.#bytes += bytes;
-    while (this.#kept.length > outboxMessages || this.#bytes > outboxBytes) this.#drop("full");
+    while (this.#items.length > outboxMessages || this.#bytes > outboxBytes) this.#drop("full");
   }
 
   /**
@@ -52,8 +52,8 @@ export class Outbox {
    */
   flush(send: (data: Sendable) => boolean): void {
     const bornMs = Date.now() - this.#settings.outboxAgeMs;
-    while (this.#kept.length > 0) {
-      const [{ data, atMs }] = this.#kept;
+    while (this.#items.length > 0) {
+      const [{ data, atMs }] = this.#items;
       if (atMs < bornMs) this.#drop("expired");
       else if (send(data)) this.#shift();
       else return;
@@ -62,7 +62,7 @@ export class Outbox {
 
   /** Nothing will be sent any more. */
   close(): void {
-    while (this.#kept.length > 0) this.#drop("closed");
+    while (this.#items.length > 0) this.#drop("closed");
   }
 
   #drop(reason: DropReason): void {
@@ -70,7 +70,7 @@ export class Outbox {
   }
 
   #shift(): Sendable {
-    const { data, bytes } = this.#kept.shift()!;
+    const { data, bytes } = this.#items.shift()!;
     this.#bytes -= bytes;
     return data;
   }

@@ -11,7 +11,7 @@ import { milliseconds } from "./format.ts";
 import type { ConnectionState } from "./feed.ts";
 
 export class ConnectionBadge {
-  readonly #pill = byId("own", HTMLElement);
+  readonly #pill = byId("connection", HTMLElement);
   #link: ConnectionState = { kind: "connecting" };
 
   /** Counts down while a retry is awaited. */

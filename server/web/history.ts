@@ -45,12 +45,12 @@ export interface Sample {
   readonly stalledSeconds: number;
 }
 
-interface Kept extends Sample {
+interface StoredSample extends Sample {
   readonly lateness: readonly number[];
 }
 
 export class History {
-  #samples: (Kept | undefined)[] = [];
+  #samples: (StoredSample | undefined)[] = [];
   #latest: Stats | undefined;
   #latestAt = -Infinity;
   /** Deaths are counted without a break since then. */
@@ -119,7 +119,7 @@ export class History {
     stats: Stats,
     before: Stats | undefined,
     time: { at: number; seconds: number },
-  ): Omit<Kept, "disconnects" | "stalledSeconds"> {
+  ): Omit<StoredSample, "disconnects" | "stalledSeconds"> {
     const { profiles, health } = stats;
     const rtt = before ? hitsBetween(before.rtt.counts, stats.rtt.counts) : zeros(stats.rtt.counts);
     const lateness = before

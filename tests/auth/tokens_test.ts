@@ -45,8 +45,8 @@ Deno.test("check() gives what the systole claim says, until the token expires", 
     NOW_MS,
   );
   assert(result.kind === "granted");
-  const { rights, ...terms } = result.grant;
-  assertEquals(terms, {
+  const { rights, ...granted } = result.grant;
+  assertEquals(granted, {
     keyId: "jwt:alice",
     ...SYSTOLE,
     ...limits,

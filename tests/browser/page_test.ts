@@ -386,7 +386,7 @@ integrationTest(
     await told("/valid, but has not the right admin/");
     assertEquals(await page.evaluate("sessionStorage.length"), 0, "only a key that opens is kept");
     await enter(admin.credential);
-    await page.until("/^live/.test(document.querySelector('#own').textContent)");
+    await page.until("/^live/.test(document.querySelector('#connection').textContent)");
     await page.until(`document.querySelector("${ROWS}")?.cells[11].textContent === "admin"`);
     // The API told of nobody yet: this is from the feed.
     await page.until(`document.querySelector(".figure").textContent === "1"`);
@@ -402,7 +402,7 @@ integrationTest(
 
     await page.evaluate("globalThis.isOld = true; location.reload()");
     await page.until(
-      "!globalThis.isOld && /^live/.test(document.querySelector('#own')?.textContent)",
+      "!globalThis.isOld && /^live/.test(document.querySelector('#connection')?.textContent)",
     );
     await page.click("#forget");
     await page.until("document.querySelector('#key')?.open");
@@ -421,7 +421,7 @@ integrationTest("The page says that the server is gone, and goes on when it is b
   await using browser = await Browser.start();
   const page = await browser.open(pageOf(first));
   const own = (words: string, withinMs = 5_000) =>
-    page.until(`${words}.test(document.querySelector("#own").textContent)`, withinMs);
+    page.until(`${words}.test(document.querySelector("#connection").textContent)`, withinMs);
   const says = (selector: string, words: RegExp) =>
     page.until(`${words}.test(document.querySelector("${selector}").textContent)`);
   const dimmed = () =>

@@ -279,7 +279,7 @@ It takes no more connections now: try again after 7 s.
     refuses(
       shell.port,
       "/",
-      `127.0.0.1:PORT does not talk HTTP.
+      `127.0.0.1:PORT does not speak HTTP.
 Check the port; if it is a TLS port, use wss://.
 `,
     ),
@@ -337,7 +337,7 @@ Renew it; --insecure probes all the same.
     ),
     refuses(
       plain.port,
-      `TLS with localhost:PORT failed: it does not talk TLS (ERR_SSL_WRONG_VERSION_NUMBER).
+      `TLS with localhost:PORT failed: it does not speak TLS (ERR_SSL_WRONG_VERSION_NUMBER).
 Use ws://, or check the port.
 `,
     ),

@@ -55,7 +55,7 @@ function tampered(token: string, other: string): string {
 
 /** Credentials that are none, by what is wrong with them. */
 async function badCredentials(): Promise<Record<string, string>> {
-  const signed = (terms = {}) => signedToken(JWT_SECRET, terms);
+  const signed = (claims = {}) => signedToken(JWT_SECRET, claims);
   const admin = unsignedToken({ systole: { admin: true } });
   return {
     "nothing in its place": "",

@@ -75,7 +75,7 @@ const QUICK = {
 const ENV = { INFOWAY_MESSAGES_PER_MINUTE: "0" };
 
 /** A socket, and what came over it. */
-class Watched implements Disposable {
+class ObservedSocket implements Disposable {
   readonly socket: HeartbeatSocket;
   readonly texts: string[] = [];
   readonly events: string[] = [];
@@ -119,7 +119,7 @@ class Watched implements Disposable {
 for (const [profile, system] of Object.entries(SYSTEMS) as [ProfileName, System][]) {
   integrationTest(`HeartbeatSocket speaks ${profile}, and outlives its server`, async () => {
     const first = await ServerProcess.start({ env: ENV });
-    using it = new Watched(profile, new URL(system.path, first.url));
+    using it = new ObservedSocket(profile, new URL(system.path, first.url));
     system.subscribe?.(it.socket);
     if (system.login !== undefined) it.socket.onopen = () => it.socket.send(system.login!);
     await it.beats();
@@ -149,7 +149,7 @@ for (const [profile, system] of Object.entries(SYSTEMS) as [ProfileName, System]
 integrationTest("HeartbeatSocket speaks tank, and outlives its server", async () => {
   const env = { TANK_PING_PERIOD_MS: "200", TANK_PONG_WAIT_MS: "2000" };
   const first = await ServerProcess.start({ env });
-  using it = new Watched("tank", new URL("/ws?user_id=alice", first.url));
+  using it = new ObservedSocket("tank", new URL("/ws?user_id=alice", first.url));
   it.socket.subscribe("news");
   await it.beats();
   assertEquals(it.rtts.filter((rtt) => rtt !== undefined), [], "tank answers nothing");
@@ -159,7 +159,7 @@ integrationTest("HeartbeatSocket speaks tank, and outlives its server", async ()
   await until("the loss", () => it.count("close") === 1);
   for (const number of NUMBERS) it.socket.send(`number ${number}`);
   await using second = await ServerProcess.start({ env: { ...env, PORT: `${port}` } });
-  using other = new Watched("tank", new URL("/ws?user_id=bob", second.url));
+  using other = new ObservedSocket("tank", new URL("/ws?user_id=bob", second.url));
   await other.opened(1);
   globalThis.dispatchEvent(new Event("online"));
   await it.opened(2);
@@ -176,7 +176,7 @@ integrationTest("HeartbeatSocket speaks tank, and outlives its server", async ()
 
 integrationTest("HeartbeatSocket heeds a server that shuts down", async () => {
   const first = await ServerProcess.start();
-  using it = new Watched("json", new URL("/ws", first.url));
+  using it = new ObservedSocket("json", new URL("/ws", first.url));
   const plans: { attempt: number; delayMs: number; reason: string }[] = [];
   it.socket.onreconnecting = (event) => plans.push(event);
   await it.beats();

@@ -8,7 +8,7 @@ import {
 const CLIENT_ID = "0a1b2c3d-5e6f-4071-8293-a4b5c6d7e8f9";
 const OTHER_ID = "ffffffff-5e6f-4071-8293-a4b5c6d7e8f9";
 
-function ledger(): OutstandingPings {
+function newPings(): OutstandingPings {
   return new OutstandingPings(CLIENT_ID, 0.123456789);
 }
 
@@ -29,13 +29,13 @@ function spoilt(payload: Uint8Array): Uint8Array[] {
 }
 
 Deno.test("pong() tells the time between a ping and the pong that carries its payload", () => {
-  const pings = ledger();
+  const pings = newPings();
   const payload = ping(pings, 1_000.25);
   assertEquals(pings.pong(payload, 1_080.75), 80.5);
 });
 
 Deno.test("pong() matches reordered pongs each with its own ping", () => {
-  const pings = ledger();
+  const pings = newPings();
   const payloads = [1_000, 2_000, 3_000].map((nowMs) => ping(pings, nowMs));
   assertEquals(pings.pong(payloads[2], 3_010), 10);
   assertEquals(pings.pong(payloads[0], 3_020), 2_020);
@@ -44,7 +44,7 @@ Deno.test("pong() matches reordered pongs each with its own ping", () => {
 
 Deno.test("pong() of a payload that is not outstanding changes nothing", () => {
   const foreign = new OutstandingPings(CLIENT_ID, 0.123456780);
-  const unsent = ledger();
+  const unsent = newPings();
   ping(unsent, 0);
   const rows: [string, (mine: Uint8Array) => Uint8Array[]][] = [
     ["wrong in any byte", spoilt],
@@ -55,7 +55,7 @@ Deno.test("pong() of a payload that is not outstanding changes nothing", () => {
     ["of a ping still to come", () => [unsent.payload()]],
   ];
   for (const [name, payloadsOf] of rows) {
-    const pings = ledger();
+    const pings = newPings();
     const mine = ping(pings, 1_000);
     for (const payload of payloadsOf(mine)) {
       assertEquals(pings.pong(payload, 1_001), "unknown", `${name}: ${payload}`);
@@ -65,19 +65,19 @@ Deno.test("pong() of a payload that is not outstanding changes nothing", () => {
 });
 
 Deno.test("pong() takes each payload once", () => {
-  const pings = ledger();
+  const pings = newPings();
   const payload = ping(pings, 0);
   assertEquals(pings.pong(payload, 80), 80);
   assertEquals(pings.pong(payload, 81), "late");
 });
 
 Deno.test("pong() before any ping is unknown, whatever it holds", () => {
-  const pings = ledger();
+  const pings = newPings();
   assertEquals(pings.pong(pings.payload(), 5), "unknown");
 });
 
 Deno.test("sent() pushes out the ninth oldest unanswered ping, whose pong is late", () => {
-  const pings = ledger();
+  const pings = newPings();
   const first = ping(pings, 0);
   const second = ping(pings, 1);
   const answered = ping(pings, 2);
@@ -92,7 +92,7 @@ Deno.test("sent() pushes out the ninth oldest unanswered ping, whose pong is lat
 });
 
 Deno.test("payload() never repeats one that is outstanding, beyond 65 536 pings", () => {
-  const pings = ledger();
+  const pings = newPings();
   const recent: string[] = [];
   for (let i = 0; i < 0x10000 + 50; i++) {
     const payload = ping(pings, i);
@@ -104,7 +104,7 @@ Deno.test("payload() never repeats one that is outstanding, beyond 65 536 pings"
 });
 
 Deno.test("payload() stays the same until sent(), each time in an array of its own", () => {
-  const pings = ledger();
+  const pings = newPings();
   const [one, other] = [pings.payload(), pings.payload()];
   assertEquals(one, other);
   assert(one !== other);
@@ -129,7 +129,7 @@ Deno.test("payload() carries 48 random bits of its connection", () => {
 
 /** Three app pings: 1 at 1000 ms, 2 and 3 later, the last two with one timestamp. */
 function withAppPings(): OutstandingPings {
-  const pings = ledger();
+  const pings = newPings();
   pings.appSent(1, 500_000, 1_000);
   pings.appSent(2, 600_000, 2_000);
   pings.appSent(3, 600_000, 3_000);
@@ -183,7 +183,7 @@ Deno.test("appPong() takes each ping once, by whichever way", () => {
 
 Deno.test("appPong() before any ping is unknown", () => {
   for (const pong of [{}, { timestamp: NaN }, { timestamp: 0 }, { id: "0a1b2c3d-0" }]) {
-    assertEquals(ledger().appPong(pong, 0), "unknown");
+    assertEquals(newPings().appPong(pong, 0), "unknown");
   }
 });
 
@@ -207,7 +207,7 @@ Deno.test("appSent() refuses a number that does not ascend", () => {
 });
 
 Deno.test("Control and app pings do not answer for each other", () => {
-  const pings = ledger();
+  const pings = newPings();
   const payload = ping(pings, 1_000);
   assertEquals(pings.appPong({}, 1_010), "unknown");
   pings.appSent(1, 500_000, 1_020);
@@ -231,7 +231,7 @@ Deno.test("expire() gives up the control pings of that time and older, expireApp
 });
 
 Deno.test("distrust(): what is outstanding is answered without a time, and is never lost", () => {
-  const pings = ledger();
+  const pings = newPings();
   const payload = ping(pings, 1_000);
   ping(pings, 2_000);
   pings.appSent(1, 500_000, 1_000);
@@ -249,7 +249,7 @@ Deno.test("distrust(): what is outstanding is answered without a time, and is ne
 });
 
 Deno.test("distrust() makes no ping outstanding that was not", () => {
-  const pings = ledger();
+  const pings = newPings();
   const payload = ping(pings, 1_000);
   pings.pong(payload, 1_010);
   pings.invalidateOutstanding();

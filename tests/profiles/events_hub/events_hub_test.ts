@@ -53,13 +53,13 @@ Deno.test("open() names the types that are subscribed to, in the order asked", (
     ["?event_types=pdfm&event_types=auth", ["pdfm", "global"]],
   ];
   for (const [query, subscribed] of cases) {
-    const talk = open(query);
-    assertEquals(talk.initialSubscriptions, subscribed, query);
-    assertEquals(talk.initialFrames.length, 1);
+    const opened = open(query);
+    assertEquals(opened.initialSubscriptions, subscribed, query);
+    assertEquals(opened.initialFrames.length, 1);
     const expected = `{"id":"<hex64>","event_type":"global","timestamp":"${STAMP}",` +
       '"message":"WebSocket connection established subscribed to global by default",' +
       `"body":{"client_id":"${MINE}","subscriptions":${JSON.stringify(subscribed)}}}`;
-    assertMatch(talk.initialFrames[0], patternOf(expected));
+    assertMatch(opened.initialFrames[0], patternOf(expected));
   }
 });
 

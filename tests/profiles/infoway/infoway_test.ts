@@ -11,7 +11,7 @@ const timing = { ...RULES, pingPeriodMs: 30_000, heartbeatTimeoutMs: 10_000 };
 const profile = infowayProfile({ timing, maxMessagesPerMinute: 60 });
 const unlimited = infowayProfile({ timing, maxMessagesPerMinute: 0 });
 
-function talk(url = "/ws?business=crypto", subject = unlimited): ProtocolSession {
+function openSession(url = "/ws?business=crypto", subject = unlimited): ProtocolSession {
   const target = parseTarget(url)!;
   return subject.open({
     clientId: "c1",
@@ -21,7 +21,7 @@ function talk(url = "/ws?business=crypto", subject = unlimited): ProtocolSession
   });
 }
 
-const session = talk();
+const session = openSession();
 const FRAME_TIMES = { wallMs: 5_000, nowMs: 0 };
 const bytes = (text: string) => new TextEncoder().encode(text);
 const textOf = (message: unknown) =>
@@ -48,21 +48,21 @@ Deno.test("matches() takes /ws with business, and /news", () => {
 Deno.test("open() greets, a stock client with its permission first", () => {
   const connected = '{"code":200,"msg":"ws connect success"}';
   const permission = "You have permission to subscribe to all market data";
-  assertEquals(talk("/ws?business=stock").initialFrames, [permission, connected]);
+  assertEquals(openSession("/ws?business=stock").initialFrames, [permission, connected]);
   for (const url of ["/ws?business=crypto", "/ws/infoway", "/news", "/ws?business=Stock"]) {
-    assertEquals(talk(url).initialFrames, [connected]);
+    assertEquals(openSession(url).initialFrames, [connected]);
   }
 });
 
 Deno.test("open() takes heartbeats alone for life, on /news control frames too", () => {
-  const { rules } = talk();
+  const { rules } = openSession();
   assertEquals([rules.framesAreLife, rules.pongsAreLife, rules.pingsAreLife], [
     false,
     false,
     false,
   ]);
-  assertEquals(talk("/ws/infoway").rules, rules);
-  const news = talk("/news").rules;
+  assertEquals(openSession("/ws/infoway").rules, rules);
+  const news = openSession("/news").rules;
   assertEquals([news.framesAreLife, news.pongsAreLife, news.pingsAreLife], [false, true, true]);
   assertEquals([rules.missedHeartbeats, news.missedHeartbeats], [0, 0]);
   assertEquals([rules.pingPeriodMs, rules.pongWaitMs, rules.silenceFrom], [30_000, 60_000, "life"]);
@@ -87,7 +87,7 @@ Deno.test("decode() answers a heartbeat only when it asks for it", () => {
 });
 
 Deno.test("decode() counts every message of the last minute, whatever it is", () => {
-  const subject = talk("/ws?business=crypto", profile);
+  const subject = openSession("/ws?business=crypto", profile);
   const at = (nowMs: number, message: unknown) =>
     subject.decode(bytes(textOf(message)), { wallMs: 0, nowMs }).kind;
   for (let each = 0; each < 20; each++) {
@@ -110,7 +110,7 @@ Deno.test("decode() with a limit of 0 counts nothing", () => {
 });
 
 Deno.test("closeFrame() names the last trace that came, but keeps no huge one", () => {
-  const subject = talk();
+  const subject = openSession();
   assertEquals(frame(subject, "stale").traceId, "");
   decode({ code: 10010, trace: "beat" }, subject);
   assertEquals(frame(subject, "stale").traceId, "beat");
@@ -123,7 +123,7 @@ Deno.test("closeFrame() names the last trace that came, but keeps no huge one", 
 });
 
 Deno.test("closeFrame() names nobody when the offending message has no trace", () => {
-  const subject = talk("/news", infowayProfile({ timing, maxMessagesPerMinute: 1 }));
+  const subject = openSession("/news", infowayProfile({ timing, maxMessagesPerMinute: 1 }));
   decode({ code: 10010, trace: "first" }, subject);
   assertEquals(decode({ code: 10010 }, subject).kind, "policyViolation");
   assertEquals(frame(subject, "rate_limited").traceId, "");
@@ -132,7 +132,7 @@ Deno.test("closeFrame() names nobody when the offending message has no trace", (
 Deno.test("closeFrame() is byte for byte what the system says, and closes with 1008", () => {
   const heartbeat = '{"traceId":"","code":513,"msg":"Websocket heartbeat timeout"}';
   const suspended = '{"traceId":"","code":511,"msg":"The apikey is in the blacklist"}';
-  const subject = talk();
+  const subject = openSession();
   assertEquals(subject.closeFrame?.("stale")?.text, heartbeat);
   decode({ code: 10010, trace: "t" }, subject);
   assertEquals(subject.closeFrame?.("key_suspended")?.text, suspended);

@@ -9,15 +9,15 @@ import { RULES } from "../../support/fakes/world.ts";
 
 const profile = jsonProfile({ timing: RULES, echo: false });
 const echoing = jsonProfile({ timing: RULES, echo: true });
-const talk = (subject: Profile) =>
+const openSession = (subject: Profile) =>
   subject.open({
     clientId: "c1",
     target: { path: "/ws", query: new URLSearchParams() },
     rights: OPEN_GRANT.rights,
     wallMs: 1,
   });
-const session = talk(profile);
-const echo = talk(echoing);
+const session = openSession(profile);
+const echo = openSession(echoing);
 const bytes = (text: string) => new TextEncoder().encode(text);
 const decode = (text: string): Inbound => session.decode(bytes(text), FRAME_TIMES);
 const FRAME_TIMES = { wallMs: 5_000, nowMs: 0 };

@@ -17,14 +17,14 @@ const timing = {
 };
 const profile = tankProfile({ timing });
 
-const talk = (url: string, subject = profile) =>
+const openSession = (url: string, subject = profile) =>
   subject.open({
     clientId: "c1",
     target: parseTarget(url)!,
     rights: OPEN_GRANT.rights,
     wallMs: 1,
   });
-const session = talk("/ws?user_id=alice");
+const session = openSession("/ws?user_id=alice");
 const FRAME_TIMES = { wallMs: 5_000, nowMs: 0 };
 const bytes = (text: string) => new TextEncoder().encode(text);
 const decode = (text: string): Inbound => session.decode(bytes(text), FRAME_TIMES);
@@ -38,7 +38,7 @@ Deno.test("matches() takes /ws with user_id or token", () => {
 
 Deno.test("open() greets by the id that was given, or by a number", () => {
   const subject = tankProfile({ timing });
-  const initialFrames = (url: string) => talk(url, subject).initialFrames;
+  const initialFrames = (url: string) => openSession(url, subject).initialFrames;
   assertEquals(initialFrames("/ws?user_id=alice"), [hello("alice")]);
   assertEquals(initialFrames("/ws"), [hello("client_1")]);
   assertEquals(initialFrames("/ws?user_id="), [hello("client_2")]);
