@@ -325,7 +325,7 @@ integrationTest("probe of wss:// trusts whom it is told to, and names what is wr
     connects([`wss://localhost:${good.port}/ws`], { DENO_CERT: CERT_FILE }),
     refuses(
       good.port,
-      `TLS with localhost:PORT failed: its certificate is signed by nobody that this machine trusts (DEPTH_ZERO_SELF_SIGNED_CERT).
+      `TLS with localhost:PORT failed: its certificate is not signed by an authority that this machine trusts (DEPTH_ZERO_SELF_SIGNED_CERT).
 Trust its issuer with DENO_CERT=ca.pem before the command, or take any with --insecure.
 `,
     ),

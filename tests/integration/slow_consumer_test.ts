@@ -142,7 +142,7 @@ integrationTest(
     await using server = await ServerProcess.start({ env: { CLOSE_WAIT_MS: "3000" } });
     using publisher = await RawPeer.connect(server.dial);
     using slow = await subscriber(server);
-    await publish(publisher, { from: 0, count: 400 });
+    await publish(publisher, { from: 0, count: 600 }); // 20 MB: more than kernel and queue hold
     const { code, text, tcp } = await slow.ending();
     assertEquals(code, 1013);
     assertMatch(text, /^slow_consumer: .*; afterMs=1000$/);

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { delay } from "@std/async";
 import { OPTIONS, PLATFORM } from "../../../server/config/options.ts";
 import { Exposition } from "./exposition.ts";
 import { descriptors } from "../integration_test_case.ts";
@@ -17,6 +18,12 @@ export const PROJECT = new URL("../../../", import.meta.url);
 
 /** A start takes 0.3 s here; a first one on a clean machine also compiles. */
 const START_MS = 30_000;
+
+/**
+ * Shows tests that read a log line without waiting for it: with `TEST_LOG_DELAY_MS=100` every line
+ * reaches the test so much later, and the suite must pass as without.
+ */
+const LOG_DELAY_MS = Number(Deno.env.get("TEST_LOG_DELAY_MS") ?? 0);
 
 /** How to run it. */
 export interface ServerProcessOptions {
@@ -45,6 +52,7 @@ export class ServerProcess implements AsyncDisposable {
   readonly dial: Dial;
   readonly #child: Deno.ChildProcess;
   readonly #outputs: Promise<void>[];
+  readonly #delayed: Promise<void>[] = [];
   #ended = false;
   #stderr = "";
 
@@ -159,11 +167,16 @@ export class ServerProcess implements AsyncDisposable {
     await within("the end of a killed process", 5_000, this.status);
     await this.#child.stdin.close().catch(() => {}); // its reader has gone
     await Promise.all(this.#outputs);
+    await Promise.all(this.#delayed);
   }
 
+  /** Keeps the order: timers of the same length fire in the order in which they were set. */
   #takeLine(line: string): void {
     const start = line.indexOf('{"time":'); // a terminal's echo (^C) may stand before it
-    if (start >= 0) this.log.push(JSON.parse(line.slice(start)));
+    if (start < 0) return;
+    const entry = JSON.parse(line.slice(start));
+    if (LOG_DELAY_MS === 0) this.log.push(entry);
+    else this.#delayed.push(delay(LOG_DELAY_MS).then(() => void this.log.push(entry)));
   }
 }
 
