@@ -8,6 +8,7 @@
  * @module
  */
 
+import { clientOf } from "../base/subnet.ts";
 import type { RejectionReason } from "../close_codes.ts";
 import type { Grant } from "./grant.ts";
 import { RateLimit } from "./rate_limit.ts";
@@ -16,7 +17,7 @@ import { RateLimit } from "./rate_limit.ts";
 export interface AdmissionLimits {
   /** Open at the same time. */
   readonly maxConnections: number;
-  /** Open at the same time from one address. */
+  /** Open at the same time from one address; an IPv6 client counts by its /64. */
   readonly maxConnectionsPerAddress: number;
   /** Open at the same time with one key, unless the key has a limit of its own. */
   readonly maxConnectionsPerKey: number;
@@ -67,18 +68,19 @@ export class Admission {
    * @param nowMs monotonic time
    */
   enter(address: string, nowMs: number): Permit | NoPermit {
+    const client = clientOf(address);
     const { maxConnections, maxConnectionsPerAddress } = this.#limits;
     if (reached(this.#open, maxConnections)) return "too_many_connections";
-    if (reached(this.#byAddress.count(address), maxConnectionsPerAddress)) {
+    if (reached(this.#byAddress.count(client), maxConnectionsPerAddress)) {
       return "too_many_from_address";
     }
     if (!this.#rate.take(nowMs)) return "too_many_at_once";
     this.#open++;
-    this.#byAddress.add(address);
-    return this.#permitFor(address);
+    this.#byAddress.add(client);
+    return this.#permitFor(client);
   }
 
-  #permitFor(address: string): Permit {
+  #permitFor(client: string): Permit {
     let key = "";
     let isReleased = false;
     return {
@@ -91,7 +93,7 @@ export class Admission {
         if (isReleased) return;
         isReleased = true;
         this.#open--;
-        this.#byAddress.remove(address);
+        this.#byAddress.remove(client);
         this.#byKey.remove(key);
       },
     };

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { clientOf } from "../base/subnet.ts";
 import { createHash } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
 import type { Store } from "../stores/store.ts";
@@ -50,7 +51,7 @@ export class Tickets {
    */
   async issue(grant: Grant, address: string): Promise<TicketAnswer> {
     const { store, clock, ttlMs } = this.#options;
-    const name = grant.keyId ?? (address === "" ? undefined : `address ${address}`);
+    const name = grant.keyId ?? (address === "" ? undefined : `address ${clientOf(address)}`);
     const retryAfterMs = name === undefined ? 0 : this.#take(name, clock.now());
     if (retryAfterMs > 0) return { kind: "limited", retryAfterMs };
     const ticket = crypto.randomUUID();

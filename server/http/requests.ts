@@ -149,11 +149,13 @@ async function readText(request: Request, maxBytes: number): Promise<Body | unde
 }
 
 function problemsIn(issues: readonly v.BaseIssue<unknown>[], whole: string): string {
-  const named = issues.slice(0, MAX_NAMED).map((issue) => {
+  const lines = issues.map((issue) => {
     const where = v.getDotPath(issue);
     return `${where === null ? whole : cut(where)}: ${wrongWith(issue)}`;
   });
-  if (issues.length > MAX_NAMED) named.push(`and ${issues.length - MAX_NAMED} more`);
+  const different = [...new Set(lines)]; // one value may break a rule in several ways
+  const named = different.slice(0, MAX_NAMED);
+  if (different.length > MAX_NAMED) named.push(`and ${different.length - MAX_NAMED} more`);
   return named.join("; ");
 }
 

@@ -48,7 +48,7 @@ export interface HttpRoutesOptions
 /** Builds the routes. */
 export function httpRoutes(options: HttpRoutesOptions): App {
   const { loopbackHostOnly, allowedOrigins, log } = options;
-  const app = new Hono<ApiEnv>();
+  const app = new Hono<ApiEnv>({ strict: false }); // `/metrics/` is `/metrics`
   app.use(async (context, next) => {
     if (!loopbackHostOnly || hostIsLoopback(context.req.header("host"))) return await next();
     return problem(STATUS_CODE.Forbidden, "this open server answers only to a loopback Host");

@@ -97,6 +97,8 @@ export interface Profile {
   matches(target: UpgradeTarget): boolean;
   /** The credential that a request carries, where this system's clients put it. */
   credential(source: CredentialSource): Credential;
+  /** Whether a browser that is rejected for good is told so by a close frame instead of HTTP. */
+  readonly closesRejectedBrowsers?: boolean;
   /** How this profile rejects an upgrade. */
   rejectionOf(refusal: HandshakeRejection): RejectionResponse;
   /** Starts the session of an accepted client. */

@@ -33,9 +33,16 @@ export class ProfileRoutes {
   }
 }
 
-/** Splits the request target of HTTP; undefined when it is no path. */
-export function parseTarget(url: string | undefined): UpgradeTarget | undefined {
-  if (!url?.startsWith("/") || !URL.canParse(`http://host.invalid${url}`)) return undefined;
-  const { pathname, searchParams } = new URL(`http://host.invalid${url}`);
-  return { path: pathname, query: searchParams };
+/** A request target in absolute form (RFC 9112 section 3.2.2), which a server must accept. */
+const ABSOLUTE = /^(https?|wss?):\/\//i;
+
+/**
+ * Splits the request target of HTTP, in origin form or absolute form, without a slash at the end of the
+ * path; undefined when it is neither.
+ */
+export function parseTarget(target: string | undefined): UpgradeTarget | undefined {
+  const text = target?.startsWith("/") ? `http://host.invalid${target}` : target ?? "";
+  if (!ABSOLUTE.test(text) || !URL.canParse(text)) return undefined;
+  const { pathname, searchParams } = new URL(text);
+  return { path: pathname.replace(/(?<=[^/])\/+$/, ""), query: searchParams };
 }

@@ -24,6 +24,7 @@ import { REJECTION_DETAILS, type RejectionReason } from "../close_codes.ts";
 import type { Logger } from "../logging/logging.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Profile } from "../profiles/profile.ts";
+import { type HandshakeProblem, handshakeProblem } from "./handshake.ts";
 import { parseTarget, type ProfileRoutes } from "./profile_routes.ts";
 import type { Socket, SocketEvents } from "./socket.ts";
 import { textFrame } from "./text_frame.ts";
@@ -76,6 +77,7 @@ interface UpgradeRequest {
   readonly head: Uint8Array;
   readonly address: string;
   readonly proxy: string | undefined;
+  readonly profile?: Profile;
 }
 
 interface RoutedUpgrade extends UpgradeRequest {
@@ -104,8 +106,11 @@ const STATUS = {
   too_many_at_once: STATUS_CODE.ServiceUnavailable,
 } as const satisfies Partial<Record<RejectionReason, number>>;
 
-/** RFC 6455 section 7.4.1 and IANA: policy violation, try again later. */
-const [POLICY_VIOLATION, TRY_AGAIN_LATER] = [1008, 1013];
+/** RFC 6455 section 7.4.1 and IANA: policy violation, try again later, unauthorized. */
+const [POLICY_VIOLATION, TRY_AGAIN_LATER, UNAUTHORIZED] = [1008, 1013, 3000];
+
+/** A close text has at most 123 bytes (RFC 6455 section 5.5); our details are ASCII. */
+const MAX_DETAIL_LENGTH = 123 - "; no retry".length;
 
 export class Upgrader {
   readonly #options: UpgraderOptions;
@@ -132,6 +137,9 @@ export class Upgrader {
     const routed = { ...unrouted, target, profile };
     const rejection = this.#rejectionFor(request);
     if (rejection !== undefined) return this.#reject(routed, rejection);
+    const problem = handshakeProblem(request);
+    if (problem !== undefined) return this.#rejectHandshake(routed, problem);
+    request.headers.upgrade = "websocket"; // it may be one of a list (RFC 9110 section 7.8)
     const permit = admission.enter(routed.address, clock.now());
     if (typeof permit === "string") return this.#reject(routed, permit);
     const presented = profile.credential({ ...target, ...source });
@@ -189,7 +197,7 @@ export class Upgrader {
     });
     if (isAccepted) return;
     onEnd();
-    this.#record(routed, { reason: "bad_handshake" }); // ws has answered it
+    this.#record(routed, { reason: "bad_handshake" }); // ws has answered what we had overlooked
   }
 
   /** Counted at once: a client that stays connected must not come in again meanwhile. */
@@ -215,7 +223,12 @@ export class Upgrader {
     if (isAccepted && kind === "unauthorized") this.#options.metrics.unauthorized(profile.name);
   }
 
-  #reject(upgrade: UpgradeRequest | RoutedUpgrade, reason: keyof typeof STATUS): void {
+  #rejectHandshake(routed: RoutedUpgrade, { status, detail, headers }: HandshakeProblem): void {
+    this.#record(routed, { reason: "bad_handshake", detail });
+    this.#answer(routed, problemForm(status, detail, headers), detail);
+  }
+
+  #reject(upgrade: UpgradeRequest, reason: keyof typeof STATUS): void {
     this.#record(upgrade, { reason });
     const status = STATUS[reason];
     const headers = status === STATUS_CODE.ServiceUnavailable ? { "Retry-After": "1" } : undefined;
@@ -225,7 +238,7 @@ export class Upgrader {
 
   /** Counts and logs a rejection. The URL is not logged: its query may hold a credential. */
   #record(
-    upgrade: UpgradeRequest | RoutedUpgrade,
+    upgrade: UpgradeRequest,
     { reason, detail = REJECTION_DETAILS[reason], key }: {
       readonly reason: RejectionReason;
       readonly detail?: string;
@@ -233,8 +246,8 @@ export class Upgrader {
     },
   ): void {
     const { metrics, log } = this.#options;
-    const profile = "profile" in upgrade ? upgrade.profile.name : undefined;
     metrics.refused(reason);
+    const profile = upgrade.profile?.name;
     log.info("upgrade refused", { profile, key, address: upgrade.address, reason, detail });
   }
 
@@ -248,6 +261,15 @@ export class Upgrader {
       this.#acceptAndClose(upgrade, { texts: [], code, reason: detail });
       return;
     }
+    if (this.#closesInstead(upgrade, status)) {
+      const reason = `${detail.slice(0, MAX_DETAIL_LENGTH)}; no retry`;
+      const isAccepted = this.#acceptAndClose(upgrade, { texts: [], code: UNAUTHORIZED, reason });
+      const { profile } = upgrade;
+      if (isAccepted && profile !== undefined && status === STATUS_CODE.Unauthorized) {
+        this.#options.metrics.unauthorized(profile.name);
+      }
+      if (isAccepted) return;
+    }
     const lines = [
       `HTTP/1.1 ${status} ${STATUS_TEXT[status]}`,
       "Connection: close",
@@ -256,6 +278,20 @@ export class Upgrader {
     ];
     upgrade.raw.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
     this.#destroyLater(upgrade.raw);
+  }
+
+  /**
+   * Whether a rejection is a close frame after the handshake. A browser shows its page neither the status
+   * nor the body of a failed handshake: without this it could not know that another attempt is useless.
+   */
+  #closesInstead({ request: { headers }, profile }: UpgradeRequest, status: number): boolean {
+    const isFinal = status === STATUS_CODE.Unauthorized || status === STATUS_CODE.NotFound;
+    if (!isFinal || (profile !== undefined && !profile.closesRejectedBrowsers)) return false;
+    const offered = headers["sec-websocket-protocol"]?.split(",").map((name) => name.trim());
+    const { allowedOrigins } = this.#options;
+    const isBrowser = headers.origin !== undefined || offered?.includes("systole");
+    return Boolean(isBrowser) && handshakeProblem({ method: "GET", headers }) === undefined &&
+      originAllowed(headers.origin, headers.host, allowedOrigins);
   }
 
   /** Completes the handshake, sends the texts and a close frame. @returns whether it was valid */
@@ -268,6 +304,7 @@ export class Upgrader {
     },
   ): boolean {
     let isAccepted = false;
+    request.headers.upgrade = "websocket";
     this.#options.acceptor.accept(request, raw, head, (socket) => {
       isAccepted = true;
       socket.attach(NOOP_EVENTS);

@@ -18,7 +18,7 @@ for (
     ["POST /ws", 405, "GET"],
     ["GET /nothing", 404],
     ["GET /api/v1/nothing", 404],
-    ["GET /api/v1/connections/", 404],
+    ["GET /api/v1/connections/", 200],
     ["POST /api/v2/publish", 404],
   ] as const
 ) {

@@ -15,9 +15,27 @@ Deno.test("Routes serve the default profile on /, /ws and /socket, and each by i
   }
 });
 
+Deno.test("Routes take the absolute form and a slash at the end", () => {
+  for (
+    const url of ["/ws/", "/ws//", "http://x/ws", "ws://x/ws/", "WSS://x:1/ws?a=b", "http://x/"]
+  ) {
+    assertEquals(route(url), "json", url);
+  }
+});
+
 Deno.test("Routes know no other path", () => {
   for (
-    const url of ["/nope", "//ws", "/ws/", "/ws/nope", "/ws/json/x", "/WS", "*", "", "http://x/ws"]
+    const url of [
+      "/nope",
+      "//ws",
+      "/ws/nope",
+      "/ws/json/x",
+      "/WS",
+      "*",
+      "",
+      "ftp://x/ws",
+      "http://x/nope",
+    ]
   ) {
     assertEquals(route(url), undefined, url);
   }

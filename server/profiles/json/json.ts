@@ -56,6 +56,7 @@ export function jsonProfile({ timing, echo }: JsonOptions): Profile {
     name: "json",
     matches: () => false, // by its name, or as the default
     credential,
+    closesRejectedBrowsers: true,
     rejectionOf: ({ kind, detail }): RejectionResponse =>
       kind === "unauthorized"
         ? problemForm(STATUS_CODE.Unauthorized, detail, { "WWW-Authenticate": "Bearer" })
