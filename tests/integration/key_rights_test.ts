@@ -28,7 +28,7 @@ function publish(server: GuardedServer, channel: string, data: unknown): Promise
 }
 
 /** Waits until a channel has so many subscribers. */
-async function followedBy(server: GuardedServer, channel: string, count: number): Promise<void> {
+async function subscribedTo(server: GuardedServer, channel: string, count: number): Promise<void> {
   await until(`${count} subscribers of ${channel}`, async () => {
     const { channels } = JSON.parse((await server.asOperator("/api/v1/channels")).body);
     const found = channels.find((it: { channel: string }) => it.channel === channel);
@@ -102,21 +102,25 @@ integrationTest(
   "tank: a topic without the right is not subscribed to, and the denial is logged",
   async () => {
     await using server = await start();
+    const opened = () => server.process.lines("connection opened");
     for (const credential of await narrowCredentials(server)) {
+      const before = opened().length;
       using guest = await server.enter({ path: `/ws?user_id=alice&token=${credential}` });
       await guest.next();
-      const { id } = server.process.lines("connection opened").at(-1)!;
+      const { id } = await until("the log line of the connection", () => opened()[before]);
       await guest.say("sub:secret");
       await guest.say("sub:news/a");
-      await followedBy(server, "news/a", 1);
+      await subscribedTo(server, "news/a", 1);
       for (const channel of ["secret", "news/a"]) await publish(server, channel, channel);
       await nextIs(guest, '{"topic":"news/a","data":"news/a"}');
-      const denied = server.process.lines("command denied").filter((line) => line.id === id);
+      const denials = () => server.process.lines("command denied").filter((line) => line.id === id);
+      await until("the log line of the denial", () => denials()[0]);
+      const denied = denials();
       assertEquals(denied.map(({ command, channel, level }) => [command, channel, level]), [
         ["subscribe", "secret", "info"],
       ]);
       guest[Symbol.dispose]();
-      await followedBy(server, "news/a", 0);
+      await subscribedTo(server, "news/a", 0);
     }
   },
 );

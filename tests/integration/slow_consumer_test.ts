@@ -84,7 +84,10 @@ integrationTest(
       residentMb.push(server.residentBytes / 2 ** 20);
       for (const peer of stuck) peer.close();
     }
-    const ends = server.lines("connection closed");
+    const ends = await until("the log line of each end", () => {
+      const lines = server.lines("connection closed");
+      return lines.length >= waves * stuckPeers && lines;
+    });
     assertEquals(ends.length, waves * stuckPeers);
     assertEquals([...new Set(ends.map(({ reason }) => reason))], ["slow_consumer"]);
     assertLess(longestMs, UNDISTURBED_MS, "a subscriber that reads had to wait");

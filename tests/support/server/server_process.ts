@@ -46,7 +46,7 @@ export interface LogLine {
 export class ServerProcess implements AsyncDisposable {
   /** Every line so far. */
   readonly log: LogLine[] = [];
-  /** Resolves when the process has ended. */
+  /** Resolves when the process has ended and its log is complete. */
   readonly status: Promise<Deno.CommandStatus>;
   /** Makes a connection. */
   readonly dial: Dial;
@@ -73,8 +73,10 @@ export class ServerProcess implements AsyncDisposable {
       eachLine(this.#child.stderr, (line) => void (this.#stderr += `${line}\n`)),
     ];
     this.dial = dial ?? (() => Deno.connect({ hostname: this.url.hostname, port: this.port }));
-    this.status = this.#child.status.then((status) => {
+    this.status = this.#child.status.then(async (status) => {
       this.#ended = true;
+      await Promise.all(this.#outputs);
+      await Promise.all(this.#delayed);
       return status;
     });
   }
