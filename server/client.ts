@@ -146,7 +146,7 @@ export class Client implements Connection {
     this.#socket.terminate();
   }
 
-  onSlowConsumer(): void {
+  onQueueFull(): void {
     const { recorder } = this.health;
     recorder.record("queue_full", this.#options.wheel.now(), this.writePump.queuedMessages);
     this.close("slow_consumer");

@@ -11,6 +11,7 @@
 import { Buffer } from "node:buffer";
 import type { Clock } from "./base/clock.ts";
 import { SendQueue, type SendQueueOptions, STUCK_MS } from "./client/send_queue.ts";
+import type { CloseReason } from "./close_codes.ts";
 import { TICK_MS, type TimerTask } from "./liveness/wheel.ts";
 import type { Socket } from "./transport/socket.ts";
 
@@ -37,8 +38,9 @@ export interface WritePumpOptions extends SendQueueOptions {
 export interface WritePumpOwner {
   /** Counts what was queued and what was not. */
   readonly counters: { queued(): void; dropped(messages: number): void };
-  /** Called when the peer reads too slowly. */
-  onSlowConsumer(): void;
+  /** Called when the send queue is full because the peer reads too slowly. */
+  onQueueFull(): void;
+  close(reason: CloseReason): void;
 }
 
 /** What became of a frame: "full" means that the peer reads too slowly. */
@@ -93,7 +95,7 @@ export class WritePump implements TimerTask {
     const enqueued = this.offer(frame);
     if (enqueued === "queued") return;
     this.#owner.counters.dropped(1);
-    if (enqueued === "full") this.#owner.onSlowConsumer();
+    if (enqueued === "full") this.#owner.onQueueFull();
   }
 
   /** Queues a frame for the end of the turn; one that finds the queue full is left out. */
@@ -113,7 +115,8 @@ export class WritePump implements TimerTask {
 
   /** Answers a control ping within the bound of the send queue: a peer that only pings must read. */
   pong(payload: Uint8Array): void {
-    if (this.#socket.bufferedBytes > this.#options.queueBytes) this.#owner.onSlowConsumer();
+    const isBehind = this.#socket.bufferedBytes > this.#options.queueBytes;
+    if (isBehind) this.#owner.close("slow_consumer");
     else this.#socket.pong(payload);
   }
 
@@ -125,7 +128,7 @@ export class WritePump implements TimerTask {
     const isOver = this.#queue.isOverBounds && !this.#queue.closed;
     this.#isWatched = isOver && !this.#queue.isStuck;
     if (this.#isWatched) return nowMs + TICK_MS;
-    if (isOver) this.#owner.onSlowConsumer();
+    if (isOver) this.#owner.onQueueFull();
     return Infinity;
   }
 

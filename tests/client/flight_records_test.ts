@@ -77,6 +77,16 @@ Deno.test("The recorder tells of a queue that was full", () =>
     assertEquals(story(peer).slice(1, 3), [["queue_full", 3], ["closing", 1013]]);
   }));
 
+Deno.test("A peer that reads no pongs is closed without a record of a full queue: the queue is empty", () =>
+  withWorld({ rules: CALM, queueBytes: 1_000 }, async (world) => {
+    const peer = world.connect();
+    peer.socket.bufferedBytes = 1_001;
+    peer.socket.peerPing();
+    await world.clock.turnOver();
+    assertEquals(story(peer).map(([kind]) => kind), ["opened", "closing", "ended"]);
+    assertEquals(story(peer)[1], ["closing", 1013]);
+  }));
+
 Deno.test("The recorder tells of the advice to come back", () =>
   withWorld({ rules: CALM }, async (world) => {
     const peer = world.connect();
