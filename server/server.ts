@@ -105,7 +105,7 @@ async function bind({ config, files }: ServerOptions, isOpen: boolean): Promise<
 /** Connects the parts to the bound server. */
 function serve({ config, log }: ServerOptions, auth: Auth, bound: BoundServer): RunningServer {
   const { http, address, loopbackHostOnly } = bound;
-  const { allowedOrigins, closeWaitMs, limits: { maxMessageBytes } } = config;
+  const { allowedOrigins, closeWaitMs, shutdownMs, limits: { maxMessageBytes } } = config;
   const { authenticator, proxies, suspensions, tickets } = auth;
   const clock = systemClock;
   const broker = new MemoryBroker();
@@ -115,45 +115,28 @@ function serve({ config, log }: ServerOptions, auth: Auth, bound: BoundServer): 
   const profiles = createProfiles(config, authenticator.isKey);
   const routes = new ProfileRoutes(Object.values(profiles), config.defaultProfile);
   const admission = new Admission(config.limits, clock.now());
+  // What upgrades and plain HTTP requests both need.
+  const access = { authenticator, proxies, suspensions, routes, allowedOrigins, loopbackHostOnly };
+  const observed = { clock, metrics, log };
   const upgrader = new Upgrader({
+    ...access,
+    ...observed,
     acceptor: new WsAcceptor({ maxMessageBytes, closeWaitMs }),
     connect: (connection) => void new Client(connection, options),
     quotas: new Quotas(),
-    routes,
-    authenticator,
-    proxies,
-    suspensions,
     admission,
-    allowedOrigins,
-    loopbackHostOnly,
     closeWaitMs,
-    clock,
-    metrics,
-    log,
   });
-  const readStats = statsReader({
-    hub,
-    budget,
-    metrics,
-    idleTimeouts,
-    clock,
-    profileNames: PROFILE_NAMES,
-  });
+  const stats = { hub, budget, metrics, idleTimeouts, clock, profileNames: PROFILE_NAMES };
+  const readStats = statsReader(stats);
   const feed = new OverviewFeed({ hub, clock, readStats });
   let drained: Promise<void> | undefined;
   const app = httpRoutes({
+    ...access,
+    ...observed,
     hub,
-    metrics,
-    log,
-    clock,
     closeHistory,
-    authenticator,
     tickets,
-    suspensions,
-    proxies,
-    routes,
-    allowedOrigins,
-    loopbackHostOnly,
     maxMessageBytes,
     eventsHub: profiles["events-hub"],
     readStats,
@@ -167,22 +150,8 @@ function serve({ config, log }: ServerOptions, auth: Auth, bound: BoundServer): 
   http.on("upgrade", (request, raw, head) => upgrader.upgrade(request, raw as NetSocket, head));
   wheel.start();
   feed.start();
-  const hubRun = hub.run();
-  const drain = () =>
-    drained ??= shutdown({
-      shutdownMs: config.shutdownMs,
-      clock,
-      log,
-      http,
-      wheel,
-      hub,
-      hubRun,
-      feed,
-      broker,
-      upgrader,
-      admission,
-      auth,
-    });
+  const running = { http, wheel, hub, hubRun: hub.run(), feed, broker, upgrader, admission, auth };
+  const drain = () => drained ??= shutdown({ ...running, shutdownMs, clock, log });
   return { address, open: authenticator.open, drain };
 }
 
