@@ -55,36 +55,49 @@ export interface CloseRow {
 /** What may differ from the row for one connection. */
 export type CloseChange = Partial<Pick<CloseRow, "code" | "afterMs">>;
 
-/** Every reason a connection can end for. */
-export const CLOSE_REASONS = {
-  client_close: row(1000, "none", "closed by the client", "client close"),
-  network_error: row(1006, "none", "connection lost", "network"),
-  stale: row(1006, "abort", "no sign of life within pongWait", "network"),
-  missed_heartbeats: row(1006, "abort", "too many heartbeats missed", "network"),
-  write_timeout: row(1006, "abort", "a write was not drained in time", "slow consumer"),
-  slow_consumer: row(
+/** The columns of the table: code, ending, text, cause, and when to retry: after so many ms, or never. */
+type Columns = readonly [
+  code: number,
+  ending: Ending,
+  text: string,
+  cause: Cause,
+  retry: number | "never",
+];
+
+const CLOSE_TABLE = {
+  client_close: [1000, "none", "closed by the client", "client close", 0],
+  network_error: [1006, "none", "connection lost", "network", 0],
+  stale: [1006, "abort", "no sign of life within pongWait", "network", 0],
+  missed_heartbeats: [1006, "abort", "too many heartbeats missed", "network", 0],
+  write_timeout: [1006, "abort", "a write was not drained in time", "slow consumer", 0],
+  slow_consumer: [
     1013,
     "immediate",
     "reading too slowly, send queue full",
     "slow consumer",
     1_000,
-  ),
-  message_too_big: never(1009, "immediate", "message larger than the limit", "client fault"),
-  bad_frame: never(1002, "immediate", "not a valid WebSocket frame", "client fault"),
-  rate_limited: row(1008, "immediate", "too many messages", "rate", 60_000),
-  key_suspended: row(1008, "graceful", "key suspended", "rate", 60_000),
-  unauthorized: never(3000, "immediate", "not authorized", "auth"), // for talo, see Upgrader
-  token_expired: never(1008, "graceful", "token expired", "auth"),
-  overload: row(1013, "immediate", "server overloaded", "slow consumer", 5_000),
-  drain: row(1012, "graceful", "server restarting", "drain", 1_000),
-  admin: never(1000, "graceful", "closed by an operator", "admin"),
-} as const satisfies Readonly<Record<string, CloseRow>>;
+  ],
+  message_too_big: [1009, "immediate", "message larger than the limit", "client fault", "never"],
+  bad_frame: [1002, "immediate", "not a valid WebSocket frame", "client fault", "never"],
+  rate_limited: [1008, "immediate", "too many messages", "rate", 60_000],
+  key_suspended: [1008, "graceful", "key suspended", "rate", 60_000],
+  unauthorized: [3000, "immediate", "not authorized", "auth", "never"], // for talo, see Upgrader
+  token_expired: [1008, "graceful", "token expired", "auth", "never"],
+  overload: [1013, "immediate", "server overloaded", "slow consumer", 5_000],
+  drain: [1012, "graceful", "server restarting", "drain", 1_000],
+  admin: [1000, "graceful", "closed by an operator", "admin", "never"],
+} as const satisfies Readonly<Record<string, Columns>>;
 
-/** The name of a row: the label that operators and metrics use. */
-export type CloseReason = keyof typeof CLOSE_REASONS;
+/** The name of a reason: the label that operators and metrics use. */
+export type CloseReason = keyof typeof CLOSE_TABLE;
 
 /** Every reason's name, in the order of the table. */
-export const REASON_NAMES = Object.keys(CLOSE_REASONS) as readonly CloseReason[];
+export const REASON_NAMES = Object.keys(CLOSE_TABLE) as readonly CloseReason[];
+
+/** Every reason that a connection can end for. */
+export const CLOSE_REASONS = Object.fromEntries(
+  Object.entries<Columns>(CLOSE_TABLE).map(([reason, columns]) => [reason, rowOf(columns)]),
+) as Readonly<Record<CloseReason, CloseRow>>;
 
 /**
  * The text of a close frame: what happened and whether to reconnect, readable by people and, after
@@ -98,12 +111,9 @@ export function closeText(reason: CloseReason, afterMs?: number): string {
   return `${reason}: ${text}; ${mayRetry ? `afterMs=${afterMs ?? rowAfterMs}` : "no retry"}`;
 }
 
-function row(code: number, ending: Ending, text: string, cause: Cause, afterMs = 0): CloseRow {
-  return { code, text, ending, mayRetry: true, afterMs, cause };
-}
-
-function never(code: number, ending: Ending, text: string, cause: Cause): CloseRow {
-  return { code, text, ending, mayRetry: false, afterMs: 0, cause };
+function rowOf([code, ending, text, cause, retry]: Columns): CloseRow {
+  const mayRetry = retry !== "never";
+  return { code, ending, text, cause, mayRetry, afterMs: mayRetry ? retry : 0 };
 }
 
 /**
