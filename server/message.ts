@@ -65,7 +65,7 @@ export type Inbound =
 /** Why a command is not carried out. */
 export type Denial = "forbidden" | "too_many_subscriptions";
 
-/** What the server tells a client by itself. A profile that has no frame for a notice omits it. */
+/** What the server sends to a client by itself. A profile that has no frame for a notice omits it. */
 export type Notice =
   /** The app ping; `id` is unique within the connection, `timestamp` wall-clock ms. */
   | { readonly kind: "ping"; readonly id: string; readonly timestamp: number }

@@ -1,6 +1,6 @@
 /**
- * The last connections that ended, and why: the first question of an operator. Bounded: the newest record
- * replaces the oldest.
+ * The last connections that ended, and why: the first question of an operator. Bounded: the newest
+ * record replaces the oldest.
  *
  * @module
  */
@@ -11,22 +11,22 @@ import type { Properties } from "../logging/logging.ts";
 import type { ConnectionHealth } from "../liveness/connection_health.ts";
 import type { Subscriber } from "../hub/subscription_registry.ts";
 
-/** So many ends are remembered. */
+/** Records that are kept. */
 export const CLOSE_HISTORY_SIZE = 10_000;
 
 /** How one connection ended. */
 export interface ClosedConnection {
   /** The id it had as a client. */
   readonly id: string;
-  /** The name of its system. */
+  /** The name of its profile. */
   readonly profile: string;
-  /** The key it came with; undefined on an open hub. */
+  /** The key it authenticated with; undefined on an open hub. */
   readonly key: string | undefined;
   /** The peer's address; empty on a unix socket. */
   readonly address: string;
   /** The row of the table of close reasons. */
   readonly reason: CloseReason;
-  /** What was behind it. */
+  /** Why it ended; the reason says what the server did. */
   readonly cause: Cause;
   /** When it was accepted, wall-clock ms. */
   readonly openedMs: number;
@@ -40,7 +40,7 @@ export interface ClosedConnection {
   readonly messagesIn: number;
   /** Messages that were queued for it. */
   readonly messagesOut: number;
-  /** What was known of its health, its last events among it. */
+  /** Its health at the end, with the last events. */
   readonly health: ConnectionHealth;
 }
 
@@ -68,7 +68,7 @@ export function recordOf(
   };
 }
 
-/** What of it a line of the log says, which has its own time. */
+/** The fields of the log line, which has a time of its own. */
 export function logFieldsOf(
   { openedMs: _, closedMs: __, health, ...line }: ClosedConnection,
 ): Properties {
@@ -78,20 +78,19 @@ export function logFieldsOf(
 export class CloseHistory {
   readonly #size: number;
   readonly #ring: ClosedConnection[] = [];
-  /** Where the next record goes: on the oldest one, once the ring is full. */
+  /** Index of the next record: that of the oldest one, once the ring is full. */
   #next = 0;
 
-  /** Starts empty. @param size records that are kept */
+  /** Starts empty. @param size records to keep */
   constructor(size: number = CLOSE_HISTORY_SIZE) {
     this.#size = size;
   }
 
-  /** The record of one connection, while it is remembered. */
+  /** The record of one connection, while it is kept. */
   find(id: string): ClosedConnection | undefined {
     return this.#ring.find((closed) => closed.id === id);
   }
 
-  /** Remembers one end. */
   add(closed: ClosedConnection): void {
     this.#ring[this.#next] = closed;
     this.#next = (this.#next + 1) % this.#size;

@@ -1,6 +1,6 @@
 /**
- * The send queue of one connection, bounded by count and bytes, and the judgement whether its peer
- * reads too slowly. Counts what waits and the batch in flight; must not know the socket.
+ * The send queue of one connection, bounded by count and bytes: decides whether its peer reads too
+ * slowly. Counts what waits and the batch in flight; must not know the socket.
  *
  * @module
  */

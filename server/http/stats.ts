@@ -31,11 +31,11 @@ export interface Totals extends Record<typeof COUNTS[number], number> {
   closed: Record<CloseReason, number>;
 }
 
-/** What is known of a network on the way. */
+/** A network on the way to clients that closes idle connections. */
 export interface IdleTimeoutShown {
   /** The network in CIDR notation: `192.0.2.0/24`. */
   network: string;
-  /** Connections that it cut. */
+  /** Connections that it closed. */
   count: number;
   /** All this in a sentence. */
   text: string;
@@ -47,9 +47,9 @@ export interface Stats extends Summary {
   uptimeSeconds: number;
   /** Channels that have a subscriber. */
   channels: number;
-  /** In all send queues together. */
+  /** Bytes in all send queues together. */
   queuedBytes: number;
-  /** That wait for the hub. */
+  /** Messages that wait for the hub. */
   mailboxMessages: number;
   /** Of all profiles. */
   totals: Totals;
@@ -63,20 +63,17 @@ export interface StatsOptions {
   readonly hub: Hub;
   /** Counts what waits in the send queues. */
   readonly budget: Pick<QueueBudget, "usedBytes">;
-  /** What is counted, and how it spreads. */
   readonly metrics: Metrics;
   /** The names of the profiles that are counted. */
   readonly profileNames: readonly string[];
-  /** Knows what cuts idle connections. */
   readonly idleTimeouts: Pick<IdleTimeoutDetector, "list">;
-  /** Tells the time. */
   readonly clock: Clock;
 }
 
 /** Reads stats. @returns undefined once the hub has stopped */
 export type ReadStats = () => Promise<Stats | undefined>;
 
-/** Prepares to read; what is read counts from now. */
+/** Makes the reader; the uptime counts from this call. */
 export function statsReader(options: StatsOptions): ReadStats {
   const { hub, budget, metrics, profileNames, idleTimeouts, clock } = options;
   const startedMs = clock.now();

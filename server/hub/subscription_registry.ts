@@ -1,6 +1,6 @@
 /**
- * Which connections there are, and which channels each is subscribed to. Pure state: only the hub changes it, and
- * both directions (subscriber to channels, channel to subscribers) always agree.
+ * Which connections there are, and which channels each is subscribed to. Pure state: only the hub
+ * changes it, and both directions (subscriber to channels, channel to subscribers) always agree.
  *
  * @module
  */

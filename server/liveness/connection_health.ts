@@ -20,7 +20,7 @@ export interface HealthListener {
   pongUnmatched(): void;
   /** The status has changed. */
   healthChanged(status: HealthStatus, previous: HealthStatus): void;
-  /** It lives otherwise than before. */
+  /** The liveness state has changed. */
   livenessChanged(liveness: LivenessState, previous: LivenessState): void;
 }
 
@@ -59,7 +59,7 @@ export class ConnectionHealth {
   /** An answer that takes longer is lost. */
   readonly #timeoutMs: number;
   #listener: HealthListener;
-  /** The last one that was reported. */
+  /** The last status that was reported. */
   #statusSeen: HealthStatus = "unknown";
   #lastActiveLayer: ActiveLayer = "nothing";
   #pingedMs = -Infinity;
@@ -84,7 +84,7 @@ export class ConnectionHealth {
     return this.#liveness.state;
   }
 
-  /** The round trips that health goes by: the wire's, except where control frames do not pass. */
+  /** The round trips that decide the status: the wire's, except where control frames do not pass. */
   get rtt(): RttEstimator {
     return this.wire.samples > 0 && this.#liveness.countsControlPings ? this.wire : this.app;
   }
@@ -100,7 +100,7 @@ export class ConnectionHealth {
     return this.#lastActiveLayer;
   }
 
-  /** When a sign of its transport came, or a ping of ours went, last. */
+  /** When its transport last showed activity, or a ping was sent. */
   get lastHeardOrPingedMs(): number {
     return Math.max(this.#liveness.transportMs, this.#pingedMs);
   }
@@ -132,7 +132,7 @@ export class ConnectionHealth {
     this.recorder.record("app_ping_skipped", nowMs);
   }
 
-  /** A message came. On the frame path: moves numbers. */
+  /** A message came. On the frame path: changes numbers, allocates nothing. */
   message(nowMs: number): void {
     this.#liveness.application(nowMs);
     this.#onFrame(nowMs);
@@ -193,7 +193,7 @@ export class ConnectionHealth {
   }
 
   /**
-   * Looks how it lives; not while the server recovers from a stall.
+   * Updates the liveness state. Not called while the server recovers from a stall.
    *
    * @param writingSinceMs when the batch in flight was written; Infinity when there is none
    */
@@ -202,7 +202,7 @@ export class ConnectionHealth {
     this.#evaluate(nowMs);
   }
 
-  /** When time alone may change how it lives. */
+  /** When time alone may change the liveness state. */
   dueMs(nowMs: number): number {
     return this.#liveness.dueMs(nowMs);
   }
@@ -214,8 +214,8 @@ export class ConnectionHealth {
   }
 
   /**
-   * A frame came: a missed heartbeat is cleared at once, not at the wheel's next turn, a period away. Misses
-   * are counted only in systems where whatever arrives is a sign of life.
+   * A frame came: a missed heartbeat is cleared at once, since the wheel may call only a period later.
+   * Misses are counted only for profiles in which any frame is a sign of life.
    */
   #onFrame(nowMs: number): void {
     if (this.liveness !== "alive") this.#evaluate(nowMs);
@@ -234,7 +234,7 @@ export class ConnectionHealth {
     this.#listener.livenessChanged(this.liveness, previous);
   }
 
-  /** A time below 0 is none: see `PongTime`. */
+  /** A time below 0 means that it is not known: see `PongTime`. */
   #onPong(kind: RttKind, rttMs: number, nowMs: number): void {
     const isKnown = rttMs >= 0;
     this.recorder.record(kind === "wire" ? "pong" : "app_pong", nowMs, isKnown ? rttMs : NaN);

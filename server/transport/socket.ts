@@ -13,7 +13,7 @@ export interface SocketEvents {
   continuations(count: number): void;
   /** A control ping. It has not been answered yet. */
   ping(payload: Uint8Array): void;
-  /** A control pong, asked for or not. */
+  /** A control pong, solicited or not. */
   pong(payload: Uint8Array): void;
   /** Invalid bytes; the socket has already sent the close code and will close. */
   fault(kind: SocketFault, code: number): void;
