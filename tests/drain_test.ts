@@ -10,7 +10,7 @@ import { World } from "./support/fakes/world.ts";
 
 const SHUTDOWN_MS = 800;
 
-/** Answers no close; its end is told in a later turn, as a real socket's is. */
+/** Answers no close; its end is reported in a later turn, as a real socket's is. */
 class MuteSocket extends FakeSocket {
   override lingers = true;
   readonly world: World;
@@ -33,7 +33,7 @@ class HeavySocket extends MuteSocket {
   }
 }
 
-/** Its end is never told. */
+/** Its end is never reported. */
 class LostSocket extends FakeSocket {
   override lingers = true;
   override terminate(): void {}
@@ -71,7 +71,7 @@ async function drained(socketOf: (world: World) => FakeSocket, count = 5) {
   return { log: world.log, tookMs: endMs - startMs };
 }
 
-Deno.test("shutdown() waits for nobody who answers, and has them all in the log first", async () => {
+Deno.test("shutdown() does not wait for peers that answer, and logs all their ends first", async () => {
   const { log, tookMs } = await drained(() => new FakeSocket());
   assertEquals(log.map(({ message }) => message), [
     "draining",
@@ -82,7 +82,7 @@ Deno.test("shutdown() waits for nobody who answers, and has them all in the log 
   assertLess(tookMs, 100);
 });
 
-Deno.test("shutdown() tells the end of each whom it had to terminate before it is done", async () => {
+Deno.test("shutdown() logs the end of each connection that it had to terminate before it is done", async () => {
   const { log, tookMs } = await drained((world) => new MuteSocket(world));
   assertEquals(log.map(({ message }) => message), [
     "draining",
@@ -93,7 +93,7 @@ Deno.test("shutdown() tells the end of each whom it had to terminate before it i
   assertLessOrEqual(tookMs, SHUTDOWN_MS);
 });
 
-Deno.test("shutdown() tells the end of each, though terminating them takes longer than there is", async () => {
+Deno.test("shutdown() logs the end of each connection, though terminating them takes too long", async () => {
   const { log } = await drained((world) => new HeavySocket(world));
   assertEquals(log.filter(({ message }) => message === "connection closed").length, 5);
 });
@@ -119,7 +119,7 @@ Deno.test("shutdown() terminates thousands so early that there is time to tell t
   assertLess(firstMs - startMs!, 400);
 });
 
-Deno.test("shutdown() ends within SHUTDOWN_MS, though a socket never tells its end", async () => {
+Deno.test("shutdown() ends within SHUTDOWN_MS, though a socket never reports its end", async () => {
   const { log, tookMs } = await drained(() => new LostSocket());
   assertEquals(log.map(({ message }) => message), ["draining", "drained"]);
   assertEquals(log.at(-1)?.properties, { terminated: 5 });

@@ -95,12 +95,12 @@ Deno.test("Subscriptions of one connection are limited, with an error that says 
     ]);
   }));
 
-Deno.test("A full mailbox pauses the readers, loses nothing, and judges nobody meanwhile", () =>
+Deno.test("A full mailbox pauses the readers, loses nothing, and times no connection out meanwhile", () =>
   withWorld({}, async (world) => {
     const [publisher, subscriber] = [world.connect(), world.connect()];
     subscriber.socket.say({ type: "subscribe", channel: "c" });
     await world.clock.turnOver();
-    let count = 0; // told in one read, before the hub gets its turn
+    let count = 0; // sent in one read, before the hub gets its turn
     const publish = () => publisher.socket.say({ type: "publish", channel: "c", data: count++ });
     while (!publisher.socket.paused) publish();
     assertEquals(count, 4_098); // one is with the hub, 4096 wait, and one too many
@@ -125,7 +125,7 @@ Deno.test("Hub lets other work in between long runs of its own", () =>
     assertEquals(publications(subscribers[0]).length, 400);
   }));
 
-Deno.test("tell() after stop() says closed, ask() answers undefined: nobody hangs", async () => {
+Deno.test("tell() after stop() returns closed, ask() resolves to undefined: neither hangs", async () => {
   await withWorld({}, async (world) => {
     world.hub.stop();
     assertEquals(world.hub.tell({ kind: "run", run: () => {} }), "closed");

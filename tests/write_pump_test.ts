@@ -1,6 +1,8 @@
-import { assert, assertEquals, assertLess } from "@std/assert";
+import { Buffer } from "node:buffer";
+import { assert, assertEquals, assertLess, assertNotEquals, assertStrictEquals } from "@std/assert";
+import { Flusher } from "../server/write_pump.ts";
 import { FakeSocket } from "./support/fakes/fake_socket.ts";
-import type { VirtualClock } from "./support/fakes/virtual_clock.ts";
+import { VirtualClock } from "./support/fakes/virtual_clock.ts";
 import { type TestPeer, withWorld, type World } from "./support/fakes/world.ts";
 
 const KIB = 1_024;
@@ -137,3 +139,32 @@ Deno.test("The hub ends its turn before what it publishes fills a queue", () =>
     assertEquals(peer.socket.texts.length, 200);
     assert(most < 1 << 20, `${most} bytes waited`);
   }));
+
+const frameOf = (...bytes: number[]): Uint8Array => Buffer.from(bytes);
+
+Deno.test("Flusher.mark() flushes each pump once, at the end of the turn, and the next turn anew", async () => {
+  const clock = new VirtualClock();
+  const flusher = new Flusher(clock);
+  const order: string[] = [];
+  const pump = (name: string) => ({ flush: () => void order.push(name) });
+  flusher.mark(pump("a"));
+  flusher.mark(pump("b"));
+  assertEquals(order, []);
+  await clock.turnOver();
+  assertEquals(order, ["a", "b"]);
+  flusher.mark(pump("c"));
+  await clock.turnOver();
+  assertEquals(order, ["a", "b", "c"]);
+});
+
+Deno.test("Flusher.join() gives equal batches one buffer, different ones their own, one frame itself", () => {
+  const flusher = new Flusher(new VirtualClock());
+  const [a, b, c] = [frameOf(1), frameOf(2, 3), frameOf(4)];
+  const first = flusher.join([a, b]);
+  assertEquals(first, frameOf(1, 2, 3));
+  assertStrictEquals(flusher.join([a, b]), first);
+  assertEquals(flusher.join([b, a]), frameOf(2, 3, 1));
+  assertNotEquals(flusher.join([a, c]), first);
+  assertEquals(flusher.join([a, b, c]), frameOf(1, 2, 3, 4));
+  assertStrictEquals(flusher.join([c]), c);
+});

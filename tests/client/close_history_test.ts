@@ -37,7 +37,7 @@ const end = (id: number, reason: CloseReason = "stale"): ClosedConnection => ({
 
 const ids = (closed: readonly ClosedConnection[]) => closed.map(({ id }) => Number(id));
 
-Deno.test("CloseHistory.latest() tells the newest first, no more than asked for", () => {
+Deno.test("CloseHistory.latest() returns the newest first, no more than asked for", () => {
   const log = new CloseHistory(5);
   assertEquals(log.latest(3), []);
   for (const id of [1, 2, 3]) log.add(end(id));
@@ -65,7 +65,7 @@ Deno.test("CloseHistory.latest() filters before it counts", () => {
   assertEquals(ids(log.latest(10, by("drain"))), []);
 });
 
-Deno.test("Client enters its end into the closed log, with what it said and got", () =>
+Deno.test("Client adds its end to the close history, with the messages that it sent and got", () =>
   withWorld({}, async (world) => {
     const { client, socket } = world.connect({ grant: { keyId: "k1" } });
     const openedMs = world.clock.wall();
@@ -92,7 +92,7 @@ Deno.test("Client enters its end into the closed log, with what it said and got"
     }]);
   }));
 
-Deno.test("Client's figures are its own, not those of its system", () =>
+Deno.test("Client's stats are its own, not those of its profile", () =>
   withWorld({}, async (world) => {
     const [a, b] = [world.connect(), world.connect()];
     a.socket.say({ type: "subscribe", channel: "c" });
@@ -107,7 +107,7 @@ Deno.test("Client's figures are its own, not those of its system", () =>
     assertEquals(world.metrics.of("json").messagesOut, 6);
   }));
 
-Deno.test("A line of the log tells round trips to the hundredth of a ms, none where none is known", () => {
+Deno.test("A log line has round trips to the hundredth of a ms, none where none is known", () => {
   const health = newConnectionHealth();
   assertEquals(logFieldsOf({ ...end(1), health }).rttMs, undefined);
   for (const ms of [1, 1, 2]) health.wire.sample(ms);

@@ -42,8 +42,8 @@ Deno.test("missed() counts the misses in a row of a stripped connection as of an
     ]);
     await world.clock.pass(31_000); // pinged at 120 s, unanswered for 10 s
     assertEquals(peer.client.health.status, "timeout");
-    const told = peer.socket.messages.findLast(({ type }) => type === "health_status");
-    assertEquals(told.status, "timeout");
+    const notice = peer.socket.messages.findLast(({ type }) => type === "health_status");
+    assertEquals(notice.status, "timeout");
     await world.clock.pass(30_000);
     const events = peer.client.health.recorder.events();
     const missed = events.filter(({ kind }) => kind === "missed");
@@ -53,7 +53,7 @@ Deno.test("missed() counts the misses in a row of a stripped connection as of an
 
 for (
   const [name, arrive] of [
-    ["pongs that nobody asked for", ({ socket }: TestPeer) => socket.peerPong()],
+    ["unsolicited pongs", ({ socket }: TestPeer) => socket.peerPong()],
     ["pings of its own", ({ socket }: TestPeer) => socket.peerPing()],
     ["messages", ({ socket }: TestPeer) => socket.say("hello")],
   ] as const
@@ -131,15 +131,15 @@ Deno.test("Where control frames stop passing, health and its figures go on by ap
     const after = healthOf(client.health);
     assertEquals([after.health, after.liveness, after.queueDelayMs], ["poor", "stripped", null]);
     assert(after.rttMs! >= 700 && after.rttMs! < 750, `${after.rttMs}`);
-    const told = socket.messages.findLast(({ type }) => type === "health_status");
-    assertEquals(told.status, "poor");
-    assert(told.latency > 500, `${told.latency}`);
+    const notice = socket.messages.findLast(({ type }) => type === "health_status");
+    assertEquals(notice.status, "poor");
+    assert(notice.latency > 500, `${notice.latency}`);
     socket.answer(); // control frames pass again
     assertEquals(client.health.liveness, "alive");
     assert(healthOf(client.health).queueDelayMs !== null);
   }));
 
-Deno.test("A pong whose time nobody knows is recorded without one", () => {
+Deno.test("A pong whose round trip is not known is recorded without one", () => {
   const of = health();
   const ping = of.payload();
   of.pinged(1_000);

@@ -3,7 +3,7 @@ import { infowayProfile } from "../../server/profiles/infoway/infoway.ts";
 import { tankProfile } from "../../server/profiles/tank/tank.ts";
 import { RULES, type TestPeer, withWorld } from "../support/fakes/world.ts";
 
-/** What the recorder tells of a connection, without the pings and pongs in between. */
+/** What the recorder has of a connection, without the pings and pongs in between. */
 function story({ client }: TestPeer): [string, number | undefined][] {
   const chatter = new Set(["ping", "pong", "app_ping", "app_pong"]);
   return client.health.recorder.events().filter(({ kind }) => !chatter.has(kind))
@@ -12,7 +12,7 @@ function story({ client }: TestPeer): [string, number | undefined][] {
 
 const CALM = { ...RULES, pingPeriodMs: 54_000 };
 
-Deno.test("The recorder tells of a stall of the server, to all who lived through it", () =>
+Deno.test("The recorder has a stall of the server, for all connections that were open then", () =>
   withWorld({ rules: CALM }, async (world) => {
     const peers = [world.connect(), world.connect()];
     await world.clock.pass(5_000);
@@ -54,7 +54,7 @@ Deno.test("The recorder's times are the machine's, stalls included, as the conne
     assertEquals(times(newcomer), [["opened", 0], ["stall", 1_630], ["ended", 1_905]]);
   }));
 
-Deno.test("The recorder tells of a write that did not drain", () =>
+Deno.test("The recorder has a write that did not drain", () =>
   withWorld({ rules: CALM, writeWaitMs: 10_000 }, async (world) => {
     const peer = world.connect();
     await world.clock.pass(1_000);
@@ -65,7 +65,7 @@ Deno.test("The recorder tells of a write that did not drain", () =>
     assertEquals([kind, Math.round(value! / 100)], ["write_stuck", 100]);
   }));
 
-Deno.test("The recorder tells of a queue that was full", () =>
+Deno.test("The recorder has a queue that was full", () =>
   withWorld({ rules: CALM, queueMessages: 3 }, async (world) => {
     const peer = world.connect();
     await world.clock.pass(1_000);
@@ -87,7 +87,7 @@ Deno.test("A peer that reads no pongs is closed without a record of a full queue
     assertEquals(story(peer)[1], ["closing", 1013]);
   }));
 
-Deno.test("The recorder tells of the advice to come back", () =>
+Deno.test("The recorder has the advice to reconnect", () =>
   withWorld({ rules: CALM }, async (world) => {
     const peer = world.connect();
     peer.client.close("drain", { afterMs: 2_500 });
@@ -95,7 +95,7 @@ Deno.test("The recorder tells of the advice to come back", () =>
     assertEquals(story(peer).slice(1, 3), [["closing", 1012], ["advised", 2_500]]);
   }));
 
-Deno.test("The recorder tells of no advice that was not given", () =>
+Deno.test("The recorder has no advice that was not given", () =>
   withWorld({ rules: CALM, queueMessages: 1 }, async (world) => {
     const wordless = world.connect({ profile: tankProfile({ timing: RULES }) });
     const stuck = world.connect();
@@ -112,16 +112,16 @@ Deno.test("The recorder tells of no advice that was not given", () =>
     }
   }));
 
-Deno.test("The recorder tells the close code that the peer gets", () =>
+Deno.test("The recorder has the close code that the peer gets", () =>
   withWorld({ rules: CALM }, async (world) => {
     const profile = infowayProfile({ timing: RULES, maxMessagesPerMinute: 0 });
-    const polite = world.connect({ profile, url: "/ws?business=crypto" });
+    const framed = world.connect({ profile, url: "/ws?business=crypto" });
     const [dead, garbled] = [world.connect(), world.connect()];
-    polite.client.close("stale"); // its system says goodbye even then
+    framed.client.close("stale"); // its profile has a close frame even then
     dead.client.close("stale");
-    garbled.socket.fault("bad_frame", 1007); // told by the socket itself
+    garbled.socket.fault("bad_frame", 1007); // reported by the socket itself
     await world.clock.turnOver();
-    const codes = [polite, dead, garbled].map((peer) => story(peer)[1]);
+    const codes = [framed, dead, garbled].map((peer) => story(peer)[1]);
     assertEquals(codes, [["closing", 1008], ["closing", 1006], ["closing", 1007]]);
-    assertEquals(polite.socket.closedWith?.code, 1008);
+    assertEquals(framed.socket.closedWith?.code, 1008);
   }));

@@ -19,7 +19,7 @@ const FRAMES = fc.array(fc.record({
 Deno.test("FrameCounter counts the continuation frames of any bytes, however they are cut", () => {
   const cuts = fc.array(fc.nat(30));
   fc.assert(fc.property(FRAMES, cuts, (frames, lengths) => {
-    // Zeros look like continuation frames to who loses his place.
+    // Zeros look like continuation frames to a counter that has lost its position.
     let rest: Uint8Array = join(
       frames.map(({ opcode, length, ...form }) =>
         clientFrame(opcode, new Uint8Array(length), form)

@@ -35,14 +35,14 @@ const REFUSED = refused("for a test");
 const UPGRADE = requestBytes({ path: "/ws", headers: UPGRADE_HEADERS });
 const PING = textFrame({ type: "ping", id: "early" });
 
-/** Before the door: whoever requests is being checked until the test decides. */
+/** An upgrader whose check of a credential lasts until the test decides. */
 interface UpgradeFixture {
   readonly world: World;
   readonly admission: Admission;
   readonly port: number;
-  /** The server's end of the first who requested. */
+  /** The server's end of the first request. */
   raw(): Promise<NetSocket>;
-  /** The server begins to go. */
+  /** The server begins to drain. */
   drain(): void;
   /** Ends the check. Resolves when the upgrade has been dealt with. */
   decide(verdict: AuthResult): Promise<void>;
@@ -92,7 +92,7 @@ async function withUpgrader(test: (fixture: UpgradeFixture) => Promise<void>): P
         },
       });
       arrived?.raw.destroy();
-      await until("nobody in", () => admission.open === 0);
+      await until("no open connection", () => admission.open === 0);
     } finally {
       clearInterval(turns);
       http.close();
@@ -100,18 +100,18 @@ async function withUpgrader(test: (fixture: UpgradeFixture) => Promise<void>): P
   });
 }
 
-/** Knocks. The handshake is what the peer waits for, and may never come. */
+/** Sends an upgrade request. The answer to it may never come. */
 async function request({ port }: UpgradeFixture) {
   const conn = await Deno.connect({ hostname: "127.0.0.1", port });
   const handshake = RawPeer.connect(() => Promise.resolve(conn));
-  handshake.catch(() => {}); // the test looks at it if it cares
+  handshake.catch(() => {}); // a test that expects it awaits it
   return { conn, handshake };
 }
 
 const logged = ({ world }: UpgradeFixture, message: string) =>
   world.log.filter((line) => line.message === message);
 
-const nobodyCameIn = (fixture: UpgradeFixture) =>
+const assertNoClient = (fixture: UpgradeFixture) =>
   assertEquals([logged(fixture, "connection opened"), fixture.admission.open], [[], 0]);
 
 for (const [name, verdict] of Object.entries({ granted: GRANTED, refused: REFUSED })) {
@@ -123,7 +123,7 @@ for (const [name, verdict] of Object.entries({ granted: GRANTED, refused: REFUSE
         const raw = await fixture.raw();
         await until("the reset on the other side", () => raw.destroyed);
         await fixture.decide(verdict);
-        nobodyCameIn(fixture);
+        assertNoClient(fixture);
       }),
   );
 
@@ -135,7 +135,7 @@ for (const [name, verdict] of Object.entries({ granted: GRANTED, refused: REFUSE
         const raw = await fixture.raw();
         await fixture.decide(verdict);
         await until("its socket is gone", () => raw.destroyed);
-        await until("nobody in", () => fixture.admission.open === 0);
+        await until("no open connection", () => fixture.admission.open === 0);
       }),
   );
 }
@@ -150,12 +150,12 @@ integrationTest(
       await until("the end on the other side", () => raw.readableEnded);
       await fixture.decide(GRANTED);
       await assertRejects(() => handshake, Error, "TCP ended");
-      nobodyCameIn(fixture);
+      assertNoClient(fixture);
     }),
 );
 
 integrationTest(
-  "upgrade() refuses a peer that half-closes, in so many words",
+  "upgrade() answers a peer that half-closes with the rejection",
   () =>
     withUpgrader(async (fixture) => {
       const { conn, handshake } = await request(fixture);
@@ -165,12 +165,12 @@ integrationTest(
       await fixture.decide(REFUSED);
       await assertRejects(() => handshake, Error, "HTTP/1.1 401 Unauthorized");
       await until("its socket is gone", () => raw.destroyed);
-      nobodyCameIn(fixture);
+      assertNoClient(fixture);
     }),
 );
 
 integrationTest(
-  "upgrade() carries out what a peer says early, in order, once it is granted",
+  "upgrade() handles the frames that a peer sends early, in order, once it is granted",
   () =>
     withUpgrader(async (fixture) => {
       const { conn, handshake } = await request(fixture);
@@ -190,7 +190,7 @@ integrationTest(
 );
 
 integrationTest(
-  "upgrade() lets a peer go that says goodbye early",
+  "upgrade() closes for a peer that sends its close frame early",
   () =>
     withUpgrader(async (fixture) => {
       const { conn, handshake } = await request(fixture);
@@ -208,7 +208,7 @@ integrationTest(
 );
 
 integrationTest(
-  "upgrade() refuses a peer that talks, and carries out nothing",
+  "upgrade() rejects a peer that sends frames early, and handles none of them",
   () =>
     withUpgrader(async (fixture) => {
       const { conn, handshake } = await request(fixture);
@@ -219,12 +219,12 @@ integrationTest(
       await assertRejects(() => handshake, Error, "HTTP/1.1 401 Unauthorized");
       await fixture.world.clock.pass(CLOSE_WAIT_MS);
       assert(raw.destroyed);
-      nobodyCameIn(fixture);
+      assertNoClient(fixture);
     }),
 );
 
 integrationTest(
-  "upgrade() lets go of a refused peer that stays, after closeWait",
+  "upgrade() destroys the socket of a rejected peer that stays, after closeWait",
   () =>
     withUpgrader(async (fixture) => {
       const conn = await Deno.connect({ hostname: "127.0.0.1", port: fixture.port });
@@ -234,7 +234,7 @@ integrationTest(
         await fixture.decide(REFUSED);
         assert(await conn.read(new Uint8Array(1_000)) !== null, "no answer");
         await fixture.world.clock.pass(CLOSE_WAIT_MS - 1);
-        await writeAll(conn, PING); // it talks on
+        await writeAll(conn, PING); // it goes on sending
         assert(!raw.destroyed);
         await fixture.world.clock.pass(1);
         assert(raw.destroyed);
@@ -245,16 +245,16 @@ integrationTest(
 );
 
 integrationTest(
-  "upgrade() turns away whom a drain finds at the door, and counts and tells it",
+  "upgrade() rejects, counts and logs a peer whose check ends during a drain",
   () =>
     withUpgrader(async (fixture) => {
       const { handshake } = await request(fixture);
       await fixture.raw();
-      assertEquals(fixture.admission.open, 1); // room is kept while it is being checked
+      assertEquals(fixture.admission.open, 1); // it is counted while it is being checked
       fixture.drain();
       await fixture.decide(GRANTED);
       await assertRejects(() => handshake, Error, "HTTP/1.1 503 Service Unavailable");
-      nobodyCameIn(fixture);
+      assertNoClient(fixture);
       const [{ level, properties }] = logged(fixture, "upgrade refused");
       assertEquals([level, properties], ["info", {
         profile: "json",

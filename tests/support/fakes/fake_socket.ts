@@ -1,6 +1,6 @@
 /**
- * A Socket without a wire: keeps what was written, drains when the test says so, and lets the test
- * speak as the peer.
+ * A Socket without a network: keeps what was written, drains when the test asks for it, and lets the
+ * test send as the peer.
  *
  * @module
  */
@@ -9,8 +9,8 @@ import type { Socket, SocketEvents, SocketFault } from "../../../server/transpor
 
 const TEXT = new TextDecoder();
 
-/** How the server let go of it. */
-export interface LetGo {
+/** How the server closed it. */
+export interface SocketClose {
   readonly how: "close" | "abort" | "terminate";
   readonly code?: number;
   readonly text?: string;
@@ -25,7 +25,7 @@ export class FakeSocket implements Socket {
   /** Control frames written. */
   readonly pings: Uint8Array[] = [];
   readonly pongs: Uint8Array[] = [];
-  closedWith: LetGo | undefined;
+  closedWith: SocketClose | undefined;
   paused = false;
   bufferedBytes = 0;
   /** Set: writes are never drained. */
@@ -130,7 +130,7 @@ export class FakeSocket implements Socket {
     return this.texts.map((text) => JSON.parse(text));
   }
 
-  #end(closedWith: LetGo): void {
+  #end(closedWith: SocketClose): void {
     if (closedWith.how !== "terminate") this.closedWith ??= closedWith;
     else if (!this.#ended) this.closedWith = closedWith;
     if (this.lingers && closedWith.how !== "terminate") return;
