@@ -26,7 +26,7 @@ import type { ConnectionStats } from "./hub/subscription_registry.ts";
 import { ConnectionHealth } from "./liveness/connection_health.ts";
 import { Heartbeat } from "./liveness/heartbeat.ts";
 import type { Notice } from "./message.ts";
-import type { ProfileCounts } from "./metrics/counts.ts";
+import type { ProfileCounts } from "./metrics/table.ts";
 import type { Profile, ProtocolSession } from "./profiles/profile.ts";
 import { ReadPump, type ReadPumpOptions } from "./read_pump.ts";
 import type { Socket, SocketEnd } from "./transport/socket.ts";

@@ -5,32 +5,22 @@
  */
 
 import type { Clock } from "../base/clock.ts";
+import type { OptionValues } from "../base/option.ts";
 import type { Logger } from "../logging/logging.ts";
 import { type KvLocation, KvStore } from "../stores/kv.ts";
 import { TrustedProxies } from "./client_address.ts";
 import { Authenticator } from "./authenticator.ts";
 import { type Key, KeyRing } from "./keys.ts";
-import { type SuspensionRules, Suspensions } from "./suspensions.ts";
+import type { AUTH_OPTIONS } from "./options.ts";
+import { Suspensions } from "./suspensions.ts";
 import { Tickets } from "./tickets.ts";
 import { type PublicKey, Tokens } from "./tokens.ts";
 
-/** Keys, tokens and limits of authentication. Holds secrets: never to be logged. */
-export interface AuthConfig {
-  /** The keys of `API_KEYS`. */
-  readonly keys: readonly Key[];
-  /** The path of a file that holds the keys instead; for `parseKeys()`. */
-  readonly keysFile?: string;
-  /** Signs JWTs by HS256. */
-  readonly jwtSecret?: string;
-  /** The path of a file with public keys that sign JWTs; for `parseJwks()`. */
-  readonly jwksFile?: string;
-  /** Proxies whose X-Forwarded-For is believed. */
-  readonly trustedProxies: readonly string[];
-  /** When a key is suspended, and for how long. */
-  readonly suspension: SuspensionRules;
-  /** How long a ticket is valid, and how many a key may fetch in any minute. */
-  readonly tickets: { readonly ttlMs: number; readonly perMinute: number };
-}
+/**
+ * The keys of `API_KEYS`, and the options of authentication. Keys and public keys may come from the
+ * files that it names: see `Credentials`. Holds secrets: never to be logged.
+ */
+export type AuthConfig = OptionValues<typeof AUTH_OPTIONS> & { readonly keys: readonly Key[] };
 
 /** The part of the configuration that authentication needs. */
 export interface AuthSettings {
@@ -58,14 +48,15 @@ export interface AuthOptions {
   readonly log: Logger;
 }
 
+/** The modules of authentication that the server and its HTTP routes use; they share one store. */
 export interface Auth {
-  /** Checks credentials. */
+  /** Checks the credential of a request. */
   readonly authenticator: Authenticator;
-  /** Issues tickets. */
+  /** Issues and redeems tickets. */
   readonly tickets: Tickets;
-  /** Counts violations. */
+  /** Counts violations and suspends keys. */
   readonly suspensions: Suspensions;
-  /** Knows the client behind a proxy. */
+  /** Finds the client's address behind proxies. */
   readonly proxies: TrustedProxies;
   /** Closes the store. */
   close(): Promise<void>;
@@ -82,10 +73,20 @@ export async function openAuth(options: AuthOptions): Promise<Auth> {
   const keys = new KeyRing(credentials.keys ?? auth.keys);
   const tokens = tokensOf(auth, credentials);
   const isOpen = keys.size === 0 && tokens === undefined;
-  const store = await KvStore.open(placeOf(config, isOpen), clock);
+  const store = await KvStore.open(locationOf(config, isOpen), clock);
   const onError = (error: unknown) => log.error("the store did not answer", { error });
-  const tickets = new Tickets({ store, clock, ...auth.tickets });
-  const suspensions = new Suspensions({ store, clock, rules: auth.suspension, onError });
+  const tickets = new Tickets({
+    store,
+    clock,
+    ttlMs: auth.ticketTtlMs,
+    perMinute: auth.ticketsPerMinute,
+  });
+  const rules = {
+    afterViolations: auth.suspendAfterViolations,
+    windowMs: auth.suspendWindowMs,
+    durationMs: auth.suspendMs,
+  };
+  const suspensions = new Suspensions({ store, clock, rules, onError });
   await suspensions.load();
   return {
     authenticator: new Authenticator({ keys, tokens, tickets, suspensions, clock, onError }),
@@ -102,7 +103,7 @@ function tokensOf({ jwtSecret: secret }: AuthConfig, { jwks }: Credentials): Tok
 }
 
 /** An open hub has no keys, so it suspends none. */
-function placeOf({ dataDir, onDeploy }: AuthSettings, isOpen: boolean): KvLocation {
+function locationOf({ dataDir, onDeploy }: AuthSettings, isOpen: boolean): KvLocation {
   if (dataDir !== undefined) return { kind: "folder", path: dataDir };
   return onDeploy && !isOpen ? { kind: "managed" } : { kind: "memory" };
 }

@@ -10,7 +10,14 @@
 
 import type { Clock } from "../base/clock.ts";
 import { assertNever } from "../base/errors.ts";
-import { type AuthResult, type Claims, type Grant, grantOf, OPEN_GRANT, refused } from "./grant.ts";
+import {
+  type AuthResult,
+  type Claims,
+  type Grant,
+  grantOf,
+  OPEN_GRANT,
+  rejected,
+} from "./grant.ts";
 import { type IdAndSecret, type KeyRing, splitCredential } from "./keys.ts";
 import type { Suspensions } from "./suspensions.ts";
 import type { Tickets } from "./tickets.ts";
@@ -50,28 +57,30 @@ export class Authenticator {
 
   /** Checks a credential; a ticket is used up by it. Never rejects. */
   async check(presented: Credential): Promise<AuthResult> {
-    if (presented.kind === "unreadable") return refused(presented.detail);
+    if (presented.kind === "unreadable") return rejected(presented.detail);
     if (this.#options === undefined) return { kind: "granted", grant: OPEN_GRANT };
     try {
       const result = await authenticate(presented, this.#options);
       return result.kind === "granted" ? await checkValidity(result.grant, this.#options) : result;
     } catch (error) {
       this.#options.onError(error);
-      return refused("the credential cannot be checked at the moment");
+      return rejected("the credential cannot be checked at the moment");
     }
   }
 
   /**
    * Whether a string is a key's credential, and the key neither expired nor suspended; on an open
-   * hub, or one without keys, any string is. At once: a suspension that another node has just decided may be overlooked.
+   * hub, or one without keys, any string is. Does not wait for the store, so it may miss a suspension
+   * by another node.
    */
   readonly isKey = (credential: string): boolean => {
     if (this.#options === undefined) return true;
     const { keys, suspensions, clock } = this.#options;
-    if (keys.size === 0) return true; // tokens alone are configured: there is no key to be
+    if (keys.size === 0) return true; // tokens alone are configured: there are no keys
     const parts = splitCredential(credential);
     const grant = parts && keys.verify(parts);
-    return grant?.keyId !== undefined && !expired(grant, clock) && !suspensions.knows(grant.keyId);
+    return grant?.keyId !== undefined && !expired(grant, clock) &&
+      !suspensions.isSuspendedHere(grant.keyId);
   };
 }
 
@@ -82,7 +91,7 @@ async function authenticate(
 ): Promise<AuthResult> {
   switch (presented.kind) {
     case "none":
-      return refused("no credential");
+      return rejected("no credential");
     case "pair":
       return byKey(presented, options);
     case "token":
@@ -97,24 +106,24 @@ async function authenticate(
 /** One text for an unknown id and a wrong secret: it must not reveal which keys exist. */
 function byKey(parts: IdAndSecret, { keys }: AuthenticatorOptions): AuthResult {
   const grant = keys.verify(parts);
-  return grant === undefined ? refused("unknown key or wrong secret") : { kind: "granted", grant };
+  return grant === undefined ? rejected("unknown key or wrong secret") : { kind: "granted", grant };
 }
 
 async function byToken(token: string, options: AuthenticatorOptions): Promise<AuthResult> {
   const parts = splitCredential(token);
   if (parts !== undefined) return byKey(parts, options);
   if (token.split(".").length !== 3) {
-    return refused("the credential is neither <id>.<secret> nor a JWT");
+    return rejected("the credential is neither <id>.<secret> nor a JWT");
   }
   const { tokens, clock } = options;
-  return await tokens?.check(token, clock.wall()) ?? refused("no JWT is accepted here");
+  return await tokens?.check(token, clock.wall()) ?? rejected("no JWT is accepted here");
 }
 
 async function byTicket(ticket: string, options: AuthenticatorOptions): Promise<AuthResult> {
   const claims = await options.tickets.redeem(ticket);
   const grant = claims && currentGrant(claims, options);
   return grant === undefined
-    ? refused("unknown, used or expired ticket")
+    ? rejected("unknown, used or expired ticket")
     : { kind: "granted", grant };
 }
 
@@ -132,9 +141,9 @@ async function checkValidity(
   grant: Grant,
   { clock, suspensions }: AuthenticatorOptions,
 ): Promise<AuthResult> {
-  if (expired(grant, clock)) return refused("the key has expired");
-  if (await suspensions.holds(grant.keyId ?? "")) {
-    return refused("the key is suspended for breaking its limits");
+  if (expired(grant, clock)) return rejected("the key has expired");
+  if (await suspensions.isSuspended(grant.keyId ?? "")) {
+    return rejected("the key is suspended for breaking its limits");
   }
   return { kind: "granted", grant };
 }

@@ -1,6 +1,6 @@
 /**
  * The credential of a request: where it may stand, which form it has, and how a request without a
- * valid one is rejected. Pure; knows no key.
+ * valid one is rejected. Pure; must not know any key.
  *
  * @module
  */
@@ -30,7 +30,7 @@ export type Credential =
   | { readonly kind: "pair"; readonly id: string; readonly secret: string }
   /** A ticket of POST /v1/socket-tickets. */
   | { readonly kind: "ticket"; readonly ticket: string }
-  /** Cannot be read; the text says why. */
+  /** Cannot be read; `detail` is the reason, for the client. */
   | { readonly kind: "unreadable"; readonly detail: string };
 
 /** A token, or none where there is none or an empty one. */
@@ -43,7 +43,7 @@ export function bearerOf({ header }: Pick<CredentialSource, "header">): string |
   return /^Bearer +(.+)$/i.exec(header("authorization") ?? "")?.[1];
 }
 
-/** Why a connection is refused before it opens. */
+/** Why a connection is rejected before it opens. */
 export type HandshakeRejection =
   | { readonly kind: "unauthorized"; readonly presented: Credential; readonly detail: string }
   | { readonly kind: "too_many_for_key"; readonly detail: string };

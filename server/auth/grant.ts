@@ -1,12 +1,12 @@
 /**
- * What a credential gives: the outcome of authentication, by which all other modules decide.
+ * The outcome of authentication: what a valid credential grants, or why a credential is rejected.
  *
  * @module
  */
 
 import { type Rights, rightsOf } from "./rights.ts";
 
-/** What a key, a token or a ticket says: plain data, fit for a Store. */
+/** What a key, a token or a ticket grants: plain data that a Store can hold. */
 export interface Claims {
   /** The key's id, `jwt:<sub>` for a token; undefined on an open hub. */
   readonly keyId: string | undefined;
@@ -16,7 +16,7 @@ export interface Claims {
   readonly subscribe: readonly string[];
   /** Whether it may inspect and close other connections. */
   readonly admin: boolean;
-  /** When it ends, wall-clock ms. */
+  /** When it expires, wall-clock ms. */
   readonly expiresAtMs?: number;
   /** Connections of this key at the same time. */
   readonly maxConnections?: number;
@@ -34,7 +34,7 @@ export interface Grant extends Claims {
 export type AuthResult =
   | { readonly kind: "granted"; readonly grant: Grant }
   /** `detail` is for the client; it never holds the credential. */
-  | { readonly kind: "refused"; readonly detail: string };
+  | { readonly kind: "rejected"; readonly detail: string };
 
 /** The grant that claims describe. */
 export function grantOf(claims: Claims): Grant {
@@ -50,6 +50,6 @@ export const OPEN_GRANT: Grant = grantOf({
 });
 
 /** The result for a credential that is not valid. @param detail for the client: why */
-export function refused(detail: string): AuthResult {
-  return { kind: "refused", detail };
+export function rejected(detail: string): AuthResult {
+  return { kind: "rejected", detail };
 }

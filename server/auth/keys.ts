@@ -1,7 +1,7 @@
 /**
  * The configured keys: read from JSON, and looked up by credential in constant time.
  *
- * Owns the form of a key and of the credential `<id>.<secret>`. Knows of a secret only its SHA-256,
+ * Owns the form of a key and of the credential `<id>.<secret>`. Keeps of a secret only its SHA-256,
  * and must not repeat a value of the JSON in a problem: it may be a secret in the wrong place.
  *
  * @module

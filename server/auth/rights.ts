@@ -15,7 +15,7 @@ export interface Rights {
   mayRelay(): boolean;
 }
 
-/** On channels that begin so the hub publishes its own figures: an admin may subscribe, no client publish. */
+/** The hub publishes its own figures on these channels: an admin may subscribe, no client publish. */
 export const RESERVED_CHANNELS = "systole/";
 
 /** What rights are given by. */

@@ -1,6 +1,7 @@
 /**
  * A limit over any stretch of time, not over calendar minutes: the times of the last messages, of
- * one sender or of each. Pure; time is an argument. Its memory grows with what was really sent, up to the limit.
+ * one sender or of each. Pure; time is an argument. Its memory grows with the number of messages, up
+ * to the limit.
  *
  * @module
  */

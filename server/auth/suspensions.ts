@@ -48,14 +48,14 @@ const violationsOf = (keyId: string) => `violations:${keyId}`;
 /** What this node has seen of a suspension. */
 interface LocalSuspension {
   readonly untilMs: number;
-  /** Whether the store has it: only then does it say something that the store has it no more. */
+  /** Whether the store has had it: if so, and the store has it no more, it was lifted elsewhere. */
   isStored: boolean;
 }
 
 export class Suspensions {
   /**
-   * Called when a key is found to be suspended that this node did not know to be: its connections
-   * are to be closed, and may come back after so many ms. MUST NOT throw.
+   * Called when a suspension is new to this node: the key's connections are to be closed, and may
+   * reconnect after so many ms. MUST NOT throw.
    */
   onSuspended: (keyId: string, afterMs: number) => void = () => {};
   readonly #options: SuspensionsOptions;
@@ -63,7 +63,7 @@ export class Suspensions {
   /** Full when one more violation suspends. */
   readonly #violations: SlidingWindows;
 
-  /** Knows of none until `load()`. */
+  /** Has no suspension until `load()`. */
   constructor(options: SuspensionsOptions) {
     this.#options = options;
     const { afterViolations, windowMs } = options.rules;
@@ -71,40 +71,43 @@ export class Suspensions {
   }
 
   /** Whether a key is suspended as far as this node has seen: for callers that cannot wait. */
-  knows(keyId: string): boolean {
+  isSuspendedHere(keyId: string): boolean {
     return (this.#seen.get(keyId)?.untilMs ?? 0) > this.#options.clock.wall();
   }
 
   /** Whether a key is suspended. Never rejects: without the store, this node's own view answers. */
-  async holds(keyId: string): Promise<boolean> {
+  async isSuspended(keyId: string): Promise<boolean> {
     const { store, onError } = this.#options;
     const seen = this.#seen.get(keyId);
-    const mayGo = seen?.isStored || !this.knows(keyId);
+    const mayForget = seen?.isStored || !this.isSuspendedHere(keyId);
     try {
       const entry = await store.get(COLLECTION, keyId);
       if (entry !== undefined) {
         this.#remember(keyId, { untilMs: entry.expiresAtMs, isStored: true });
-      } // Not when it was suspended while we looked.
-      else if (mayGo && this.#seen.get(keyId) === seen) this.#seen.delete(keyId);
+      } else if (mayForget && this.#seen.get(keyId) === seen) {
+        this.#seen.delete(keyId); // unless it was suspended while the store was read
+      }
     } catch (error) {
       onError(error);
     }
-    return this.knows(keyId);
+    return this.isSuspendedHere(keyId);
   }
 
   /**
    * Counts one violation, and suspends the key if it was one too many: at once where this process
-   * has seen them all, otherwise when the store has been asked. What a suspended key's last
-   * connections do does not count.
+   * has seen them all, otherwise when the store has answered. Violations of a key that is already
+   * suspended do not count.
    */
   async violation(keyId: string): Promise<void> {
     const { store, clock, rules } = this.#options;
-    if (rules.afterViolations === 0 || this.knows(keyId)) return;
+    if (rules.afterViolations === 0 || this.isSuspendedHere(keyId)) return;
     if (!this.#violations.take(keyId, clock.now())) return await this.#suspend(keyId);
     const id = crypto.randomUUID();
     const expiresAtMs = clock.wall() + rules.windowMs;
     await store.put(violationsOf(keyId), { id, value: null, expiresAtMs });
-    if (this.knows(keyId)) return void await store.take(violationsOf(keyId), id); // by a later one
+    if (this.isSuspendedHere(keyId)) { // by a later violation, meanwhile
+      return void await store.take(violationsOf(keyId), id);
+    }
     const violations = await store.list(violationsOf(keyId));
     if (violations.length >= rules.afterViolations) await this.#suspend(keyId);
   }
@@ -113,18 +116,18 @@ export class Suspensions {
   async lift(keyId: string): Promise<boolean> {
     if (Buffer.byteLength(keyId) > MAX_ENTRY_ID_BYTES) return false; // no key has such a name
     const entry = await this.#options.store.take(COLLECTION, keyId);
-    const wasOurs = this.knows(keyId) && !this.#seen.get(keyId)!.isStored;
+    const wasLocal = this.isSuspendedHere(keyId) && !this.#seen.get(keyId)!.isStored;
     this.#seen.delete(keyId);
     this.#violations.forget(keyId);
     await this.#removeViolations(keyId);
-    return entry !== undefined || wasOurs;
+    return entry !== undefined || wasLocal;
   }
 
   /** All that hold now. */
   async list(): Promise<Suspension[]> {
     const all = new Map<string, number>();
     for (const [keyId, { untilMs, isStored }] of this.#seen) {
-      if (!isStored && this.knows(keyId)) all.set(keyId, untilMs);
+      if (!isStored && this.isSuspendedHere(keyId)) all.set(keyId, untilMs);
     }
     const entries = await this.#options.store.list(COLLECTION);
     for (const { id, expiresAtMs } of entries) all.set(id, expiresAtMs);
@@ -138,9 +141,9 @@ export class Suspensions {
     }
   }
 
-  /** Known from this moment on, whatever becomes of storing it. */
+  /** Holds at once on this node, even if the store fails. */
   async #suspend(keyId: string): Promise<void> {
-    if (this.knows(keyId)) return; // by another violation, while the store was asked about this one
+    if (this.isSuspendedHere(keyId)) return; // by another violation, while the store counted this one
     const { store, clock, rules } = this.#options;
     const seen: LocalSuspension = { untilMs: clock.wall() + rules.durationMs, isStored: false };
     this.#remember(keyId, seen);
@@ -151,9 +154,9 @@ export class Suspensions {
   }
 
   #remember(keyId: string, seen: LocalSuspension): void {
-    const known = this.knows(keyId);
+    const known = this.isSuspendedHere(keyId);
     this.#seen.set(keyId, seen);
-    this.#violations.forget(keyId); // it pays for these
+    this.#violations.forget(keyId); // they have had their effect
     if (!known) this.onSuspended(keyId, Math.max(0, seen.untilMs - this.#options.clock.wall()));
   }
 

@@ -1,6 +1,6 @@
 /**
- * Tickets: for a short while, and once, they stand for the key that fetched them, so that a URL may
- * carry one where it must not carry the key.
+ * Tickets: valid for a short time and for one use, in place of the key that fetched them, since a URL
+ * must not carry a key.
  *
  * @module
  */
@@ -15,7 +15,6 @@ import { SlidingWindows } from "./sliding_window.ts";
 export interface TicketsOptions {
   /** Where they are kept. */
   readonly store: Store;
-  /** Tells the time. */
   readonly clock: Clock;
   /** How long one is valid, ms. */
   readonly ttlMs: number;
@@ -26,7 +25,7 @@ export interface TicketsOptions {
 /** The answer to a request for a ticket. */
 export type TicketAnswer =
   | { readonly kind: "issued"; readonly ticket: string }
-  /** Too many: the next may be had so many ms later. */
+  /** Too many: the next is possible so many ms later. */
   | { readonly kind: "limited"; readonly retryAfterMs: number };
 
 const COLLECTION = "tickets";
@@ -46,8 +45,8 @@ export class Tickets {
    * Makes a ticket.
    *
    * @param grant what it will stand for
-   * @param address the caller's, by which requests are counted on an open hub, where there are no keys; empty (a
-   *   unix socket) is exempt
+   * @param address the caller's, by which requests are counted on an open hub, where there are no
+   *   keys; empty (a unix socket) is exempt
    */
   async issue(grant: Grant, address: string): Promise<TicketAnswer> {
     const { store, clock, ttlMs } = this.#options;
@@ -67,7 +66,7 @@ export class Tickets {
     return entry?.value as Claims | undefined; // no other module writes this collection
   }
 
-  /** Counts one ticket. @returns how long to wait instead, 0 when it may be had */
+  /** Counts one ticket. @returns how long to wait, ms; 0 when it may be issued */
   #take(name: string, nowMs: number): number {
     if (this.#options.perMinute === 0 || this.#fetched.take(name, nowMs)) return 0;
     return this.#fetched.waitMs(name, nowMs);

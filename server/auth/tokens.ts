@@ -12,7 +12,7 @@ import { createLocalJWKSet, decodeProtectedHeader, importJWK, type JWK, jwtVerif
 import * as v from "valibot";
 import { ConfigError } from "../base/errors.ts";
 import { type Fields, isObject, parseJson } from "../base/json.ts";
-import { type AuthResult, grantOf, refused } from "./grant.ts";
+import { type AuthResult, grantOf, rejected } from "./grant.ts";
 import { fieldProblems, GRANT_FIELDS, GRANT_RULES } from "./claims_schema.ts";
 
 /** What the key id of a token begins with: no configured key's can, as it has no colon. */
@@ -56,14 +56,14 @@ export class Tokens {
       payload = await this.#verify(token, new Date(nowMs));
     } catch (error) {
       // Whatever jose or the platform throws, the token has not proved itself.
-      return refused(DETAILS[codeOf(error)] ?? "the token is not valid");
+      return rejected(DETAILS[codeOf(error)] ?? "the token is not valid");
     }
     const claims = v.safeParse(CLAIMS, payload);
-    if (!claims.success) return refused("the token needs the claims sub and exp");
+    if (!claims.success) return rejected("the token needs the claims sub and exp");
     const given = v.safeParse(GIVEN, (payload as Fields).systole);
     if (!given.success) {
       const problems = fieldProblems(given.issues, GRANT_RULES).join("; ");
-      return refused(`the token's claim systole cannot be used: ${problems}`);
+      return rejected(`the token's claim systole cannot be used: ${problems}`);
     }
     const { sub, exp } = claims.output;
     const granted = { keyId: TOKEN_KEY_PREFIX + sub, ...given.output, expiresAtMs: exp * 1_000 };
@@ -85,7 +85,7 @@ export class Tokens {
   }
 }
 
-/** What a client may know, by jose's code. */
+/** The detail for the client, by jose's error code. */
 const DETAILS: Readonly<Record<string, string>> = {
   ERR_JWT_EXPIRED: "the token has expired",
   ERR_JOSE_ALG_NOT_ALLOWED: "the token is not signed in a way that is accepted here",
@@ -124,7 +124,7 @@ export async function parseJwks(text: string): Promise<readonly PublicKey[]> {
   return usable;
 }
 
-/** Adds a key to the usable ones if it is one, or says what is wrong with it. */
+/** Adds a key to the usable ones if it is one, or returns what is wrong with it. */
 async function readJwk(key: unknown, usable: PublicKey[]): Promise<string | undefined> {
   if (!isObject(key)) return "must be a JSON object";
   if ("d" in key || "k" in key) return "must be public: keep the half that signs out of the file";

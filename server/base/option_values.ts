@@ -38,7 +38,7 @@ export interface Range {
 
 /** Node's timers and ws's maxPayload count in signed 32 bits. */
 export const MAX_INT = 2 ** 31 - 1;
-/** What the wheel may be late: anything shorter could not be kept. */
+/** The wheel may be late by so much: a shorter time could not be kept. */
 const MIN_MS = 100;
 /** Longer texts are cut in a problem: enough to recognise them, too little to publish a key. */
 const MAX_SHOWN = 60;

@@ -12,7 +12,7 @@ import type { Clock } from "../base/clock.ts";
 import type { ConnectionStats, Subscriber } from "../hub/subscription_registry.ts";
 import type { Heartbeat } from "../liveness/heartbeat.ts";
 import type { Notice } from "../message.ts";
-import type { ProfileCounts } from "../metrics/counts.ts";
+import type { ProfileCounts } from "../metrics/table.ts";
 import type { SocketEnd } from "../transport/socket.ts";
 import type { WritePump } from "../write_pump.ts";
 

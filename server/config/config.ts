@@ -8,7 +8,8 @@
  */
 
 import type { AuthConfig } from "../auth/auth.ts";
-import { type Key, readKeys } from "../auth/keys.ts";
+import { readKeys } from "../auth/keys.ts";
+import { AUTH_OPTIONS } from "../auth/options.ts";
 import { ConfigError } from "../base/errors.ts";
 import { type OptionTable, type OptionValues, optionValues } from "../base/option.ts";
 import type { Listen } from "../base/option_values.ts";
@@ -16,7 +17,6 @@ import { chooseThresholds, latencyProblems } from "../liveness/health_thresholds
 import { chooseTiming, type ProxyPreset, type Timing, timingProblems } from "../liveness/timing.ts";
 import { PROFILE_OPTIONS, type ProfileName, PROFILES } from "../profiles/registry.ts";
 import { givenThresholds, givenTiming } from "../profiles/timing_options.ts";
-import { CREDENTIAL_OPTIONS, SUSPENSION_OPTIONS } from "./auth_options.ts";
 import { chooseQueueSizes, type Limits, queueProblems, type QueueSizes } from "./limits.ts";
 import {
   GENERAL_OPTIONS,
@@ -36,6 +36,7 @@ export interface Config extends OptionValues<typeof GENERAL_OPTIONS> {
   readonly onDeploy: boolean;
   /** Certificate and key, as paths of PEM files, for https and wss; absent = plain. */
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
+  /** The keys, and the options of authentication. */
   readonly auth: AuthConfig;
   /** Pings, deadlines and thresholds of health of each profile. */
   readonly timing: Readonly<Record<ProfileName, Timing>>;
@@ -81,34 +82,13 @@ export function parseConfig(env: Env): Config {
     listen: denoServeAddress ?? { kind: "tcp", host, port },
     onDeploy: denoDeploymentId !== undefined,
     ...(certFile !== undefined && keyFile !== undefined && { tls: { certFile, keyFile } }),
-    auth: authConfig(given, keys),
+    auth: { keys, ...optionValues(AUTH_OPTIONS, given) },
     timing: allTiming(given, proxyPreset),
     profileOptions: optionValues(PROFILE_OPTIONS, given),
     limits: {
       ...chooseQueueSizes(sizes, optionValues(SIZE_OPTIONS, {})),
       ...optionValues(LIMIT_OPTIONS, given),
     },
-  };
-}
-
-function authConfig(given: Given, keys: readonly Key[]): AuthConfig {
-  const { apiKeysFile, jwtSecret, jwksFile, trustedProxies } = optionValues(
-    CREDENTIAL_OPTIONS,
-    given,
-  );
-  const suspension = optionValues(SUSPENSION_OPTIONS, given);
-  return {
-    keys,
-    ...(apiKeysFile !== undefined && { keysFile: apiKeysFile }),
-    ...(jwtSecret !== undefined && { jwtSecret }),
-    ...(jwksFile !== undefined && { jwksFile }),
-    trustedProxies,
-    suspension: {
-      afterViolations: suspension.suspendAfterViolations,
-      windowMs: suspension.suspendWindowMs,
-      durationMs: suspension.suspendMs,
-    },
-    tickets: { ttlMs: suspension.ticketTtlMs, perMinute: suspension.ticketsPerMinute },
   };
 }
 

@@ -18,7 +18,7 @@ export interface TlsPair {
   readonly key: string;
 }
 
-/** What they hold. */
+/** The contents of these files. */
 export interface Files {
   /** Of TLS_CERT_FILE and TLS_KEY_FILE. */
   readonly tls?: TlsPair;
@@ -27,20 +27,20 @@ export interface Files {
 }
 
 /**
- * Reads them.
+ * Reads all of them.
  *
- * @throws {StartError} when one cannot be read, or does not hold what it should
+ * @throws {StartError} when one cannot be read, or its content is not valid
  */
 export async function readFiles({ tls, auth }: Config): Promise<Files> {
-  const { keysFile, jwksFile } = auth;
+  const { apiKeysFile: keys, jwksFile: jwks } = auth;
   return {
     tls: tls && {
       cert: await read("TLS_CERT_FILE", tls.certFile),
       key: await read("TLS_KEY_FILE", tls.keyFile),
     },
     credentials: {
-      keys: keysFile === undefined ? undefined : parseKeys(await read("API_KEYS_FILE", keysFile)),
-      jwks: jwksFile === undefined ? undefined : await parseJwks(await read("JWKS_FILE", jwksFile)),
+      keys: keys === undefined ? undefined : parseKeys(await read("API_KEYS_FILE", keys)),
+      jwks: jwks === undefined ? undefined : await parseJwks(await read("JWKS_FILE", jwks)),
     },
   };
 }

@@ -1,13 +1,14 @@
 /**
- * Every option as data: name, unit, default, meaning, and how its text is read. An option of the tables
- * `GENERAL_OPTIONS` and `LIMIT_OPTIONS` is available in `Config` under its name in camel case, without
- * another line of code.
+ * Every option as data: name, unit, default, meaning, and how its text is read. Each table stands for a
+ * place in `Config`: an option is there under its name in camel case, without another line of code. A
+ * profile's own options stand beside the profile, those of authentication in auth/options.ts.
  *
  * Must not know how options depend on each other (config.ts, limits.ts, liveness/timing.ts).
  *
  * @module
  */
 
+import { AUTH_OPTIONS, KEY_OPTIONS } from "../auth/options.ts";
 import { derived, option, type OptionTable } from "../base/option.ts";
 import {
   boolean,
@@ -30,7 +31,6 @@ import {
   type ProfileName,
   TIMING_OPTIONS,
 } from "../profiles/registry.ts";
-import { CREDENTIAL_OPTIONS, SUSPENSION_OPTIONS } from "./auth_options.ts";
 
 /** A json pong with a UUID takes 106 bytes: with a smaller limit every heartbeat would be too big. */
 const MIN_MESSAGE_BYTES = 128;
@@ -149,8 +149,8 @@ export const LIMIT_OPTIONS = {
 export const OPTIONS: OptionTable = {
   ...LISTEN_OPTIONS,
   ...GENERAL_OPTIONS,
-  ...CREDENTIAL_OPTIONS,
-  ...SUSPENSION_OPTIONS,
+  ...KEY_OPTIONS,
+  ...AUTH_OPTIONS,
   ...TIMING_OPTIONS,
   ...PROXY_OPTIONS,
   ...PROFILE_OPTIONS,

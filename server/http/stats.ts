@@ -6,7 +6,7 @@
 
 import type { Clock } from "../base/clock.ts";
 import { type CloseReason, REASON_NAMES } from "../close_codes.ts";
-import type { ProfileCounts } from "../metrics/counts.ts";
+import type { ProfileCounts } from "../metrics/table.ts";
 import type { Hub } from "../hub.ts";
 import type { Metrics, Summary } from "../metrics/metrics.ts";
 import type { IdleTimeoutDetector } from "../diagnosis/idle_timeout_detector.ts";

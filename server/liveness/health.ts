@@ -7,17 +7,7 @@
  */
 
 /** The health status of a connection. */
-export type HealthStatus =
-  /** No answer yet. */
-  | "unknown"
-  | "healthy"
-  | "degraded"
-  | "poor"
-  | "critical"
-  /** The last heartbeat, or a few in a row, timed out. */
-  | "timeout"
-  /** Final. */
-  | "dead";
+export type HealthStatus = typeof SEVERITY[number];
 
 /** Averages in ms, each above the one before. */
 export interface HealthThresholds {
@@ -36,11 +26,16 @@ export const HEALTH_RULES: HealthThresholds = {
   poorMs: 1_000,
 };
 
-/** By averages, the best first. */
-export const BANDS: readonly HealthStatus[] = ["healthy", "degraded", "poor", "critical"];
+const BY_AVERAGE = ["healthy", "degraded", "poor", "critical"] as const;
 
-/** All, the worst last. */
-export const SEVERITY: readonly HealthStatus[] = ["unknown", ...BANDS, "timeout", "dead"];
+/** By averages, the best first. */
+export const BANDS: readonly HealthStatus[] = BY_AVERAGE;
+
+/**
+ * All, the worst last: unknown until the first answer, timeout while the last heartbeats timed out,
+ * dead for good.
+ */
+export const SEVERITY = ["unknown", ...BY_AVERAGE, "timeout", "dead"] as const;
 
 /**
  * To get better again the average must be this share of the threshold or less. The average of ten

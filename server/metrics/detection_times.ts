@@ -5,13 +5,13 @@
  * @module
  */
 
-import { byLabel, type Exposition } from "./exposition.ts";
+import type { Labels } from "./exposition.ts";
 import { ascending, Histogram } from "./histogram.ts";
 
 /** Bounds of buckets, s, to which each profile's own come. */
 const SILENCES = [0.5, 1, 2, 5, 10, 15, 30, 45, 60, 90, 120, 300];
 
-/** From a profile's bound to the next bucket's, ms: so that what is a little late does not look very late. */
+/** From a profile's bound to the next bucket's, ms: what is a little late must not look very late. */
 const LITTLE_MS = 1_000;
 
 /** When a profile's dead peers are found. */
@@ -25,14 +25,15 @@ export interface DetectionBounds {
 }
 
 export class Detection {
-  readonly #boundSeconds: Readonly<Record<string, number>>;
+  /** The published bound of each profile. */
+  readonly boundSeconds: Readonly<Record<string, number>>;
   readonly #buckets: readonly number[];
   readonly #histograms = new Map<string, Histogram>();
 
   /**
-   * @param detectionBounds of all profiles that are served. Their waits and bounds are bounds of buckets,
-   *   since a quantile is exact nowhere else; and of the buckets of all profiles, since only equal ones can
-   *   be summed.
+   * @param detectionBounds of all profiles that are served. Their waits and bounds are bounds of
+   *   buckets, since a quantile is exact nowhere else; and all profiles have the same buckets, since
+   *   only equal ones can be summed.
    */
   constructor(detectionBounds: readonly DetectionBounds[]) {
     const own = detectionBounds.flatMap(({ pongWaitMs, boundMs }) => [
@@ -41,7 +42,7 @@ export class Detection {
       boundMs + LITTLE_MS,
     ]);
     this.#buckets = ascending([...SILENCES, ...own.map((ms) => ms / 1_000)]);
-    this.#boundSeconds = Object.fromEntries(
+    this.boundSeconds = Object.fromEntries(
       detectionBounds.map(({ profile, boundMs }) => [profile, boundMs / 1_000]),
     );
     for (const { profile } of detectionBounds) this.#of(profile);
@@ -52,18 +53,9 @@ export class Detection {
     this.#of(profile).add(silentMs / 1_000);
   }
 
-  /** Exposes the histogram and the bounds. */
-  expose(exposition: Exposition): void {
-    exposition.gauge(
-      "systole_detection_bound_seconds",
-      "Published bound: from a dead peer's last sign of life to the end of its connection",
-      () => byLabel("profile", this.#boundSeconds),
-    );
-    exposition.histogram(
-      "systole_dead_peer_detection_seconds",
-      "From a dead peer's last sign of life to the end of its connection, without the server's stalls",
-      () => Array.from(this.#histograms, ([profile, histogram]) => [{ profile }, histogram]),
-    );
+  /** The histogram of each profile, seconds, with its labels. */
+  get times(): [Labels, Histogram][] {
+    return Array.from(this.#histograms, ([profile, histogram]) => [{ profile }, histogram]);
   }
 
   #of(profile: string): Histogram {

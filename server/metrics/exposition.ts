@@ -1,6 +1,6 @@
 /**
- * The Prometheus exposition: each metric is read when it is asked for. prom-client formats them; its own
- * counters and histograms would allocate at each value, a few hundred bytes for every pong.
+ * The Prometheus exposition: metrics are read when `/metrics` is requested. prom-client formats them;
+ * its own counters and histograms would allocate at each value, a few hundred bytes for every pong.
  *
  * @module
  */
@@ -21,23 +21,22 @@ export interface Sample {
   readonly metricName?: string;
 }
 
-/** No name may be taken twice: prom-client throws. */
+/** One metric, as Prometheus sees it. */
+export interface ExposedMetric {
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly name: string;
+  readonly help: string;
+  /** Its samples now. */
+  readonly read: () => Sample[];
+}
+
 export class Exposition {
   readonly #registry = new Registry();
 
-  /** A figure that rises and falls. @param read its samples now */
-  gauge(name: string, help: string, read: () => Sample[]): void {
-    this.#add({ type: "gauge", name, help, read });
-  }
-
-  /** A figure that only rises until the process ends. @param read its samples now */
-  counter(name: string, help: string, read: () => Sample[]): void {
-    this.#add({ type: "counter", name, help, read });
-  }
-
-  /** How values spread. @param read the histograms now, each with the labels that are its own */
-  histogram(name: string, help: string, read: () => [Labels, Histogram][]): void {
-    this.#add({ type: "histogram", name, help, read: () => samplesOf(name, read()) });
+  /** Adds a metric. @throws {Error} when its name is taken */
+  add({ read, ...about }: ExposedMetric): void {
+    const get = () => Promise.resolve({ ...about, values: read() });
+    this.#registry.registerMetric({ name: about.name, get } as unknown as Metric);
   }
 
   /** All metrics, in Prometheus' text format. */
@@ -48,16 +47,6 @@ export class Exposition {
   /** The media type of `text()`. */
   get contentType(): string {
     return this.#registry.contentType;
-  }
-
-  #add({ read, ...about }: {
-    readonly type: "gauge" | "counter" | "histogram";
-    readonly name: string;
-    readonly help: string;
-    readonly read: () => Sample[];
-  }): void {
-    const get = () => Promise.resolve({ ...about, values: read() });
-    this.#registry.registerMetric({ name: about.name, get } as unknown as Metric);
   }
 }
 

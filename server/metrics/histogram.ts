@@ -1,6 +1,6 @@
 /**
- * How values spread: a count for each bucket, and their sum. Numbers that the frame path adds to
- * without leaving anything behind; whoever asks reads them. Pure.
+ * How values spread: a count for each bucket, and their sum. The frame path adds to them without
+ * allocating. Pure.
  *
  * @module
  */

@@ -1,29 +1,28 @@
 /**
- * All metrics. On the frame path a metric is a number; the exposition reads the numbers
- * when it is asked for them. Labels come from bounded sets, such as profile and cause, and what they
- * count is there before anything happens: `increase()` misses the event that a series begins with.
+ * The values of all metrics of table.ts. On the frame path a metric is a number; the numbers are read
+ * when `/metrics` is requested. Labels come from bounded sets, such as profile and cause, and each
+ * series is there before its first event: `increase()` misses the event that a series begins with.
  *
  * @module
  */
 
-import { type Cause, CAUSES, CLOSE_REASONS } from "../close_codes.ts";
-import { exposeCounts, newCounts, type ProfileCounts } from "./counts.ts";
-import { Detection, type DetectionBounds } from "./detection_times.ts";
-import { byLabel, Exposition, one } from "./exposition.ts";
-import { type HealthStatus, SEVERITY } from "../liveness/health.ts";
-import { LIVENESS_STATES, type LivenessState } from "../liveness/liveness.ts";
+import { type Cause, CLOSE_REASONS, type RejectionReason } from "../close_codes.ts";
+import type { HealthStatus } from "../liveness/health.ts";
+import type { LivenessState } from "../liveness/liveness.ts";
 import type { RttKind } from "../liveness/rtt.ts";
-import { STALL_MS } from "../liveness/wheel.ts";
-import { exposeGauges, type Gauges } from "./gauges.ts";
-import { REJECTION_REASONS, type RejectionReason } from "../close_codes.ts";
-import { ascending, type Distribution, Histogram } from "./histogram.ts";
-
-/** Bounds of waits within the process, s: one of them separates stalls from lateness. */
-const WAITS = ascending([0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, STALL_MS / 1_000]);
-/** Bounds of round trips, s. */
-const TRIPS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-
-const KINDS = ["wire", "app"] as const satisfies readonly RttKind[];
+import { Detection, type DetectionBounds } from "./detection_times.ts";
+import { Exposition, type Sample } from "./exposition.ts";
+import type { Distribution } from "./histogram.ts";
+import {
+  DERIVED_METRICS,
+  EXTERNAL_METRICS,
+  type ExternalValues,
+  type Metric,
+  newValues,
+  PROCESS_METRICS,
+  PROFILE_METRICS,
+  type ProfileCounts,
+} from "./table.ts";
 
 /** A summary beside the counts; totals are since the start. */
 export interface Summary {
@@ -43,59 +42,54 @@ export class Metrics {
   readonly #exposition = new Exposition();
   readonly #counts = new Map<string, ProfileCounts>();
   readonly #detection: Detection;
-  readonly #lateness = new Histogram(WAITS);
-  readonly #mailboxWait = new Histogram(WAITS);
-  readonly #roundTrips = perKind();
-  readonly #jitter = perKind();
-  readonly #health = zeros(SEVERITY);
-  readonly #liveness = zeros(LIVENESS_STATES);
-  readonly #refused = zeros(REJECTION_REASONS);
-  readonly #disconnects = zeros(CAUSES);
-  #stalls = 0;
-  #stalledMs = 0;
+  readonly #values = newValues(PROCESS_METRICS);
 
   /** @param detectionBounds of all profiles that are served */
   constructor(detectionBounds: readonly DetectionBounds[] = []) {
     this.#detection = new Detection(detectionBounds);
     for (const { profile } of detectionBounds) this.of(profile);
-    exposeCounts(this.#exposition, this.#counts);
-    this.#detection.expose(this.#exposition);
-    this.#exposeStates();
-    this.#exposeHistograms();
+    this.#exposeProfileMetrics();
+    const sources = { counts: this.#counts, detection: this.#detection };
+    for (const { samples, ...about } of DERIVED_METRICS) {
+      this.#exposition.add({ ...about, read: () => samples(sources) });
+    }
+    for (const [name, { samples, ...about }] of entriesOf(PROCESS_METRICS)) {
+      this.#exposition.add({ ...about, read: () => samples(this.#values[name]) });
+    }
   }
 
   /** The counts of a profile. */
   of(profile: string): ProfileCounts {
     let counts = this.#counts.get(profile);
-    if (counts === undefined) this.#counts.set(profile, counts = newCounts());
+    if (counts === undefined) this.#counts.set(profile, counts = newValues(PROFILE_METRICS));
     return counts;
   }
 
   /** A heartbeat was answered. */
   roundTrip(kind: RttKind, rttMs: number): void {
-    this.#roundTrips[kind].add(rttMs / 1_000);
+    this.#values.roundTrips[kind].add(rttMs / 1_000);
   }
 
   /** How much the round trips of the connection differ, after a new one. */
   jitter(kind: RttKind, jitterMs: number): void {
-    this.#jitter[kind].add(jitterMs / 1_000);
+    this.#values.jitter[kind].add(jitterMs / 1_000);
   }
 
   /** A connection's health has changed; undefined: it was not there, or is no more. */
   health(previous: HealthStatus | undefined, status: HealthStatus | undefined): void {
-    if (previous !== undefined) this.#health[previous]--;
-    if (status !== undefined) this.#health[status]++;
+    if (previous !== undefined) this.#values.health[previous]--;
+    if (status !== undefined) this.#values.health[status]++;
   }
 
   /** A connection's liveness has changed; undefined as in `health()`. */
   liveness(previous: LivenessState | undefined, state: LivenessState | undefined): void {
-    if (previous !== undefined) this.#liveness[previous]--;
-    if (state !== undefined) this.#liveness[state]++;
+    if (previous !== undefined) this.#values.liveness[previous]--;
+    if (state !== undefined) this.#values.liveness[state]++;
   }
 
-  /** An upgrade was refused. */
-  refused(reason: RejectionReason): void {
-    this.#refused[reason]++;
+  /** An upgrade was rejected. */
+  upgradeRejected(reason: RejectionReason): void {
+    this.#values.upgradesRejected[reason]++;
   }
 
   /** A handshake was completed before its credential was rejected: a connection that ended at once. */
@@ -108,7 +102,7 @@ export class Metrics {
 
   /** A connection has ended. */
   disconnected(cause: Cause): void {
-    this.#disconnects[cause]++;
+    this.#values.disconnects[cause]++;
   }
 
   /** A dead peer was found. @param silentMs from its last sign of life */
@@ -118,32 +112,34 @@ export class Metrics {
 
   /** The hub has handled a message. @param waitedMs in the mailbox */
   mailboxWait(waitedMs: number): void {
-    this.#mailboxWait.add(waitedMs / 1_000);
+    this.#values.mailboxWait.add(waitedMs / 1_000);
   }
 
   /** The wheel has ticked. @param lateMs how late */
   tick(lateMs: number): void {
-    this.#lateness.add(lateMs / 1_000);
+    this.#values.lateness.add(lateMs / 1_000);
   }
 
   /** The event loop stalled. @param lateMs how long */
   stall(lateMs: number): void {
-    this.#stalls++;
-    this.#stalledMs += lateMs;
+    this.#values.stalls++;
+    this.#values.stalledMs += lateMs;
   }
 
-  /** Exposes figures that other modules have. Called once. */
-  read(gauges: Gauges): void {
-    exposeGauges(this.#exposition, gauges);
+  /** Exposes the values that other modules have. Called once. */
+  read(values: ExternalValues): void {
+    for (const [name, { samples, ...about }] of entriesOf(EXTERNAL_METRICS)) {
+      this.#exposition.add({ ...about, read: () => samples(values[name]) });
+    }
   }
 
   summary(): Summary {
     return {
-      disconnects: { ...this.#disconnects },
-      health: { ...this.#health },
-      rtt: this.#roundTrips.wire.distribution,
-      lateness: this.#lateness.distribution,
-      stalls: { count: this.#stalls, seconds: this.#stalledMs / 1_000 },
+      disconnects: { ...this.#values.disconnects },
+      health: { ...this.#values.health },
+      rtt: this.#values.roundTrips.wire.distribution,
+      lateness: this.#values.lateness.distribution,
+      stalls: { count: this.#values.stalls, seconds: this.#values.stalledMs / 1_000 },
     };
   }
 
@@ -157,67 +153,26 @@ export class Metrics {
     return this.#exposition.contentType;
   }
 
-  #exposeStates(): void {
-    this.#exposition.gauge(
-      "systole_connections_by_health",
-      "Open connections by health",
-      () => byLabel("status", this.#health),
-    );
-    this.#exposition.gauge(
-      "systole_connections_by_liveness",
-      "Open connections by liveness: which of transport and application answer",
-      () => byLabel("liveness", this.#liveness),
-    );
-    this.#exposition.counter(
-      "systole_upgrades_refused_total",
-      "Upgrades refused, by reason",
-      () => byLabel("reason", this.#refused),
-    );
-    this.#exposition.counter(
-      "systole_disconnects_total",
-      "Connections ended, by what was behind it",
-      () => byLabel("cause", this.#disconnects),
-    );
-    this.#exposition.counter(
-      "systole_stalls_total",
-      "Stalls of the event loop; no connection is timed out for them",
-      () => one(this.#stalls),
-    );
-    this.#exposition.counter(
-      "systole_stalled_seconds_total",
-      "How long the event loop stalled",
-      () => one(this.#stalledMs / 1_000),
-    );
-  }
-
-  #exposeHistograms(): void {
-    this.#exposition.histogram(
-      "systole_wheel_lateness_seconds",
-      "How late the wheel's ticks came: the lag of the event loop",
-      () => [[{}, this.#lateness]],
-    );
-    this.#exposition.histogram(
-      "systole_mailbox_wait_seconds",
-      "How long a message waits in the hub's mailbox, tried once a second",
-      () => [[{}, this.#mailboxWait]],
-    );
-    this.#exposition.histogram(
-      "systole_rtt_seconds",
-      "Round trips of heartbeats: control pings on the wire, app pings through queue and script",
-      () => KINDS.map((kind) => [{ kind }, this.#roundTrips[kind]]),
-    );
-    this.#exposition.histogram(
-      "systole_jitter_seconds",
-      "How much the round trips of one connection differ (RFC 3550), at each answer",
-      () => KINDS.map((kind) => [{ kind }, this.#jitter[kind]]),
-    );
+  /** Entries with one name are one metric; each sample gets the label `profile`. */
+  #exposeProfileMetrics(): void {
+    for (
+      const entries of Map.groupBy(entriesOf(PROFILE_METRICS), ([, { name }]) => name).values()
+    ) {
+      const { type, name, help } = entries[0][1];
+      const samplesOf = ([profile, counts]: [string, ProfileCounts]): Sample[] =>
+        entries.flatMap(([field, { samples }]) =>
+          samples(counts[field]).map((sample) => ({
+            ...sample,
+            labels: { profile, ...sample.labels },
+          }))
+        );
+      this.#exposition.add({ type, name, help, read: () => [...this.#counts].flatMap(samplesOf) });
+    }
   }
 }
 
-function zeros<Name extends string>(names: readonly Name[]): Record<Name, number> {
-  return Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>;
-}
-
-function perKind(): Readonly<Record<RttKind, Histogram>> {
-  return { wire: new Histogram(TRIPS), app: new Histogram(TRIPS) };
+/** The entries of a part of the table. Each value fits its own entry: the types keep no pairs. */
+function entriesOf<Table extends object>(table: Table) {
+  type Entry = Omit<Metric<unknown>, "create">;
+  return Object.entries(table) as unknown as [keyof Table, Entry][];
 }

@@ -21,7 +21,7 @@ import type { Denial, Inbound, Notice, Publication } from "../message.ts";
 export interface HandshakeInfo {
   /** Its id among all nodes. */
   readonly clientId: string;
-  /** What it asked for. */
+  /** The target of its request. */
   readonly target: UpgradeTarget;
   /** What it may do. */
   readonly rights: Rights;
@@ -93,14 +93,14 @@ export interface ProtocolSession {
 export interface Profile {
   /** Its name in routes, logs and metrics. */
   readonly name: string;
-  /** Does this request ask for the profile, beside `/ws/<name>`? */
+  /** Whether a request is for this profile, beside `/ws/<name>`. */
   matches(target: UpgradeTarget): boolean;
   /** The credential that a request carries, where this system's clients put it. */
   credential(source: CredentialSource): Credential;
-  /** Whether a browser that is rejected for good is told so by a close frame instead of HTTP. */
+  /** Whether a browser that is rejected for good gets a close frame instead of an HTTP status. */
   readonly closesRejectedBrowsers?: boolean;
   /** How this profile rejects an upgrade. */
-  rejectionOf(refusal: HandshakeRejection): RejectionResponse;
+  rejectionOf(rejection: HandshakeRejection): RejectionResponse;
   /** Starts the session of an accepted client. */
   open(handshake: HandshakeInfo): ProtocolSession;
   /** The frame of a publication, the same for all subscribers, where the profile has one. */

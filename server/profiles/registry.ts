@@ -15,7 +15,7 @@ import { talo } from "./talo/definition.ts";
 import { tank } from "./tank/definition.ts";
 import { timingOptionsOf } from "./timing_options.ts";
 
-/** In the order of the manual, and in which they are asked whether a request is theirs. */
+/** In the order of the manual, in which `matches()` is called too: the first match wins. */
 export const PROFILES = [
   json,
   eventsHub,
@@ -43,7 +43,7 @@ export const PROFILE_OPTIONS = Object.assign(
   ...PROFILES.map(({ options }) => options),
 ) as Both<typeof PROFILES[number]["options"]>;
 
-/** What of the configuration the profiles need. */
+/** The part of the configuration that the profiles need. */
 export interface ProfileSettings {
   readonly timing: Readonly<Record<ProfileName, Timing>>;
   readonly profileOptions: OptionValues<typeof PROFILE_OPTIONS>;

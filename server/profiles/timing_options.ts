@@ -14,7 +14,7 @@ import type { ProfileDefinition } from "./definition.ts";
 /** The band above which each band of health begins. */
 const BETTER = { healthy: "", degraded: "HEALTHY", poor: "DEGRADED" } as const;
 
-/** A default pong wait is 10/9 of a longer period. */
+/** A default pong wait grows to 10/9 of an explicit period. */
 const MAX_PERIOD_MS = Math.floor(MAX_INT * 9 / 10);
 
 /** The definition without the types of its options. */

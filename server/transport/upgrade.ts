@@ -246,7 +246,7 @@ export class Upgrader {
     },
   ): void {
     const { metrics, log } = this.#options;
-    metrics.refused(reason);
+    metrics.upgradeRejected(reason);
     const profile = upgrade.profile?.name;
     log.info("upgrade refused", { profile, key, address: upgrade.address, reason, detail });
   }

@@ -78,15 +78,15 @@ test(
     const violate = async (afterMs: number) => {
       clock.block(afterMs);
       await suspensions.violation("k1");
-      return suspensions.knows("k1");
+      return suspensions.isSuspendedHere("k1");
     };
     assertEquals(await violate(0), false);
     assertEquals(await violate(10 * MINUTE_MS - 1), false);
     assertEquals(await violate(1), false);
-    assertEquals(await suspensions.holds("k1"), false);
+    assertEquals(await suspensions.isSuspended("k1"), false);
     assertEquals(await violate(1), true);
-    assertEquals(await suspensions.holds("k1"), true);
-    assertEquals(await suspensions.holds("k2"), false);
+    assertEquals(await suspensions.isSuspended("k1"), true);
+    assertEquals(await suspensions.isSuspended("k2"), false);
     assertEquals(told, ["k1"]);
     assertEquals(await suspensions.list(), [
       { keyId: "k1", untilMs: clock.wall() + 15 * MINUTE_MS },
@@ -100,15 +100,21 @@ test(
     const { suspensions, told } = nodeOn(store, clock, { ...RULES, durationMs: MINUTE_MS });
     for (let i = 0; i < 3; i++) await suspensions.violation("k1");
     clock.block(MINUTE_MS - 1);
-    assertEquals([suspensions.knows("k1"), await suspensions.holds("k1")], [true, true]);
+    assertEquals([suspensions.isSuspendedHere("k1"), await suspensions.isSuspended("k1")], [
+      true,
+      true,
+    ]);
     clock.block(1);
-    assertEquals([suspensions.knows("k1"), await suspensions.holds("k1")], [false, false]);
+    assertEquals([suspensions.isSuspendedHere("k1"), await suspensions.isSuspended("k1")], [
+      false,
+      false,
+    ]);
     assertEquals(await suspensions.list(), []);
     // Still within the window of the first three.
     for (let i = 0; i < 2; i++) await suspensions.violation("k1");
-    assertEquals(await suspensions.holds("k1"), false);
+    assertEquals(await suspensions.isSuspended("k1"), false);
     await suspensions.violation("k1");
-    assertEquals(await suspensions.holds("k1"), true);
+    assertEquals(await suspensions.isSuspended("k1"), true);
     assertEquals(told, ["k1", "k1"]);
   },
 );
@@ -126,7 +132,7 @@ test(
 test("violation() counts those that come at the same time", async (store, clock) => {
   const { suspensions, told } = nodeOn(store, clock);
   await Promise.all([1, 2, 3].map(() => suspensions.violation("k1")));
-  assertEquals(await suspensions.holds("k1"), true);
+  assertEquals(await suspensions.isSuspended("k1"), true);
   assertEquals(told, ["k1"]);
 });
 
@@ -136,20 +142,25 @@ test(
     const slow = new SlowStore(store);
     const { suspensions, told, waits } = nodeOn(slow, clock);
     const counted = [1, 2].map(() => suspensions.violation("k1"));
-    assertEquals(suspensions.knows("k1"), false);
+    assertEquals(suspensions.isSuspendedHere("k1"), false);
     counted.push(suspensions.violation("k1"));
-    assertEquals([suspensions.knows("k1"), told, waits], [true, ["k1"], [RULES.durationMs]]);
-    assertEquals([await suspensions.holds("k1"), await store.list("suspensions")], [true, []]);
+    assertEquals([suspensions.isSuspendedHere("k1"), told, waits], [true, ["k1"], [
+      RULES.durationMs,
+    ]]);
+    assertEquals([await suspensions.isSuspended("k1"), await store.list("suspensions")], [
+      true,
+      [],
+    ]);
     assertEquals((await suspensions.list()).map(({ keyId }) => keyId), ["k1"]);
     slow.write();
     await Promise.all(counted);
-    assertEquals([await suspensions.holds("k1"), told], [true, ["k1"]]);
+    assertEquals([await suspensions.isSuspended("k1"), told], [true, ["k1"]]);
     assertEquals((await suspensions.list()).map(({ keyId }) => keyId), ["k1"]);
     assertEquals(await store.list("violations:k1"), []);
     const { suspensions: restarted } = nodeOn(store, clock);
-    assertEquals(await restarted.holds("k1"), true);
+    assertEquals(await restarted.isSuspended("k1"), true);
     assertEquals(await restarted.lift("k1"), true);
-    assertEquals(await suspensions.holds("k1"), false, "lifted elsewhere");
+    assertEquals(await suspensions.isSuspended("k1"), false, "lifted elsewhere");
   },
 );
 
@@ -162,16 +173,19 @@ test(
       const counted = [1, 2, 3].map(() => assertRejects(() => suspensions.violation("k1")));
       slow.fail();
       await Promise.all(counted);
-      assertEquals([await suspensions.holds("k1"), suspensions.knows("k1")], [true, true]);
+      assertEquals([await suspensions.isSuspended("k1"), suspensions.isSuspendedHere("k1")], [
+        true,
+        true,
+      ]);
       assertEquals((await suspensions.list()).map(({ keyId }) => keyId), ["k1"]);
       if (end === "time") clock.block(waits[0]);
       else {assertEquals([await suspensions.lift("k1"), await suspensions.lift("k1")], [
           true,
           false,
         ]);}
-      assertEquals([await suspensions.holds("k1"), await suspensions.list()], [false, []]);
+      assertEquals([await suspensions.isSuspended("k1"), await suspensions.list()], [false, []]);
       const again = suspensions.violation("k1"); // the three of before are paid for
-      assertEquals(suspensions.knows("k1"), false);
+      assertEquals(suspensions.isSuspendedHere("k1"), false);
       slow.write();
       await again;
       await suspensions.lift("k1");
@@ -185,7 +199,7 @@ test(
     const [one, other] = [nodeOn(store, clock), nodeOn(store, clock)];
     for (let i = 0; i < 3; i++) await one.suspensions.violation("k1");
     clock.block(MINUTE_MS);
-    assertEquals(await other.suspensions.holds("k1"), true);
+    assertEquals(await other.suspensions.isSuspended("k1"), true);
     assertEquals([one.waits, other.waits], [[15 * MINUTE_MS], [14 * MINUTE_MS]]);
   },
 );
@@ -193,7 +207,7 @@ test(
 test("violation() suspends nobody when SUSPEND_AFTER_VIOLATIONS is 0", async (store, clock) => {
   const { suspensions } = nodeOn(store, clock, { ...RULES, afterViolations: 0 });
   for (let i = 0; i < 9; i++) await suspensions.violation("k1");
-  assertEquals(await suspensions.holds("k1"), false);
+  assertEquals(await suspensions.isSuspended("k1"), false);
   assertEquals(await store.list("violations:k1"), []);
 });
 
@@ -203,12 +217,15 @@ test(
     const { suspensions } = nodeOn(store, clock);
     for (let i = 0; i < 3; i++) await suspensions.violation("k1");
     assertEquals(await suspensions.lift("k1"), true);
-    assertEquals([suspensions.knows("k1"), await suspensions.holds("k1")], [false, false]);
+    assertEquals([suspensions.isSuspendedHere("k1"), await suspensions.isSuspended("k1")], [
+      false,
+      false,
+    ]);
     assertEquals(await suspensions.lift("k1"), false);
     for (let i = 0; i < 2; i++) await suspensions.violation("k1");
     await suspensions.lift("k1");
     await suspensions.violation("k1");
-    assertEquals(await suspensions.holds("k1"), false);
+    assertEquals(await suspensions.isSuspended("k1"), false);
   },
 );
 
@@ -216,10 +233,10 @@ test("lift() of a suspension that is still being stored is for good", async (sto
   const slow = new SlowStore(store);
   const { suspensions } = nodeOn(slow, clock, { ...RULES, afterViolations: 1 });
   const stored = suspensions.violation("k1");
-  assertEquals([suspensions.knows("k1"), await suspensions.lift("k1")], [true, true]);
+  assertEquals([suspensions.isSuspendedHere("k1"), await suspensions.lift("k1")], [true, true]);
   slow.write();
   await stored;
-  assertEquals([await suspensions.holds("k1"), await suspensions.list()], [false, []]);
+  assertEquals([await suspensions.isSuspended("k1"), await suspensions.list()], [false, []]);
 });
 
 test("lift() of what no key can be called finds nothing", async (store, clock) => {
@@ -234,14 +251,14 @@ test("Suspensions survive a restart: load() fills the mirror again", async (stor
   for (let i = 0; i < 3; i++) await before.suspensions.violation("k1");
   await before.suspensions.violation("k2");
   const { suspensions } = nodeOn(store, clock);
-  assertEquals(suspensions.knows("k1"), false);
-  assertEquals(await suspensions.holds("k1"), true);
+  assertEquals(suspensions.isSuspendedHere("k1"), false);
+  assertEquals(await suspensions.isSuspended("k1"), true);
   const again = nodeOn(store, clock);
   await again.suspensions.load();
-  assertEquals(again.suspensions.knows("k1"), true);
+  assertEquals(again.suspensions.isSuspendedHere("k1"), true);
   // Violations are not forgotten either.
   for (let i = 0; i < 2; i++) await again.suspensions.violation("k2");
-  assertEquals(await again.suspensions.holds("k2"), true);
+  assertEquals(await again.suspensions.isSuspended("k2"), true);
 });
 
 test(
@@ -254,16 +271,16 @@ test(
     await other.suspensions.load();
     assertEquals(other.told, ["k1"]);
     await one.suspensions.lift("k1");
-    assertEquals(other.suspensions.knows("k1"), true); // not seen yet
-    assertEquals(await other.suspensions.holds("k1"), false);
+    assertEquals(other.suspensions.isSuspendedHere("k1"), true); // not seen yet
+    assertEquals(await other.suspensions.isSuspended("k1"), false);
     for (let i = 0; i < 3; i++) await one.suspensions.violation("k1");
-    assertEquals(await other.suspensions.holds("k1"), true);
+    assertEquals(await other.suspensions.isSuspended("k1"), true);
     assertEquals(other.told, ["k1", "k1"]);
   },
 );
 
 test(
-  "holds() answers from the mirror when the store is gone, and tells of it",
+  "isSuspended() uses the local view when the store fails, and reports the failure",
   async (store, clock) => {
     let now: Store = store;
     const flaky: Store = {
@@ -276,7 +293,10 @@ test(
     const { suspensions, errors } = nodeOn(flaky, clock);
     for (let i = 0; i < 3; i++) await suspensions.violation("k1");
     now = failingStore;
-    assertEquals([await suspensions.holds("k1"), await suspensions.holds("k2")], [true, false]);
+    assertEquals([await suspensions.isSuspended("k1"), await suspensions.isSuspended("k2")], [
+      true,
+      false,
+    ]);
     assertEquals(errors.length, 2);
     await assertRejects(() => suspensions.violation("k2"), Error, "gone");
   },

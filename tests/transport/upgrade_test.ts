@@ -9,7 +9,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Socket as NetSocket } from "node:net";
 import { Admission } from "../../server/auth/admission.ts";
 import type { Authenticator } from "../../server/auth/authenticator.ts";
-import { type AuthResult, OPEN_GRANT, refused } from "../../server/auth/grant.ts";
+import { type AuthResult, OPEN_GRANT, rejected } from "../../server/auth/grant.ts";
 import { Quotas } from "../../server/auth/quotas.ts";
 import { Client } from "../../server/client.ts";
 import { listen, makeHttpServer } from "../../server/transport/listener.ts";
@@ -31,7 +31,7 @@ const NO_LIMITS = {
   maxUpgradesPerSecond: 0,
 };
 const GRANTED: AuthResult = { kind: "granted", grant: OPEN_GRANT };
-const REFUSED = refused("for a test");
+const REFUSED = rejected("for a test");
 const UPGRADE = requestBytes({ path: "/ws", headers: UPGRADE_HEADERS });
 const PING = textFrame({ type: "ping", id: "early" });
 

@@ -7,10 +7,13 @@
 
 import { parseArgs } from "node:util";
 import { ConfigError } from "../../base/errors.ts";
+import type { ProfileName } from "../../sdk/options.ts";
 import { SDK_PROFILES } from "../../sdk/profiles.ts";
-import { PROFILE_NAMES, type ProfileName } from "../../profiles/registry.ts";
 import type { ProbePlan } from "./session.ts";
 import type { ProbeTarget } from "./socket.ts";
+
+/** The profiles whose heartbeat the probe can send: those of the client library. */
+const PROFILE_NAMES = Object.keys(SDK_PROFILES) as ProfileName[];
 
 /** What `--help` prints. */
 export const USAGE = `deno task probe [options] ws[s]://host[:port]/path

@@ -1665,9 +1665,9 @@ deadline, or the expiry of a token.</p>
 <div class="scroll" tabindex="0"><table>
 <thead><tr><th>to add</th><th>change</th></tr></thead>
 <tbody>
-<tr><td>a profile</td><td>a folder in <code>profiles/</code> with its <code>Profile</code>, and its entry in <code>profiles/registry.ts</code>; golden frames in <code>tests/fixtures/</code>; a section in <code>server/docs/messages.md</code></td></tr>
-<tr><td>a metric</td><td>one entry in the table of <code>metrics/</code> that fits (<code>counts.ts</code> for counters by profile); a panel in <code>ops/dashboard.json</code>; a row in <code>server/docs/metrics.md</code></td></tr>
-<tr><td>an option</td><td>one entry in <code>config/options.ts</code>, or beside its profile if it is timing; a row in <code>server/docs/options.md</code></td></tr>
+<tr><td>a profile</td><td>a folder in <code>profiles/</code> with its <code>Profile</code> and its definition (name, timing, options), and a line in <code>profiles/registry.ts</code>; golden frames in <code>tests/fixtures/</code>; a section in <code>server/docs/messages.md</code></td></tr>
+<tr><td>a metric</td><td>one entry in <code>metrics/table.ts</code>, in the part where its value comes from; a panel in <code>ops/dashboard.json</code>; a row in <code>server/docs/metrics.md</code></td></tr>
+<tr><td>an option</td><td>one entry in <code>config/options.ts</code>, in <code>auth/options.ts</code>, or in a profile&#39;s definition; a row in <code>server/docs/options.md</code></td></tr>
 <tr><td>a close reason</td><td>one row in <code>CLOSE_REASONS</code> of <code>close_codes.ts</code>; a row in <code>server/docs/liveness.md</code> and the code in <code>README.md</code></td></tr>
 <tr><td>an HTTP route</td><td>one file in <code>http/</code> with its description, and a line in <code>http/routes.ts</code>; a row in <code>server/docs/http.md</code></td></tr>
 </tbody>

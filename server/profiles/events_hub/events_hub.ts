@@ -1,6 +1,7 @@
 /**
  * The events-hub profile: the event stream of Parallels DevOps Service. A client names the event
- * types that it subscribes to when it connects; each is a channel, and every frame is one JSON envelope.
+ * types that it subscribes to when it connects; each is a channel, and every frame is one JSON
+ * envelope.
  *
  * Sans-I/O but for one thing: the system wants 32 random bytes as the id of every frame, and takes
  * them from the platform.
@@ -23,7 +24,7 @@ import {
 } from "../../auth/credential.ts";
 import type { RejectionResponse } from "../../close_codes.ts";
 
-/** The type that every client is subscribed to, asked for or not. */
+/** The type that every client is subscribed to, requested or not. */
 export const GLOBAL_TYPE = "global";
 
 /** The heartbeat's type. */
@@ -67,7 +68,7 @@ interface Origin {
   readonly wallMs: number;
 }
 
-/** What a frame says; what is undefined is left out. */
+/** The fields of a frame; undefined ones are left out. */
 interface Envelope extends Origin {
   readonly type: string;
   readonly message: string;
@@ -89,7 +90,7 @@ export function eventsHubProfile({ timing }: EventsHubOptions): Profile {
 
 /**
  * The known ones among event types, as the system reads them: in any case, with spaces around, each
- * once, in the order asked.
+ * once, in the order of the request.
  *
  * @param names as the client wrote them
  */
@@ -109,7 +110,7 @@ function credential(source: CredentialSource): Credential {
   return tokenOf(bearerOf(source) || inQuery);
 }
 
-/** What is no pair counts as no credential: the rejection names the form, and an open hub needs none. */
+/** No pair counts as no credential: the rejection names the form, and an open hub needs none. */
 function pairOf(apiKey: string): Credential {
   const [, id, secret] = /^([^:]+):(.+)$/s.exec(decodeBase64(apiKey)) ?? [];
   return id === undefined ? { kind: "none" } : { kind: "pair", id, secret };
@@ -123,16 +124,16 @@ function decodeBase64(text: string): string {
   }
 }
 
-function rejectionOf(refusal: HandshakeRejection): RejectionResponse {
-  if (refusal.kind === "too_many_for_key") {
-    return refusalForm(STATUS_CODE.TooManyRequests, "too_many_connections", refusal.detail);
+function rejectionOf(rejection: HandshakeRejection): RejectionResponse {
+  if (rejection.kind === "too_many_for_key") {
+    return rejectionForm(STATUS_CODE.TooManyRequests, "too_many_connections", rejection.detail);
   }
-  const detail = refusal.presented.kind === "none" ? API_KEY_FORM : refusal.detail;
-  const form = refusalForm(STATUS_CODE.Unauthorized, "unauthorized_client", detail);
+  const detail = rejection.presented.kind === "none" ? API_KEY_FORM : rejection.detail;
+  const form = rejectionForm(STATUS_CODE.Unauthorized, "unauthorized_client", detail);
   return { ...form, headers: { ...form.headers, "WWW-Authenticate": "Bearer" } };
 }
 
-function refusalForm(status: number, error: string, detail: string) {
+function rejectionForm(status: number, error: string, detail: string) {
   const headers = { "Content-Type": "application/json" };
   const body = JSON.stringify({ error, error_description: detail });
   return { kind: "http", status, headers, body } as const;
@@ -143,7 +144,7 @@ function openSession(
 ): Omit<ProtocolSession, "rules"> {
   const asked = (target.query.get("event_types") ?? "").split(",");
   const initialSubscriptions = knownEventTypes([...asked, GLOBAL_TYPE])
-    .filter((type) => rights.maySubscribe(type)); // `global` too: rights are not the client's to ask
+    .filter((type) => rights.maySubscribe(type)); // `global` too: a client cannot request rights
   const body = { client_id: clientId, subscriptions: initialSubscriptions };
   return {
     initialFrames: [envelope({ type: GLOBAL_TYPE, wallMs, message: WELCOME, body })],
@@ -173,7 +174,7 @@ function decode(text: string, { clientId, wallMs }: { clientId: string; wallMs: 
   }
 }
 
-/** The hub sends it only if the client is still subscribed to `health`: an HTTP call may have ended that. */
+/** Sent only while the client is subscribed to `health`, which an HTTP call may end. */
 function pong(origin: Required<Origin>): Inbound {
   const text = envelope({ ...origin, type: HEALTH_TYPE, message: "pong" });
   return { kind: "reply", text, ifSubscribed: HEALTH_TYPE };
@@ -205,7 +206,7 @@ function publication({ channel, data, timestamp }: Publication): string | undefi
   return envelope({ type: channel, wallMs: timestamp, message: channel, body });
 }
 
-/** The one place that knows the order of the keys. */
+/** The order of the keys is the system's own. */
 function envelope({ refId, type, wallMs, message, body, clientId }: Envelope): string {
   return JSON.stringify({
     id: randomId(),

@@ -39,7 +39,7 @@ const TEXT = new TextDecoder();
 
 /** What the profile is made of. */
 export interface InfowayOptions {
-  /** Its timing; pings only measure, whatever `missedHeartbeats` says. */
+  /** Its timing; pings only measure, whatever `missedHeartbeats` is. */
   readonly timing: Timing;
   /** Messages of one connection in any minute, heartbeats too; 0 = no limit. */
   readonly maxMessagesPerMinute: number;
@@ -49,7 +49,7 @@ export interface InfowayOptions {
 export function infowayProfile(options: InfowayOptions): Profile {
   return {
     name: "infoway",
-    matches: ({ path, query }) => shouldLog(path) || (path === "/ws" && query.has("business")),
+    matches: ({ path, query }) => isNewsPath(path) || (path === "/ws" && query.has("business")),
     credential,
     rejectionOf,
     open: ({ target }) => new InfowaySession(target, options),
@@ -75,8 +75,8 @@ class InfowaySession implements ProtocolSession {
       missedHeartbeats: 0,
       silenceFrom: "life",
       framesAreLife: false,
-      pongsAreLife: shouldLog(path),
-      pingsAreLife: shouldLog(path),
+      pongsAreLife: isNewsPath(path),
+      pingsAreLife: isNewsPath(path),
     };
     this.initialFrames = query.get("business") === "stock"
       ? [STOCK_PERMISSION, CONNECTED]
@@ -165,7 +165,7 @@ function rejectionOf({ kind }: HandshakeRejection): RejectionResponse {
   return { kind: "close", texts: [text], code: POLICY_VIOLATION, reason: msg };
 }
 
-function shouldLog(path: string): boolean {
+function isNewsPath(path: string): boolean {
   return path === "/news";
 }
 

@@ -22,7 +22,7 @@ const COLON = "：";
 
 /** What is wrong with a message, in the system's own numbers. */
 export interface Fault {
-  /** Tells it from a request. */
+  /** Distinguishes it from a request. */
   readonly kind: "fault";
   /** The code of the answer. */
   readonly code: number;

@@ -81,7 +81,7 @@ function credential({ query, header }: CredentialSource): Credential {
   return ticket ? { kind: "ticket", ticket } : tokenOf(header("x-api-key"));
 }
 
-/** The upgrade always succeeds; the close code alone says what is wrong. */
+/** The upgrade always succeeds; the close code alone is the reason. */
 function rejectionOf({ kind }: HandshakeRejection): RejectionResponse {
   const code = kind === "unauthorized" ? BAD_TICKET : TRY_LATER;
   return { kind: "close", texts: [], code, reason: "" };

@@ -1,7 +1,6 @@
 /**
  * Talo's rate rule for one connection: so many messages in any minute, above it a block, a warning
- * for each message during it, and a close after too many warnings. Pure; time is
- * an argument.
+ * for each message during it, and a close after too many warnings. Pure; time is an argument.
  *
  * @module
  */
@@ -17,7 +16,7 @@ const MAX_WARNINGS = 3;
 /** What becomes of a message. */
 export type RateOutcome = "accepted" | "warned" | "over";
 
-/** How much a connection may say. */
+/** How many messages a connection may send. */
 export interface TaloLimits {
   /** Messages in any minute before a player is identified; 0 = no limit. */
   readonly messagesPerMinute: number;
@@ -26,8 +25,8 @@ export interface TaloLimits {
 }
 
 /**
- * While the block lasts every message is refused unread, a heartbeat too: it is no sign of life, no
- * answer comes but the warning, and it takes no warning back. What was refused is not counted, so
+ * While the block lasts every message is rejected unread, a heartbeat too: it is no sign of life, no
+ * answer comes but the warning, and it takes no warning back. A rejected message is not counted, so
  * it neither lengthens the block nor burdens the time after it. Warnings outlast the block: only
  * signs of life take them back.
  */
@@ -43,7 +42,7 @@ export class TaloLimit {
     this.#all = perMinute(messagesPerMinuteIdentified || undefined);
   }
 
-  /** Judges one message. @param nowMs monotonic time */
+  /** Counts one message. @param nowMs monotonic time */
   take(nowMs: number): RateOutcome {
     if (nowMs >= this.#blockedUntilMs) {
       if (this.#fits(nowMs)) return "accepted";

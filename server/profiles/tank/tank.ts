@@ -1,6 +1,7 @@
 /**
- * The tank profile: a chat of plain texts. A text that is no command is relayed to all others verbatim; commands
- * are text prefixes; the server sends a text heartbeat on a fixed schedule and needs no answer.
+ * The tank profile: a chat of plain texts. A text that is no command is relayed to all others
+ * verbatim; commands are text prefixes; the server sends a text heartbeat on a fixed schedule and
+ * needs no answer.
  *
  * @module
  */
@@ -30,7 +31,7 @@ const TEXT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** What the profile is made of. */
 export interface TankOptions {
-  /** Its timing; the text heartbeat goes by the ping period, too. */
+  /** Its timing; the text heartbeat has the ping period, too. */
   readonly timing: Timing;
 }
 

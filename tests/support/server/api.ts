@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Grant, grantOf, OPEN_GRANT, refused } from "../../../server/auth/grant.ts";
+import { type Grant, grantOf, OPEN_GRANT, rejected } from "../../../server/auth/grant.ts";
 import type { Suspension } from "../../../server/auth/suspensions.ts";
 import type { TicketAnswer } from "../../../server/auth/tickets.ts";
 import type { App } from "../../../server/http/caller.ts";
@@ -110,7 +110,7 @@ export class Api {
     const result = (presented: Credential) => {
       if (!options.keys) return { kind: "granted", grant: OPEN_GRANT } as const;
       const grant = KEYS[credentialOf(presented)];
-      return grant === undefined ? refused("no such key") : { kind: "granted", grant } as const;
+      return grant === undefined ? rejected("no such key") : { kind: "granted", grant } as const;
     };
   }
 

@@ -1,5 +1,6 @@
 /**
- * The options of authentication: keys, tokens, tickets and suspension.
+ * The options of authentication: keys, tokens, tickets and suspension. An option of `AUTH_OPTIONS` is
+ * in `Config.auth` under its name in camel case.
  *
  * @module
  */
@@ -10,11 +11,15 @@ import { addressBlocks, count, milliseconds, path, secret } from "../base/option
 /** HS256 needs a key at least as long as its hash (RFC 7518 section 3.2). */
 const MIN_JWT_SECRET_BYTES = 32;
 
-/** Where credentials come from. */
-export const CREDENTIAL_OPTIONS = {
+/** The text of the keys: config.ts reads it, `Config.auth` has the keys themselves. */
+export const KEY_OPTIONS = {
   API_KEYS: derived(secret({ unit: "JSON" }), {
     meaning: "the keys, a list; without keys and tokens the hub is open",
   }),
+};
+
+/** What is in `Config.auth` under its own name. */
+export const AUTH_OPTIONS = {
   API_KEYS_FILE: derived(path, { meaning: "file with that list, instead of API_KEYS" }),
   JWT_SECRET: derived(secret({ unit: "text", minBytes: MIN_JWT_SECRET_BYTES }), {
     meaning: "accepts JWTs signed with it by HS256; at least 32 bytes",
@@ -27,10 +32,6 @@ export const CREDENTIAL_OPTIONS = {
     shown: "none",
     meaning: "addresses or CIDR blocks whose X-Forwarded-For is believed, separated by commas",
   }),
-};
-
-/** Tickets, and when a key is suspended. */
-export const SUSPENSION_OPTIONS = {
   TICKETS_PER_MINUTE: option(count(), {
     fallback: 20,
     meaning: "socket tickets that one key may fetch in any minute; 0 = off",
