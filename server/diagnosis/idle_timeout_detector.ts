@@ -28,7 +28,7 @@ export interface CutConnection {
 
 /** An idle timeout on the path to a network. */
 export interface IdleTimeout {
-  /** The network, as CIDR: /24 of IPv4, /48 of IPv6; that of the proxy where it is a proxy's limit. */
+  /** The network, as CIDR: /24 of IPv4, /64 of IPv6; that of the proxy where it is a proxy's limit. */
   readonly network: string;
   /** Connections that it has cut, as far as is known. */
   readonly count: number;
