@@ -42,7 +42,7 @@ export function ticketRoutes(options: TicketsRoutesOptions): App {
       ...problemResponses({
         401: "no valid key, where keys are configured",
         403: "a foreign Origin",
-        429: "too many tickets; Retry-After says when to come again",
+        429: "too many tickets; Retry-After says when to retry",
       }),
     },
   });
@@ -65,7 +65,7 @@ export function ticketRoutes(options: TicketsRoutesOptions): App {
 }
 
 /**
- * Lets pages that may open a WebSocket here ask for tickets: what Fetch requires before it sends a
+ * CORS for tickets, for pages that may open a WebSocket here: what Fetch requires before it sends a
  * credential (https://fetch.spec.whatwg.org/#http-cors-protocol).
  */
 function ticketCors(allowedOrigins: readonly string[]): Middleware {

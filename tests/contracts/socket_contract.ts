@@ -12,15 +12,15 @@ import { textFrame } from "../../server/transport/text_frame.ts";
 export interface PeerEnd {
   /** What it has received, in order: texts, and `ping <n>`, `pong <n>` with the payload's length. */
   readonly received: readonly string[];
-  say(text: string): void;
+  sendText(text: string): void;
   /** Sends one message, a frame for each piece. */
-  sayInPieces(pieces: readonly string[]): void;
+  sendFragments(pieces: readonly string[]): void;
   ping(payload: Uint8Array): void;
   pong(payload: Uint8Array): void;
   /** Sends a close frame. */
-  leave(): void;
+  sendClose(): void;
   /** Drops the connection without a close frame. */
-  cut(): void;
+  drop(): void;
 }
 
 /** How to make one and wait for it. */
@@ -69,16 +69,16 @@ export function testSocket(name: string, { use, until }: SocketSubject): void {
       }));
 
   test("emits messages, pings and pongs in the order of arrival", async ({ peer, events }) => {
-    peer.say("a");
+    peer.sendText("a");
     peer.ping(new Uint8Array(3));
-    peer.say("b");
+    peer.sendText("b");
     peer.pong(new Uint8Array(2));
     await until(() => events.seen.length === 4);
     assertEquals(events.seen, ["a", "ping 3", "b", "pong 2"]);
   });
 
   test("emits the continuation frames of a message before the message", async ({ peer, events }) => {
-    peer.sayInPieces(["a", "", "b", "c"]);
+    peer.sendFragments(["a", "", "b", "c"]);
     await until(() => events.seen.includes("abc"));
     const counts = events.seen.slice(0, -1).map((it) => Number(it.replace("continuations ", "")));
     assertEquals(counts.reduce((sum, count) => sum + count), 3);
@@ -97,7 +97,7 @@ export function testSocket(name: string, { use, until }: SocketSubject): void {
   });
 
   test("emits closed() once, and that the peer closed", async ({ socket, peer, events }) => {
-    peer.leave();
+    peer.sendClose();
     await until(() => events.ends.length > 0);
     socket.terminate();
     await until(() => true);
@@ -105,7 +105,7 @@ export function testSocket(name: string, { use, until }: SocketSubject): void {
   });
 
   test("emits closed() once when the connection drops", async ({ peer, events }) => {
-    peer.cut();
+    peer.drop();
     await until(() => events.ends.length > 0);
     assertEquals(events.ends, [{ code: 1006, byPeer: false }]);
   });
@@ -130,8 +130,8 @@ export function testSocket(name: string, { use, until }: SocketSubject): void {
   }
 
   test("emits all messages before closed(), and nothing after it", async ({ peer, events }) => {
-    peer.say("last message");
-    peer.leave();
+    peer.sendText("last message");
+    peer.sendClose();
     await until(() => events.ends.length > 0);
     assert(events.seen.includes("last message"));
   });
