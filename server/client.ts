@@ -109,7 +109,7 @@ export class Client implements Connection {
   }
 
   stats(): ConnectionStats {
-    const idleMs = this.#options.wheel.now() - this.heartbeat.lastLifeMs;
+    const idleMs = this.#options.wheel.now() - this.heartbeat.lastActivityMs;
     return this.counters.stats({ idleMs, queuedMessages: this.writePump.queuedMessages });
   }
 
@@ -183,10 +183,10 @@ export class Client implements Connection {
     if (found?.shouldLog) {
       log.warning("a proxy on the way closes idle connections", { ...found.limit });
     }
-    const { sinceStandstillMs } = wheel;
+    const { sinceLongStallMs } = wheel;
     return closeCauseOf({
       reason,
-      sinceStandstillMs,
+      sinceLongStallMs,
       lastActiveLayer,
       wasCut: found !== undefined,
     });

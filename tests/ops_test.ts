@@ -61,13 +61,13 @@ for (const { name, isRecord } of chunks) {
   if (isRecord) series.set(name, new Map(labels));
 }
 
-/** Why an expression would show nothing. */
+/** Reasons why an expression returns nothing. */
 function faultsOf({ where, expr }: { where: string; expr: string }): string[] {
   const { selectors, grouped } = usesIn(expr);
   const known = selectors.filter(({ metric }) => series.has(metric));
   const groupable = new Set(known.flatMap(({ metric }) => [...series.get(metric)!.keys()]));
   return [
-    ...(selectors.length === 0 ? [`${where}: asks for no metric`] : []),
+    ...(selectors.length === 0 ? [`${where}: names no metric`] : []),
     ...selectors.filter((it) => !known.includes(it)).map(({ metric }) =>
       `${where}: nothing exposes ${metric}`
     ),
@@ -85,18 +85,18 @@ function faultsOf({ where, expr }: { where: string; expr: string }): string[] {
   ];
 }
 
-Deno.test("Every query of the dashboard asks for metrics, labels and values that exist", () => {
+Deno.test("Every query of the dashboard uses metrics, labels and values that exist", () => {
   assert(queries.length > 30);
   assertEquals(queries.flatMap(faultsOf), []);
 });
 
-Deno.test("Every rule asks for metrics, labels and values that exist, in its texts, too", () => {
+Deno.test("Every rule uses metrics, labels and values that exist, in its texts, too", () => {
   assert(chunks.length > 5);
   assertEquals(chunks.flatMap(({ name, expr }) => faultsOf({ where: name, expr })), []);
   for (const { name, expr, text, isRecord } of chunks) {
     for (const [metric] of text.matchAll(/(?<![\w:])systole_\w+/g)) {
       const shown = series.has(metric) || series.has(`${metric}_bucket`);
-      assert(shown, `${name} tells of ${metric}, which nothing exposes`);
+      assert(shown, `${name} names ${metric}, which nothing exposes`);
     }
     if (isRecord) continue;
     const { grouped, selectors } = usesIn(expr);
@@ -105,11 +105,11 @@ Deno.test("Every rule asks for metrics, labels and values that exist, in its tex
       ...selectors.some(({ metric }) => metric.includes(":")) ? ["instance", "profile"] : [],
     ];
     for (const [, label] of text.matchAll(/\$labels\.(\w+)/g)) {
-      assert(kept.includes(label), `${name} has no label ${label} left to tell of`);
+      assert(kept.includes(label), `${name} has no label ${label} left`);
     }
     assert(
       /^ *summary: \S/m.test(text) && /^ *description: \S/m.test(text),
-      `${name} says nothing`,
+      `${name} has no summary or description`,
     );
     assert(/severity: (warning|critical)/.test(text), `${name} has no severity`);
   }
@@ -122,26 +122,26 @@ Deno.test("The dashboard shows every metric there is", () => {
   assertEquals(missing, []);
 });
 
-Deno.test("The dashboard's panels have ids of their own and do not lie on each other", () => {
+Deno.test("The dashboard's panels have unique ids and do not overlap", () => {
   assert(dashboard.schemaVersion >= 39);
   assertEquals(new Set(panels.map(({ id }) => id)).size, panels.length);
   const taken = new Map<string, string>();
   for (const { title, gridPos: { x, y, w, h } } of panels) {
-    assert(x >= 0 && w > 0 && h > 0 && x + w <= 24, `${title} sticks out`);
+    assert(x >= 0 && w > 0 && h > 0 && x + w <= 24, `${title} exceeds the grid`);
     for (let column = x; column < x + w; column++) {
       for (let line = y; line < y + h; line++) {
         const cell = `${column}:${line}`;
-        assertEquals(taken.get(cell), undefined, `${title} lies on ${taken.get(cell)}`);
+        assertEquals(taken.get(cell), undefined, `${title} overlaps ${taken.get(cell)}`);
         taken.set(cell, title);
       }
     }
   }
 });
 
-Deno.test("The dashboard's panels say what they show, and ask the data source that was chosen", () => {
+Deno.test("The dashboard's panels have a description, and query the selected data source", () => {
   const variables = dashboard.templating.list.map(({ name }: { name: string }) => name);
   for (const { title, description, datasource, targets } of graphs) {
-    assert(title && description, `panel "${title}" does not say what it shows`);
+    assert(title && description, `panel "${title}" has no description`);
     assertEquals(datasource?.uid, "${datasource}", title);
     assertEquals(new Set(targets!.map(({ refId }) => refId)).size, targets!.length, title);
   }
@@ -150,12 +150,12 @@ Deno.test("The dashboard's panels say what they show, and ask the data source th
   }
 });
 
-/** Runs Prometheus' own checker. @throws {AssertionError} with what it says */
+/** Runs the checker of Prometheus. @throws {AssertionError} with its output */
 async function promtool(...args: string[]): Promise<void> {
   const command = new Deno.Command("promtool", { args, cwd: OPS, stdout: "piped" });
   const { code, stdout, stderr } = await command.output();
-  const said = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("");
-  assertEquals(code, 0, `promtool ${args.join(" ")}: ${said}`);
+  const text = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("");
+  assertEquals(code, 0, `promtool ${args.join(" ")}: ${text}`);
 }
 
 const hasPromtool = (Deno.env.get("PATH") ?? "").split(":").some((folder) => {

@@ -1,14 +1,14 @@
 /**
  * A bounded first-in-first-out channel between one or more senders and one receiver, in the manner
- * of Go. Owns only the order and the bound; knows nothing of what it carries.
+ * of Go. Owns only the order and the bound; must not know the values.
  *
- * Unlike Go's it loses nothing and makes no sender wait in the middle of a call: beyond its capacity
- * a value is still accepted, and `send()` returns "full": the sender then awaits `room()`.
+ * Unlike a channel of Go it never blocks a sender and loses no value: a value beyond the capacity is
+ * still accepted, and `send()` returns "full". The sender then awaits `room()`.
  *
  * @module
  */
 
-/** What became of a value: "full" means that it was accepted and that the sender should await `room()`. */
+/** "full": the value was accepted, and the sender should await `room()`. */
 export type Sent = "sent" | "full" | "closed";
 
 export class Channel<T> {
@@ -17,9 +17,9 @@ export class Channel<T> {
   #head = 0;
   #closed = false;
   #receiver: ((value: T | undefined) => void) | undefined;
-  #waitingForRoom: (() => void)[] | undefined;
+  #roomWaiters: (() => void)[] | undefined;
 
-  /** Starts empty. @param capacity how many values may wait before `send()` returns full; at least 1 */
+  /** @param capacity how many values may wait before `send()` returns full; at least 1 */
   constructor(capacity: number) {
     if (!(capacity >= 1)) {
       throw new RangeError(`Cannot make a channel: capacity must be >= 1, got ${capacity}`);
@@ -32,12 +32,11 @@ export class Channel<T> {
     return this.#items.length - this.#head;
   }
 
-  /** Whether no further value gets in. */
   get closed(): boolean {
     return this.#closed;
   }
 
-  /** Takes the value unless the channel is closed. */
+  /** Adds a value unless the channel is closed. */
   send(value: T): Sent {
     if (this.#closed) return "closed";
     const receiver = this.#receiver;
@@ -50,7 +49,7 @@ export class Channel<T> {
     return this.length > this.#capacity ? "full" : "sent";
   }
 
-  /** Takes the next value if one waits. */
+  /** The next value, if one waits. */
   tryReceive(): T | undefined {
     if (this.#head === this.#items.length) return undefined;
     const value = this.#items[this.#head];
@@ -60,7 +59,7 @@ export class Channel<T> {
     else if (this.#head >= 1_024 && this.#head * 2 >= this.#items.length) {
       this.#reset(this.#items.slice(this.#head));
     }
-    if (this.#waitingForRoom !== undefined && this.length * 2 <= this.#capacity) this.#admit();
+    if (this.#roomWaiters !== undefined && this.length * 2 <= this.#capacity) this.#resolveRoom();
     return value;
   }
 
@@ -103,24 +102,24 @@ export class Channel<T> {
   takeAll(): T[] {
     const taken = this.#head === 0 ? this.#items : this.#items.slice(this.#head);
     this.#reset([]);
-    if (this.#waitingForRoom !== undefined) this.#admit();
+    if (this.#roomWaiters !== undefined) this.#resolveRoom();
     return taken;
   }
 
   /** Resolves when at most half of the capacity is in use, or the channel is closed. */
   room(): Promise<void> {
     if (this.#closed || this.length * 2 <= this.#capacity) return Promise.resolve();
-    return new Promise((resolve) => (this.#waitingForRoom ??= []).push(resolve));
+    return new Promise((resolve) => (this.#roomWaiters ??= []).push(resolve));
   }
 
-  /** Lets no further value in; what waits can still be received. Idempotent. */
+  /** Accepts no further value; waiting values can still be received. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     const receiver = this.#receiver;
     this.#receiver = undefined;
     receiver?.(undefined); // a receiver waits only on an empty channel
-    if (this.#waitingForRoom !== undefined) this.#admit();
+    if (this.#roomWaiters !== undefined) this.#resolveRoom();
   }
 
   #reset(items: T[]): void {
@@ -128,9 +127,9 @@ export class Channel<T> {
     this.#head = 0;
   }
 
-  #admit(): void {
-    const waiting = this.#waitingForRoom!;
-    this.#waitingForRoom = undefined;
-    for (const admit of waiting) admit();
+  #resolveRoom(): void {
+    const waiting = this.#roomWaiters!;
+    this.#roomWaiters = undefined;
+    for (const resolve of waiting) resolve();
   }
 }

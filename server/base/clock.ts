@@ -1,14 +1,14 @@
 /**
- * Time. Owns the one way to read clocks and to wait, so that tests can put a
- * virtual one in its place. Beside it only two things of the process itself have a timer: lines of
- * the log that wait for a reader, and the echo of a signal. Neither may depend on a virtual clock.
+ * Time. Owns the only way to read clocks and to wait, so that tests can use a virtual clock. Two
+ * timers of the process itself are the exceptions, since they must not depend on a virtual clock:
+ * retries of log output, and the distinction between a second signal and an echo of the first.
  *
  * @module
  */
 
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 
-/** Cancels a waiting call; harmless when it has already run. */
+/** Cancels a scheduled call; has no effect when it has already run. */
 export type Cancel = () => void;
 
 /** A source of time. */
@@ -18,12 +18,12 @@ export interface Clock {
   /** Wall-clock time in whole ms since 1970, for people and frames, never for decisions. */
   wall(): number;
   /**
-   * Calls once, after a while.
+   * Calls once.
    *
-   * @param ms at least so many ms from now
+   * @param ms the least delay
    */
   after(ms: number, call: () => void): Cancel;
-  /** Calls once when the current turn of the event loop has read what it could. */
+  /** Calls once, after the current turn of the event loop has read its sockets. */
   turn(call: () => void): void;
 }
 

@@ -1,7 +1,7 @@
 /**
  * Error classes that are caught by type, and the end of a switch over a union.
  *
- * Owns the wording of a refused start. Must not know any option, connection or platform.
+ * Owns the text of a failed start. Must not know any option, connection or platform.
  *
  * @module
  */

@@ -1,12 +1,11 @@
 /**
- * Problem details (RFC 9457): how HTTP says what was wrong, unless a system has a form of its own.
+ * Problem details (RFC 9457): the form of HTTP errors, except where a system has its own.
  *
  * @module
  */
 
 import { STATUS_CODE, STATUS_TEXT } from "@std/http/status";
 
-/** The media type of problem details. */
 export const PROBLEM_TYPE = "application/problem+json";
 
 /** An HTTP answer to an upgrade request that is rejected. */
@@ -17,15 +16,15 @@ export interface HttpRejection {
   readonly body: string;
 }
 
-/** Answers a request with what was wrong. @param detail for people: what was wrong, what to do */
-export type Refuse = (
+/** Makes an error response. @param detail for people: what is wrong and how to correct it */
+export type ErrorResponse = (
   status: number,
   detail: string,
   headers?: Readonly<Record<string, string>>,
 ) => Response;
 
-/** The refusal of an upgrade. @param detail as in `Refuse` */
-export function problemForm(
+/** The rejection of an upgrade. */
+export function problemRejection(
   status: number,
   detail: string,
   headers: Readonly<Record<string, string>> = {},
@@ -34,13 +33,13 @@ export function problemForm(
   return { kind: "http", status, headers: { "Content-Type": PROBLEM_TYPE, ...headers }, body };
 }
 
-/** The answer of a route. */
-export function problem(...[status, detail, headers]: Parameters<Refuse>): Response {
-  const form = problemForm(status, detail, headers);
-  return new Response(form.body, form);
+/** The error response of a route. */
+export function problem(...[status, detail, headers]: Parameters<ErrorResponse>): Response {
+  const rejection = problemRejection(status, detail, headers);
+  return new Response(rejection.body, rejection);
 }
 
-/** The answer of a route when the hub that it asked has stopped. */
+/** The response of a route when the hub has stopped. */
 export function restarting(): Response {
   return problem(STATUS_CODE.ServiceUnavailable, "the server is restarting", {
     "Retry-After": "1",

@@ -44,14 +44,18 @@ declare module "@std/http/negotiation" {
 declare module "@std/http/status" {
   export const STATUS_CODE: {
     readonly OK: 200;
+    readonly NoContent: 204;
     readonly NotModified: 304;
     readonly BadRequest: 400;
     readonly Unauthorized: 401;
     readonly Forbidden: 403;
     readonly NotFound: 404;
     readonly MethodNotAllowed: 405;
+    readonly ContentTooLarge: 413;
+    readonly UnprocessableEntity: 422;
     readonly UpgradeRequired: 426;
     readonly TooManyRequests: 429;
+    readonly InternalServerError: 500;
     readonly ServiceUnavailable: 503;
   };
   export const STATUS_TEXT: Readonly<Record<number, string>>;

@@ -26,7 +26,7 @@ export function clientOf(address: string): string {
   return isIPv6(address) && !/^::ffff:[\d.]+$/i.test(address) ? networkOf(address)! : address;
 }
 
-/** Without leading zeros. A dotted end, of two groups, counts for two. */
+/** The groups without leading zeros. A dotted end stands for two groups. */
 function groupsOf(text: string): string[] {
   if (text === "") return [];
   return text.split(":").flatMap((group) =>

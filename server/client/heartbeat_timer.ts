@@ -93,10 +93,10 @@ export class HeartbeatTimer implements TimerTask {
   #expire(nowMs: number): void {
     const { wheel, metrics } = this.#options;
     const { heartbeat, profile, counts, health } = this.#connection;
-    const silentMs = nowMs - heartbeat.lastLifeMs;
+    const silentMs = nowMs - heartbeat.lastActivityMs;
     metrics.detected(profile.name, silentMs);
     const isLate = silentMs > detectionBoundMs(heartbeat.rules);
-    if (isLate && nowMs > wheel.decidingSinceMs) counts.detectionsLate++;
+    if (isLate && nowMs > wheel.mayExpireSinceMs) counts.detectionsLate++;
     if (heartbeat.isAwaitingPong) counts.heartbeatsMissed++; // its answer cannot come any more
     health.expired(nowMs, silentMs);
   }

@@ -1,6 +1,6 @@
 /**
- * The cause of an end. The reason is what the server did, the cause is why: mostly the table's column,
- * but some ends look alike and differ in what happened before. Pure.
+ * The cause of a disconnect. The close reason says what we did, the cause says why. Mostly it is the
+ * reason's column in the table of close reasons; some depend on what happened before. Pure.
  *
  * @module
  */
@@ -8,28 +8,28 @@
 import { type Cause, CLOSE_REASONS, type CloseReason } from "../close_codes.ts";
 import type { ActiveLayer } from "../liveness/liveness.ts";
 
-/** A client that leaves so soon after a stall of the server left because of it, ms. */
-const STALL_BLAMED_MS = 10_000;
+/** A client that disconnects within this time after a stall of the server did so because of it, ms. */
+const STALL_CAUSE_MS = 10_000;
 
-/** What is known of an end. */
+/** What is known of a closed connection. */
 export interface Disconnect {
   readonly reason: CloseReason;
-  /** Since the last stall of the event loop that clients could notice, ms. */
-  readonly sinceStandstillMs: number;
-  /** Which layer of the peer was still active when the connection timed out. */
+  /** Time since the last stall of the server that clients notice, ms. */
+  readonly sinceLongStallMs: number;
+  /** The highest layer that was still active when the connection timed out. */
   readonly lastActiveLayer: ActiveLayer;
-  /** Whether it died of a known idle timeout on the way. */
+  /** Whether a known idle timeout on the path cut it. */
   readonly wasCut: boolean;
 }
 
-/** Why it ended. */
+/** The cause of a disconnect. */
 export function closeCauseOf(
-  { reason, sinceStandstillMs, lastActiveLayer, wasCut }: Disconnect,
+  { reason, sinceLongStallMs, lastActiveLayer, wasCut }: Disconnect,
 ): Cause {
   switch (reason) {
     case "client_close":
     case "network_error":
-      if (sinceStandstillMs <= STALL_BLAMED_MS) return "server stall";
+      if (sinceLongStallMs <= STALL_CAUSE_MS) return "server stall";
       return wasCut ? "proxy idle cut" : CLOSE_REASONS[reason].cause;
     case "stale":
     case "missed_heartbeats":

@@ -1,11 +1,11 @@
 /**
- * Proxies on the way that cut idle connections, found by what they leave behind: several connections
- * of one network, or through one trusted proxy, that ended without a close frame at the same idle
- * age. Pure; bounded memory. Owns what is known of each network; must not know what the connections
- * spoke, nor when ages are the same (idle_timeout_clusters.ts).
+ * Detects idle timeouts on the path: proxies and networks that cut idle connections. The evidence is
+ * several connections of one network, or through one trusted proxy, that ended without a close frame
+ * at the same idle age. Pure; bounded memory. Owns what is known of each network; must not know the
+ * profiles of the connections, nor when two ages are the same (idle_timeout_clusters.ts).
  *
- * It cannot distinguish a proxy from a program that always disconnects after the same time. So a limit
- * is withdrawn when three disconnects in a row come at a greater age.
+ * It cannot distinguish a proxy from a program that always disconnects after the same time. So a
+ * limit is withdrawn when three disconnects in a row have a greater idle age.
  *
  * @module
  */
@@ -18,191 +18,195 @@ import { PROXY_PERIODS_MS, type ProxyPreset } from "../liveness/timing.ts";
 export interface CutConnection {
   /** The client's address; one without a network (a unix socket) is ignored. */
   readonly address: string;
-  /** The trusted proxy that it came through, if it did: what cuts all who come through it. */
+  /** The trusted proxy that it came through, if any: its limit cuts all connections through it. */
   readonly proxy?: string;
-  /** How long before its end the last byte went in either direction, pings and pongs included. */
+  /** Time since the last byte in either direction, pings and pongs included. */
   readonly idleMs: number;
   /** Wall-clock time, ms. */
   readonly nowMs: number;
 }
 
-/** An idle timeout on the way to a network. */
+/** An idle timeout on the path to a network. */
 export interface IdleTimeout {
-  /** The network, as CIDR: /24 of IPv4, /64 of IPv6; the proxy's own where it is a proxy's limit. */
+  /** The network, as CIDR: /24 of IPv4, /64 of IPv6; that of the proxy where it is a proxy's limit. */
   readonly network: string;
-  /** Connections that it cut, as far as is known. */
+  /** Connections that it has cut, as far as is known. */
   readonly count: number;
   /** The idle age at which it cuts. */
   readonly idleSeconds: number;
-  /** The preset with the longest period that would hold; undefined where each is too long. */
+  /** The preset with the longest period that is short enough; undefined where none is. */
   readonly preset: ProxyPreset | undefined;
-  /** A ping period that would hold: 9/10 of the idle age. */
+  /** A ping period that is short enough: 9/10 of the idle age. */
   readonly pingPeriodMs: number;
-  /** When it was named, wall-clock ms. */
-  readonly namedMs: number;
-  /** When it last cut, wall-clock ms. */
+  /** When it was detected, wall-clock ms. */
+  readonly detectedMs: number;
+  /** When it last cut a connection, wall-clock ms. */
   readonly lastMs: number;
   /** All this in a sentence. */
   readonly text: string;
 }
 
-/** The result for one disconnect. */
+/** What is known about a connection that was cut. */
 export interface IdleTimeoutFinding {
-  /** The limit that ended this connection. */
+  /** The limit that cut it. */
   readonly limit: IdleTimeout;
-  /** Whether it is worth a line of the log: when it is named, and each time its count has doubled. */
+  /** Whether to log it: true when the limit is detected, and each time its count has doubled. */
   readonly shouldLog: boolean;
 }
 
-/** How it looks. */
 export interface IdleTimeoutDetectorOptions {
   /**
-   * Deaths at a younger idle age are never named, ms: one that a ping itself brings out (the answer
-   * to it is a reset) always comes a round trip after it. Default 1000.
+   * Below this idle age no limit is detected, ms: a disconnect that a ping itself triggers (it is
+   * answered by a reset) always happens one round trip after it. Default 1000.
    */
   readonly floorMs?: number;
 }
 
-/** Networks that are remembered, those with a limit apart from the rest; the quietest goes first. */
+/**
+ * Networks that are kept, those with a limit and those without counted separately. The one without a
+ * disconnect for the longest time is removed first.
+ */
 export const MAX_NETWORKS = 1024;
-/** Deaths in a row at a greater age that refute a limit. */
-const OUTLIVED = 3;
+/** Disconnects in a row at a greater age that refute a limit. */
+const REFUTED_AFTER = 3;
 
 /** What is known of one network. */
 interface Path {
   readonly network: string;
-  /** How connections came: the key under which it is kept. */
-  readonly way: string;
+  /** `from <network>`, or `through <network>` for that of a trusted proxy. */
+  readonly key: string;
   readonly clusters: IdleTimeoutClusters;
   limit: Limit | undefined;
 }
 
 interface Limit {
   readonly idleMs: number;
-  readonly namedMs: number;
+  readonly detectedMs: number;
   count: number;
   lastMs: number;
   /** The count that was last logged. */
-  logged: number;
-  /** Deaths in a row at a greater age. */
-  outlived: number;
+  loggedCount: number;
+  /** Disconnects in a row at a greater age. */
+  refutations: number;
 }
 
+/** The idle timeouts of all networks. */
 export class IdleTimeoutDetector {
   readonly #floorMs: number;
-  readonly #unsuspected = new Map<string, Path>();
-  readonly #limited = new Map<string, Path>();
+  readonly #withoutLimit = new Map<string, Path>();
+  readonly #withLimit = new Map<string, Path>();
   #cut = 0;
 
-  /** Knows of none. */
   constructor({ floorMs = 1_000 }: IdleTimeoutDetectorOptions = {}) {
     this.#floorMs = floorMs;
   }
 
-  /** Connections that limits have cut, for a counter: never falls. */
+  /** Connections that limits have cut; never decreases. */
   get cut(): number {
     return this.#cut;
   }
 
-  /** Limits that are known, for a gauge. */
+  /** Limits that are known. */
   get size(): number {
-    return this.#limited.size;
+    return this.#withLimit.size;
   }
 
-  /** Adds a disconnect. @returns the limit that caused it, as far as is known by now */
+  /** Records a disconnect. @returns the limit that cut the connection, as far as is known by now */
   ended(cut: CutConnection): IdleTimeoutFinding | undefined {
     const { address, proxy } = cut;
-    const byProxy = proxy === undefined ? undefined : this.#add("through", proxy, cut);
-    return byProxy ?? this.#add("from", address, cut);
+    const byProxy = proxy === undefined ? undefined : this.#record("through", proxy, cut);
+    return byProxy ?? this.#record("from", address, cut);
   }
 
-  #add(
+  #record(
     side: string,
     address: string,
     { idleMs, nowMs }: CutConnection,
   ): IdleTimeoutFinding | undefined {
     const network = networkOf(address);
     if (network === undefined || !Number.isFinite(idleMs)) return undefined;
-    const way = `${side} ${network}`;
-    const path = this.#limited.get(way) ?? this.#unsuspected.get(way) ??
-      { network, way, clusters: new IdleTimeoutClusters(), limit: undefined };
+    const key = `${side} ${network}`;
+    const path = this.#withLimit.get(key) ?? this.#withoutLimit.get(key) ??
+      { network, key, clusters: new IdleTimeoutClusters(), limit: undefined };
     const isNew = path.clusters.add(idleMs, nowMs);
-    const isCut = this.#cuts(path, idleMs, nowMs);
-    const counted = isCut ? 1 : isNew ? this.#name(path, idleMs, nowMs) : 0;
+    const isCut = this.#matchesLimit(path, idleMs, nowMs);
+    const counted = isCut ? 1 : isNew ? this.#detect(path, idleMs, nowMs) : 0;
     this.#cut += counted;
-    this.#keep(path);
+    this.#store(path);
     if (path.limit === undefined || counted === 0) return undefined;
-    const shouldLog = path.limit.count >= 2 * path.limit.logged;
-    if (shouldLog) path.limit.logged = path.limit.count;
-    return { limit: described(path, path.limit), shouldLog };
+    const shouldLog = path.limit.count >= 2 * path.limit.loggedCount;
+    if (shouldLog) path.limit.loggedCount = path.limit.count;
+    return { limit: describe(path, path.limit), shouldLog };
   }
 
-  /** All that are known, those that cut last at the end. */
+  /** All known limits, in the order of their last disconnect. */
   list(): IdleTimeout[] {
-    return [...this.#limited.values()].flatMap((path) =>
-      path.limit === undefined ? [] : [described(path, path.limit)]
+    return [...this.#withLimit.values()].flatMap((path) =>
+      path.limit === undefined ? [] : [describe(path, path.limit)]
     );
   }
 
-  /** Whether the limit that is known cut this one, too. */
-  #cuts(path: Path, idleMs: number, nowMs: number): boolean {
+  /** Whether the known limit cut this connection, too. */
+  #matchesLimit(path: Path, idleMs: number, nowMs: number): boolean {
     const { limit } = path;
     if (limit === undefined) return false;
     if (isNear(idleMs, limit.idleMs)) {
       limit.count++;
       limit.lastMs = nowMs;
-      limit.outlived = 0;
+      limit.refutations = 0;
       return true;
     }
-    if (idleMs > limit.idleMs && ++limit.outlived >= OUTLIVED) {
+    if (idleMs > limit.idleMs && ++limit.refutations >= REFUTED_AFTER) {
       path.limit = undefined;
-      path.clusters.forget(limit.idleMs); // they have been counted
+      path.clusters.forget(limit.idleMs); // they have been counted already
     }
     return false;
   }
 
-  /** @returns how many disconnects a new name explains; 0 without one */
-  #name(path: Path, idleMs: number, nowMs: number): number {
+  /** @returns how many disconnects a newly detected limit explains; 0 without one */
+  #detect(path: Path, idleMs: number, nowMs: number): number {
     if (idleMs < this.#floorMs) return 0;
     const timer = path.clusters.timer(idleMs);
     if (timer === undefined) return 0;
     path.limit = {
       idleMs: timer.idleMs,
-      namedMs: nowMs,
+      detectedMs: nowMs,
       lastMs: nowMs,
       count: timer.disconnects,
-      logged: 0,
-      outlived: 0,
+      loggedCount: 0,
+      refutations: 0,
     };
     return timer.disconnects;
   }
 
-  /** A Map keeps the order of entry: whoever enters anew is the last to be forgotten. */
-  #keep(path: Path): void {
-    this.#limited.delete(path.way);
-    this.#unsuspected.delete(path.way);
-    const paths = path.limit === undefined ? this.#unsuspected : this.#limited;
-    paths.set(path.way, path);
+  /** A Map keeps the order of insertion: a path inserted again is removed last. */
+  #store(path: Path): void {
+    this.#withLimit.delete(path.key);
+    this.#withoutLimit.delete(path.key);
+    const paths = path.limit === undefined ? this.#withoutLimit : this.#withLimit;
+    paths.set(path.key, path);
     if (paths.size <= MAX_NETWORKS) return;
-    const [quietest] = paths.keys();
-    paths.delete(quietest);
+    const [oldest] = paths.keys();
+    paths.delete(oldest);
   }
 }
 
-function described({ network, way }: Path, limit: Limit): IdleTimeout {
-  const { idleMs, count, namedMs, lastMs } = limit;
+function describe({ network, key }: Path, limit: Limit): IdleTimeout {
+  const { idleMs, count, detectedMs, lastMs } = limit;
   const idleSeconds = Math.round(idleMs / 100) / 10;
   const preset = presetFor(idleMs);
-  // In whole seconds where it is many, since it is meant to be typed.
+  // Whole seconds for long periods, since people type it.
   const stepMs = idleMs >= 10_000 ? 1_000 : 10;
   const pingPeriodMs = Math.floor(idleSeconds * 900 / stepMs) * stepMs;
-  const text = `${count} connections ${way} were cut after ${idleSeconds} s idle: ` +
-    `${preset === undefined ? "" : `PROXY_PRESET=${preset} or `}PING_PERIOD_MS=${pingPeriodMs} ` +
-    "would hold";
-  return { network, count, idleSeconds, preset, pingPeriodMs, namedMs, lastMs, text };
+  const text = `${count} connections ${key} were cut after ${idleSeconds} s idle: ` +
+    `set ${
+      preset === undefined ? "" : `PROXY_PRESET=${preset} or `
+    }PING_PERIOD_MS=${pingPeriodMs} ` +
+    "to keep them open";
+  return { network, count, idleSeconds, preset, pingPeriodMs, detectedMs, lastMs, text };
 }
 
-/** The presets keep at least a twelfth of their proxy's timeout in hand; a twentieth must remain. */
+/** A preset's margin to its proxy's timeout is at least a twelfth; here it must be a twentieth. */
 function presetFor(idleMs: number): ProxyPreset | undefined {
   let best: ProxyPreset | undefined;
   for (const preset of Object.keys(PROXY_PERIODS_MS) as ProxyPreset[]) {

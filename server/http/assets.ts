@@ -11,7 +11,7 @@ import { STATUS_CODE } from "@std/http/status";
 import { type Context, Hono } from "hono";
 import { problem } from "../base/problem.ts";
 import type { ApiEnv, App } from "./caller.ts";
-import { described, empty, file, problemAnswers } from "./description.ts";
+import { described, empty, file, problemResponses } from "./description.ts";
 import type { WebFile } from "./web_files.ts";
 
 /** Nothing but what this very server serves, and nothing inline. */
@@ -44,10 +44,10 @@ export function assetRoutes({ webFiles }: AssetsOptions): App {
       summary,
       tag: "page",
       access: "open",
-      answers: {
+      responses: {
         200: file("It", type),
         304: empty("It has not changed"),
-        ...problemAnswers({ 404: "nothing is there" }),
+        ...problemResponses({ 404: "nothing is there" }),
       },
     });
   const serve = (path: string, context: Context<ApiEnv>, headers?: Record<string, string>) => {

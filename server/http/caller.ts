@@ -1,7 +1,6 @@
 /**
- * Who calls the HTTP API and whether it may: authentication by the authenticator, the right `admin`, and
- * pages of foreign origins kept from changing anything. Types that are marked internal are Hono's,
- * and documented there.
+ * Access to the HTTP API: authentication, the right `admin`, and the check of the Origin header, which
+ * prevents pages of foreign origins from changing anything. Must not know the routes.
  *
  * @module
  */
@@ -11,15 +10,14 @@ import type { Context, Hono, MiddlewareHandler } from "hono";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { Grant } from "../auth/grant.ts";
 import { originAllowed } from "../auth/origin.ts";
-import { problem, problemForm, type Refuse } from "../base/problem.ts";
+import { type ErrorResponse, problem, problemRejection } from "../base/problem.ts";
 import type { Profile } from "../profiles/profile.ts";
 import { bearerOf, tokenOf } from "../auth/credential.ts";
 
-/** What middleware and handlers find in their context. */
+/** The environment of Hono's context. */
 export interface ApiEnv {
-  /** What `@hono/node-server` hands over. */
+  /** Set by `@hono/node-server`. */
   Bindings: Bindings;
-  /** What earlier middleware has found out. */
   Variables: Variables;
 }
 
@@ -29,47 +27,39 @@ export interface Bindings {
 }
 
 export interface Variables {
-  /** What the caller may do: set by `anyKey()` and `adminKey()`. */
+  /** The rights of the caller; set by `anyKey()` and `adminKey()`. */
   grant: Grant;
 }
 
-/**
- * Routes.
- *
- * @internal
- */
 export type App = Hono<ApiEnv>;
 
-/**
- * What stands before a handler.
- *
- * @internal
- */
 export type Middleware = MiddlewareHandler<ApiEnv>;
 
-/** Checks credentials. */
-export type Checks = Pick<Authenticator, "check">;
+export type CredentialChecker = Pick<Authenticator, "check">;
 
-/** Where clients put their credential, and how an invalid one is rejected. */
+/** Where a request has its credential, and the response to an invalid one. */
 export type CredentialScheme = Pick<Profile, "credential" | "rejectionOf">;
 
-/** The API's own: `Authorization: Bearer` or `X-Api-Key`, both `<id>.<secret>`; a JWT goes, too. */
+/** Of the API: `Authorization: Bearer` or `X-Api-Key` with `<id>.<secret>`, or a JWT as bearer. */
 const API_SCHEME: CredentialScheme = {
   credential: (source) => tokenOf(bearerOf(source) ?? source.header("x-api-key")),
   rejectionOf: ({ detail }) =>
-    problemForm(STATUS_CODE.Unauthorized, detail, { "WWW-Authenticate": "Bearer" }),
+    problemRejection(STATUS_CODE.Unauthorized, detail, { "WWW-Authenticate": "Bearer" }),
 };
 
 /** Requires a valid credential; on an open hub every request passes. */
-export function anyKey(authenticator: Checks, scheme: CredentialScheme = API_SCHEME): Middleware {
+export function anyKey(
+  authenticator: CredentialChecker,
+  scheme: CredentialScheme = API_SCHEME,
+): Middleware {
   return async (context, next) =>
-    await identify(context, { authenticator, scheme }) ?? await next();
+    await authenticate(context, { authenticator, scheme }) ?? await next();
 }
 
-/** Lets whoever has the right `admin` pass. */
-export function adminKey(authenticator: Checks): Middleware {
+/** Requires a credential with the right `admin`. */
+export function adminKey(authenticator: CredentialChecker): Middleware {
   return async (context, next) => {
-    const rejection = await identify(context, { authenticator, scheme: API_SCHEME });
+    const rejection = await authenticate(context, { authenticator, scheme: API_SCHEME });
     if (rejection !== undefined) return rejection;
     if (context.var.grant.admin) return await next();
     return problem(STATUS_CODE.Forbidden, "this needs a key with the right admin");
@@ -77,26 +67,29 @@ export function adminKey(authenticator: Checks): Middleware {
 }
 
 /**
- * Keeps pages of foreign origins from changing anything: on an open hub a page needs no credential
- * to do harm. Reading is kept from them by their browser: no answer has CORS headers but a ticket's,
- * and that for allowed origins only.
+ * Rejects requests other than GET and HEAD from pages of foreign origins: on an open hub a page needs
+ * no credential to do harm. Reading is prevented by the browser: no response has CORS headers except
+ * a ticket's, and that only for allowed origins.
  *
- * @param refuse says so, where a system has a form of its own
+ * @param errorResponse the system's own form of an error
  */
-export function sameSite(allowedOrigins: readonly string[], refuse: Refuse = problem): Middleware {
+export function checkOrigin(
+  allowedOrigins: readonly string[],
+  errorResponse: ErrorResponse = problem,
+): Middleware {
   return async ({ req }, next) => {
-    const harmless = req.method === "GET" || req.method === "HEAD";
-    if (harmless || originAllowed(req.header("origin"), req.header("host"), allowedOrigins)) {
+    const isReadOnly = req.method === "GET" || req.method === "HEAD";
+    if (isReadOnly || originAllowed(req.header("origin"), req.header("host"), allowedOrigins)) {
       return await next();
     }
-    return refuse(STATUS_CODE.Forbidden, "this Origin is not in ALLOWED_ORIGINS");
+    return errorResponse(STATUS_CODE.Forbidden, "this Origin is not in ALLOWED_ORIGINS");
   };
 }
 
-/** Finds out what the caller may do. @returns the refusal, if its credential is none */
-async function identify(
+/** Sets the caller's grant. @returns the error response, if the credential is not valid */
+async function authenticate(
   context: Context<ApiEnv>,
-  { authenticator, scheme }: { authenticator: Checks; scheme: CredentialScheme },
+  { authenticator, scheme }: { authenticator: CredentialChecker; scheme: CredentialScheme },
 ): Promise<Response | undefined> {
   const { pathname: path, searchParams: query } = new URL(context.req.url);
   const header = (name: string) => context.req.header(name);
@@ -106,7 +99,7 @@ async function identify(
     context.set("grant", result.grant);
     return undefined;
   }
-  const form = scheme.rejectionOf({ kind: "unauthorized", presented, detail: result.detail });
-  if (form.kind === "http") return new Response(form.body, form);
+  const rejection = scheme.rejectionOf({ kind: "unauthorized", presented, detail: result.detail });
+  if (rejection.kind === "http") return new Response(rejection.body, rejection);
   return problem(STATUS_CODE.Unauthorized, result.detail);
 }

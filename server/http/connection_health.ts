@@ -1,11 +1,10 @@
 /**
- * How the API shows a connection's health, and what happened to it last.
+ * The health and the last events of a connection, as the API shows them.
  *
  * @module
  */
 
 import * as v from "valibot";
-import type { FlightEvent } from "../liveness/flight_recorder.ts";
 import { rounded, type RttEstimator } from "../liveness/rtt.ts";
 import type { ConnectionHealth } from "../liveness/connection_health.ts";
 
@@ -20,11 +19,14 @@ const RoundTrips = v.object({
   smoothedMs: v.pipe(Ms, v.description("SRTT, RFC 6298")),
   varianceMs: v.pipe(Ms, v.description("RTTVAR, RFC 6298")),
   jitterMs: v.pipe(Ms, v.description("interarrival jitter, RFC 3550")),
-  lossRatio: v.pipe(Ratio, v.description("pings without an answer, of all that are decided")),
-  recentLossRatio: v.pipe(Ratio, v.description("the same of the last 32")),
+  lossRatio: v.pipe(
+    Ratio,
+    v.description("pings without an answer, of all that are answered or lost"),
+  ),
+  recentLossRatio: v.pipe(Ratio, v.description("the same for the last 32")),
 });
 
-/** What lists show. */
+/** The fields in lists. */
 export const HEALTH_FIELDS = {
   health: v.pipe(v.string(), v.description("by the average round trip; or timeout, dead, unknown")),
   liveness: v.pipe(v.string(), v.description("alive, frozen, stripped, silent or dead")),
@@ -35,65 +37,26 @@ export const HEALTH_FIELDS = {
   jitterMs: v.pipe(Ms, v.description("of the same, RFC 3550")),
   queueDelayMs: v.pipe(
     Ms,
-    v.description("app round trip less that on the wire; null without both"),
+    v.description("app round trip minus wire round trip; null without both"),
   ),
 };
 
-/** What an inspection shows on top. */
+/** Further fields of a single connection. */
 export const TIMELINE_FIELDS = {
   wire: RoundTrips,
   app: RoundTrips,
   events: v.pipe(
     v.array(v.object({ kind: v.string(), atMs: v.number(), value: v.optional(v.number()) })),
-    v.description("the last 64 liveness events, the oldest first; ms since it was accepted"),
+    v.description("the last 64 liveness events, the oldest first; ms since it was opened"),
   ),
 };
 
-export interface HealthShown {
-  /** The status. */
-  health: string;
-  /** How it lives. */
-  liveness: string;
-  /** Average on the wire, or of app pings where control frames do not pass. */
-  rttMs: number | null;
-  /** Of the same. */
-  jitterMs: number | null;
-  /** Of queue and script. */
-  queueDelayMs: number | null;
-}
+export type HealthFields = Fields<typeof HEALTH_FIELDS>;
+export type RoundTripFields = v.InferOutput<typeof RoundTrips>;
+export type TimelineFields = Fields<typeof TIMELINE_FIELDS>;
+type Fields<Entries extends v.ObjectEntries> = v.InferOutput<v.ObjectSchema<Entries, undefined>>;
 
-/** One kind of round trip, as it is shown. */
-export interface RoundTripsShown {
-  /** The newest. */
-  lastMs: number | null;
-  /** The shortest. */
-  minMs: number | null;
-  /** Of the last 10. */
-  averageMs: number | null;
-  /** Of the last 10. */
-  deviationMs: number;
-  /** SRTT. */
-  smoothedMs: number | null;
-  /** RTTVAR. */
-  varianceMs: number | null;
-  /** Interarrival jitter. */
-  jitterMs: number | null;
-  /** Pings without an answer, of all that are decided, in [0, 1]. */
-  lossRatio: number | null;
-  /** Of the last 32. */
-  recentLossRatio: number | null;
-}
-
-export interface TimelineShown {
-  /** Control pings. */
-  wire: RoundTripsShown;
-  /** App pings. */
-  app: RoundTripsShown;
-  /** The last events. */
-  events: FlightEvent[];
-}
-
-export function healthOf(connection: ConnectionHealth): HealthShown {
+export function healthOf(connection: ConnectionHealth): HealthFields {
   return {
     health: connection.status,
     liveness: connection.liveness,
@@ -103,11 +66,11 @@ export function healthOf(connection: ConnectionHealth): HealthShown {
   };
 }
 
-export function timelineOf({ wire, app, recorder }: ConnectionHealth): TimelineShown {
+export function timelineOf({ wire, app, recorder }: ConnectionHealth): TimelineFields {
   return { wire: roundTripsOf(wire), app: roundTripsOf(app), events: recorder.events() };
 }
 
-function roundTripsOf(estimator: RttEstimator): RoundTripsShown {
+function roundTripsOf(estimator: RttEstimator): RoundTripFields {
   return {
     lastMs: rounded(estimator.lastMs),
     minMs: rounded(estimator.minMs),

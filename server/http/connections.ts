@@ -1,5 +1,5 @@
 /**
- * Looking at connections: those that are open, those that have ended; and ending one.
+ * Lists and inspects open and closed connections, and closes one.
  *
  * @module
  */
@@ -17,16 +17,16 @@ import type { Hub } from "../hub.ts";
 import type { Logger } from "../logging/logging.ts";
 import { problem, restarting } from "../base/problem.ts";
 import type { Subscriber, SubscriptionRegistry } from "../hub/subscription_registry.ts";
-import { adminKey, type ApiEnv, type App, type Checks } from "./caller.ts";
-import { BAD_QUERY, described, empty, json, problemAnswers, refusals } from "./description.ts";
-import { mentions, mentionsEnd, ORDERS, sorted, SORTS } from "./sorting.ts";
+import { adminKey, type ApiEnv, type App, type CredentialChecker } from "./caller.ts";
+import { authErrors, BAD_QUERY, described, empty, json, problemResponses } from "./description.ts";
+import { closedMatchesSearch, matchesSearch, ORDERS, sorted, SORTS } from "./sorting.ts";
 import { HEALTH_FIELDS, healthOf, TIMELINE_FIELDS, timelineOf } from "./connection_health.ts";
 import { DEFAULT_LIMIT, limitUpTo, query, wholeNumber } from "./requests.ts";
 
 const PATH = "/api/v1/connections";
-const MAX_LISTED = 1_000;
+const MAX_ENTRIES = 1_000;
 
-const Common = {
+const COMMON_FIELDS = {
   id: v.string(),
   profile: v.string(),
   key: v.pipe(v.nullable(v.string()), v.description("the key's id; null on an open hub")),
@@ -38,10 +38,10 @@ const Common = {
   ...HEALTH_FIELDS,
 };
 
-const Connection = v.pipe(
+const OpenEntry = v.pipe(
   v.object({
-    ...Common,
-    idleMs: v.pipe(v.number(), v.description("since its last sign of life")),
+    ...COMMON_FIELDS,
+    idleMs: v.pipe(v.number(), v.description("since the last sign of life")),
     queuedMessages: v.number(),
     queuedBytes: v.number(),
     channelCount: v.number(),
@@ -51,23 +51,23 @@ const Connection = v.pipe(
 
 const Connections = v.pipe(
   v.object({
-    connections: v.array(Connection),
+    connections: v.array(OpenEntry),
     total: v.pipe(v.number(), v.description("all that match, listed or not")),
   }),
   v.metadata({ ref: "Connections" }),
 );
 
-const Inspected = v.pipe(
-  v.object({ ...Connection.entries, ...TIMELINE_FIELDS, channels: v.array(v.string()) }),
-  v.metadata({ ref: "InspectedConnection" }),
+const ConnectionDetails = v.pipe(
+  v.object({ ...OpenEntry.entries, ...TIMELINE_FIELDS, channels: v.array(v.string()) }),
+  v.metadata({ ref: "ConnectionDetails" }),
 );
 
 const ClosedEntry = v.object({
-  ...Common,
+  ...COMMON_FIELDS,
   reason: v.picklist(REASON_NAMES),
   cause: v.string(),
   closedMs: v.pipe(v.number(), v.description("wall-clock ms")),
-  silentSeconds: v.pipe(v.number(), v.description("from its last sign of life to its end")),
+  silentSeconds: v.pipe(v.number(), v.description("from the last sign of life to the end")),
 });
 
 const Closed = v.pipe(
@@ -75,48 +75,46 @@ const Closed = v.pipe(
   v.metadata({ ref: "Closed" }),
 );
 
-const InspectedEnd = v.pipe(
+const ClosedDetails = v.pipe(
   v.object({ ...ClosedEntry.entries, ...TIMELINE_FIELDS }),
-  v.metadata({ ref: "InspectedEnd" }),
+  v.metadata({ ref: "ClosedConnectionDetails" }),
 );
 
-const Search = v.optional(v.pipe(
+const SearchParameter = v.optional(v.pipe(
   v.string(),
   v.toLowerCase(),
   v.description(
-    "part of an id, key, address, profile or health; of an end, of its reason or cause",
+    "part of an id, key, address, profile or health; of a closed one also of its reason or cause",
   ),
 ));
 
-const Which = v.objectWithRest({
-  limit: limitUpTo(MAX_LISTED),
-  offset: wholeNumber(0, Number.MAX_SAFE_INTEGER, "how many to pass over first; none by default"),
+const ListQuery = v.objectWithRest({
+  limit: limitUpTo(MAX_ENTRIES),
+  offset: wholeNumber(0, Number.MAX_SAFE_INTEGER, "how many to skip; none by default"),
   sort: v.optional(v.picklist(SORTS), "age"),
   order: v.optional(v.picklist(ORDERS), "descending"),
   profile: v.optional(v.string()),
   key: v.optional(v.string()),
-  search: Search,
+  search: SearchParameter,
 }, v.never());
 
-const WhichClosed = v.objectWithRest({
+const ClosedQuery = v.objectWithRest({
   limit: limitUpTo(CLOSE_HISTORY_SIZE),
   reason: v.optional(v.picklist(REASON_NAMES)),
-  search: Search,
+  search: SearchParameter,
 }, v.never());
 
 export interface ConnectionsOptions {
-  /** Checks credentials. */
-  readonly authenticator: Checks;
+  readonly authenticator: CredentialChecker;
   readonly hub: Hub;
   readonly closeHistory: CloseHistory;
   readonly log: Logger;
 }
 
-/** Builds the routes. */
 export function connectionRoutes(options: ConnectionsOptions): App {
   const app = new Hono<ApiEnv>();
   addList(app, options);
-  addInspect(app, options);
+  addDetails(app, options);
   addDisconnect(app, options);
   addClosed(app, options);
   return app;
@@ -126,55 +124,57 @@ function addList(app: App, { authenticator, hub }: ConnectionsOptions): void {
   const description = described({
     summary: "The open connections of this node",
     tag: "operation",
-    answers: {
+    responses: {
       200: json("Sorted; the greatest first by default", Connections),
       ...BAD_QUERY,
-      ...refusals("no admin"),
+      ...authErrors("no admin"),
     },
   });
-  app.get(PATH, description, adminKey(authenticator), query(Which), async (context) => {
+  app.get(PATH, description, adminKey(authenticator), query(ListQuery), async (context) => {
     const { limit = DEFAULT_LIMIT, offset = 0, sort, order, profile, key, search } = context.req
       .valid("query");
     const answer = await hub.ask((registry): v.InferOutput<typeof Connections> => {
       const matching = [...registry.subscribers].filter((subscriber) =>
         (profile === undefined || subscriber.profile.name === profile) &&
         (key === undefined || subscriber.keyId === key) &&
-        (search === undefined || mentions(search, subscriber))
+        (search === undefined || matchesSearch(search, subscriber))
       );
       const connections = sorted(matching, { sort, order }).slice(offset, offset + limit)
-        .map((subscriber) => shown(subscriber, registry));
+        .map((subscriber) => openEntry(subscriber, registry));
       return { connections, total: matching.length };
     });
     return answer === undefined ? restarting() : context.json(answer);
   });
 }
 
-function addInspect(app: App, { authenticator, hub, closeHistory }: ConnectionsOptions): void {
+function addDetails(app: App, { authenticator, hub, closeHistory }: ConnectionsOptions): void {
   const description = described({
-    summary: "One connection, open or among the last that ended, and what happened to it last",
+    summary: "One connection, open or among the last that ended, with its last events",
     tag: "operation",
-    answers: {
-      200: json("As it is now, or was at its end", v.union([Inspected, InspectedEnd])),
-      ...problemAnswers({ 404: "not known" }),
-      ...refusals("no admin"),
+    responses: {
+      200: json("As it is now, or was at its end", v.union([ConnectionDetails, ClosedDetails])),
+      ...problemResponses({ 404: "not known" }),
+      ...authErrors("no admin"),
     },
   });
   app.get(`${PATH}/:id`, description, adminKey(authenticator), async (context) => {
     const id = context.req.param("id");
-    const answer = await hub.ask((registry): v.InferOutput<typeof Inspected> | undefined => {
-      const subscriber = memberOf(registry, id);
-      if (subscriber === undefined) return undefined;
-      const channels = [...registry.channelsOf(subscriber)];
-      return { ...shown(subscriber, registry), ...timelineOf(subscriber.health), channels };
-    });
+    const answer = await hub.ask(
+      (registry): v.InferOutput<typeof ConnectionDetails> | undefined => {
+        const subscriber = findSubscriber(registry, id);
+        if (subscriber === undefined) return undefined;
+        const channels = [...registry.channelsOf(subscriber)];
+        return { ...openEntry(subscriber, registry), ...timelineOf(subscriber.health), channels };
+      },
+    );
     if (answer !== undefined) return context.json(answer);
     const end = closeHistory.find(id);
-    if (end === undefined) return unknown(id, "is open on this node or among the last that ended");
-    const inspected: v.InferOutput<typeof InspectedEnd> = {
-      ...shownEnd(end),
+    if (end === undefined) return notFound(id, "is open on this node or among the last that ended");
+    const details: v.InferOutput<typeof ClosedDetails> = {
+      ...closedEntry(end),
       ...timelineOf(end.health),
     };
-    return context.json(inspected);
+    return context.json(details);
   });
 }
 
@@ -182,23 +182,23 @@ function addDisconnect(app: App, { authenticator, hub, log }: ConnectionsOptions
   const description = described({
     summary: "End a connection, for the reason admin",
     tag: "operation",
-    answers: {
+    responses: {
       204: empty("It is asked to close, and terminated if it does not"),
-      ...problemAnswers({ 404: "not connected" }),
-      ...refusals("no admin, or a foreign Origin"),
+      ...problemResponses({ 404: "not connected" }),
+      ...authErrors("no admin, or a foreign Origin"),
     },
   });
   app.delete(`${PATH}/:id`, description, adminKey(authenticator), async (context) => {
     const id = context.req.param("id");
     const found = await hub.ask((registry) => {
-      const subscriber = memberOf(registry, id);
+      const subscriber = findSubscriber(registry, id);
       subscriber?.close("admin");
       return subscriber !== undefined;
     });
     if (found === undefined) return restarting();
-    if (!found) return unknown(id, "is open on this node");
+    if (!found) return notFound(id, "is open on this node");
     log.info("connection ended by an operator", { id, by: context.var.grant.keyId });
-    return context.body(null, 204);
+    return context.body(null, STATUS_CODE.NoContent);
   });
 }
 
@@ -206,29 +206,29 @@ function addClosed(app: App, { authenticator, closeHistory }: ConnectionsOptions
   const description = described({
     summary: `The last ${CLOSE_HISTORY_SIZE} connections that ended on this node, and why`,
     tag: "operation",
-    answers: { 200: json("The newest first", Closed), ...BAD_QUERY, ...refusals("no admin") },
+    responses: { 200: json("The newest first", Closed), ...BAD_QUERY, ...authErrors("no admin") },
   });
-  app.get("/api/v1/closed", description, adminKey(authenticator), query(WhichClosed), (context) => {
+  app.get("/api/v1/closed", description, adminKey(authenticator), query(ClosedQuery), (context) => {
     const { limit = DEFAULT_LIMIT, reason, search } = context.req.valid("query");
     const matches = (end: ClosedConnection) =>
       (reason === undefined || end.reason === reason) &&
-      (search === undefined || mentionsEnd(search, end));
-    const closed = closeHistory.latest(limit, matches).map(shownEnd);
+      (search === undefined || closedMatchesSearch(search, end));
+    const closed = closeHistory.latest(limit, matches).map(closedEntry);
     return context.json({ closed } satisfies v.InferOutput<typeof Closed>);
   });
 }
 
-function shown(
+function openEntry(
   subscriber: Subscriber,
   registry: SubscriptionRegistry,
-): v.InferOutput<typeof Connection> {
-  const { ageMs, idleMs, ...figures } = subscriber.stats();
+): v.InferOutput<typeof OpenEntry> {
+  const { ageMs, idleMs, ...counts } = subscriber.stats();
   return {
     id: subscriber.id,
     profile: subscriber.profile.name,
     key: subscriber.keyId ?? null,
     address: subscriber.address,
-    ...figures,
+    ...counts,
     seconds: Math.round(ageMs) / 1_000,
     idleMs: Math.round(idleMs),
     queuedBytes: subscriber.writePump.pendingBytes,
@@ -237,14 +237,14 @@ function shown(
   };
 }
 
-function shownEnd({ health, key, ...end }: ClosedConnection) {
+function closedEntry({ health, key, ...end }: ClosedConnection) {
   return { ...end, key: key ?? null, ...healthOf(health) };
 }
 
-function memberOf(registry: SubscriptionRegistry, id: string): Subscriber | undefined {
+function findSubscriber(registry: SubscriptionRegistry, id: string): Subscriber | undefined {
   for (const subscriber of registry.subscribers) if (subscriber.id === id) return subscriber;
 }
 
-function unknown(id: string, where: string): Response {
+function notFound(id: string, where: string): Response {
   return problem(STATUS_CODE.NotFound, `no connection ${JSON.stringify(id)} ${where}`);
 }

@@ -1,6 +1,6 @@
 /**
- * The OpenAPI document: what every route says of itself, gathered by hono-openapi from the schemas
- * that check the requests and describe the answers.
+ * The OpenAPI document. hono-openapi generates it from the descriptions of the routes and from the
+ * schemas that validate the requests.
  *
  * @module
  */
@@ -16,10 +16,10 @@ import {
 } from "hono-openapi";
 import * as v from "valibot";
 import { PROBLEM_TYPE } from "../base/problem.ts";
-import { adminKey, type App, type Checks, type Middleware } from "./caller.ts";
+import { adminKey, type App, type CredentialChecker, type Middleware } from "./caller.ts";
 import type { Schema } from "./requests.ts";
 
-// It would import the package by a name that Deno's global cache does not resolve.
+// hono-openapi would import the package by a name that Deno's global cache does not resolve.
 loadVendor("valibot", {
   toJSONSchema: (schema, options) => toJsonSchema(schema as v.GenericSchema, options),
 });
@@ -54,74 +54,68 @@ const DOCUMENT: Partial<GenerateSpecOptions> = {
   defaultValidationErrorResponse: false,
 };
 
-/**
- * What routes answer, by status.
- *
- * @internal
- */
-export type Answers = ResponsesWithResolver;
+/** The responses of a route, by status. */
+export type Responses = ResponsesWithResolver;
 
-/** What it says of one route. */
+/** The description of one route. */
 export interface Description {
-  /** What the route is for, in one line. */
   readonly summary: string;
-  /** The section of the document that it stands in. */
+  /** The section of the document. */
   readonly tag: "hub" | "operation" | "events-hub" | "talo" | "page" | "process";
-  /** Which callers are allowed: admins by default. */
+  /** Whether no credential is needed. Default: one is. */
   readonly access?: "open";
-  /** What it answers, by status. */
-  readonly answers: Answers;
+  readonly responses: Responses;
 }
 
-/** Describes a route; the first of its middleware. */
-export function described({ summary, tag, access, answers }: Description): Middleware {
+/** Describes a route. MUST be the first of its middleware. */
+export function described({ summary, tag, access, responses }: Description): Middleware {
   return describeRoute({
     summary,
     tags: [tag],
-    responses: answers,
+    responses,
     ...(access === "open" ? { security: [] } : {}),
   });
 }
 
-/** An answer in JSON. */
-export function json(description: string, schema: Schema): Answers[string] {
+/** A JSON response. */
+export function json(description: string, schema: Schema): Responses[string] {
   return { description, content: { "application/json": { schema: resolver(schema) } } };
 }
 
-/** An answer in plain text. */
-export function text(description: string): Answers[string] {
+/** A plain-text response. */
+export function text(description: string): Responses[string] {
   return file(description, "text/plain");
 }
 
-/** An answer that is a file. @param type its media type */
-export function file(description: string, type: string): Answers[string] {
+/** A file. @param type its media type */
+export function file(description: string, type: string): Responses[string] {
   return { description, content: { [type]: { schema: { type: "string" } } } };
 }
 
-/** An answer without a body. */
-export function empty(description: string): Answers[string] {
+/** A response without a body. */
+export function empty(description: string): Responses[string] {
   return { description };
 }
 
-/** Answers that are problem details, by status. */
-export function problemAnswers(descriptions: Readonly<Record<number, string>>): Answers {
+/** Problem details, by status. */
+export function problemResponses(descriptions: Readonly<Record<number, string>>): Responses {
   const content = { [PROBLEM_TYPE]: { schema: resolver(Problem) } };
   return Object.fromEntries(
     Object.entries(descriptions).map(([status, description]) => [status, { description, content }]),
   );
 }
 
-/** The refusal that every route with a query shares. */
-export const BAD_QUERY: Answers = problemAnswers({
-  400: "a parameter is not as it must be",
+/** The error response of every route with a query. */
+export const BAD_QUERY: Responses = problemResponses({
+  400: "a parameter is not valid",
 });
 
-/** Serves the document of all routes that the app has, on one of its own. Called last. */
-export function addDocument(app: App, authenticator: Checks): void {
+/** Serves the document of all routes of the app. Called after all other routes are added. */
+export function addDocument(app: App, authenticator: CredentialChecker): void {
   const description = described({
     summary: "This document",
     tag: "operation",
-    answers: { 200: { description: "OpenAPI 3.1" }, ...refusals("no admin") },
+    responses: { 200: { description: "OpenAPI 3.1" }, ...authErrors("no admin") },
   });
   app.get(
     "/api/v1/openapi.json",
@@ -131,9 +125,9 @@ export function addDocument(app: App, authenticator: Checks): void {
   );
 }
 
-/** The refusals that every route with authentication shares. @param right what a key may lack */
-export function refusals(right: string): Answers {
-  return problemAnswers({
+/** The error responses of every route with authentication. @param right the text for 403 */
+export function authErrors(right: string): Responses {
+  return problemResponses({
     401: "no valid credential, where keys are configured",
     403: right,
     503: "the server is restarting",

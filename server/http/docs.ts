@@ -12,7 +12,7 @@ import { problem } from "../base/problem.ts";
 import { DOCS } from "../docs/dist/docs.ts";
 import { answer } from "./assets.ts";
 import type { ApiEnv, App } from "./caller.ts";
-import { described, empty, file, problemAnswers } from "./description.ts";
+import { described, empty, file, problemResponses } from "./description.ts";
 import { fileOf, type WebFile } from "./web_files.ts";
 
 /** Style and icon of this very server, and nothing else: no script, no connection, no form. */
@@ -36,10 +36,10 @@ export function docsRoutes(): App {
       summary,
       tag: "page",
       access: "open",
-      answers: {
+      responses: {
         200: file("It", "text/html"),
         304: empty("It has not changed"),
-        ...problemAnswers({ 404: "nothing is there" }),
+        ...problemResponses({ 404: "nothing is there" }),
       },
     });
   app.get("/docs", describe("The manuals"), (context) => answer(context, docsFile("index")!, HEAD));

@@ -1,6 +1,6 @@
 /**
- * The HTTP side of the events-hub system, in its own forms: its clients unsubscribe here, and see
- * which clients are connected with the same key.
+ * The HTTP routes of the events-hub system, in its own formats: its clients unsubscribe, and list the
+ * clients that are connected with the same key.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import * as v from "valibot";
 import type { Clock } from "../base/clock.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { Hub } from "../hub.ts";
-import type { Refuse } from "../base/problem.ts";
+import type { ErrorResponse } from "../base/problem.ts";
 import { GLOBAL_TYPE, knownEventTypes, timestampOf } from "../profiles/events_hub/events_hub.ts";
 import type { Profile } from "../profiles/profile.ts";
 import type { Subscriber, SubscriptionRegistry } from "../hub/subscription_registry.ts";
@@ -19,16 +19,14 @@ import { anyKey, type ApiEnv, type App } from "./caller.ts";
 import { described, empty, json } from "./description.ts";
 import { jsonBody } from "./requests.ts";
 
-const UNPROCESSABLE = 422;
-
 const Unauthorized = v.pipe(
   v.object({ error: v.string(), error_description: v.string() }),
   v.metadata({ ref: "EventsHubUnauthorized" }),
 );
 
-const Refused = v.pipe(
+const EventsHubError = v.pipe(
   v.object({ message: v.string(), code: v.number() }),
-  v.metadata({ ref: "EventsHubRefused" }),
+  v.metadata({ ref: "EventsHubError" }),
 );
 
 const Unsubscribe = v.pipe(
@@ -65,30 +63,28 @@ const Stats = v.pipe(
   v.metadata({ ref: "EventsHubStats" }),
 );
 
-const REFUSALS = {
+const AUTH_ERRORS = {
   401: json("no valid credential, where keys are configured", Unauthorized),
-  503: json("the server is restarting", Refused),
+  503: json("the server is restarting", EventsHubError),
 };
 
-/** The system's own form. All that is wrong with a body is 400 there. */
-export function refuseAsEventsHub(...[status, message]: Parameters<Refuse>): Response {
-  const code = status === UNPROCESSABLE ? STATUS_CODE.BadRequest : status;
+/** An error in the form of the system, which has 400 for an invalid body. */
+export function eventsHubError(...[status, message]: Parameters<ErrorResponse>): Response {
+  const code = status === STATUS_CODE.UnprocessableEntity ? STATUS_CODE.BadRequest : status;
   return Response.json({ message, code }, { status: code });
 }
 
 export interface EventsHubRoutesOptions {
-  /** Checks credentials. */
   readonly authenticator: Pick<Authenticator, "check" | "open">;
   readonly hub: Hub;
-  /** The system's profile: reads credentials, words rejections, and identifies its clients. */
+  /** The system's profile: credentials, form of rejections, and which clients are its own. */
   readonly eventsHub: Profile;
   /** Longest body: that of a message. */
   readonly maxMessageBytes: number;
-  /** Tells since when. */
+  /** For start time and uptime. */
   readonly clock: Clock;
 }
 
-/** Builds the routes. */
 export function eventsHubRoutes(options: EventsHubRoutesOptions): App {
   const app = new Hono<ApiEnv>();
   addUnsubscribe(app, options);
@@ -101,15 +97,18 @@ function addUnsubscribe(app: App, options: EventsHubRoutesOptions): void {
   const description = described({
     summary: "Unsubscribe from event types",
     tag: "events-hub",
-    answers: {
+    responses: {
       200: empty("Done"),
-      400: json("unknown client, not subscribed, only `global` named, or no valid type", Refused),
-      403: json("the client came with another key, or a foreign Origin", Refused),
-      413: json("larger than MAX_MESSAGE_BYTES", Refused),
-      ...REFUSALS,
+      400: json(
+        "unknown client, not subscribed, only `global` named, or no valid type",
+        EventsHubError,
+      ),
+      403: json("the client is connected with another key, or a foreign Origin", EventsHubError),
+      413: json("larger than MAX_MESSAGE_BYTES", EventsHubError),
+      ...AUTH_ERRORS,
     },
   });
-  const body = jsonBody(Unsubscribe, { maxBytes: maxMessageBytes, refuse: refuseAsEventsHub });
+  const body = jsonBody(Unsubscribe, { maxBytes: maxMessageBytes, errorResponse: eventsHubError });
   app.post(
     "/api/v1/ws/unsubscribe",
     description,
@@ -119,25 +118,25 @@ function addUnsubscribe(app: App, options: EventsHubRoutesOptions): void {
       const { client_id: id, event_types } = context.req.valid("json");
       const named = knownEventTypes(event_types);
       if (named.length === 0) {
-        return refuseAsEventsHub(STATUS_CODE.BadRequest, "no valid event types");
+        return eventsHubError(STATUS_CODE.BadRequest, "no valid event types");
       }
       const channels = named.filter((type) => type !== GLOBAL_TYPE);
       if (channels.length === 0) {
-        return refuseAsEventsHub(STATUS_CODE.BadRequest, `cannot unsubscribe from ${GLOBAL_TYPE}`);
+        return eventsHubError(STATUS_CODE.BadRequest, `cannot unsubscribe from ${GLOBAL_TYPE}`);
       }
       const answer = await hub.ask((registry) => {
         const subscriber = clientsIn(registry, eventsHub).find((subscriber) =>
           subscriber.id === id
         );
         if (subscriber === undefined) {
-          return refuseAsEventsHub(STATUS_CODE.BadRequest, "no such client");
+          return eventsHubError(STATUS_CODE.BadRequest, "no such client");
         }
         if (!owns(context, options.authenticator, subscriber)) {
-          return refuseAsEventsHub(STATUS_CODE.Forbidden, "the client belongs to another key");
+          return eventsHubError(STATUS_CODE.Forbidden, "the client belongs to another key");
         }
         const subscribed = registry.channelsOf(subscriber);
         if (!channels.some((type) => subscribed.has(type))) {
-          return refuseAsEventsHub(
+          return eventsHubError(
             STATUS_CODE.BadRequest,
             `not subscribed to ${channels.join(", ")}`,
           );
@@ -145,7 +144,7 @@ function addUnsubscribe(app: App, options: EventsHubRoutesOptions): void {
         hub.tell({ kind: "command", subscriber, command: { kind: "unsubscribe", channels } });
         return context.body(null);
       });
-      return answer ?? stopped();
+      return answer ?? restarting();
     },
   );
 }
@@ -153,34 +152,37 @@ function addUnsubscribe(app: App, options: EventsHubRoutesOptions): void {
 function addLists(app: App, options: EventsHubRoutesOptions): void {
   const { authenticator, hub, eventsHub, clock } = options;
   const startedMs = clock.wall();
-  const own = (context: Context<ApiEnv>) =>
+  const ownClients = (context: Context<ApiEnv>) =>
     hub.ask((registry) => {
-      const members = clientsIn(registry, eventsHub).filter((subscriber) =>
+      const subscribers = clientsIn(registry, eventsHub).filter((subscriber) =>
         owns(context, authenticator, subscriber)
       );
       const nowMs = clock.wall();
       return {
-        clients: members.map((subscriber) => infoOf(subscriber, { registry, nowMs })),
-        messagesSent: members.reduce((sum, subscriber) => sum + subscriber.stats().messagesOut, 0),
+        clients: subscribers.map((subscriber) => infoOf(subscriber, { registry, nowMs })),
+        messagesSent: subscribers.reduce(
+          (sum, subscriber) => sum + subscriber.stats().messagesOut,
+          0,
+        ),
       };
     });
   const clients = described({
-    summary: "The clients that came with this key",
+    summary: "The clients that are connected with this key",
     tag: "events-hub",
-    answers: { 200: json("Those of this node", v.array(ClientInfo)), ...REFUSALS },
+    responses: { 200: json("Those of this node", v.array(ClientInfo)), ...AUTH_ERRORS },
   });
   app.get("/api/v1/ws/clients", clients, anyKey(authenticator, eventsHub), async (context) => {
-    const found = await own(context);
-    return found === undefined ? stopped() : context.json(found.clients);
+    const found = await ownClients(context);
+    return found === undefined ? restarting() : context.json(found.clients);
   });
   const stats = described({
     summary: "How many clients are connected and what they are subscribed to",
     tag: "events-hub",
-    answers: { 200: json("Those of this node", Stats), ...REFUSALS },
+    responses: { 200: json("Those of this node", Stats), ...AUTH_ERRORS },
   });
   app.get("/api/v1/ws/stats", stats, anyKey(authenticator, eventsHub), async (context) => {
-    const found = await own(context);
-    if (found === undefined) return stopped();
+    const found = await ownClients(context);
+    if (found === undefined) return restarting();
     return context.json(statsOf(found, { startedMs, nowMs: clock.wall() }));
   });
 }
@@ -233,7 +235,7 @@ function statsOf(
   };
 }
 
-/** As Go writes durations: `1h2m3s`, leading zeros left out. */
+/** In the format of Go: `1h2m3s`, without leading zeros. */
 function duration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1_000));
   const parts = [[Math.floor(seconds / 3_600), "h"], [Math.floor(seconds / 60) % 60, "m"]] as const;
@@ -242,6 +244,6 @@ function duration(ms: number): string {
   return `${shown.map(([count, unit]) => `${count}${unit}`).join("")}${seconds % 60}s`;
 }
 
-function stopped(): Response {
-  return refuseAsEventsHub(STATUS_CODE.ServiceUnavailable, "the server is restarting");
+function restarting(): Response {
+  return eventsHubError(STATUS_CODE.ServiceUnavailable, "the server is restarting");
 }

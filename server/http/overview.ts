@@ -10,21 +10,21 @@ import { type CloseReason, REASON_NAMES } from "../close_codes.ts";
 import type { Hub } from "../hub.ts";
 import { restarting } from "../base/problem.ts";
 import { COUNTS, type ReadStats } from "./stats.ts";
-import { adminKey, type ApiEnv, type App, type Checks } from "./caller.ts";
-import { BAD_QUERY, described, json, refusals } from "./description.ts";
+import { adminKey, type ApiEnv, type App, type CredentialChecker } from "./caller.ts";
+import { authErrors, BAD_QUERY, described, json } from "./description.ts";
 import { DEFAULT_LIMIT, limitUpTo, query } from "./requests.ts";
 
-const MAX_LISTED = 1_000;
+const MAX_ENTRIES = 1_000;
 
-const Counts = Object.fromEntries(COUNTS.map((name) => [name, v.number()])) as Record<
+const COUNT_FIELDS = Object.fromEntries(COUNTS.map((name) => [name, v.number()])) as Record<
   typeof COUNTS[number],
   v.NumberSchema<undefined>
 >;
 
-const TotalsShown = v.pipe(
+const Totals = v.pipe(
   v.object({
     connections: v.pipe(v.number(), v.description("open now")),
-    ...Counts,
+    ...COUNT_FIELDS,
     closed: v.object(
       Object.fromEntries(REASON_NAMES.map((name) => [name, v.number()])) as Record<
         CloseReason,
@@ -35,7 +35,7 @@ const TotalsShown = v.pipe(
   v.metadata({ ref: "Totals" }),
 );
 
-const DistributionShown = v.pipe(
+const Distribution = v.pipe(
   v.object({
     bounds: v.pipe(v.array(v.number()), v.description("upper bounds of the buckets, seconds")),
     counts: v.pipe(v.array(v.number()), v.description("in each bucket, the last has no bound")),
@@ -43,28 +43,30 @@ const DistributionShown = v.pipe(
   v.metadata({ ref: "Distribution" }),
 );
 
-const StatsShown = v.pipe(
+const Stats = v.pipe(
   v.object({
     uptimeSeconds: v.number(),
     channels: v.pipe(v.number(), v.description("that have a subscriber")),
     queuedBytes: v.pipe(v.number(), v.description("in all send queues together")),
     mailboxMessages: v.pipe(v.number(), v.description("that wait for the hub")),
-    totals: v.pipe(TotalsShown, v.description("since the start")),
-    profiles: v.record(v.string(), TotalsShown),
+    totals: v.pipe(Totals, v.description("since the start")),
+    profiles: v.record(v.string(), Totals),
     disconnects: v.pipe(
       v.record(v.string(), v.number()),
       v.description("connections ended since the start, by cause"),
     ),
     health: v.pipe(v.record(v.string(), v.number()), v.description("open now, by health")),
-    rtt: v.pipe(DistributionShown, v.description("round trips of control pings since the start")),
-    lateness: v.pipe(DistributionShown, v.description("of the wheel's ticks since the start")),
+    rtt: v.pipe(Distribution, v.description("round trips of control pings since the start")),
+    lateness: v.pipe(Distribution, v.description("of the wheel's ticks since the start")),
     stalls: v.pipe(
       v.object({ count: v.number(), seconds: v.number() }),
       v.description("stalls of the event loop since the start"),
     ),
     idleTimeouts: v.pipe(
       v.array(v.object({ network: v.string(), count: v.number(), text: v.string() })),
-      v.description("idle timeouts on the way to clients, and what would hold"),
+      v.description(
+        "idle timeouts on the path to clients, and which period keeps connections open",
+      ),
     ),
   }),
   v.metadata({ ref: "Stats" }),
@@ -78,17 +80,14 @@ const Channels = v.pipe(
   v.metadata({ ref: "Channels" }),
 );
 
-const Which = v.objectWithRest({ limit: limitUpTo(MAX_LISTED) }, v.never());
+const ChannelsQuery = v.objectWithRest({ limit: limitUpTo(MAX_ENTRIES) }, v.never());
 
 export interface OverviewOptions {
-  /** Checks credentials. */
-  readonly authenticator: Checks;
+  readonly authenticator: CredentialChecker;
   readonly hub: Hub;
-  /** Knows the totals. */
   readonly readStats: ReadStats;
 }
 
-/** Builds the routes. */
 export function overviewRoutes(options: OverviewOptions): App {
   const app = new Hono<ApiEnv>();
   addStats(app, options);
@@ -100,12 +99,12 @@ function addStats(app: App, { authenticator, readStats }: OverviewOptions): void
   const description = described({
     summary: "A summary of this node",
     tag: "operation",
-    answers: { 200: json("Totals are since its start", StatsShown), ...refusals("no admin") },
+    responses: { 200: json("Totals are since its start", Stats), ...authErrors("no admin") },
   });
   app.get("/api/v1/stats", description, adminKey(authenticator), async (context) => {
     const stats = await readStats();
     if (stats === undefined) return restarting();
-    return context.json(stats satisfies v.InferOutput<typeof StatsShown>);
+    return context.json(stats satisfies v.InferOutput<typeof Stats>);
   });
 }
 
@@ -113,17 +112,17 @@ function addChannels(app: App, { authenticator, hub }: OverviewOptions): void {
   const description = described({
     summary: "The channels that have a subscriber on this node",
     tag: "operation",
-    answers: {
+    responses: {
       200: json("Those with the most subscribers first", Channels),
       ...BAD_QUERY,
-      ...refusals("no admin"),
+      ...authErrors("no admin"),
     },
   });
   app.get(
     "/api/v1/channels",
     description,
     adminKey(authenticator),
-    query(Which),
+    query(ChannelsQuery),
     async (context) => {
       const { limit = DEFAULT_LIMIT } = context.req.valid("query");
       const all = await hub.ask((registry) =>

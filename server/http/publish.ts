@@ -10,19 +10,19 @@ import * as v from "valibot";
 import type { Hub } from "../hub.ts";
 import { MAX_CHANNEL_LENGTH } from "../message.ts";
 import { problem, restarting } from "../base/problem.ts";
-import { anyKey, type ApiEnv, type App, type Checks } from "./caller.ts";
-import { described, json, problemAnswers, refusals } from "./description.ts";
+import { anyKey, type ApiEnv, type App, type CredentialChecker } from "./caller.ts";
+import { authErrors, described, json, problemResponses } from "./description.ts";
 import { jsonBody } from "./requests.ts";
 
-const LENGTH = `must have 1 to ${MAX_CHANNEL_LENGTH} characters`;
+const CHANNEL_RULE = `must have 1 to ${MAX_CHANNEL_LENGTH} characters`;
 
 const Channel = v.pipe(
   v.string(),
-  v.minLength(1, LENGTH),
-  v.maxLength(MAX_CHANNEL_LENGTH, LENGTH),
+  v.minLength(1, CHANNEL_RULE),
+  v.maxLength(MAX_CHANNEL_LENGTH, CHANNEL_RULE),
 );
 
-const Publish = v.pipe(
+const PublishBody = v.pipe(
   v.objectWithRest(
     { channel: Channel, data: v.pipe(v.unknown(), v.description("any JSON value")) },
     v.never(),
@@ -42,33 +42,30 @@ const Published = v.pipe(
 );
 
 export interface PublishOptions {
-  /** Checks credentials. */
-  readonly authenticator: Checks;
-  /** Carries it out, in the order of all that is published. */
+  readonly authenticator: CredentialChecker;
   readonly hub: Hub;
   /** Longest body: that of a message. */
   readonly maxMessageBytes: number;
 }
 
-/** Builds the route. */
 export function publishRoutes({ authenticator, hub, maxMessageBytes }: PublishOptions): App {
   return new Hono<ApiEnv>().post(
     "/api/v1/publish",
     described({
       summary: "Publish on a channel",
       tag: "hub",
-      answers: {
+      responses: {
         200: json("Accepted for delivery to all subscribers of the channel", Published),
-        ...problemAnswers({
+        ...problemResponses({
           400: "no JSON",
           413: "larger than MAX_MESSAGE_BYTES",
           422: "not as it must be",
         }),
-        ...refusals("the key lacks the right to publish on this channel, or a foreign Origin"),
+        ...authErrors("the key lacks the right to publish on this channel, or a foreign Origin"),
       },
     }),
     anyKey(authenticator),
-    jsonBody(Publish, { maxBytes: maxMessageBytes }),
+    jsonBody(PublishBody, { maxBytes: maxMessageBytes }),
     async (context) => {
       const { channel, data } = context.req.valid("json");
       if (!context.var.grant.rights.mayPublish(channel)) {

@@ -1,6 +1,6 @@
 /**
- * What a request says, checked against a valibot schema, which also describes it in the OpenAPI
- * document: the two cannot disagree. Every problem is named at once.
+ * Validation of bodies and queries against a valibot schema. The same schema describes the request in
+ * the OpenAPI document, so the two cannot disagree. All problems are reported at once.
  *
  * @module
  */
@@ -10,83 +10,79 @@ import type { Env, MiddlewareHandler } from "hono";
 import { resolver, uniqueSymbol } from "hono-openapi";
 import * as v from "valibot";
 import { parseJson } from "../base/json.ts";
-import { problem, type Refuse } from "../base/problem.ts";
+import { type ErrorResponse, problem } from "../base/problem.ts";
 
-const CONTENT_TOO_LARGE = 413;
-const UNPROCESSABLE = 422;
+/** How many problems are listed; the others are counted. */
+const MAX_LISTED_ISSUES = 20;
 
-/** So many problems are named, the rest counted. */
-const MAX_NAMED = 20;
-
-/** Longer names and texts are cut where a problem repeats them. */
-const MAX_SHOWN = 100;
+/** Longer names and values are shortened in a problem. */
+const MAX_QUOTED_LENGTH = 100;
 
 type Body = { readonly kind: "text"; readonly text: string } | { readonly kind: "too large" };
 
-/**
- * What a value must be like.
- *
- * @internal
- */
 export type Schema<Input = unknown, Output = Input> = v.GenericSchema<Input, Output>;
 
-/**
- * Hands what it has read on to the handler, as `context.req.valid(target)`.
- *
- * @internal
- */
-export type Reads<Target extends "json" | "query", Of extends Schema> = MiddlewareHandler<
+/** Passes the validated value to the handler, as `context.req.valid(target)`. */
+export type Validating<Target extends "json" | "query", S extends Schema> = MiddlewareHandler<
   Env,
   string,
   {
-    in: { [target in Target]: v.InferInput<Of> };
-    out: { [target in Target]: v.InferOutput<Of> };
+    in: { [target in Target]: v.InferInput<S> };
+    out: { [target in Target]: v.InferOutput<S> };
   }
 >;
 
 /** How a body is read. */
 export interface BodyOptions {
-  /** A longer body is refused with 413, bytes. */
+  /** A longer body is rejected with 413, bytes. */
   readonly maxBytes: number;
-  /** How a bad body is refused; in problem details by default. */
-  readonly refuse?: Refuse;
+  /** The response to an invalid body. Default: problem details. */
+  readonly errorResponse?: ErrorResponse;
 }
 
-/** Reads a JSON body, whatever its Content-Type says. */
-export function jsonBody<Of extends Schema>(
-  schema: Of,
-  { maxBytes, refuse = problem }: BodyOptions,
-): Reads<"json", Of> {
-  const reads: Reads<"json", Of> = async ({ req }, next) => {
+/** Reads a JSON body, whatever its Content-Type. */
+export function jsonBody<S extends Schema>(
+  schema: S,
+  { maxBytes, errorResponse = problem }: BodyOptions,
+): Validating<"json", S> {
+  const middleware: Validating<"json", S> = async ({ req }, next) => {
     const body = await readText(req.raw, maxBytes);
     if (body?.kind === "too large") {
-      return refuse(CONTENT_TOO_LARGE, `the body has more than ${maxBytes} bytes`);
+      return errorResponse(STATUS_CODE.ContentTooLarge, `the body has more than ${maxBytes} bytes`);
     }
     const value = body && parseJson(body.text);
     if (value === undefined) {
-      return refuse(STATUS_CODE.BadRequest, "the body is no JSON in UTF-8, or nested too deep");
+      return errorResponse(
+        STATUS_CODE.BadRequest,
+        "the body is no JSON in UTF-8, or nested too deep",
+      );
     }
     const result = v.safeParse(schema, value);
-    if (!result.success) return refuse(UNPROCESSABLE, problemsIn(result.issues, "the body"));
+    if (!result.success) {
+      return errorResponse(
+        STATUS_CODE.UnprocessableEntity,
+        describeIssues(result.issues, "the body"),
+      );
+    }
     req.addValidatedData("json", result.output as object);
     await next();
   };
-  return describing(reads, "json", schema);
+  return withSchema(middleware, "json", schema);
 }
 
 /** Reads the query; a parameter without a value counts as absent. */
-export function query<Of extends Schema>(schema: Of): Reads<"query", Of> {
-  const reads: Reads<"query", Of> = async ({ req }, next) => {
+export function query<S extends Schema>(schema: S): Validating<"query", S> {
+  const middleware: Validating<"query", S> = async ({ req }, next) => {
     const given = Object.entries(req.queries()).filter(([, [first]]) => first !== "");
-    const value = Object.fromEntries(given.map(([name, values]) => [name, only(values)]));
+    const value = Object.fromEntries(given.map(([name, values]) => [name, singleOrAll(values)]));
     const result = v.safeParse(schema, value);
     if (!result.success) {
-      return problem(STATUS_CODE.BadRequest, problemsIn(result.issues, "the query"));
+      return problem(STATUS_CODE.BadRequest, describeIssues(result.issues, "the query"));
     }
     req.addValidatedData("query", result.output as object);
     await next();
   };
-  return describing(reads, "query", schema);
+  return withSchema(middleware, "query", schema);
 }
 
 /** Entries of a list that a caller without a limit gets. */
@@ -97,7 +93,7 @@ export function limitUpTo(most: number): Schema<string | undefined, number | und
   return wholeNumber(1, most, `how many at most; ${DEFAULT_LIMIT} by default`);
 }
 
-/** A parameter that is a whole number. @param meaning what the document says of it */
+/** A parameter that is a whole number. @param meaning its description in the OpenAPI document */
 export function wholeNumber(
   least: number,
   most: number,
@@ -114,8 +110,8 @@ export function wholeNumber(
   ));
 }
 
-/** What hono-openapi looks for when it writes the document. */
-function describing<Middleware extends object>(
+/** Marks a middleware with its schema, as hono-openapi expects for the document. */
+function withSchema<Middleware extends object>(
   middleware: Middleware,
   target: "json" | "query",
   schema: Schema,
@@ -123,11 +119,11 @@ function describing<Middleware extends object>(
   return Object.assign(middleware, { [uniqueSymbol]: { target, ...resolver(schema) } });
 }
 
-function only(values: readonly string[]): string | readonly string[] {
+function singleOrAll(values: readonly string[]): string | readonly string[] {
   return values.length === 1 ? values[0] : values;
 }
 
-/** Reads no further than allowed; undefined when the peer goes away or says no UTF-8. */
+/** Reads at most `maxBytes`; undefined when the request is aborted or is not UTF-8. */
 async function readText(request: Request, maxBytes: number): Promise<Body | undefined> {
   if (Number(request.headers.get("Content-Length")) > maxBytes) return { kind: "too large" };
   const reader = request.body?.getReader();
@@ -139,7 +135,7 @@ async function readText(request: Request, maxBytes: number): Promise<Body | unde
       const { value } = await reader?.read() ?? {};
       if (value === undefined) return { kind: "text", text: text + decoder.decode() };
       bytes += value.length;
-      // The stream is not cancelled: that would end TCP before the answer has left.
+      // The stream is not cancelled: that would close TCP before the response is sent.
       if (bytes > maxBytes) return { kind: "too large" };
       text += decoder.decode(value, { stream: true });
     }
@@ -148,24 +144,26 @@ async function readText(request: Request, maxBytes: number): Promise<Body | unde
   }
 }
 
-function problemsIn(issues: readonly v.BaseIssue<unknown>[], whole: string): string {
+function describeIssues(issues: readonly v.BaseIssue<unknown>[], whole: string): string {
   const lines = issues.map((issue) => {
     const where = v.getDotPath(issue);
-    return `${where === null ? whole : cut(where)}: ${wrongWith(issue)}`;
+    return `${where === null ? whole : shorten(where)}: ${describeIssue(issue)}`;
   });
   const different = [...new Set(lines)]; // one value may break a rule in several ways
-  const named = different.slice(0, MAX_NAMED);
-  if (different.length > MAX_NAMED) named.push(`and ${different.length - MAX_NAMED} more`);
+  const named = different.slice(0, MAX_LISTED_ISSUES);
+  if (different.length > MAX_LISTED_ISSUES) {
+    named.push(`and ${different.length - MAX_LISTED_ISSUES} more`);
+  }
   return named.join("; ");
 }
 
-function wrongWith(issue: v.BaseIssue<unknown>): string {
+function describeIssue(issue: v.BaseIssue<unknown>): string {
   if (issue.expected === "never") return "unknown";
   if (issue.received === "undefined") return "missing";
   if (issue.expected === null || !issue.message.startsWith("Invalid ")) return issue.message;
-  return `must be ${issue.expected}, got ${cut(issue.received)}`;
+  return `must be ${issue.expected}, got ${shorten(issue.received)}`;
 }
 
-function cut(text: string): string {
-  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
+function shorten(text: string): string {
+  return text.length > MAX_QUOTED_LENGTH ? `${text.slice(0, MAX_QUOTED_LENGTH)}…` : text;
 }

@@ -1,6 +1,6 @@
 /**
- * The plain HTTP routes, joined: the page, health, readiness, metrics, the API of http/, its
- * description, and an answer to requests that should have been upgrades.
+ * All HTTP routes: the page, health, readiness, metrics, the API and its description, and the response
+ * to requests that should be upgrades.
  *
  * @module
  */
@@ -9,11 +9,11 @@ import { STATUS_CODE } from "@std/http/status";
 import { Hono } from "hono";
 import { hostIsLoopback } from "../auth/origin.ts";
 import { assetRoutes, type AssetsOptions } from "./assets.ts";
-import { adminKey, type ApiEnv, type App, sameSite } from "./caller.ts";
+import { adminKey, type ApiEnv, type App, checkOrigin } from "./caller.ts";
 import { connectionRoutes, type ConnectionsOptions } from "./connections.ts";
-import { addDocument, described, refusals, text } from "./description.ts";
+import { addDocument, authErrors, described, text } from "./description.ts";
 import { docsRoutes } from "./docs.ts";
-import { eventsHubRoutes, type EventsHubRoutesOptions, refuseAsEventsHub } from "./events_hub.ts";
+import { eventsHubError, eventsHubRoutes, type EventsHubRoutesOptions } from "./events_hub.ts";
 import { type OverviewOptions, overviewRoutes } from "./overview.ts";
 import { problem } from "../base/problem.ts";
 import { type PublishOptions, publishRoutes } from "./publish.ts";
@@ -22,7 +22,6 @@ import { ticketRoutes, type TicketsRoutesOptions } from "./tickets.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { parseTarget, type ProfileRoutes } from "../transport/profile_routes.ts";
 
-/** What the routes need, each part's options and their own. */
 export interface HttpRoutesOptions
   extends
     AssetsOptions,
@@ -32,11 +31,9 @@ export interface HttpRoutesOptions
     SuspensionsRoutesOptions,
     TicketsRoutesOptions,
     EventsHubRoutesOptions {
-  /** Checks credentials. */
   readonly authenticator: EventsHubRoutesOptions["authenticator"];
-  /** Which paths are WebSockets. */
+  /** The paths of WebSockets. */
   readonly routes: ProfileRoutes;
-  /** What `/metrics` shows. */
   readonly metrics: Metrics;
   /** Whether new connections are accepted. */
   readonly ready: () => boolean;
@@ -45,7 +42,6 @@ export interface HttpRoutesOptions
   readonly allowedOrigins: readonly string[];
 }
 
-/** Builds the routes. */
 export function httpRoutes(options: HttpRoutesOptions): App {
   const { loopbackHostOnly, allowedOrigins, log } = options;
   const app = new Hono<ApiEnv>({ strict: false }); // `/metrics/` is `/metrics`
@@ -53,12 +49,12 @@ export function httpRoutes(options: HttpRoutesOptions): App {
     if (!loopbackHostOnly || hostIsLoopback(context.req.header("host"))) return await next();
     return problem(STATUS_CODE.Forbidden, "this open server answers only to a loopback Host");
   });
-  app.use("/api/v1/ws/*", sameSite(allowedOrigins, refuseAsEventsHub));
-  app.use(sameSite(allowedOrigins));
+  app.use("/api/v1/ws/*", checkOrigin(allowedOrigins, eventsHubError));
+  app.use(checkOrigin(allowedOrigins));
   for (const path of ["/api/*", "/v1/*"]) {
     app.use(path, async ({ header }, next) => {
       await next();
-      header("Cache-Control", "no-store"); // what is true now, or a secret
+      header("Cache-Control", "no-store"); // the current state, or a secret
     });
   }
   addProcessRoutes(app, options);
@@ -71,11 +67,14 @@ export function httpRoutes(options: HttpRoutesOptions): App {
   app.route("/", ticketRoutes(options));
   app.route("/", eventsHubRoutes(options));
   addDocument(app, options.authenticator);
-  refuseOtherMethods(app);
-  app.all("*", (context) => refuseElsewhere(context.req.raw, options.routes));
+  rejectOtherMethods(app);
+  app.all("*", (context) => rejectElsewhere(context.req.raw, options.routes));
   app.onError((error) => {
     log.error("an HTTP request failed: please report this", { error });
-    return problem(500, "this is a fault of the server; its log says more");
+    return problem(
+      STATUS_CODE.InternalServerError,
+      "this is a fault of the server; its log says more",
+    );
   });
   return app;
 }
@@ -85,14 +84,14 @@ function addProcessRoutes(app: App, { metrics, authenticator, ready }: HttpRoute
     summary: "Is the process alive?",
     tag: "process",
     access: "open",
-    answers: { 200: text("It is") },
+    responses: { 200: text("It is") },
   });
   app.get("/healthz", alive, (context) => context.text("alive\n"));
   const accepting = described({
     summary: "Does it accept new connections?",
     tag: "process",
     access: "open",
-    answers: { 200: text("It does"), 503: text("It is draining") },
+    responses: { 200: text("It does"), 503: text("It is draining") },
   });
   app.get("/readyz", accepting, (context) => {
     if (ready()) return context.text("ready\n");
@@ -101,35 +100,35 @@ function addProcessRoutes(app: App, { metrics, authenticator, ready }: HttpRoute
   const exposition = described({
     summary: "Prometheus metrics",
     tag: "process",
-    answers: { 200: text("The exposition"), ...refusals("no admin") },
+    responses: { 200: text("The exposition"), ...authErrors("no admin") },
   });
   app.get("/metrics", exposition, adminKey(authenticator), async (context) => {
     return context.body(await metrics.text(), 200, { "Content-Type": metrics.contentType });
   });
 }
 
-/** On each path that is there: 405 and the methods that work. */
-function refuseOtherMethods(app: App): void {
-  const ways = app.routes.filter(({ method }) => method !== "ALL");
-  for (const [path, routes] of Map.groupBy(ways, ({ path }) => path)) {
+/** Every other method of a known path: 405 with the allowed methods. */
+function rejectOtherMethods(app: App): void {
+  const known = app.routes.filter(({ method }) => method !== "ALL");
+  for (const [path, routes] of Map.groupBy(known, ({ path }) => path)) {
     const methods = [...new Set(routes.map(({ method }) => method))].join(", ");
-    app.all(path, () => wrongMethod(methods));
+    app.all(path, () => methodNotAllowed(methods));
   }
 }
 
-function wrongMethod(methods: string): Response {
+function methodNotAllowed(methods: string): Response {
   const detail = `only ${methods} works here`;
   return problem(STATUS_CODE.MethodNotAllowed, detail, { Allow: methods });
 }
 
-/** A WebSocket's path without an upgrade, or no path at all. */
-function refuseElsewhere({ url, method }: Request, routes: ProfileRoutes): Response {
+/** The path of a WebSocket without an upgrade, or an unknown path. */
+function rejectElsewhere({ url, method }: Request, routes: ProfileRoutes): Response {
   const { pathname, search } = new URL(url);
   const target = parseTarget(pathname + search);
   if (target === undefined || routes.profileOf(target) === undefined) {
     return problem(STATUS_CODE.NotFound, `nothing is at ${pathname.slice(0, 256)}`);
   }
-  if (method !== "GET") return wrongMethod("GET");
+  if (method !== "GET") return methodNotAllowed("GET");
   return problem(STATUS_CODE.UpgradeRequired, "this is a WebSocket: send an upgrade request", {
     Upgrade: "websocket",
     Connection: "Upgrade",

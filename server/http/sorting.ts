@@ -1,5 +1,5 @@
 /**
- * Finding connections among thousands: by words that they hold, in an order.
+ * Search and sort order of lists of connections.
  *
  * @module
  */
@@ -11,10 +11,9 @@ import type { Subscriber } from "../hub/subscription_registry.ts";
 /** What a list may be sorted by. */
 export type Sort = "age" | "idle" | "queue" | "rtt" | "jitter" | "health";
 
-/** Whether the greatest measure comes first or last. */
 export type Order = "descending" | "ascending";
 
-const MEASURES: Readonly<Record<Sort, (subscriber: Subscriber) => number>> = {
+const SORT_KEYS: Readonly<Record<Sort, (subscriber: Subscriber) => number>> = {
   age: (subscriber) => subscriber.stats().ageMs,
   idle: (subscriber) => subscriber.stats().idleMs,
   queue: (subscriber) => subscriber.writePump.pendingBytes,
@@ -23,39 +22,40 @@ const MEASURES: Readonly<Record<Sort, (subscriber: Subscriber) => number>> = {
   health: ({ health }) => SEVERITY.indexOf(health.status),
 };
 
-/** Every `Sort`. */
-export const SORTS = Object.keys(MEASURES) as readonly Sort[];
+export const SORTS = Object.keys(SORT_KEYS) as readonly Sort[];
 
-/** Every `Order`. */
 export const ORDERS: readonly Order[] = ["descending", "ascending"];
 
-/** A sorted copy; what measures the same stays in its order. */
+/** A sorted copy; the sort is stable. */
 export function sorted(
-  members: readonly Subscriber[],
+  subscribers: readonly Subscriber[],
   { sort, order }: { readonly sort: Sort; readonly order: Order },
 ): Subscriber[] {
-  const sign = order === "ascending" ? 1 : -1;
-  const measured = members.map((subscriber) => ({
+  const direction = order === "ascending" ? 1 : -1;
+  const keyed = subscribers.map((subscriber) => ({
     subscriber,
-    measure: MEASURES[sort](subscriber),
+    sortKey: SORT_KEYS[sort](subscriber),
   }));
-  return measured.sort((a, b) => sign * (a.measure - b.measure)).map(({ subscriber }) =>
+  return keyed.sort((a, b) => direction * (a.sortKey - b.sortKey)).map(({ subscriber }) =>
     subscriber
   );
 }
 
-/** Whether one of a connection's words holds a text. @param search in lower case */
-export function mentions(search: string, subscriber: Subscriber): boolean {
+/** Whether a field of a connection contains a text. @param search in lower case */
+export function matchesSearch(search: string, subscriber: Subscriber): boolean {
   const { id, keyId, address, profile, health } = subscriber;
-  return holds([id, keyId, address, profile.name, health.status, health.liveness], search);
+  return anyIncludes([id, keyId, address, profile.name, health.status, health.liveness], search);
 }
 
-/** The same of one that has ended, by its reason and cause, too. */
-export function mentionsEnd(search: string, end: ClosedConnection): boolean {
+/** The same for a closed connection; its reason and cause are searched, too. */
+export function closedMatchesSearch(search: string, end: ClosedConnection): boolean {
   const { id, key, address, profile, reason, cause, health } = end;
-  return holds([id, key, address, profile, reason, cause, health.status, health.liveness], search);
+  return anyIncludes(
+    [id, key, address, profile, reason, cause, health.status, health.liveness],
+    search,
+  );
 }
 
-function holds(words: readonly (string | undefined)[], search: string): boolean {
-  return words.some((word) => word?.toLowerCase().includes(search));
+function anyIncludes(fields: readonly (string | undefined)[], search: string): boolean {
+  return fields.some((field) => field?.toLowerCase().includes(search));
 }

@@ -31,7 +31,7 @@ export interface Totals extends Record<typeof COUNTS[number], number> {
   closed: Record<CloseReason, number>;
 }
 
-/** A network on the way to clients that closes idle connections. */
+/** An idle timeout on the path to a network. */
 export interface IdleTimeoutShown {
   /** The network in CIDR notation: `192.0.2.0/24`. */
   network: string;
@@ -55,7 +55,7 @@ export interface Stats extends Summary {
   totals: Totals;
   /** By their names. */
   profiles: Record<string, Totals>;
-  /** Idle timeouts on the way to clients. */
+  /** Idle timeouts on the path to clients. */
   idleTimeouts: IdleTimeoutShown[];
 }
 

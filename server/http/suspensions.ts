@@ -1,5 +1,5 @@
 /**
- * Suspended keys: which, until when, and letting one go before its time.
+ * Suspended keys: lists them and lifts a suspension early.
  *
  * @module
  */
@@ -10,50 +10,48 @@ import * as v from "valibot";
 import type { Suspensions } from "../auth/suspensions.ts";
 import type { Logger } from "../logging/logging.ts";
 import { problem } from "../base/problem.ts";
-import { adminKey, type ApiEnv, type App, type Checks } from "./caller.ts";
-import { described, empty, json, problemAnswers, refusals } from "./description.ts";
+import { adminKey, type ApiEnv, type App, type CredentialChecker } from "./caller.ts";
+import { authErrors, described, empty, json, problemResponses } from "./description.ts";
 
 const PATH = "/api/v1/suspensions";
 
-const Listed = v.pipe(
+const SuspensionList = v.pipe(
   v.object({
     suspensions: v.array(v.object({
       key: v.pipe(v.string(), v.description("the key's id")),
-      untilMs: v.pipe(v.number(), v.description("when it ends by itself, wall-clock ms")),
+      untilMs: v.pipe(v.number(), v.description("when it expires, wall-clock ms")),
     })),
   }),
   v.metadata({ ref: "Suspensions" }),
 );
 
 export interface SuspensionsRoutesOptions {
-  /** Checks credentials. */
-  readonly authenticator: Checks;
+  readonly authenticator: CredentialChecker;
   readonly suspensions: Pick<Suspensions, "list" | "lift">;
   readonly log: Logger;
 }
 
-/** Builds the routes. */
 export function suspensionRoutes(options: SuspensionsRoutesOptions): App {
   const { authenticator, suspensions, log } = options;
   const list = described({
     summary: "The suspended keys",
     tag: "operation",
-    answers: { 200: json("On all nodes", Listed), ...refusals("no admin") },
+    responses: { 200: json("On all nodes", SuspensionList), ...authErrors("no admin") },
   });
   const lift = described({
-    summary: "End a suspension before its time",
+    summary: "Lift a suspension",
     tag: "operation",
-    answers: {
+    responses: {
       204: empty("The key may connect again"),
-      ...problemAnswers({ 404: "not suspended" }),
-      ...refusals("no admin, or a foreign Origin"),
+      ...problemResponses({ 404: "not suspended" }),
+      ...authErrors("no admin, or a foreign Origin"),
     },
   });
   return new Hono<ApiEnv>()
     .get(PATH, list, adminKey(authenticator), async (context) => {
       const all = await suspensions.list();
       const answer = all.map(({ keyId, untilMs }) => ({ key: keyId, untilMs }));
-      return context.json({ suspensions: answer } satisfies v.InferOutput<typeof Listed>);
+      return context.json({ suspensions: answer } satisfies v.InferOutput<typeof SuspensionList>);
     })
     .delete(`${PATH}/:key`, lift, adminKey(authenticator), async (context) => {
       const key = context.req.param("key");
@@ -61,6 +59,6 @@ export function suspensionRoutes(options: SuspensionsRoutesOptions): App {
         return problem(STATUS_CODE.NotFound, `the key ${JSON.stringify(key)} is not suspended`);
       }
       log.info("suspension lifted by an operator", { key, by: context.var.grant.keyId });
-      return context.body(null, 204);
+      return context.body(null, STATUS_CODE.NoContent);
     });
 }

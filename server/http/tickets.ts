@@ -1,5 +1,5 @@
 /**
- * Talo's tickets: what its clients fetch with their key, to connect with instead of the key.
+ * Tickets of the talo profile: a client requests one with its key and connects with it instead of the key.
  *
  * @module
  */
@@ -12,15 +12,19 @@ import type { TrustedProxies } from "../auth/client_address.ts";
 import { originAllowed } from "../auth/origin.ts";
 import type { Tickets } from "../auth/tickets.ts";
 import { problem } from "../base/problem.ts";
-import { anyKey, type ApiEnv, type App, type Checks, type Middleware } from "./caller.ts";
-import { described, json, problemAnswers } from "./description.ts";
+import {
+  anyKey,
+  type ApiEnv,
+  type App,
+  type CredentialChecker,
+  type Middleware,
+} from "./caller.ts";
+import { described, json, problemResponses } from "./description.ts";
 
 const Ticket = v.pipe(v.object({ ticket: v.string() }), v.metadata({ ref: "Ticket" }));
 
 export interface TicketsRoutesOptions {
-  /** Checks credentials. */
-  readonly authenticator: Checks;
-  /** Makes tickets. */
+  readonly authenticator: CredentialChecker;
   readonly tickets: Pick<Tickets, "issue">;
   readonly proxies: Pick<TrustedProxies, "clientAddress">;
   readonly allowedOrigins: readonly string[];
@@ -28,22 +32,21 @@ export interface TicketsRoutesOptions {
 
 const PATH = "/v1/socket-tickets";
 
-/** Builds the route. */
 export function ticketRoutes(options: TicketsRoutesOptions): App {
   const { authenticator, tickets, proxies, allowedOrigins } = options;
   const description = described({
     summary: "A ticket to connect with, once",
     tag: "talo",
-    answers: {
+    responses: {
       200: json("For the URL: ?ticket=…", Ticket),
-      ...problemAnswers({
+      ...problemResponses({
         401: "no valid key, where keys are configured",
         403: "a foreign Origin",
-        429: "too many tickets; Retry-After says when to come again",
+        429: "too many tickets; Retry-After says when to retry",
       }),
     },
   });
-  return new Hono<ApiEnv>().use(PATH, pagesMayAsk(allowedOrigins)).post(
+  return new Hono<ApiEnv>().use(PATH, ticketCors(allowedOrigins)).post(
     PATH,
     description,
     anyKey(authenticator),
@@ -62,10 +65,10 @@ export function ticketRoutes(options: TicketsRoutesOptions): App {
 }
 
 /**
- * Lets pages that may open a WebSocket here ask for tickets: what Fetch requires before it sends a
+ * CORS for tickets, for pages that may open a WebSocket here: what Fetch requires before it sends a
  * credential (https://fetch.spec.whatwg.org/#http-cors-protocol).
  */
-function pagesMayAsk(allowedOrigins: readonly string[]): Middleware {
+function ticketCors(allowedOrigins: readonly string[]): Middleware {
   const share = cors({
     origin: (origin, { req }) =>
       originAllowed(origin, req.header("host"), allowedOrigins) ? origin : undefined,

@@ -20,7 +20,7 @@ export interface HealthListener {
   pongUnmatched(): void;
   /** The status has changed. */
   healthChanged(status: HealthStatus, previous: HealthStatus): void;
-  /** The liveness state has changed. */
+  /** The liveness has changed. */
   livenessChanged(liveness: LivenessState, previous: LivenessState): void;
 }
 
@@ -100,7 +100,7 @@ export class ConnectionHealth {
     return this.#lastActiveLayer;
   }
 
-  /** When its transport last showed activity, or a ping was sent. */
+  /** When anything last arrived or a control ping was last sent. */
   get lastHeardOrPingedMs(): number {
     return Math.max(this.#liveness.transportMs, this.#pingedMs);
   }
@@ -193,7 +193,7 @@ export class ConnectionHealth {
   }
 
   /**
-   * Updates the liveness state. Not called while the server recovers from a stall.
+   * Updates the liveness. MUST NOT be called while the server recovers from a stall.
    *
    * @param writingSinceMs when the batch in flight was written; Infinity when there is none
    */
@@ -202,7 +202,7 @@ export class ConnectionHealth {
     this.#evaluate(nowMs);
   }
 
-  /** When time alone may change the liveness state. */
+  /** When the liveness may change next without an event. */
   dueMs(nowMs: number): number {
     return this.#liveness.dueMs(nowMs);
   }

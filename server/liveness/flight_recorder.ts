@@ -1,32 +1,32 @@
 /**
- * What happened to one connection last: a ring of its liveness events, for whoever asks why it
- * dropped. Pure; time is an argument, always the wheel's, which leaves stalls out; what people are
- * shown leaves nothing out. Whole from the start, 0.9 KiB: a record allocates nothing, and
- * growing would leave behind what has lived long enough to be kept long (0.5 KiB a connection, until
- * a major collection). Owns the kinds of events; does not know what records them.
+ * The last liveness events of one connection, in a ring, to explain why it dropped. Pure; time is an
+ * argument, always the wheel's, which excludes stalls; the times that are shown include them. The
+ * ring is allocated whole at the start, 0.9 KiB: recording allocates nothing, and a ring that grows
+ * would leave its predecessors in the old generation (0.5 KiB a connection, until a major
+ * collection). Owns the kinds of events; must not know who records them.
  *
  * @module
  */
 
-/** A kind of liveness event. What its value means stands beside it; the others have none. */
+/** A kind of liveness event, with the meaning of its value where it has one. */
 export type FlightEventKind =
   /** The connection was accepted. */
   | "opened"
   /** We wrote a control ping. */
   | "ping"
-  /** It was answered. Value: wire RTT, ms. */
+  /** A control ping was answered. Value: wire RTT, ms. */
   | "pong"
-  /** A pong that answers no ping of ours, or one that is answered already. Value: how many in a row. */
+  /** A pong that answers no outstanding ping of ours. Value: how many in a row. */
   | "pong_unmatched"
   /** We queued an app ping. */
   | "app_ping"
-  /** One was not queued since the queue was full. */
+  /** An app ping was not queued because the queue was full. */
   | "app_ping_skipped"
   /** An app ping was answered. Value: app RTT, ms. */
   | "app_pong"
   /** A ping was missed. Value: how many in a row. */
   | "missed"
-  /** The health status changed to unknown: it starts afresh. */
+  /** The health status changed to unknown. */
   | "status_unknown"
   /** The health status changed to healthy. Value of this and the next three: average RTT, ms. */
   | "status_healthy"
@@ -40,47 +40,46 @@ export type FlightEventKind =
   | "status_timeout"
   /** The health status changed to dead. */
   | "status_dead"
-  /** Transport and application live again. */
+  /** Transport and application are active again. */
   | "liveness_alive"
-  /** Only its transport lives. */
+  /** Only the transport answers. */
   | "liveness_frozen"
-  /** Only its application lives: control frames are swallowed. */
+  /** Only the application answers: control frames are dropped on the path. */
   | "liveness_stripped"
-  /** Nothing came after a ping. */
+  /** Nothing arrived after a ping. */
   | "liveness_silent"
-  /** Timed out. Value: silence, ms. */
+  /** The connection timed out. Value: silence, ms. */
   | "liveness_dead"
-  /** The server itself had stalled until then. Value: for how long, ms. */
+  /** A stall of the server itself ended. Value: how long it lasted, ms. */
   | "stall"
   /** We stopped reading: the hub's mailbox was full. */
   | "paused"
   /** We read again. */
   | "resumed"
-  /** A batch did not drain in time. Value: how long we had waited, ms. */
+  /** A write did not complete in time. Value: how long it had waited, ms. */
   | "write_stuck"
   /** The send queue was full. Value: messages in it. */
   | "queue_full"
-  /** Advised to come back on a new connection. Value: after how long, ms. */
+  /** The client was advised to reconnect. Value: after how long, ms. */
   | "advised"
-  /** We let it go. Value: the close code. */
+  /** We started to close the connection. Value: the close code. */
   | "closing"
-  /** Its socket has gone. Value: the peer's close code, 1006 without one (RFC 6455 7.1.5). */
+  /** The socket has closed. Value: the peer's close code, 1006 without one (RFC 6455 7.1.5). */
   | "ended";
 
-/** One event, as people are shown it. */
+/** One event, as it is shown. */
 export interface FlightEvent {
-  /** What happened. */
   readonly kind: FlightEventKind;
-  /** When, ms since the start of the connection, the server's own stalls included. */
+  /** ms since the connection was opened, the server's own stalls included. */
   readonly atMs: number;
-  /** See its kind, to the hundredth; undefined where there is none. */
+  /** See its kind, rounded to hundredths; undefined where there is none. */
   readonly value: number | undefined;
 }
 
-/** So many events are kept. */
+/** How many events are kept. */
 export const FLIGHT_RECORDER_SIZE = 64;
 
-/** An event's place in memory: kind, time in two parts, value; unaligned, which a DataView allows. */
+/** An event in memory: kind, time in two parts, value; unaligned, which a DataView allows. */
 const BYTES = 10;
 /** The time's lower 32 bits; the upper 8 make it last 34 years instead of 49 days. */
 const AT_LOW = 1;
@@ -88,7 +87,7 @@ const AT_HIGH = 5;
 const VALUE = 6;
 const LOW_RANGE = 2 ** 32;
 
-/** The number by which each kind is kept; a record, so that the compiler misses none. */
+/** The number that stands for each kind; a record, so that the compiler finds a missing one. */
 const CODES: Readonly<Record<FlightEventKind, number>> = {
   opened: 0,
   ping: 1,
@@ -120,30 +119,30 @@ const CODES: Readonly<Record<FlightEventKind, number>> = {
   ended: 27,
 };
 
-/** Every kind, at the place of its number. */
+/** Every kind, at the index of its number. */
 export const FLIGHT_EVENT_KINDS = Object.keys(CODES) as readonly FlightEventKind[];
 
+/** The ring of one connection's events. */
 export class FlightRecorder {
-  readonly #startMs: number;
+  readonly #openedMs: number;
   readonly #ring = new DataView(new ArrayBuffer(FLIGHT_RECORDER_SIZE * BYTES));
-  /** Where the next event goes, in bytes: on the oldest one, once the ring is full. */
+  /** Offset of the next event, bytes: that of the oldest one, once the ring is full. */
   #next = 0;
   #length = 0;
   /** Stalls so far, ms. */
   #stalledMs = 0;
 
-  /** Starts empty. @param startMs the start of the connection, time on the wheel */
-  constructor(startMs: number) {
-    this.#startMs = startMs;
+  /** @param openedMs when the connection was opened, time on the wheel */
+  constructor(openedMs: number) {
+    this.#openedMs = openedMs;
   }
 
   /**
-   * Remembers one event. Odd pongs in a row are one event, or a flood of them would wash out all
-   * that came before.
+   * Records one event. Unmatched pongs in a row are one event: a flood of them must not overwrite
+   * all earlier events.
    *
-   * @param kind what happened
    * @param nowMs time on the wheel
-   * @param value see the kind; ignored for an odd pong
+   * @param value see the kind; ignored for an unmatched pong
    */
   record(kind: Exclude<FlightEventKind, "stall">, nowMs: number, value: number = NaN): void {
     const code = CODES[kind];
@@ -156,15 +155,15 @@ export class FlightRecorder {
   }
 
   /**
-   * Records a stall of the event loop, by which all later events are later. What was
-   * recorded since, before the wheel noticed, came at its end. One that began before the start is
-   * none of this connection's.
+   * Records a stall of the server; all later events are shown later by its length. Events recorded
+   * since the stall began, before the wheel detected it, happened at its end. A stall that began
+   * before the connection was opened is ignored.
    *
-   * @param sinceMs when that began, time on the wheel
+   * @param sinceMs when the stall began, time on the wheel
    * @param stalledMs how long it lasted
    */
   stalled(sinceMs: number, stalledMs: number): void {
-    if (sinceMs < this.#startMs) return;
+    if (sinceMs < this.#openedMs) return;
     const beganMs = this.#ageMs(sinceMs);
     this.#stalledMs += stalledMs;
     const endedMs = this.#ageMs(sinceMs);
@@ -177,7 +176,7 @@ export class FlightRecorder {
     this.#append(CODES.stall, sinceMs, stalledMs);
   }
 
-  /** The oldest first. Allocates: for people, not for the server's own use. */
+  /** The oldest first. Allocates: for the API, not for the frame path. */
   events(): FlightEvent[] {
     const { byteLength } = this.#ring;
     const oldest = this.#next - this.#length * BYTES + byteLength;
@@ -214,6 +213,6 @@ export class FlightRecorder {
   }
 
   #ageMs(nowMs: number): number {
-    return Math.max(0, Math.round(nowMs - this.#startMs + this.#stalledMs));
+    return Math.max(0, Math.round(nowMs - this.#openedMs + this.#stalledMs));
   }
 }

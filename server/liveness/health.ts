@@ -1,7 +1,7 @@
 /**
- * The health status of a connection: the health monitor of the json profile's article. Classifies the
- * rolling average that rtt.ts keeps and the heartbeats that timed out in a row. Pure: owns the
- * status; the actions that follow from it (warn, advise, terminate) are its caller's.
+ * The health status of a connection: the health monitor of the json profile's article. Derives it
+ * from the rolling average of rtt.ts and from the heartbeats that timed out in a row. Pure: owns the status;
+ * what to do about it (warn, advise, terminate) is the caller's decision.
  *
  * @module
  */
@@ -28,25 +28,27 @@ export const HEALTH_RULES: HealthThresholds = {
 
 const BY_AVERAGE = ["healthy", "degraded", "poor", "critical"] as const;
 
-/** By averages, the best first. */
+/** The statuses that depend on the average, the best first. */
 export const BANDS: readonly HealthStatus[] = BY_AVERAGE;
 
 /**
- * All, the worst last: unknown until the first answer, timeout while the last heartbeats timed out,
- * dead for good.
+ * All statuses, the worst last: `unknown` is before the first answer, `timeout` means that the last
+ * heartbeat or a few in a row timed out, `dead` is final.
  */
 export const SEVERITY = ["unknown", ...BY_AVERAGE, "timeout", "dead"] as const;
 
 /**
- * To get better again the average must be this share of the threshold or less. The average of ten
- * samples wanders by a third of their deviation (1/sqrt(10)), so 10 ms below 100 are 2.7 deviations
- * of the average on a line of 100 ± 20 ms: 32 changes of status in 10 000 samples, against 1454
- * without a margin. Getting worse has none: thresholds mean what they say, and bad news is not late.
+ * Hysteresis: the status improves only when the average is at most this share of the threshold. The
+ * average of ten samples varies by a third of their deviation (1/sqrt(10)), so 10 ms below 100 are
+ * 2.7 deviations of the average on a line of 100 ± 20 ms: 32 changes of status in 10 000 samples,
+ * against 1454 without a margin. For the worse there is no margin: the thresholds hold exactly, and
+ * a bad line is reported at once.
  */
 const RECOVERY = 0.9;
 
 const UNKNOWN = -1;
 
+/** The health status of one connection. */
 export class HealthMonitor {
   readonly #thresholds: HealthThresholds;
   /** An index of `BANDS`, kept through timeouts. */
@@ -55,9 +57,7 @@ export class HealthMonitor {
   #isDead = false;
 
   /**
-   * Starts unknown.
-   *
-   * @throws RangeError if the thresholds do not ascend from above 0
+   * @throws RangeError if the thresholds are not above 0 and ascending
    */
   constructor(thresholds: HealthThresholds = HEALTH_RULES) {
     const { healthyMs, degradedMs, poorMs } = thresholds;
@@ -70,14 +70,14 @@ export class HealthMonitor {
     this.#thresholds = thresholds;
   }
 
-  /** By the last average, unless heartbeats have timed out since or it is dead. */
+  /** From the last average, unless heartbeats have timed out since or the connection is dead. */
   get status(): HealthStatus {
     if (this.#isDead) return "dead";
     if (this.#timeouts > 0) return "timeout";
     return this.#band === UNKNOWN ? "unknown" : BANDS[this.#band];
   }
 
-  /** Heartbeats that timed out since the last sign of life. */
+  /** Heartbeats in a row that timed out. */
   get consecutiveTimeouts(): number {
     return this.#timeouts;
   }
@@ -85,7 +85,7 @@ export class HealthMonitor {
   /**
    * A heartbeat was answered.
    *
-   * @param averageMs the rolling average with this answer in it; null while none was measured
+   * @param averageMs the rolling average, this answer included; null while none was measured
    */
   sample(averageMs: number | null): void {
     this.#timeouts = 0;
@@ -98,14 +98,14 @@ export class HealthMonitor {
   }
 
   /**
-   * Something else than an answer arrived that counts as life: timeouts before it and after it are
-   * not in a row (the article kills a client that talks but answers no app ping).
+   * A sign of life other than a pong arrived: the timeouts before and after it are not in a row (the
+   * article closes a client that sends messages but answers no app ping).
    */
   answered(): void {
     this.#timeouts = 0;
   }
 
-  /** The heartbeat found it dead. Final. */
+  /** The connection timed out, as the heartbeat decided. Final. */
   expire(): void {
     this.#isDead = true;
   }
@@ -116,7 +116,7 @@ export class HealthMonitor {
     return Math.min(this.#band, this.#classify(averageMs, RECOVERY));
   }
 
-  /** The band by thresholds of which each is this share of its own. */
+  /** The index of the band, with every threshold multiplied by `share`. */
   #classify(averageMs: number, share: number): number {
     const { healthyMs, degradedMs, poorMs } = this.#thresholds;
     if (averageMs <= healthyMs * share) return 0;

@@ -1,7 +1,7 @@
 /**
- * One connection's heartbeat: when to ping, when a ping counts as missed, when silence has lasted
- * too long. Pure: time comes in as an argument, always the wheel's (ms, without the server's own
- * stalls). Owns the deadline; knows neither sockets nor frames.
+ * One connection's heartbeat: when to ping, when a ping counts as missed, when the peer has been
+ * silent for too long. Pure: time is an argument, always the wheel's (ms, without the server's own
+ * stalls). Owns the deadline; must not know sockets or frames.
  *
  * @module
  */
@@ -11,41 +11,42 @@ import { STALL_MS, TICK_MS } from "./wheel.ts";
 
 /** When a profile pings and when a connection times out; all times in ms. */
 export interface HeartbeatRules {
-  /** From ping to ping. */
+  /** Interval between pings. */
   readonly pingPeriodMs: number;
-  /** Silence that ends a connection. */
+  /** Silence after which a connection is closed. */
   readonly pongWaitMs: number;
-  /** Whether silence is counted from the last sign of life or from the first unanswered ping. */
+  /** Whether silence is measured from the last sign of life or from the first unanswered ping. */
   readonly silenceFrom: "life" | "ping";
-  /** A ping is missed when nothing that counts as life came so long after it. */
+  /** A ping is missed when no sign of life arrives within this time after it. */
   readonly heartbeatTimeoutMs: number;
   /**
-   * So many misses in a row end a connection, if the deadline has not struck first, but not before
-   * a silent peer pinged on the regular beat would have missed as many: neither an early first ping
-   * nor a ping that fell right after a frame shortens the time of any connection. 0: missed pings end none.
+   * This many misses in a row close a connection, unless the deadline comes first. Not before a
+   * silent peer that is pinged at regular intervals would have missed as many: neither an early
+   * first ping nor a ping right after a frame shortens the time that a peer has. 0: missed pings
+   * close no connection.
    */
   readonly missedHeartbeats: number;
-  /** Whether any frame of the peer is a sign of life, or its heartbeats alone. */
+  /** Whether every frame of the peer is a sign of life, or only its heartbeats. */
   readonly framesAreLife: boolean;
-  /** Whether control pongs are. */
+  /** Whether a control pong is a sign of life. */
   readonly pongsAreLife: boolean;
-  /** Whether the peer's own control pings are. */
+  /** Whether a control ping of the peer is a sign of life. */
   readonly pingsAreLife: boolean;
-  /** Which answers are slow: for the health monitor, no reason to expire. */
+  /** Latency thresholds for the health monitor; no connection is closed for them. */
   readonly health: HealthThresholds;
 }
 
 /**
- * What a wheel without a stall may add to a deadline, ms: up to a tick until the deadline's slot
- * ends, up to a stall by which the look comes after that, and 5 ms for timers that count in whole ms
- * and for timeouts that fall together.
+ * What a wheel without a stall may add to a deadline, ms: up to one tick until the deadline's slot
+ * ends, up to `STALL_MS` by which the tick may be late, and 5 ms for timers that count in whole ms
+ * and for connections that expire in the same tick.
  */
 const WHEEL_MS = TICK_MS + STALL_MS + 5;
 
 /**
- * The published bound, ms: a peer that vanishes times out at most so long after its last sign of
- * life, the server's own stalls left out. Where silence counts from a ping, that one has to come
- * first, and by the wheel, too.
+ * The published bound, ms: a peer that vanishes is detected at most this long after its last sign of
+ * life, without the server's own stalls. Where silence is measured from a ping, the wait for that
+ * ping is added; the wheel may delay it, too.
  */
 export function detectionBoundMs(
   { silenceFrom, pingPeriodMs, pongWaitMs }: Pick<
@@ -56,117 +57,116 @@ export function detectionBoundMs(
   return pongWaitMs + WHEEL_MS + (silenceFrom === "life" ? 0 : pingPeriodMs + WHEEL_MS);
 }
 
-/** What a look at the heartbeat finds to be done. */
+/** What is due. */
 export type HeartbeatDecision =
+  /** Nothing. */
   | "ok"
-  /** Time to ping. */
+  /** Send a ping. */
   | "ping"
   /** A ping was missed: count it and ping again. */
   | "missed"
-  /** Dead, by the deadline. */
+  /** The deadline has passed: close the connection. */
   | "stale"
-  /** Dead, by misses in a row. */
+  /** Too many misses in a row: close the connection. */
   | "missed_heartbeats";
 
+/** The heartbeat state of one connection. */
 export class Heartbeat {
-  /** What it goes by. */
   readonly rules: HeartbeatRules;
-  /** Silence below which missed pings end no connection. */
+  /** Silence below which misses close no connection. */
   readonly #timeoutMs: number;
-  #lastLifeMs: number;
+  #lastActivityMs: number;
   #nextPingMs: number;
-  /** The ping that waits for its answer. */
+  /** When the first unanswered ping was sent; Infinity when there is none. */
   #pingedMs = Infinity;
   #missed = 0;
-  /** How long the event loop stalled while the peer was silent, ms. */
+  /** How long the server stalled since the peer's last sign of life, ms. */
   #stalledMs = 0;
   #suspended = false;
-  /** Part of the period from ping to ping. */
-  #pace = 1;
+  /** The period is multiplied by this. */
+  #periodFactor = 1;
 
   /**
-   * Starts at the first sign of life.
-   *
-   * @param nowMs the start of the connection
-   * @param random a number in [0, 1): spreads the first pings of clients that came together over
-   *   the second half of a period
+   * @param nowMs when the connection was opened: the first sign of life
+   * @param random a number in [0, 1): spreads the first pings of clients that connected at the same
+   *   time over the second half of a period
    */
   constructor(rules: HeartbeatRules, nowMs: number, random: number) {
     this.rules = rules;
     this.#timeoutMs = rules.pingPeriodMs + rules.missedHeartbeats * rules.heartbeatTimeoutMs;
-    this.#lastLifeMs = nowMs;
+    this.#lastActivityMs = nowMs;
     this.#nextPingMs = nowMs + rules.pingPeriodMs * (0.5 + random / 2);
   }
 
-  /** When the peer last gave a sign of life. */
-  get lastLifeMs(): number {
-    return this.#lastLifeMs;
+  /** When the last sign of life arrived. */
+  get lastActivityMs(): number {
+    return this.#lastActivityMs;
   }
 
-  /** When to look again. */
+  /** When to call `evaluate()` next. */
   get dueMs(): number {
     return Math.min(this.#nextPingMs, this.#deadlineMs, this.#missDueMs);
   }
 
-  /** Whether a ping waits for an answer. */
   get isAwaitingPong(): boolean {
     return this.#pingedMs !== Infinity;
   }
 
   /**
-   * Something arrived that counts as life. On the frame path: moves numbers, nothing else.
+   * A sign of life arrived. On the frame path: changes numbers, nothing else.
    *
-   * @returns whether it comes after the deadline, had the server's stalls been counted as silence:
-   *   a timeout averted
+   * @returns whether a timeout was averted: with the server's stalls counted as silence, the
+   *   deadline would have passed
    */
   touch(nowMs: number): boolean {
-    const isSpared = this.#stalledMs > 0 && nowMs + this.#stalledMs >= this.#deadlineMs;
-    this.#lastLifeMs = nowMs;
+    const isAverted = this.#stalledMs > 0 && nowMs + this.#stalledMs >= this.#deadlineMs;
+    this.#lastActivityMs = nowMs;
     this.#pingedMs = Infinity;
     this.#missed = 0;
     this.#stalledMs = 0;
-    return isSpared;
+    return isAverted;
   }
 
   /**
-   * The event loop stalled. A peer that gave a sign of life before the wheel noticed gains nothing by it.
+   * The server stalled. The stall does not count for a peer whose frame was read before the wheel
+   * detected it: that timeout is not averted by leaving stalls out.
    *
-   * @param sinceMs when that began, time on the wheel
+   * @param sinceMs when the stall began, time on the wheel
    * @param stalledMs how long it lasted
    */
   stalled(sinceMs: number, stalledMs: number): void {
     const { silenceFrom } = this.rules;
-    const silentSinceMs = silenceFrom === "life" ? this.#lastLifeMs : this.#pingedMs;
+    const silentSinceMs = silenceFrom === "life" ? this.#lastActivityMs : this.#pingedMs;
     if (!this.#suspended && silentSinceMs <= sinceMs) this.#stalledMs += stalledMs;
   }
 
   /** Pings twice as often. */
   pingFaster(nowMs: number): void {
-    this.#pace = 0.5;
+    this.#periodFactor = 0.5;
     this.#nextPingMs = Math.min(this.#nextPingMs, nowMs + this.rules.pingPeriodMs / 2);
   }
 
-  /** Pings as the rules say again, from the next ping on. */
+  /** Pings at the period of the rules again, from the next ping on. */
   pingNormally(): void {
-    this.#pace = 1;
+    this.#periodFactor = 1;
   }
 
-  /** We stopped reading, so silence proves nothing until `resume()`. */
+  /** We stopped reading: silence proves nothing until `resume()`. */
   suspend(): void {
     this.#suspended = true;
   }
 
-  /** We read again: the peer's time starts afresh. */
+  /** We read again: the peer's time starts anew. */
   resume(nowMs: number): void {
     this.#suspended = false;
     this.touch(nowMs);
   }
 
   /**
-   * Looks what is due. Answers "ping" and "missed" count as done: the caller pings.
+   * What is due. After "ping" and "missed" the ping counts as sent: the caller MUST send it.
    *
-   * @param mayExpire false while the server recovers from a stall of its own and cannot tell a
-   *   silent peer from an unread one
+   * @param mayExpire false while the server recovers from a stall of its own: a silent peer cannot
+   *   be told from one whose frames are still unread
    */
   evaluate(nowMs: number, mayExpire: boolean): HeartbeatDecision {
     if (this.#suspended) return "ok";
@@ -189,13 +189,13 @@ export class Heartbeat {
 
   get #deadlineMs(): number {
     const { silenceFrom, pongWaitMs } = this.rules;
-    return (silenceFrom === "life" ? this.#lastLifeMs : this.#pingedMs) + pongWaitMs;
+    return (silenceFrom === "life" ? this.#lastActivityMs : this.#pingedMs) + pongWaitMs;
   }
 
-  /** When the next miss counts, or, after the last one, when the connection times out. */
+  /** When the next miss counts; after the last one, when it closes the connection. */
   get #missDueMs(): number {
     if (this.rules.missedHeartbeats === 0) return Infinity;
-    if (this.#missedAll) return this.#lastLifeMs + this.#timeoutMs;
+    if (this.#missedAll) return this.#lastActivityMs + this.#timeoutMs;
     return this.#pingedMs + this.rules.heartbeatTimeoutMs;
   }
 
@@ -203,9 +203,9 @@ export class Heartbeat {
     return this.rules.missedHeartbeats > 0 && this.#missed >= this.rules.missedHeartbeats;
   }
 
-  /** Keeps the ticker's phase; a ping that falls due meanwhile is the same ping. */
+  /** Keeps the phase of the pings; pings that were due meanwhile are one ping. */
   #advance(nowMs: number): void {
-    const periodMs = this.rules.pingPeriodMs * this.#pace;
+    const periodMs = this.rules.pingPeriodMs * this.#periodFactor;
     while (this.#nextPingMs <= nowMs) this.#nextPingMs += periodMs;
   }
 }

@@ -1,55 +1,55 @@
 /**
- * The liveness of a peer's two layers, transport and application. A browser answers control pings while its
- * script hangs (RFC 6455 5.5.2: the pong is the protocol stack's, not the application's); a proxy
- * may swallow control frames while the script answers app pings. So transport and application have
- * clocks of their own.
+ * The liveness of one connection's transport and of its application, tracked separately. A browser
+ * answers control pings while its script hangs (RFC 6455 5.5.2: the pong comes from the protocol
+ * stack, not from the application); a proxy may drop control frames while the script answers app
+ * pings. So transport and application each have a timestamp of their own.
  *
- * Pure: time comes in as an argument, always the wheel's (ms, without the server's own stalls).
- * Reports only; timeouts are the heartbeat's. Numbers only: nothing is allocated after the
- * constructor.
+ * Pure: time is an argument, always the wheel's (ms, without the server's own stalls). Only
+ * classifies; the heartbeat decides when a connection is closed. Numbers only: nothing is allocated
+ * after construction.
  *
  * @module
  */
 
 /**
- * Which layers of a peer are active:
+ * The liveness of a connection:
  *
- * - alive: as expected, as far as is known;
- * - frozen: the transport answers, the application does not, although it used to: a hanging script. Never
- *   for a client that has not answered an app ping yet, such as a plain WebSocket library;
- * - stripped: the application answers, control pings stay unanswered: something on the way removes
- *   control frames;
- * - silent: nothing came within the heartbeat timeout after a ping;
- * - dead: expired; final.
+ * - alive: no fault is known;
+ * - frozen: the transport answers, the application no longer does: a hanging script. Never the state
+ *   of a client that has not answered an app ping yet, such as a plain WebSocket library;
+ * - stripped: the application sends, control pings stay unanswered: something on the path drops them;
+ * - silent: nothing arrived within the heartbeat timeout after a ping;
+ * - dead: timed out; final.
  */
 export const LIVENESS_STATES = ["alive", "frozen", "stripped", "silent", "dead"] as const;
 export type LivenessState = typeof LIVENESS_STATES[number];
 
 /**
- * Which layer of a peer was active when its connection timed out: none, its transport alone, or its
- * application too, which then sent frames that its profile does not count as signs of life.
+ * The highest layer that was still active when the connection timed out. "application": it sent
+ * messages, but none that its system accepts as a heartbeat.
  */
 export type ActiveLayer = "nothing" | "transport" | "application";
 
 /**
- * So many control pings in a row that ran out of time while the application spoke make a connection
- * stripped. One alone may have met a stack that was busy; PROTOCOLS' health monitor, too, calls
- * three of a kind the end of doubt.
+ * This many control pings in a row that timed out while the application was sending make a
+ * connection stripped. A single one may be due to a busy stack; the health monitor of the
+ * json profile's article, too, concludes after three.
  */
 export const STRIPPED_AFTER = 3;
 
+/** The liveness of one connection. */
 export class Liveness {
   readonly #timeoutMs: number;
   #transportMs: number;
-  /** When the application last showed life: an app pong or a message. */
+  /** When an app pong or a message last arrived. */
   #applicationMs: number;
-  /** The first ping of either kind since anything came; Infinity when none waits. */
+  /** The first ping of either kind since anything arrived; Infinity when none is outstanding. */
   #pingedMs = Infinity;
   /** The first control ping since a control pong or since one was counted as unanswered. */
   #controlPingedMs = Infinity;
-  /** The first app ping since the application spoke. */
+  /** The first app ping since an app pong or a message. */
   #appPingedMs = Infinity;
-  /** Control pings in a row that ran out of time while the application spoke. */
+  /** Control pings in a row that timed out while the application was sending. */
   #unanswered = 0;
   #answersAppPings = false;
   #wasWriting = false;
@@ -57,10 +57,8 @@ export class Liveness {
   #state: LivenessState = "alive";
 
   /**
-   * Starts alive.
-   *
-   * @param nowMs the start of the connection
-   * @param heartbeatTimeoutMs how long an answer to a ping may take: the heartbeat's own
+   * @param nowMs when the connection was opened
+   * @param heartbeatTimeoutMs how long an answer to a ping may take: the same as the heartbeat's
    */
   constructor(nowMs: number, heartbeatTimeoutMs: number) {
     this.#timeoutMs = heartbeatTimeoutMs;
@@ -68,24 +66,24 @@ export class Liveness {
     this.#applicationMs = nowMs;
   }
 
-  /** When the peer's transport last showed life, which whatever arrives does. */
+  /** When anything last arrived. */
   get transportMs(): number {
     return this.#transportMs;
   }
 
-  /** What the last look found. */
+  /** The result of the last `evaluate()`. */
   get state(): LivenessState {
     return this.#state;
   }
 
-  /** Whether a control ping without a pong means anything: not where control frames are stripped. */
+  /** Whether an unanswered control ping means anything: not where control frames are stripped. */
   get countsControlPings(): boolean {
     return this.#unanswered < STRIPPED_AFTER;
   }
 
   /**
-   * Bytes came that say nothing about the application: a control ping of the peer, a pong that
-   * matches none of our pings, a part of a frame. On the frame path, as are the next three: moves
+   * Bytes arrived that say nothing about the application: a control ping of the peer, a pong that
+   * matches none of our pings, a fragment. On the frame path, as are the next three: changes
    * numbers, nothing else.
    */
   transport(nowMs: number): void {
@@ -93,7 +91,7 @@ export class Liveness {
     this.#pingedMs = Infinity;
   }
 
-  /** A message came, whatever it holds: its script runs. */
+  /** A message arrived, whatever its content: the script runs. */
   application(nowMs: number): void {
     this.transport(nowMs);
     this.#applicationMs = nowMs;
@@ -106,7 +104,7 @@ export class Liveness {
     this.application(nowMs);
   }
 
-  /** One of our control pings was answered, however late: control frames do pass. */
+  /** One of our control pings was answered, however late: control frames pass. */
   controlPong(nowMs: number): void {
     this.transport(nowMs);
     this.#controlPingedMs = Infinity;
@@ -117,37 +115,38 @@ export class Liveness {
   controlPinged(nowMs: number): void {
     if (this.#pingedMs === Infinity) this.#pingedMs = nowMs;
     if (this.#controlPingedMs === Infinity) this.#controlPingedMs = nowMs;
-    // A connection whose pings come faster than they time out is classified by the oldest of them.
+    // When pings are sent faster than they time out, the oldest unanswered one counts.
     if (nowMs - this.#controlPingedMs < this.#timeoutMs) return;
     this.#settleControlPing();
     this.#controlPingedMs = nowMs;
   }
 
-  /** We wrote an app ping: not one that was skipped because the queue was full. */
+  /** We queued an app ping: not one that was skipped because the queue was full. */
   appPinged(nowMs: number): void {
     if (this.#pingedMs === Infinity) this.#pingedMs = nowMs;
     if (this.#appPingedMs === Infinity) this.#appPingedMs = nowMs;
   }
 
   /**
-   * Called before each evaluation by the wheel. An app ping may wait behind what has not been written yet: its
-   * time starts when an evaluation finds no batch in flight. A frozen connection stays frozen.
+   * Called before each `evaluate()` by the wheel. An app ping may wait behind data that is not yet
+   * written: its timeout starts when no write is in flight any more. A frozen connection stays
+   * frozen.
    *
    * @param writingSinceMs when the batch in flight was written; Infinity when there is none
    */
   writing(writingSinceMs: number, nowMs: number): void {
-    const isHeld = this.#wasWriting || writingSinceMs !== Infinity;
+    const isDelayed = this.#wasWriting || writingSinceMs !== Infinity;
     this.#wasWriting = writingSinceMs !== Infinity;
-    if (!isHeld || this.#appPingedMs === Infinity || this.#state === "frozen") return;
+    if (!isDelayed || this.#appPingedMs === Infinity || this.#state === "frozen") return;
     this.#appPingedMs = nowMs;
   }
 
-  /** We stopped reading: nothing that is missing proves anything until `resume()`. */
+  /** We stopped reading: a missing answer proves nothing until `resume()`. */
   suspend(): void {
     this.#suspended = true;
   }
 
-  /** We read again: what was asked before is forgotten, what was learnt is not. */
+  /** We read again: outstanding pings are forgotten, what is known of the client is kept. */
   resume(): void {
     this.#suspended = false;
     this.#pingedMs = Infinity;
@@ -155,7 +154,7 @@ export class Liveness {
     this.#appPingedMs = Infinity;
   }
 
-  /** The connection has timed out. @param sinceMs a layer that was active after that is the last active one */
+  /** The connection timed out. @param sinceMs a layer that was active after this is the answer */
   expire(sinceMs: number): ActiveLayer {
     this.#state = "dead";
     if (this.#applicationMs > sinceMs) return "application";
@@ -163,8 +162,8 @@ export class Liveness {
   }
 
   /**
-   * Looks how it lives. Not to be called while the server recovers from a stall of its own: answers
-   * may lie unread.
+   * Updates the state. MUST NOT be called while the server recovers from a stall of its own: answers
+   * may be unread.
    */
   evaluate(nowMs: number): LivenessState {
     if (this.#suspended || this.#state === "dead") return this.#state;
@@ -176,7 +175,7 @@ export class Liveness {
     return this.#state;
   }
 
-  /** When time alone may change the state next; Infinity when only the peer or a ping can. */
+  /** When the state may change next without an event; Infinity when only a frame or a ping can. */
   dueMs(nowMs: number): number {
     if (this.#suspended || this.#state === "dead") return Infinity;
     return Math.min(
@@ -189,14 +188,15 @@ export class Liveness {
   #classify(nowMs: number): LivenessState {
     if (nowMs - this.#pingedMs >= this.#timeoutMs) return "silent";
     if (!this.countsControlPings) return "stripped";
-    // It is not silent, so something came since the app ping, and that was no application.
+    // Not silent: something arrived since the app ping, and it was neither app pong nor message.
     const isOverdue = nowMs - this.#appPingedMs >= this.#timeoutMs;
     return isOverdue && this.#answersAppPings ? "frozen" : "alive";
   }
 
   /**
-   * A control ping ran out of time. In utter silence that says nothing about control frames. On a
-   * short way the application may answer within the same ms.
+   * A control ping timed out. It counts as unanswered only when the application was active since,
+   * for in complete silence it says nothing about control frames. `>=`: on a short path the
+   * application may answer within the same ms.
    */
   #settleControlPing(): void {
     if (this.#applicationMs >= this.#controlPingedMs) this.#unanswered++;

@@ -1,13 +1,13 @@
 /**
  * The outstanding pings of one connection: which pong answers which ping, and how long it took.
- * Control pings are matched by payload alone; app pings by id, without one by timestamp, without
- * either the newest. Pure: time comes in as an argument, always the wheel's (ms). Owns what is
- * outstanding; knows neither sockets nor frames, and makes no decision.
+ * Control pings are matched by payload alone; app pings by id, or else by timestamp, or else the
+ * newest. Pure: time is an argument, always the wheel's (ms). Owns what is outstanding; must not
+ * know sockets or frames, and does not decide when a connection times out.
  *
  * @module
  */
 
-/** Outstanding pings remembered of each kind. One more pushes out the oldest, whose pong is late. */
+/** Outstanding pings kept of each kind. One more replaces the oldest, whose pong is then late. */
 export const PING_CAPACITY = 8;
 
 /** Bytes of a control ping's payload: six of the connection's own, two of the ping's number. */
@@ -15,10 +15,10 @@ const PING_PAYLOAD_BYTES = 8;
 
 /** Characters of the client's id that an app ping's id starts with. */
 const ID_PREFIX = 8;
-/** Digits of an app ping's number that we read: an id may be as long as a message. */
+/** Digits that an app ping's number may have: the id in a pong may be as long as a message. */
 const MAX_DIGITS = 10;
 
-/** Control pings count to here and start anew: many times `PING_CAPACITY`, so slots stay in step. */
+/** Control ping numbers wrap here: a multiple of `PING_CAPACITY`, so slots continue in order. */
 const NUMBERS = 0x10000;
 
 /** Three rings in one array of doubles (see rtt.ts on why): NaN where nothing is outstanding. */
@@ -27,22 +27,21 @@ const APP_SENT = PING_CAPACITY;
 const APP_TIMESTAMP = 2 * PING_CAPACITY;
 const CELLS = 3 * PING_CAPACITY;
 
-/** What an app pong says of the ping it answers. */
+/** Which ping an app pong answers. */
 export interface AppPong {
-  /** The ping's id. */
   readonly id?: string;
-  /** The ping's timestamp. */
   readonly timestamp?: number;
 }
 
 /**
- * What a pong means: the time its ping took, ms; of a control pong, that its payload is that of a
- * ping that has expired; or that it answers no ping. A time below 0 (after `invalidateOutstanding()`,
- * or when the wheel's time stepped back at the end of a stall) means answered, with an unknown time
- * fast; `RttEstimator.sample` takes it as that.
+ * The result of matching a pong: the round trip, ms; "late" for a control pong whose ping is no
+ * longer outstanding; "unknown" when it answers no ping of ours. A time below 0 (after
+ * `invalidateOutstanding()`, or when the wheel's time stepped back at the end of a stall) means
+ * answered, round trip unknown; `RttEstimator.sample` treats it so.
  */
 export type PongTime = number | "late" | "unknown";
 
+/** The outstanding pings of one connection. */
 export class OutstandingPings {
   readonly #clientId: string;
   readonly #mark: number;
@@ -54,9 +53,7 @@ export class OutstandingPings {
   #newestApp = 0;
 
   /**
-   * Nothing is outstanding.
-   *
-   * @param clientId at least 8 characters; app pings are `<its first 8>-<number>`
+   * @param clientId at least 8 characters; the id of an app ping is `<its first 8>-<number>`
    * @param random a number in [0, 1), whose first 48 bits mark this connection's control pings
    */
   constructor(clientId: string, random: number) {
@@ -66,8 +63,8 @@ export class OutstandingPings {
   }
 
   /**
-   * The payload of the next control ping, the same until `sent()`; in an array of its own, since a
-   * socket with a backlog keeps it until it has written it.
+   * The payload of the next control ping, the same until `sent()`. A new array each time, since a
+   * socket with a backlog keeps it until it is written.
    */
   payload(): Uint8Array {
     const payload = new Uint8Array(PING_PAYLOAD_BYTES);
@@ -77,7 +74,7 @@ export class OutstandingPings {
     return payload;
   }
 
-  /** The control ping with that payload was written. @returns pings that it pushed out: lost */
+  /** The control ping with that payload was written. @returns how many pings it replaced: lost */
   sent(nowMs: number): number {
     const slot = CONTROL_SENT + this.#next % PING_CAPACITY;
     const lost = this.#forget(slot);
@@ -86,7 +83,7 @@ export class OutstandingPings {
     return lost;
   }
 
-  /** A control pong came. Changes nothing unless its ping is outstanding. */
+  /** Matches a control pong. Changes nothing unless its ping is outstanding. */
   pong(payload: Uint8Array, nowMs: number): PongTime {
     if (payload.length !== PING_PAYLOAD_BYTES) return "unknown";
     for (let i = 0; i < PING_PAYLOAD_BYTES - 2; i++) {
@@ -101,10 +98,10 @@ export class OutstandingPings {
   /**
    * An app ping was queued.
    *
-   * @param n its number, greater than the last one's; numbers may be left out
-   * @param timestamp what it carries
-   * @param nowMs when it was queued: its time less the control ping's is the queue's delay
-   * @returns pings that it pushed out: lost
+   * @param n its number, greater than the last one's; numbers may be skipped
+   * @param timestamp the timestamp in the frame
+   * @param nowMs when it was queued: its round trip less the control ping's is the queue's delay
+   * @returns how many pings it replaced: lost
    * @throws RangeError if the number does not ascend
    */
   appSent(n: number, timestamp: number, nowMs: number): number {
@@ -123,7 +120,7 @@ export class OutstandingPings {
     return lost;
   }
 
-  /** An app pong came. An id or a timestamp that matches nothing is not helped by what is left. */
+  /** Matches an app pong. An id that matches nothing is not tried by timestamp, and so on. */
   appPong({ id, timestamp }: AppPong, nowMs: number): PongTime {
     if (id !== undefined) return this.#takeApp(this.#numberIn(id), nowMs);
     if (timestamp !== undefined) return this.#takeApp(this.#numberAt(timestamp), nowMs);
@@ -132,7 +129,7 @@ export class OutstandingPings {
 
   /**
    * Gives up control pings sent at `beforeMs` or earlier: their pongs are late from now on, so no
-   * time longer than the caller's timeout is ever measured.
+   * round trip longer than the caller's timeout is ever measured.
    *
    * @returns how many: lost
    */
@@ -146,8 +143,8 @@ export class OutstandingPings {
   }
 
   /**
-   * We did not read for a while, so the times of all that is outstanding mean nothing: answers still
-   * match, with a time below 0, and no answer is no loss.
+   * We stopped reading for a while, so the round trips of all outstanding pings are unknown: their
+   * pongs still match, with a time below 0, and a missing pong is not a loss.
    */
   invalidateOutstanding(): void {
     for (let slot = 0; slot < APP_TIMESTAMP; slot++) {
@@ -173,7 +170,7 @@ export class OutstandingPings {
     return this.#take(APP_SENT + n % PING_CAPACITY, nowMs) ?? "unknown";
   }
 
-  /** @returns 1 if a ping is lost by it: none of those whose answer we may have left unread */
+  /** @returns 1 if a ping is lost by it: not one whose answer we may have left unread */
   #forget(slot: number): number {
     const lost = Number.isFinite(this.#cells[slot]) ? 1 : 0;
     this.#cells[slot] = NaN;
@@ -188,7 +185,7 @@ export class OutstandingPings {
     return lost;
   }
 
-  /** The number in an id of ours, 0 in any other: read in place, as ids come from the peer. */
+  /** The number in an id of ours, 0 for any other. Allocates nothing, since ids come from the peer. */
   #numberIn(id: string): number {
     const digits = id.length - ID_PREFIX - 1;
     if (digits < 1 || digits > MAX_DIGITS || id[ID_PREFIX] !== "-") return 0;
@@ -204,7 +201,7 @@ export class OutstandingPings {
     return n;
   }
 
-  /** The oldest, if the wall clock gave two the same timestamp: answers come in order. */
+  /** The oldest, if two have the same timestamp: answers come in order. */
   #numberAt(timestamp: number): number {
     for (let n = this.#oldestApp; n <= this.#newestApp; n++) {
       if (this.#isOutstanding(n) && this.#cells[APP_TIMESTAMP + n % PING_CAPACITY] === timestamp) {

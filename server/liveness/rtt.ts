@@ -1,27 +1,28 @@
 /**
- * How long a peer's answers take, estimated four ways from the same samples: the rolling window that
- * people read and that decides the health status, RFC 6298's smoothed time, RFC 3550's jitter, and the
- * share of heartbeats that got no answer. Pure: owns the figures of one kind of ping of one
- * connection; knows neither pings nor clocks.
+ * Round-trip times, estimated in four ways from the same samples: the rolling window, which is shown
+ * and which the health status is derived from, the smoothed RTT of RFC 6298, the jitter of RFC 3550,
+ * and the share of heartbeats without an answer. Pure: owns the figures of one kind of ping of one
+ * connection; must not know pings or clocks.
  *
  * @module
  */
 
-/** Which way a time was measured: by control frames alone, or through queue and script. */
+/** How a time was measured: by control frames, or by app pings through the queue and the script. */
 export type RttKind = "wire" | "app";
 
-/** Samples in the rolling window (PROTOCOLS section 1, `maxSamples`). */
+/** Samples in the rolling window (`maxSamples` in the json profile's article). */
 export const RTT_WINDOW = 10;
 
 /**
- * Heartbeats behind `recentLossRatio`: as many as one integer has bits. Half an hour of pings at the
- * default period, where the whole life's ratio of a connection of days would hide a bad hour.
+ * Heartbeats that `recentLossRatio` covers: as many as an integer has bits. Half an hour of pings at
+ * the default period; the ratio since a connection was opened, days ago, would hide a bad hour.
  */
 export const LOSS_WINDOW = 32;
 
 /**
- * The window first, then these. One array of doubles, since V8 keeps those unboxed: a store allocates
- * nothing, and it is smaller than number fields (24 bytes each) or a typed array (200 and the data).
+ * The window first, then these. One array of doubles, since V8 stores those unboxed: a write
+ * allocates nothing, and it is smaller than number fields (24 bytes each) or a typed array (200 bytes
+ * and the data).
  */
 const MIN = RTT_WINDOW;
 const SMOOTHED = RTT_WINDOW + 1;
@@ -29,20 +30,20 @@ const VARIANCE = RTT_WINDOW + 2;
 const JITTER = RTT_WINDOW + 3;
 const CELLS = RTT_WINDOW + 4;
 
-/** A figure is null until there is a sample to know it from. */
+/** The estimates of one kind of ping. A figure is null before the first sample. */
 export class RttEstimator {
   readonly #cells = new Array<number>(CELLS).fill(NaN);
   #measured = 0;
   #answered = 0;
   #lost = 0;
-  /** One bit a heartbeat, the newest lowest; set = lost. */
+  /** One bit for each heartbeat, the newest lowest; set = lost. */
   #recent = 0;
 
   /**
    * A heartbeat was answered.
    *
-   * @param rttMs a time that is not in [0, Infinity) was not measured: the answer counts against
-   *   loss and changes nothing else
+   * @param rttMs outside [0, Infinity): not measured; the answer counts for the loss ratios and
+   *   changes nothing else
    */
   sample(rttMs: number): void {
     this.#answered++;
@@ -54,36 +55,36 @@ export class RttEstimator {
     this.#measured++;
   }
 
-  /** Heartbeats got no answer. @param count how many */
+  /** @param count heartbeats without an answer */
   lost(count: number = 1): void {
     this.#lost += count;
     for (let i = 0; i < count; i++) this.#recent = (this.#recent << 1) | 1;
   }
 
-  /** Times measured, whole life. */
+  /** Times measured since the connection was opened. */
   get samples(): number {
     return this.#measured;
   }
 
-  /** The newest time, ms. */
+  /** The newest time. */
   get lastMs(): number | null {
     return this.#measured === 0 ? null : this.#newest;
   }
 
-  /** The shortest time of the whole life, ms: the path itself, without queues. */
+  /** The shortest time since the connection was opened: the path itself, without queues. */
   get minMs(): number | null {
     return this.#cell(MIN);
   }
 
-  /** The mean of the last `RTT_WINDOW` times, ms. */
+  /** The mean of the last `RTT_WINDOW` times. */
   get averageMs(): number | null {
     return this.#measured === 0 ? null : this.#mean();
   }
 
   /**
-   * The population standard deviation of the last `RTT_WINDOW` times, ms; 0 below two (what
-   * PROTOCOLS calls jitter). Against the whole population's it is low by sqrt(9/10), since each
-   * window is measured from its own mean; by 6 % for uniform delays. PROTOCOLS' formula, kept.
+   * The population standard deviation of the last `RTT_WINDOW` times, ms; 0 for fewer than two (what
+   * the article calls jitter). It is lower than that of the whole population by sqrt(9/10), since each
+   * window is measured from its own mean; by 6 % for uniform delays. The article's formula.
    */
   get deviationMs(): number {
     const size = this.#windowSize;
@@ -109,13 +110,13 @@ export class RttEstimator {
     return this.#cell(JITTER);
   }
 
-  /** Lost heartbeats of all that were decided, whole life, in [0, 1]. */
+  /** Lost heartbeats among all that are answered or lost, since the connection was opened, in [0, 1]. */
   get lossRatio(): number | null {
     const decided = this.#answered + this.#lost;
     return decided === 0 ? null : this.#lost / decided;
   }
 
-  /** The same of the last `LOSS_WINDOW` heartbeats. */
+  /** The same for the last `LOSS_WINDOW` heartbeats. */
   get recentLossRatio(): number | null {
     const decided = Math.min(this.#answered + this.#lost, LOSS_WINDOW);
     return decided === 0 ? null : onesIn(this.#recent) / decided;
@@ -130,9 +131,9 @@ export class RttEstimator {
   }
 
   /**
-   * RFC 6298 (2.3): alpha 1/8, beta 1/4, and RTTVAR first, from the SRTT before this sample. RFC
-   * 3550's D is the difference of two transit times; of ours there are only the sums of both ways,
-   * whose differences take the same form. Gain 1/16.
+   * RFC 6298 (2.3): alpha 1/8, beta 1/4, and RTTVAR first, from the SRTT before this sample. D of
+   * RFC 3550 is the difference of two one-way transit times; we only have round trips, whose
+   * difference takes their place. Gain 1/16.
    */
   #next(rttMs: number): void {
     const cells = this.#cells;
@@ -142,7 +143,7 @@ export class RttEstimator {
     cells[MIN] = Math.min(cells[MIN], rttMs);
   }
 
-  /** Called only when something has been measured. */
+  /** Called only when at least one time has been measured. */
   get #newest(): number {
     return this.#cells[(this.#measured - 1) % RTT_WINDOW];
   }
@@ -151,7 +152,7 @@ export class RttEstimator {
     return Math.min(this.#measured, RTT_WINDOW);
   }
 
-  /** Summed anew at each reading: a running sum would keep the rounding of samples long gone. */
+  /** Summed at each call: a running sum would accumulate rounding errors of old samples. */
   #mean(): number {
     const size = this.#windowSize;
     let sum = 0;
@@ -170,7 +171,7 @@ function onesIn(bits: number): number {
   return ones;
 }
 
-/** A figure as people are shown it: hundredths of a ms. */
+/** Rounded for display: hundredths of a ms. */
 export function rounded(ms: number | null): number | null {
   return ms === null ? null : Math.round(ms * 100) / 100;
 }

@@ -12,7 +12,7 @@ import type { HealthThresholds } from "./health.ts";
 
 /** When a connection is pinged, when it counts as dead, and which answers are slow. */
 export interface Timing extends PingTiming {
-  /** What the times of its answers say of its health. */
+  /** Latency thresholds of its health status. */
   readonly health: HealthThresholds;
 }
 
@@ -24,11 +24,11 @@ export interface PingTiming {
   readonly pongWaitMs: number;
   /** A ping is missed when this has passed without a sign of life since it was sent, in ms. */
   readonly heartbeatTimeoutMs: number;
-  /** So many consecutive missed pings end the connection, if `pongWaitMs` has not passed first; 0 = never. */
+  /** Consecutive missed pings that close the connection, if `pongWaitMs` has not passed first; 0 = never. */
   readonly missedHeartbeats: number;
 }
 
-/** What holds for a profile where the environment says nothing. */
+/** Defaults of a profile, for options that are not set. */
 export interface TimingDefaults {
   /** Pong wait, in ms. */
   readonly pongWaitMs: number;

@@ -1,8 +1,8 @@
 /**
- * The timing wheel: one timer for all connections. Each has a place on the wheel at the time it
- * wants to be looked at; moving its deadline moves no timer. Owns the server's sense of time and of
- * its own lateness: time on the wheel leaves out the server's stalls, so a deadline set before a
- * stall is as far away after it as it was before.
+ * The timing wheel: one timer for all connections. Each connection has an entry in the slot at which
+ * it is due; moving its deadline moves no timer. Owns the server's time and the detection of its own
+ * stalls. Time on the wheel excludes stalls: a deadline set before a stall is as far away after it as
+ * it was before. Must not know what its tasks do.
  *
  * @module
  */
@@ -13,63 +13,67 @@ import type { Cancel, Clock } from "../base/clock.ts";
 export const TICK_MS = 25;
 
 /**
- * A tick so much overdue is a stall, ms. Below it, lateness is noise of the machine, for which the
- * published detection bound has room (measured with slots of 50 ms and stalls from 100 ms: on a busy
- * machine peers were found up to 150 ms after their deadline, without a stall).
+ * A tick that is late by more than this is a stall, ms. Less is normal jitter of the machine, and
+ * the published detection bound has a margin for it (measured with slots of 50 ms and stalls from
+ * 100 ms: on a busy machine peers were found up to 150 ms after their deadline, without a stall).
  */
 export const STALL_MS = 70;
 
 /**
- * The most on-time ticks after stalls before a connection may time out, ms of them: after a stall one turn
- * reads only about a thousand waiting sockets (measured on two cores). What a shorter stall leaves
- * unread is less: it delays timeouts for as long as it lasted. So they happen, however often the
- * loop stalls, as long as it runs for more than half of the time, or now and then for 275 ms.
+ * Upper limit of the grace period after stalls, in ms of on-time ticks; no connection expires during
+ * it. One turn of the event loop after a stall reads only about a thousand waiting sockets (measured
+ * on two cores). A shorter stall leaves less unread, so its grace period is as long as the stall
+ * itself. Connections therefore still expire, however often the loop stalls, as long as it runs for
+ * more than half of the time, or now and then for 275 ms without a stall.
  */
 const GRACE_MS = 250;
 
-/** A stall that a client would notice, and may leave because of, ms. */
-const STANDSTILL_MS = 1_000;
+/** A stall that clients notice, and may disconnect because of, ms. */
+const LONG_STALL_MS = 1_000;
 
-/** Slots on the wheel: 51 s a revolution. Who is due later is passed over until then. */
+/** Slots on the wheel: 51 s a revolution. A task that is due later is passed over until then. */
 const SLOTS = 2_048;
 
-/** What stands on the wheel. */
+/** A task that the wheel calls when it is due. */
 export interface TimerTask {
   /**
    * Called when due. MUST NOT throw.
    *
    * @param nowMs time on the wheel
-   * @param mayExpire false after a stall: no connection may time out
-   * @returns when to be called next, time on the wheel; Infinity to stay away
+   * @param mayExpire false after a stall: the task must not expire a connection
+   * @returns when the task is due next, time on the wheel; Infinity to remove it
    */
   onDue(nowMs: number, mayExpire: boolean): number;
   /**
-   * The event loop stalled: called for all entries, due or not. MUST NOT throw, schedule or cancel.
+   * Called after a stall for every task, due or not. MUST NOT throw, schedule or cancel.
    *
-   * @param sinceMs when that began, time on the wheel
+   * @param sinceMs when the stall began, time on the wheel
    * @param stalledMs how long it lasted
    */
   stalled?(sinceMs: number, stalledMs: number): void;
 }
 
-/** What the wheel observes of the server itself. */
+/** Receives what the wheel measures of the server itself. */
 export interface WheelListener {
-  /** Each tick: how late it came, ms. */
+  /** Called at each tick. @param lateMs how late the tick was */
   tick(lateMs: number): void;
-  /** A stall has ended. */
+  /** Called when a stall has ended. @param lateMs how long it lasted */
   stall(lateMs: number): void;
 }
 
-/** One member's place; its neighbours make each slot a ring, so that leaving costs nothing. */
+/**
+ * The entry of one task. The entries of a slot form a ring, so that a task is removed in constant
+ * time without a search.
+ */
 export class WheelEntry {
   /** The tick it is due at. */
   dueTick = 0;
-  /** Neighbours in the ring; itself when alone. */
+  /** Neighbours in the ring; the entry itself when it is alone. */
   previous: WheelEntry = this;
   next: WheelEntry = this;
 
-  /** Alone at first. @param member undefined for the head of a slot */
-  constructor(readonly member: TimerTask | undefined) {}
+  /** @param task undefined for the head of a slot */
+  constructor(readonly task: TimerTask | undefined) {}
 }
 
 export class Wheel {
@@ -80,76 +84,77 @@ export class Wheel {
   #stalledMs = 0;
   #lastTickMs: number;
   #expectedMs = 0;
-  #handTick = 0;
-  /** What is left of it, ms of on-time ticks. */
+  #currentTick = 0;
+  /** What remains of the grace period, ms of on-time ticks. */
   #graceMs = 0;
-  #decidingSinceMs = -Infinity;
+  #mayExpireSinceMs = -Infinity;
   #ticks = 0;
-  #standstillEndedMs = -Infinity;
+  #longStallEndedMs = -Infinity;
   #cancelTick: Cancel | undefined;
 
-  /** Stands still until `start()`. */
+  /** The wheel does not turn before `start()`. */
   constructor(clock: Clock, listener: WheelListener) {
     this.#clock = clock;
     this.#listener = listener;
     this.#lastTickMs = clock.now();
-    this.#handTick = Math.floor(this.#lastTickMs / TICK_MS);
+    this.#currentTick = Math.floor(this.#lastTickMs / TICK_MS);
   }
 
   /**
-   * Time on the wheel, ms: monotonic, less all stalls. A stall that goes on right now is left out
-   * too, so what is read before the wheel notices is not stamped with the future.
+   * Time on the wheel, ms: monotonic, without stalls. A stall that is still going on is excluded
+   * too: a frame that is read before the wheel detects the stall gets no timestamp in the future.
    */
   now(): number {
     return Math.min(this.#clock.now() - this.#stalledMs, this.#lastTickMs + TICK_MS + STALL_MS);
   }
 
-  /** Ticks so far: from one to the next the event loop has gone round at least once. */
+  /** Ticks so far. Between two of them the event loop has completed at least one turn. */
   get ticks(): number {
     return this.#ticks;
   }
 
-  /** How long ago the last stall ended that a client would notice, ms of the machine's time. */
-  get sinceStandstillMs(): number {
-    return this.#clock.now() - this.#standstillEndedMs;
+  /** How long ago the last stall ended that clients notice, ms of the machine's time. */
+  get sinceLongStallMs(): number {
+    return this.#clock.now() - this.#longStallEndedMs;
   }
 
-  /** Since which tick timeouts are allowed without a break, time on the wheel: no stall delayed later ones. */
-  get decidingSinceMs(): number {
-    return this.#decidingSinceMs;
+  /**
+   * Since which tick `mayExpire` has been true without interruption, time on the wheel: after it no
+   * expiry was delayed by a stall.
+   */
+  get mayExpireSinceMs(): number {
+    return this.#mayExpireSinceMs;
   }
 
-  /** Starts to turn. */
   start(): void {
     this.#lastTickMs = this.#clock.now() - this.#stalledMs;
     this.#arm();
   }
 
-  /** Stops turning. */
   stop(): void {
     this.#cancelTick?.();
     this.#cancelTick = undefined;
   }
 
-  /** Puts a member on the wheel. @param dueMs time on the wheel */
-  schedule(member: TimerTask, dueMs: number): WheelEntry {
-    const place = new WheelEntry(member);
-    this.#place(place, dueMs);
-    return place;
+  /** @param dueMs time on the wheel */
+  schedule(task: TimerTask, dueMs: number): WheelEntry {
+    const entry = new WheelEntry(task);
+    this.#schedule(entry, dueMs);
+    return entry;
   }
 
-  /** Takes it off again. Idempotent. */
-  cancel(place: WheelEntry): void {
-    place.previous.next = place.next;
-    place.next.previous = place.previous;
-    place.previous = place.next = place;
-    place.dueTick = Infinity;
+  /** Removes an entry. Idempotent. */
+  cancel(entry: WheelEntry): void {
+    entry.previous.next = entry.next;
+    entry.next.previous = entry.previous;
+    entry.previous = entry.next = entry;
+    entry.dueTick = Infinity;
   }
 
   /**
-   * The next tick falls where a slot ends, not a whole tick from now: a tick that drifts across the
-   * slots comes up to a tick after them, on top of the slot's own (measured with slots of 50 ms:
-   * 13 % of 1500 dead peers were found up to 19 ms too late).
+   * The next tick is at the end of a slot, not one tick from now. A tick that drifts relative to the
+   * slots adds up to one tick to the delay that the slot itself causes (measured with slots of
+   * 50 ms: 13 % of 1500 dead peers were found up to 19 ms too late).
    */
   #arm(): void {
     const nowMs = this.#clock.now();
@@ -166,7 +171,7 @@ export class Wheel {
     this.#listener.tick(lateMs);
     this.#ticks++;
     this.#lastTickMs = this.#clock.now() - this.#stalledMs;
-    if (isGrace) this.#decidingSinceMs = this.#lastTickMs;
+    if (isGrace) this.#mayExpireSinceMs = this.#lastTickMs;
     this.#arm();
     this.#turnTo(this.#lastTickMs, this.#graceMs === 0);
   };
@@ -175,35 +180,35 @@ export class Wheel {
     this.#notifyOfStall(this.#expectedMs - this.#stalledMs, lateMs);
     this.#stalledMs += lateMs;
     this.#graceMs = Math.min(GRACE_MS, this.#graceMs + lateMs);
-    if (lateMs >= STANDSTILL_MS) this.#standstillEndedMs = this.#clock.now();
+    if (lateMs >= LONG_STALL_MS) this.#longStallEndedMs = this.#clock.now();
     this.#listener.stall(lateMs);
   }
 
   #notifyOfStall(sinceMs: number, lateMs: number): void {
     for (const slot of this.#slots) {
-      for (let place = slot.next; place !== slot; place = place.next) {
-        place.member!.stalled?.(sinceMs, lateMs);
+      for (let entry = slot.next; entry !== slot; entry = entry.next) {
+        entry.task!.stalled?.(sinceMs, lateMs);
       }
     }
   }
 
   #turnTo(nowMs: number, mayExpire: boolean): void {
     const last = Math.floor(nowMs / TICK_MS);
-    while (this.#handTick < last) {
-      this.#handTick++;
-      this.#gather(this.#slots[this.#handTick % SLOTS]);
-      for (let place = this.#due.next; place !== this.#due; place = this.#due.next) {
-        const later = place.dueTick > this.#handTick;
-        const dueTick = place.dueTick;
-        this.cancel(place);
-        if (later) this.#insert(place, dueTick);
-        else this.#replace(place, place.member!.onDue(nowMs, mayExpire));
+    while (this.#currentTick < last) {
+      this.#currentTick++;
+      this.#detach(this.#slots[this.#currentTick % SLOTS]);
+      for (let entry = this.#due.next; entry !== this.#due; entry = this.#due.next) {
+        const later = entry.dueTick > this.#currentTick;
+        const dueTick = entry.dueTick;
+        this.cancel(entry);
+        if (later) this.#insert(entry, dueTick);
+        else this.#reschedule(entry, entry.task!.onDue(nowMs, mayExpire));
       }
     }
   }
 
-  /** Moves a slot's ring aside, so that an entry that is placed there anew waits for the next revolution. */
-  #gather(slot: WheelEntry): void {
+  /** Moves the slot's ring to `#due`: an entry inserted into the slot meanwhile waits a revolution. */
+  #detach(slot: WheelEntry): void {
     if (slot.next === slot) return;
     this.#due.next = slot.next;
     this.#due.previous = slot.previous;
@@ -212,20 +217,20 @@ export class Wheel {
     slot.next = slot.previous = slot;
   }
 
-  #replace(place: WheelEntry, dueMs: number): void {
-    if (dueMs !== Infinity) this.#place(place, dueMs);
+  #reschedule(entry: WheelEntry, dueMs: number): void {
+    if (dueMs !== Infinity) this.#schedule(entry, dueMs);
   }
 
-  #place(place: WheelEntry, dueMs: number): void {
-    this.#insert(place, Math.max(this.#handTick + 1, Math.ceil(dueMs / TICK_MS)));
+  #schedule(entry: WheelEntry, dueMs: number): void {
+    this.#insert(entry, Math.max(this.#currentTick + 1, Math.ceil(dueMs / TICK_MS)));
   }
 
-  #insert(place: WheelEntry, dueTick: number): void {
+  #insert(entry: WheelEntry, dueTick: number): void {
     const slot = this.#slots[dueTick % SLOTS];
-    place.dueTick = dueTick;
-    place.previous = slot.previous;
-    place.next = slot;
-    slot.previous.next = place;
-    slot.previous = place;
+    entry.dueTick = dueTick;
+    entry.previous = slot.previous;
+    entry.next = slot;
+    slot.previous.next = entry;
+    slot.previous = entry;
   }
 }

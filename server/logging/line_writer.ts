@@ -1,61 +1,60 @@
 /**
- * Lines to an output whose reader may be slow, stuck or gone.
+ * Writes lines to an output whose reader may be slow, blocked or closed.
  *
- * Owns the lines that the output has not taken yet. It never blocks: the runtime writes from a
- * thread of its own, so a pipe that is full stops that thread and not the server. It writes no more
- * than a pipe takes whole or not at all: a process that is killed leaves no half line behind, and
- * what a non-blocking pipe refuses has not been half written. Must not know what a line says.
+ * Owns the lines that are not yet written. Never blocks: the runtime writes from a thread of its
+ * own, so a full pipe blocks that thread and not the server. A single write is never larger than
+ * what a pipe accepts atomically: a process that is killed leaves no partial line, and a non-blocking
+ * pipe that rejects a write has written none of it. Must not know the content of a line.
  *
  * @module
  */
 
 import { Buffer } from "node:buffer";
 
-/** Where the bytes go, as `Deno.stdout`. */
+/** A destination for bytes, such as `Deno.stdout`. */
 export interface Output {
   /**
-   * Writes, and says how many bytes were taken; rejects when none can be. Of more than 4096 a pipe
-   * that does not block may have taken some before it rejects.
+   * @returns how many bytes were written; rejects when none could be. Of more than 4096 bytes a
+   *   non-blocking pipe may have written some before it rejects.
    */
   write(bytes: Uint8Array): Promise<number>;
 }
 
 /**
- * What may wait for a reader, bytes; what is being written is besides. A drain logs the ends of
- * thousands in one turn: 9000 take 2.5 MB.
+ * Upper limit of what waits to be written, bytes, without the write in progress. A drain logs
+ * thousands of closed connections in one turn: 9000 take 2.5 MB.
  */
 const MAX_WAITING_BYTES = 16_777_216;
-/** A pipe takes so many bytes whole or not at all (PIPE_BUF on Linux). */
-const WHOLE_BYTES = 4_096;
-/** A pipe that its other end has made non-blocking is tried again so often. */
+/** A pipe accepts up to this many bytes atomically (PIPE_BUF on Linux). */
+const ATOMIC_BYTES = 4_096;
+/** Interval between attempts to write to a full non-blocking pipe. */
 const RETRY_MS = 50;
-/** How long `end()` waits: a reader that reads needs less, and SHUTDOWN_MS leaves no more. */
-const LAST_WAIT_MS = 250;
+/** How long `end()` waits: an active reader needs less, and SHUTDOWN_MS leaves no more. */
+const END_WAIT_MS = 250;
 const ENCODER = new TextEncoder();
 
-/** No method throws. */
+/** The queue of lines before one output. No method throws. */
 export class LineWriter {
   readonly #output: Output;
   readonly #onLost: (count: number) => void;
-  /** Whole lines, as many in each as a pipe takes whole. */
+  /** Chunks of whole lines, each as large as a pipe accepts atomically. */
   readonly #waiting: string[] = [];
   #waitingBytes = 0;
-  /** Of the last of them. */
+  /** Size of the last chunk. */
   #lastBytes = 0;
   #lost = 0;
   #writing: Promise<void> | undefined;
 
   /**
-   * A writer with nothing to write.
-   *
-   * @param onLost called with how many lines were lost, once all that waited has been taken; may write
+   * @param onLost called with the number of lost lines, when all waiting lines have been written;
+   *   may write
    */
   constructor(output: Output, onLost: (count: number) => void) {
     this.#output = output;
     this.#onLost = onLost;
   }
 
-  /** Takes a line; it is lost when too much waits, and then so are all until nothing waits any more. */
+  /** Queues a line. When too much waits, it and all further lines are lost until nothing waits. */
   write(line: string): void {
     const text = `${line}\n`;
     const bytes = Buffer.byteLength(text);
@@ -67,22 +66,22 @@ export class LineWriter {
     this.#waitingBytes += bytes;
     this.#lastBytes += bytes;
     const last = this.#waiting.length - 1;
-    if (last < 0 || this.#lastBytes > WHOLE_BYTES) {
+    if (last < 0 || this.#lastBytes > ATOMIC_BYTES) {
       this.#waiting.push(text);
       this.#lastBytes = bytes;
     } else this.#waiting[last] += text;
     this.#writing ??= this.#write();
   }
 
-  /** Resolves when all has been written, or cannot be: at the latest after 250 ms. */
+  /** Resolves when all lines are written, at the latest after 250 ms. */
   async end(): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const timeout = new Promise<void>((resolve) => timer = setTimeout(resolve, LAST_WAIT_MS));
+    const timeout = new Promise<void>((resolve) => timer = setTimeout(resolve, END_WAIT_MS));
     await Promise.race([this.#writing, timeout]);
     clearTimeout(timer);
   }
 
-  /** One write at a time, so that order is kept and memory is bounded. */
+  /** One write at a time: this keeps the order and bounds the memory. */
   async #write(): Promise<void> {
     await undefined;
     for (let text = this.#waiting.shift(); text !== undefined; text = this.#waiting.shift()) {
@@ -101,9 +100,9 @@ export class LineWriter {
   async #writeAll(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length;) {
       try {
-        at += await this.#output.write(bytes.subarray(at, at + WHOLE_BYTES));
+        at += await this.#output.write(bytes.subarray(at, at + ATOMIC_BYTES));
       } catch (error) {
-        if (!(error instanceof Deno.errors.WouldBlock)) return; // the reader has gone, the disk is full
+        if (!(error instanceof Deno.errors.WouldBlock)) return; // the reader has closed, or the disk is full
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }

@@ -1,8 +1,8 @@
 /**
- * The log: one line per event on stdout, readable or JSON. A message is constant, its data are
- * properties; no payload and no credential is ever among them.
+ * The log: one line per event on stdout, as text or JSON. A message is constant, its data are
+ * properties; payloads and credentials are never logged.
  *
- * Owns the form of a line and the way it takes to stdout. Must not know which modules log, or what.
+ * Owns the format of a line and its way to stdout. Must not know the events.
  *
  * @module
  */
@@ -10,57 +10,52 @@
 import { configureSync, getLogger } from "@logtape/logtape";
 import { LineWriter } from "./line_writer.ts";
 
-/** A readable line per event, or a line of JSON. */
+/** A line of text per event, or a line of JSON. */
 export const LOG_FORMATS = ["text", "json"] as const;
 export type LogFormat = typeof LOG_FORMATS[number];
 
-/** From the least to the most severe. */
+/** The least severe first. */
 export const LOG_LEVELS = ["debug", "info", "warning", "error", "fatal"] as const;
 export type LogLevel = typeof LOG_LEVELS[number];
 
 /** The data of an event by name. */
 export type Properties = Record<string, unknown>;
 
-/** A log. */
 export interface Logger {
-  /** The ordinary course of things. */
+  /** Normal operation. */
   info(message: string, properties?: Properties): void;
-  /** Something that an operator should look at some time. */
+  /** An operator should look at it, not at once. */
   warning(message: string, properties?: Properties): void;
-  /** Something failed, the server goes on. */
+  /** Something failed; the server continues. */
   error(message: string, properties?: Properties): void;
 }
 
-/** What a line is made of; LogTape's records are such events. */
+/** An event to format; LogTape's records have this shape. */
 export interface LogEvent {
-  /** Who logs, as a path: `systole` alone. */
+  /** The logger's path: `systole` alone. */
   readonly category: readonly string[];
-  /** How bad it is. */
   readonly level: string;
   /** The constant message. */
   readonly rawMessage: string | readonly string[];
-  /** When, in ms since 1970. */
+  /** ms since 1970. */
   readonly timestamp: number;
-  /** The data by name. */
   readonly properties: Readonly<Properties>;
 }
 
-/** How and what to log. */
 export interface LoggingOptions {
-  /** The form of a line. */
   readonly format: LogFormat;
   /** The least severe level that is logged. */
   readonly level: LogLevel;
-  /** Takes each line, without its line end; stdout unless a test listens. */
+  /** Receives each line, without its line end. Default: stdout. */
   readonly write?: (line: string) => void;
 }
 
 const ROOT = "systole";
 /** Fields of a JSON line; a property of the same name gets a trailing underscore. */
 const FIELDS: ReadonlySet<string> = new Set(["time", "level", "logger", "message"]);
-/** The longest level is `warning`: messages begin in one column. */
+/** The length of `warning`, the longest level: messages begin in one column. */
 const LEVEL_WIDTH = 7;
-/** So many errors of a chain are shown. */
+/** How many errors of a chain of causes are logged. */
 const MAX_CAUSES = 5;
 
 const STDOUT = new LineWriter(Deno.stdout, (count) => {
@@ -69,7 +64,7 @@ const STDOUT = new LineWriter(Deno.stdout, (count) => {
   });
 });
 
-/** Starts the log, replacing an earlier configuration. @returns the log */
+/** Configures the log; replaces an earlier configuration. */
 export function configureLogging(
   { format, level, write = (line) => STDOUT.write(line) }: LoggingOptions,
 ): Logger {
@@ -80,19 +75,19 @@ export function configureLogging(
     sinks: { lines: sink },
     loggers: [
       { category: ROOT, sinks: ["lines"], lowestLevel: level },
-      // LogTape's own logger would otherwise announce itself on the console.
+      // LogTape's own logger would otherwise print a message about itself.
       { category: ["logtape", "meta"], sinks: [], lowestLevel: null },
     ],
   });
   return getLogger(ROOT);
 }
 
-/** Before the process exits: resolves when stdout has taken every line, at the latest in 250 ms. */
+/** Resolves when every line is on stdout, at the latest after 250 ms. Call before the process exits. */
 export function flushLog(): Promise<void> {
   return STDOUT.end();
 }
 
-/** One line to read: time, level, message, then `name=value` for each property. */
+/** One line of text: time, level, message, then `name=value` for each property. */
 export function formatText(event: LogEvent): string {
   const text = escape(message(event));
   const words = [time(event), event.level.padEnd(LEVEL_WIDTH), text.slice(1, -1)];
@@ -131,7 +126,7 @@ function message({ rawMessage }: LogEvent): string {
   return typeof rawMessage === "string" ? rawMessage : rawMessage.join("…");
 }
 
-/** A quoted string in JSON, without a character that breaks a line or turns its direction. */
+/** A JSON string without characters that break a line or change the text direction. */
 function escape(text: string): string {
   return escapeJson(JSON.stringify(text));
 }
@@ -143,12 +138,12 @@ function escapeJson(json: string): string {
   );
 }
 
-/** Takes the quotes off where the text is a single word without them. */
+/** Removes the quotes where the text is a single word without them. */
 function bare(json: string): string {
   return /^"[^"\\\s=]+"$/.test(json) ? json.slice(1, -1) : json;
 }
 
-/** Never throws: logging must not end what it reports on. Undefined for what JSON leaves out. */
+/** Never throws: logging must not break the caller. Undefined for what JSON omits. */
 function toJson(value: unknown, errorText: (error: Error) => string): string | undefined {
   try {
     const json: string | undefined = JSON.stringify(value, (_key, item) => {
@@ -157,11 +152,11 @@ function toJson(value: unknown, errorText: (error: Error) => string): string | u
     });
     return json === undefined ? undefined : escapeJson(json);
   } catch {
-    return '"(cannot be shown)"'; // a circle, or a toJSON that throws
+    return '"(cannot be shown)"'; // a cycle, or a toJSON that throws
   }
 }
 
-/** Message and stack of an error and of its causes; a circle of causes ends somewhere. */
+/** Message and stack of an error and of its causes; bounded, since causes may form a cycle. */
 function withStack(error: Error): string {
   const texts: string[] = [];
   for (let it: unknown = error; it instanceof Error && texts.length < MAX_CAUSES; it = it.cause) {

@@ -1,6 +1,6 @@
 /**
- * The Store on Deno KV: in memory, in a file, or the database that Deno Deploy manages. A file
- * serves one process at a time: two that write at once get `database is locked`.
+ * The Store on Deno KV: in memory, in a file, or the database that Deno Deploy manages. A file is for
+ * one process at a time: with two that write at once, one fails with `database is locked`.
  *
  * @module
  */
@@ -12,12 +12,12 @@ import type { Entry, Store } from "./store.ts";
 /** The file in `DATA_DIR`. */
 const FILE_NAME = "systole.kv";
 
-/** Where the entries lie. */
+/** Where the database is. */
 export type KvLocation =
   | { readonly kind: "memory" }
-  /** A folder; made when it is not there. */
+  /** A folder; created when it does not exist. */
   | { readonly kind: "folder"; readonly path: string }
-  /** The database that belongs to this app on Deno Deploy. */
+  /** The database of this app on Deno Deploy. */
   | { readonly kind: "managed" };
 
 type StoredValue = Omit<Entry, "id">;
@@ -32,23 +32,19 @@ export class KvStore implements Store {
     this.#clock = clock;
   }
 
-  /**
-   * Opens the database.
-   *
-   * @throws {StartError} when that cannot be done
-   */
-  static async open(place: KvLocation, clock: Clock): Promise<KvStore> {
+  /** @throws {StartError} when the database cannot be opened */
+  static async open(location: KvLocation, clock: Clock): Promise<KvStore> {
     try {
-      return new KvStore(await openKv(place), clock);
+      return new KvStore(await openKv(location), clock);
     } catch (cause) {
-      const what = place.kind === "folder" ? `DATA_DIR ${place.path}` : "Deno KV";
+      const what = location.kind === "folder" ? `DATA_DIR ${location.path}` : "Deno KV";
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new StartError(`Cannot start: cannot keep data in ${what}: ${why}`, { cause });
     }
   }
 
   async put(collection: string, { id, value, expiresAtMs }: Entry): Promise<void> {
-    // KV deletes late by seconds: that only tidies up, #live() decides.
+    // KV deletes seconds too late: that only frees space, #unexpired() decides.
     const expireIn = Math.max(1, Math.ceil(expiresAtMs - this.#clock.wall()));
     await this.#kv.set([collection, id], { value, expiresAtMs } satisfies StoredValue, {
       expireIn,
@@ -56,14 +52,14 @@ export class KvStore implements Store {
   }
 
   async get(collection: string, id: string): Promise<Entry | undefined> {
-    return this.#live(await this.#kv.get<StoredValue>([collection, id]));
+    return this.#unexpired(await this.#kv.get<StoredValue>([collection, id]));
   }
 
   async take(collection: string, id: string): Promise<Entry | undefined> {
     const found = await this.#kv.get<StoredValue>([collection, id]);
-    const entry = this.#live(found);
+    const entry = this.#unexpired(found);
     if (entry === undefined) return undefined;
-    // The check fails for all but one of those that read the same version.
+    // Of all callers that found the same version, the check succeeds for one.
     const { ok } = await this.#kv.atomic().check(found).delete(found.key).commit();
     return ok ? entry : undefined;
   }
@@ -71,7 +67,7 @@ export class KvStore implements Store {
   async list(collection: string): Promise<Entry[]> {
     const entries: Entry[] = [];
     for await (const found of this.#kv.list<StoredValue>({ prefix: [collection] })) {
-      const entry = this.#live(found);
+      const entry = this.#unexpired(found);
       if (entry !== undefined) entries.push(entry);
     }
     return entries;
@@ -83,16 +79,16 @@ export class KvStore implements Store {
     return Promise.resolve();
   }
 
-  #live({ key, value: kept }: Deno.KvEntryMaybe<StoredValue>): Entry | undefined {
-    return kept !== null && this.#clock.wall() < kept.expiresAtMs
-      ? { id: String(key[1]), ...kept }
+  #unexpired({ key, value: stored }: Deno.KvEntryMaybe<StoredValue>): Entry | undefined {
+    return stored !== null && this.#clock.wall() < stored.expiresAtMs
+      ? { id: String(key[1]), ...stored }
       : undefined;
   }
 }
 
-async function openKv(place: KvLocation): Promise<Deno.Kv> {
-  if (place.kind === "managed") return await Deno.openKv();
-  if (place.kind === "memory") return await Deno.openKv(":memory:");
-  await Deno.mkdir(place.path, { recursive: true });
-  return await Deno.openKv(`${place.path}/${FILE_NAME}`);
+async function openKv(location: KvLocation): Promise<Deno.Kv> {
+  if (location.kind === "managed") return await Deno.openKv();
+  if (location.kind === "memory") return await Deno.openKv(":memory:");
+  await Deno.mkdir(location.path, { recursive: true });
+  return await Deno.openKv(`${location.path}/${FILE_NAME}`);
 }

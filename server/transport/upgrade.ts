@@ -19,7 +19,7 @@ import type { Quotas } from "../auth/quotas.ts";
 import type { SlidingWindow } from "../auth/sliding_window.ts";
 import type { Suspensions } from "../auth/suspensions.ts";
 import type { Clock } from "../base/clock.ts";
-import { type HttpRejection, problemForm } from "../base/problem.ts";
+import { type HttpRejection, problemRejection } from "../base/problem.ts";
 import { REJECTION_DETAILS, type RejectionReason } from "../close_codes.ts";
 import type { Logger } from "../logging/logging.ts";
 import type { Metrics } from "../metrics/metrics.ts";
@@ -225,7 +225,7 @@ export class Upgrader {
 
   #rejectHandshake(routed: RoutedUpgrade, { status, detail, headers }: HandshakeProblem): void {
     this.#record(routed, { reason: "bad_handshake", detail });
-    this.#answer(routed, problemForm(status, detail, headers), detail);
+    this.#answer(routed, problemRejection(status, detail, headers), detail);
   }
 
   #reject(upgrade: UpgradeRequest, reason: keyof typeof STATUS): void {
@@ -233,7 +233,7 @@ export class Upgrader {
     const status = STATUS[reason];
     const headers = status === STATUS_CODE.ServiceUnavailable ? { "Retry-After": "1" } : undefined;
     const detail = REJECTION_DETAILS[reason];
-    this.#answer(upgrade, problemForm(status, detail, headers), detail);
+    this.#answer(upgrade, problemRejection(status, detail, headers), detail);
   }
 
   /** Counts and logs a rejection. The URL is not logged: its query may hold a credential. */

@@ -6,7 +6,7 @@
 
 import type { CloseReason } from "../close_codes.ts";
 import type { FlightEvent } from "../liveness/flight_recorder.ts";
-import type { RoundTripsShown } from "../http/connection_health.ts";
+import type { RoundTripFields } from "../http/connection_health.ts";
 
 /** What open and ended connections have in common. */
 export interface Common {
@@ -61,9 +61,9 @@ export interface End extends Common {
 /** What an inspection adds. */
 export interface Timeline {
   /** Round trips of control pings. */
-  readonly wire: RoundTripsShown;
+  readonly wire: RoundTripFields;
   /** Round trips of app pings. */
-  readonly app: RoundTripsShown;
+  readonly app: RoundTripFields;
   /** The last events, the oldest first. */
   readonly events: readonly FlightEvent[];
 }

@@ -9,7 +9,7 @@ Deno.test("Channel delivers values in the order they were sent", async () => {
   assertEquals(received, [0, 1, 2, 3, 4]);
 });
 
-Deno.test("send() takes the value beyond the capacity, too, and says full", () => {
+Deno.test("send() accepts a value beyond the capacity, too, and returns full", () => {
   const channel = new Channel<number>(2);
   assertEquals([1, 2, 3, 4].map((value) => channel.send(value)), ["sent", "sent", "full", "full"]);
   assertEquals(channel.takeAll(), [1, 2, 3, 4]);
@@ -24,7 +24,7 @@ Deno.test("receive() waits for a value and takes it before any other", async () 
   assertEquals(await channel.receive(), "b");
 });
 
-Deno.test("receive() says undefined once the channel is closed and empty", async () => {
+Deno.test("receive() resolves to undefined once the channel is closed and empty", async () => {
   const channel = new Channel<number>(2);
   channel.send(1);
   channel.close();
@@ -40,7 +40,7 @@ Deno.test("close() ends a receive that waits", async () => {
   assertEquals(await received, undefined);
 });
 
-Deno.test("receive() throws when another receive waits: nobody steals a value", async () => {
+Deno.test("receive() throws when another receive waits: no value is lost", async () => {
   const channel = new Channel<number>(1);
   const first = channel.receive();
   assertThrows(() => channel.receive(), TypeError, "another receive");
@@ -77,7 +77,7 @@ Deno.test("room() waits until half of the capacity is free, or the channel close
   await closed;
 });
 
-Deno.test("tryReceive() gives back the memory of a long queue as it is emptied", () => {
+Deno.test("tryReceive() releases the memory of a long queue while it is emptied", () => {
   const channel = new Channel<number>(10_000);
   for (let i = 0; i < 10_000; i++) channel.send(i);
   for (let i = 0; i < 10_000; i++) assertEquals(channel.tryReceive(), i);

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { assertNever, ConfigError, StartError } from "../../server/base/errors.ts";
 
-Deno.test("ConfigError says one problem in one line", () => {
+Deno.test("ConfigError shows one problem in one line", () => {
   const error = new ConfigError(['PORT must be a port number, got "x"']);
   assertEquals(error.message, 'Cannot start: PORT must be a port number, got "x"');
 });
@@ -21,8 +21,8 @@ Deno.test("ConfigError is a StartError, which main.ts catches, and has its own n
 });
 
 Deno.test("assertNever() names the kind that has no case", () => {
-  const stranger = { kind: "stranger" } as never;
-  assertThrows(() => assertNever(stranger), TypeError, "got stranger");
+  const unknown = { kind: "stranger" } as never;
+  assertThrows(() => assertNever(unknown), TypeError, "got stranger");
   assertThrows(() => assertNever("text" as never), TypeError, "got text");
   assertThrows(() => assertNever(undefined as never), TypeError, "got undefined");
 });

@@ -29,7 +29,7 @@ function accepts<T>(kind: ValueKind<T>, rows: readonly (readonly [string, T])[])
   }
 }
 
-function refuses<T>(kind: ValueKind<T>, texts: readonly string[]): void {
+function rejects<T>(kind: ValueKind<T>, texts: readonly string[]): void {
   for (const text of texts) {
     const reading = kind.read(text);
     assertEquals(reading.kind, "bad", `text ${text}`);
@@ -37,12 +37,12 @@ function refuses<T>(kind: ValueKind<T>, texts: readonly string[]): void {
   }
 }
 
-Deno.test("milliseconds() takes whole numbers within its range and nothing else", () => {
+Deno.test("milliseconds() accepts whole numbers within its range and nothing else", () => {
   accepts(milliseconds(), [["100", 100], ["60000", 60_000], ["0500", 500], [
     "2147483647",
     2 ** 31 - 1,
   ]]);
-  refuses(milliseconds(), [
+  rejects(milliseconds(), [
     "99",
     "2147483648",
     "99999999999999999999",
@@ -70,22 +70,22 @@ Deno.test("milliseconds() names unit, range and the text seen", () => {
 
 Deno.test("bytes() reaches beyond 32 bits, count() does not", () => {
   accepts(bytes(), [["1", 1], ["68719476736", 2 ** 36], ["9007199254740991", 2 ** 53 - 1]]);
-  refuses(bytes(), ["0", "64k", "9007199254740992"]);
+  rejects(bytes(), ["0", "64k", "9007199254740992"]);
   accepts(count(), [["0", 0], ["2147483647", 2 ** 31 - 1]]);
-  refuses(count({ min: 1 }), ["0", "2147483648"]);
+  rejects(count({ min: 1 }), ["0", "2147483648"]);
 });
 
-Deno.test("port takes 0 to 65535", () => {
+Deno.test("port accepts 0 to 65535", () => {
   accepts(port, [["0", 0], ["8080", 8080], ["65535", 65_535]]);
-  refuses(port, ["65536", "http", "80a"]);
+  rejects(port, ["65536", "http", "80a"]);
 });
 
-Deno.test("boolean takes true, false, 1 and 0 in any case", () => {
+Deno.test("boolean accepts true, false, 1 and 0 in any case", () => {
   accepts(boolean, [["true", true], ["TRUE", true], ["1", true], ["False", false], ["0", false]]);
   assertEquals(read(boolean, "Yes"), 'must be true or false, got "Yes"');
 });
 
-Deno.test("choice() takes its names in any case and lists them", () => {
+Deno.test("choice() accepts its names in any case and lists them", () => {
   const kind = choice(["text", "json"]);
   accepts(kind, [["text", "text"], ["JSON", "json"]]);
   assertEquals(read(kind, "xml"), 'must be one of text, json, got "xml"');
@@ -94,8 +94,8 @@ Deno.test("choice() takes its names in any case and lists them", () => {
 Deno.test("line and path refuse line breaks", () => {
   accepts(line, [["8f3a", "8f3a"]]);
   accepts(path, [["/etc/tls/key.pem", "/etc/tls/key.pem"], ["C:\\k ey.pem", "C:\\k ey.pem"]]);
-  refuses(line, ["a\nb"]);
-  refuses(path, ["a\0b"]);
+  rejects(line, ["a\nb"]);
+  rejects(path, ["a\0b"]);
 });
 
 Deno.test("path shows no more of a private key than its header", () => {
@@ -103,7 +103,7 @@ Deno.test("path shows no more of a private key than its header", () => {
   assertLess(read(path, key).length, 120);
 });
 
-Deno.test("host takes names and addresses without a port", () => {
+Deno.test("host accepts names and addresses without a port", () => {
   accepts(host, [
     ["localhost", "localhost"],
     ["0.0.0.0", "0.0.0.0"],
@@ -113,7 +113,7 @@ Deno.test("host takes names and addresses without a port", () => {
     ["::ffff:127.0.0.1", "::ffff:127.0.0.1"],
     ["my-host.internal", "my-host.internal"],
   ]);
-  refuses(host, [
+  rejects(host, [
     "localhost:8080",
     "http://localhost",
     "*",
@@ -126,7 +126,7 @@ Deno.test("host takes names and addresses without a port", () => {
   ]);
 });
 
-Deno.test("origins takes bare origins, spelt as browsers do, each once", () => {
+Deno.test("origins accepts bare origins, spelt as browsers do, each once", () => {
   accepts(origins, [
     ["https://app.example", ["https://app.example"]],
     ["https://a.example, http://b.example:8080,", ["https://a.example", "http://b.example:8080"]],
@@ -135,7 +135,7 @@ Deno.test("origins takes bare origins, spelt as browsers do, each once", () => {
     ["https://bücher.example", ["https://xn--bcher-kva.example"]],
     [",", []],
   ]);
-  refuses(origins, [
+  rejects(origins, [
     "null",
     "*",
     "https://*.example",
@@ -158,7 +158,7 @@ Deno.test("origins shows each bad one and no good one", () => {
   );
 });
 
-Deno.test("addressBlocks takes IP addresses and CIDR blocks, and shows each bad one", () => {
+Deno.test("addressBlocks accepts IP addresses and CIDR blocks, and shows each bad one", () => {
   accepts(addressBlocks, [
     ["10.0.0.0/8, 192.0.2.7,::1,", ["10.0.0.0/8", "192.0.2.7", "::1"]],
     ["2001:DB8::/32", ["2001:DB8::/32"]],
@@ -166,7 +166,7 @@ Deno.test("addressBlocks takes IP addresses and CIDR blocks, and shows each bad 
     ["::ffff:10.0.0.0/104", ["::ffff:10.0.0.0/104"]],
     [",", []],
   ]);
-  refuses(addressBlocks, [
+  rejects(addressBlocks, [
     "localhost",
     "10.0.0.0/33",
     "::/129",
@@ -192,7 +192,7 @@ Deno.test("secret() counts bytes and never shows the text", () => {
   );
 });
 
-Deno.test("serveAddress takes the tcp and unix forms of DENO_SERVE_ADDRESS", () => {
+Deno.test("serveAddress accepts the tcp and unix forms of DENO_SERVE_ADDRESS", () => {
   accepts(serveAddress, [
     ["tcp:127.0.0.1:9000", { kind: "tcp", host: "127.0.0.1", port: 9000 }],
     ["tcp:[::1]:9000", { kind: "tcp", host: "::1", port: 9000 }],
@@ -202,7 +202,7 @@ Deno.test("serveAddress takes the tcp and unix forms of DENO_SERVE_ADDRESS", () 
   ]);
 });
 
-Deno.test("serveAddress refuses what cannot be served, and says which forms can", () => {
+Deno.test("serveAddress rejects what cannot be served, and says which forms can", () => {
   const texts = [
     "vsock:3:9000",
     "tunnel",
@@ -219,7 +219,7 @@ Deno.test("serveAddress refuses what cannot be served, and says which forms can"
     "unix:/",
     "unix:x.sock",
   ];
-  refuses(serveAddress, texts);
+  rejects(serveAddress, texts);
   assertStringIncludes(
     String(read(serveAddress, "vsock:3:9000")),
     'must be tcp:host:port or unix:/path (vsock, tunnel and duplicate forms cannot be served), got "vsock',

@@ -8,7 +8,7 @@ import { assertEquals } from "@std/assert";
 import type { Broker } from "../../server/brokers/broker.ts";
 import type { Broadcast, Publication } from "../../server/message.ts";
 
-/** Makes a broker and waits until what has been published so far has been delivered. */
+/** How to make a broker, and how to wait until all publications so far are delivered. */
 export interface BrokerSubject {
   readonly make: () => Broker;
   readonly settle: () => Promise<void>;
@@ -20,7 +20,7 @@ export function testBroker(name: string, { make, settle }: BrokerSubject): void 
     { kind: "publication", channel: "c", data, timestamp: 1 }
   );
 
-  Deno.test(`${name} delivers what is published, in order, to its own hub too`, async () => {
+  Deno.test(`${name} delivers publications in order, also to its own hub`, async () => {
     const broker = make();
     const delivered: Broadcast[] = [];
     await broker.start((each) => void delivered.push(each));

@@ -1,5 +1,5 @@
 /**
- * What every Socket must do. Run by the fake that other tests stand on, and by the real one.
+ * What every Socket must do. Run by the fake of the other tests and by the real one.
  *
  * @module
  */
@@ -8,47 +8,47 @@ import { assert, assertEquals } from "@std/assert";
 import type { Socket, SocketEnd, SocketEvents } from "../../server/transport/socket.ts";
 import { textFrame } from "../../server/transport/text_frame.ts";
 
-/** The peer's end of the wire. */
+/** The peer of the socket. */
 export interface PeerEnd {
-  /** What has come, in order: texts, and `ping <n>`, `pong <n>` with the payload's length. */
+  /** What it has received, in order: texts, and `ping <n>`, `pong <n>` with the payload's length. */
   readonly received: readonly string[];
-  say(text: string): void;
-  /** One message in so many frames. */
-  sayInPieces(pieces: readonly string[]): void;
+  sendText(text: string): void;
+  /** Sends one message, a frame for each piece. */
+  sendFragments(pieces: readonly string[]): void;
   ping(payload: Uint8Array): void;
   pong(payload: Uint8Array): void;
-  /** Says goodbye with a close frame. */
-  leave(): void;
-  /** Cuts the wire. */
-  cut(): void;
+  /** Sends a close frame. */
+  sendClose(): void;
+  /** Drops the connection without a close frame. */
+  drop(): void;
 }
 
 /** How to make one and wait for it. */
 export interface SocketSubject {
-  /** Runs a test with an open socket and takes everything down afterwards. */
+  /** Runs a test with an open socket and closes everything afterwards. */
   readonly use: (test: (socket: Socket, peer: PeerEnd) => Promise<void>) => Promise<void>;
-  /** Waits until something holds. */
+  /** Waits until a condition holds. */
   readonly until: (holds: () => boolean) => Promise<void>;
 }
 
-/** Writes down what a socket tells. */
+/** Records the events of a socket. */
 class Recorder implements SocketEvents {
-  readonly told: string[] = [];
+  readonly seen: string[] = [];
   readonly ends: SocketEnd[] = [];
   message(data: Uint8Array): void {
-    this.told.push(new TextDecoder().decode(data));
+    this.seen.push(new TextDecoder().decode(data));
   }
   continuations(count: number): void {
-    this.told.push(`continuations ${count}`);
+    this.seen.push(`continuations ${count}`);
   }
   ping(payload: Uint8Array): void {
-    this.told.push(`ping ${payload.length}`);
+    this.seen.push(`ping ${payload.length}`);
   }
   pong(payload: Uint8Array): void {
-    this.told.push(`pong ${payload.length}`);
+    this.seen.push(`pong ${payload.length}`);
   }
   fault(kind: string): void {
-    this.told.push(`fault ${kind}`);
+    this.seen.push(`fault ${kind}`);
   }
   closed(end: SocketEnd): void {
     this.ends.push(end);
@@ -59,7 +59,7 @@ class Recorder implements SocketEvents {
 export function testSocket(name: string, { use, until }: SocketSubject): void {
   const test = (
     what: string,
-    body: (scene: { socket: Socket; peer: PeerEnd; events: Recorder }) => Promise<void>,
+    body: (context: { socket: Socket; peer: PeerEnd; events: Recorder }) => Promise<void>,
   ) =>
     Deno.test(`${name} ${what}`, () =>
       use(async (socket, peer) => {
@@ -68,24 +68,24 @@ export function testSocket(name: string, { use, until }: SocketSubject): void {
         await body({ socket, peer, events });
       }));
 
-  test("tells messages, pings and pongs in the order they came", async ({ peer, events }) => {
-    peer.say("a");
+  test("emits messages, pings and pongs in the order of arrival", async ({ peer, events }) => {
+    peer.sendText("a");
     peer.ping(new Uint8Array(3));
-    peer.say("b");
+    peer.sendText("b");
     peer.pong(new Uint8Array(2));
-    await until(() => events.told.length === 4);
-    assertEquals(events.told, ["a", "ping 3", "b", "pong 2"]);
+    await until(() => events.seen.length === 4);
+    assertEquals(events.seen, ["a", "ping 3", "b", "pong 2"]);
   });
 
-  test("tells the frames of a message after its first before the message", async ({ peer, events }) => {
-    peer.sayInPieces(["a", "", "b", "c"]);
-    await until(() => events.told.includes("abc"));
-    const counts = events.told.slice(0, -1).map((it) => Number(it.replace("continuations ", "")));
+  test("emits the continuation frames of a message before the message", async ({ peer, events }) => {
+    peer.sendFragments(["a", "", "b", "c"]);
+    await until(() => events.seen.includes("abc"));
+    const counts = events.seen.slice(0, -1).map((it) => Number(it.replace("continuations ", "")));
     assertEquals(counts.reduce((sum, count) => sum + count), 3);
-    assertEquals(events.told.at(-1), "abc");
+    assertEquals(events.seen.at(-1), "abc");
   });
 
-  test("writes frames, pings and pongs in order, and says once that a write has drained", async ({ socket, peer }) => {
+  test("writes frames, pings and pongs in order, and reports once that a write has drained", async ({ socket, peer }) => {
     let drained = 0;
     socket.write(textFrame("one"), () => drained++);
     socket.ping(new Uint8Array(8));
@@ -96,22 +96,22 @@ export function testSocket(name: string, { use, until }: SocketSubject): void {
     assertEquals(peer.received, ["one", "ping 8", "two", "pong 4"]);
   });
 
-  test("tells the end once, and that it was the peer's", async ({ socket, peer, events }) => {
-    peer.leave();
+  test("emits closed() once, and that the peer closed", async ({ socket, peer, events }) => {
+    peer.sendClose();
     await until(() => events.ends.length > 0);
     socket.terminate();
     await until(() => true);
     assertEquals(events.ends, [{ code: 1000, byPeer: true }]);
   });
 
-  test("tells the end once when the wire is cut", async ({ peer, events }) => {
-    peer.cut();
+  test("emits closed() once when the connection drops", async ({ peer, events }) => {
+    peer.drop();
     await until(() => events.ends.length > 0);
     assertEquals(events.ends, [{ code: 1006, byPeer: false }]);
   });
 
   for (const how of ["close", "abort", "terminate"] as const) {
-    test(`ends by ${how}(), and all calls afterwards are harmless`, async ({ socket, events }) => {
+    test(`closes by ${how}(), and later calls have no effect`, async ({ socket, events }) => {
       let drained = 0;
       if (how === "terminate") socket.terminate();
       else socket[how](1012, "drain: server restarting; afterMs=1000");
@@ -129,10 +129,10 @@ export function testSocket(name: string, { use, until }: SocketSubject): void {
     });
   }
 
-  test("has told everything before the end, and nothing after it", async ({ peer, events }) => {
-    peer.say("last words");
-    peer.leave();
+  test("emits all messages before closed(), and nothing after it", async ({ peer, events }) => {
+    peer.sendText("last message");
+    peer.sendClose();
     await until(() => events.ends.length > 0);
-    assert(events.told.includes("last words"));
+    assert(events.seen.includes("last message"));
   });
 }

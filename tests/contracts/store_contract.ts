@@ -9,11 +9,11 @@ import type { Clock } from "../../server/base/clock.ts";
 import type { Entry, Store } from "../../server/stores/store.ts";
 import { VirtualClock } from "../support/fakes/virtual_clock.ts";
 
-/** Data that is empty at first. */
+/** Data of a store, empty at first. */
 export interface StoreSubject extends AsyncDisposable {
-  /** Opens it, as a process does after a restart. */
+  /** Opens the store, as a process does after a restart. */
   readonly open: (clock: Clock) => Promise<Store>;
-  /** Whether several nodes may have it open at the same time. */
+  /** Whether several nodes may open it at the same time. */
   readonly shared: boolean;
 }
 
@@ -33,7 +33,7 @@ export function testStore(name: string, makeSubject: () => Promise<StoreSubject>
   );
 
   test(
-    "gives back what was put, whatever JSON it is, by collection and id",
+    "get() returns what was put, any JSON value, by collection and id",
     async (store, clock) => {
       const value = { text: "ü", list: [1, null, { deep: true }], n: 1.5 };
       await store.put("a", entry(clock, "x", value));
@@ -50,7 +50,7 @@ export function testStore(name: string, makeSubject: () => Promise<StoreSubject>
     },
   );
 
-  test("put() replaces value and end", async (store, clock) => {
+  test("put() replaces value and expiry", async (store, clock) => {
     await store.put("a", entry(clock, "x", 1));
     clock.block(900);
     await store.put("a", entry(clock, "x", 2));
@@ -59,7 +59,7 @@ export function testStore(name: string, makeSubject: () => Promise<StoreSubject>
     assertEquals((await store.list("a")).length, 1);
   });
 
-  test("gives nothing out from the moment that it ends", async (store, clock) => {
+  test("returns no entry from the moment it expires", async (store, clock) => {
     await store.put("a", entry(clock, "x"));
     clock.block(999);
     assertEquals((await store.get("a", "x"))?.id, "x");
@@ -70,14 +70,14 @@ export function testStore(name: string, makeSubject: () => Promise<StoreSubject>
   });
 
   test(
-    "takes an entry whose end is already over without ever giving it out",
+    "put() accepts an entry that has already expired and never returns it",
     async (store, clock) => {
       await store.put("a", { id: "x", value: 1, expiresAtMs: clock.wall() - 5_000 });
       assertEquals(await store.get("a", "x"), undefined);
     },
   );
 
-  test("take() gives an entry once", async (store, clock) => {
+  test("take() returns an entry once", async (store, clock) => {
     await store.put("a", entry(clock, "x", 7));
     assertEquals((await store.take("a", "x"))?.value, 7);
     assertEquals(await store.take("a", "x"), undefined);
@@ -86,21 +86,21 @@ export function testStore(name: string, makeSubject: () => Promise<StoreSubject>
     assertEquals((await store.take("a", "x"))?.value, 8);
   });
 
-  Deno.test(`${name} take() gives an entry to one of many takers, on whatever node`, async () => {
+  Deno.test(`${name} take() returns an entry to one of many callers, on any node`, async () => {
     await using subject = await makeSubject();
     const clock = new VirtualClock();
     const first = await subject.open(clock);
     const nodes = [first, subject.shared ? await subject.open(clock) : first];
     for (let round = 0; round < 10; round++) {
       await nodes[0].put("a", entry(clock, "x", round));
-      const takers = Array.from({ length: 10 }, (_, i) => nodes[i % 2].take("a", "x"));
-      const taken = (await Promise.all(takers)).filter((each) => each !== undefined);
+      const callers = Array.from({ length: 10 }, (_, i) => nodes[i % 2].take("a", "x"));
+      const taken = (await Promise.all(callers)).filter((each) => each !== undefined);
       assertEquals(taken.map(({ value }) => value), [round]);
     }
     for (const node of nodes) await node.close();
   });
 
-  Deno.test(`${name} keeps entries after close(), for who opens it next`, async () => {
+  Deno.test(`${name} keeps entries after close() for the next open()`, async () => {
     await using subject = await makeSubject();
     const clock = new VirtualClock();
     const before = await subject.open(clock);

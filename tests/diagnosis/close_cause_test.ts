@@ -5,33 +5,33 @@ import { seeded } from "../support/fakes/seeded.ts";
 import { RULES, type TestPeer, withWorld, type World } from "../support/fakes/world.ts";
 
 const TIMES = 50;
-const CALM = { ...RULES, pingPeriodMs: 20_000, heartbeatTimeoutMs: 5_000 };
+const SLOW_PINGS = { ...RULES, pingPeriodMs: 20_000, heartbeatTimeoutMs: 5_000 };
 
-/** Lets time pass while it answers pings. */
-async function live(world: World, { socket }: TestPeer, ms: number): Promise<void> {
+/** Lets time pass while the client answers pings. */
+async function answerFor(world: World, { socket }: TestPeer, ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 1_000) {
     await world.clock.pass(Math.min(1_000, ms - passed));
     if (socket.pings.length > 0) socket.answer();
   }
 }
 
-/** How one connection dies, by what it has to be called. */
-const DEATHS: Record<string, (world: World, random: () => number) => Promise<void>> = {
+/** How one connection ends, by the expected cause. */
+const SCENARIOS: Record<string, (world: World, random: () => number) => Promise<void>> = {
   "client close": async (world, random) => {
     const peer = world.connect();
-    await live(world, peer, random() * 90_000);
+    await answerFor(world, peer, random() * 90_000);
     peer.socket.leave();
   },
   "network": async (world, random) => {
     const peer = world.connect();
-    await live(world, peer, random() * 90_000);
+    await answerFor(world, peer, random() * 90_000);
     if (random() < 0.5) peer.socket.leave({ byPeer: false }); // cut
     else await world.clock.pass(70_000); // silent
   },
   "frozen": async (world) => {
-    const profile = infowayProfile({ timing: CALM, maxMessagesPerMinute: 0 });
+    const profile = infowayProfile({ timing: SLOW_PINGS, maxMessagesPerMinute: 0 });
     const peer = world.connect({ profile, url: "/ws?business=crypto" });
-    await live(world, peer, 61_000); // its transport answers, its script beats no more
+    await answerFor(world, peer, 61_000); // its transport answers, its script sends no heartbeat
   },
   "slow consumer": async (world, random) => {
     const peer = world.connect();
@@ -39,8 +39,8 @@ const DEATHS: Record<string, (world: World, random: () => number) => Promise<voi
     peer.socket.stuck = true;
     peer.socket.say({ type: "ping" });
     await world.clock.pass(200);
-    if (random() < 0.5) return await world.clock.pass(11_000); // a write stays
-    for (let i = 0; i < 300; i++) peer.socket.say({ type: "ping" }); // the queue fills up
+    if (random() < 0.5) return await world.clock.pass(11_000); // a write does not complete
+    for (let i = 0; i < 300; i++) peer.socket.say({ type: "ping" }); // the queue becomes full
   },
   "drain": (world) => Promise.resolve(world.connect().client.close("drain")),
   "rate": (world) => {
@@ -50,23 +50,23 @@ const DEATHS: Record<string, (world: World, random: () => number) => Promise<voi
   },
   "auth": async (world, random) => {
     const expiresAtMs = world.clock.wall() + 1_000 + random() * 60_000;
-    await live(world, world.connect({ grant: { expiresAtMs } }), 62_000);
+    await answerFor(world, world.connect({ grant: { expiresAtMs } }), 62_000);
   },
   "server stall": async (world, random) => {
     const peer = world.connect();
-    await live(world, peer, 1_000 + random() * 30_000);
+    await answerFor(world, peer, 1_000 + random() * 30_000);
     world.clock.block(3_000);
     await world.clock.pass(100 + random() * 9_000);
     peer.socket.leave({ byPeer: random() < 0.5 });
-    await world.clock.pass(20_000); // the next one is not blamed on it
+    await world.clock.pass(20_000); // so that the next scenario is not attributed to this stall
   },
   "admin": (world) => Promise.resolve(world.connect().client.close("admin")),
 };
 
-Deno.test("A stall that nobody notices is not blamed", () =>
-  withWorld({ rules: CALM }, async (world) => {
+Deno.test("A stall too short for clients to notice is not the cause of a disconnect", () =>
+  withWorld({ rules: SLOW_PINGS }, async (world) => {
     const peer = world.connect();
-    await live(world, peer, 5_000);
+    await answerFor(world, peer, 5_000);
     world.clock.block(500);
     await world.clock.pass(1_000);
     peer.socket.leave({ byPeer: false });
@@ -74,31 +74,31 @@ Deno.test("A stall that nobody notices is not blamed", () =>
     assertEquals(world.closeHistory.find(peer.client.id)?.cause, "network");
   }));
 
-Deno.test("A client that speaks to the end, but never as its system asks it to, is at fault, not frozen", () =>
+Deno.test("A client that sends to the end, but never the heartbeat of its system, has the cause client fault", () =>
   withWorld({}, async (world) => {
     const talo = taloProfile({
-      timing: CALM,
+      timing: SLOW_PINGS,
       messagesPerMinute: 0,
       messagesPerMinuteIdentified: 0,
       isKey: () => true,
     });
-    const infoway = infowayProfile({ timing: CALM, maxMessagesPerMinute: 0 });
-    const talker = world.connect({ profile: talo, url: "/?ticket=t" });
+    const infoway = infowayProfile({ timing: SLOW_PINGS, maxMessagesPerMinute: 0 });
+    const chatty = world.connect({ profile: talo, url: "/?ticket=t" });
     const quiet = world.connect({ profile: infoway, url: "/ws?business=crypto" });
     for (let ms = 0; ms < 90_000; ms += 500) {
       await world.clock.pass(500);
-      talker.socket.say({ req: "v1.players.identify" }); // neither pong nor heartbeat
+      chatty.socket.say({ req: "v1.players.identify" }); // neither pong nor heartbeat
       quiet.socket.say({ code: 10_000, trace: "t", data: { codes: "BTCUSDT" } }); // no 10010
     }
-    for (const { client } of [talker, quiet]) {
+    for (const { client } of [chatty, quiet]) {
       const end = world.closeHistory.find(client.id);
       assertEquals([end?.reason, end?.cause], ["stale", "client fault"]);
     }
   }));
 
-Deno.test("Who never spoke is no lastActiveLayer, however short the wait for its answer is", () =>
+Deno.test("lastActiveLayer of a client that never sent anything is nothing, however short pongWaitMs is", () =>
   withWorld({ random: () => 0 }, async (world) => {
-    const timing = { ...CALM, pingPeriodMs: 120_000, pongWaitMs: 10_000 };
+    const timing = { ...SLOW_PINGS, pingPeriodMs: 120_000, pongWaitMs: 10_000 };
     const profile = taloProfile({
       timing,
       messagesPerMinute: 0,
@@ -111,26 +111,26 @@ Deno.test("Who never spoke is no lastActiveLayer, however short the wait for its
     assertEquals([end?.reason, end?.cause, end?.seconds], ["stale", "network", 70]);
   }));
 
-Deno.test("Each cause of death is told right, 50 times each", async () => {
+Deno.test("Each cause is recognised in 95 of 100 disconnects", async () => {
   const table: string[] = [];
-  for (const [cause, die] of Object.entries(DEATHS)) {
+  for (const [cause, disconnect] of Object.entries(SCENARIOS)) {
     const random = seeded(cause.length + 1);
-    await withWorld({ rules: CALM, maxMessagesPerSecond: 1_000, random }, async (world) => {
+    await withWorld({ rules: SLOW_PINGS, maxMessagesPerSecond: 1_000, random }, async (world) => {
       for (let i = 0; i < TIMES; i++) {
-        await die(world, random);
+        await disconnect(world, random);
         await world.clock.turnOver();
       }
-      const told = world.closeHistory.latest(TIMES).map((end) => end.cause);
-      const right = told.filter((each) => each === cause).length;
-      table.push(`${cause.padEnd(14)} ${right} of ${told.length}`);
-      assertEquals(told.length, TIMES, cause);
-      assert(right >= 0.95 * TIMES, `${cause}: ${right} of ${TIMES}, ${[...new Set(told)]}`);
+      const causes = world.closeHistory.latest(TIMES).map((end) => end.cause);
+      const right = causes.filter((each) => each === cause).length;
+      table.push(`${cause.padEnd(14)} ${right} of ${causes.length}`);
+      assertEquals(causes.length, TIMES, cause);
+      assert(right >= 0.95 * TIMES, `${cause}: ${right} of ${TIMES}, ${[...new Set(causes)]}`);
     });
   }
   console.log(table.join("\n"));
 });
 
-Deno.test("A proxy that cuts idle connections is named from the third one on, and what would hold", () =>
+Deno.test("A proxy that cuts idle connections is the cause from the third one on, and is logged", () =>
   withWorld({ rules: { ...RULES, pingPeriodMs: 90_000, pongWaitMs: 100_000 } }, async (world) => {
     for (let i = 0; i < TIMES; i++) {
       const { socket } = world.connect();
@@ -140,20 +140,20 @@ Deno.test("A proxy that cuts idle connections is named from the third one on, an
       socket.leave({ byPeer: false });
       await world.clock.turnOver();
     }
-    const told = world.closeHistory.latest(TIMES).map((end) => end.cause);
-    assertEquals(told.filter((cause) => cause === "proxy idle cut").length, TIMES - 2);
+    const causes = world.closeHistory.latest(TIMES).map((end) => end.cause);
+    assertEquals(causes.filter((cause) => cause === "proxy idle cut").length, TIMES - 2);
     const [line] = world.log.filter(({ message }) => /closes idle connections/.test(message));
     assertEquals(line.properties.network, "192.0.2.0/24");
     assertEquals(line.properties.count, 3);
     assertEquals(world.idleTimeouts.list().length, 1);
   }));
 
-Deno.test("Deaths at random ages name no proxy", () => {
+Deno.test("Disconnects at random idle ages show no proxy", () => {
   const random = seeded(7);
-  return withWorld({ rules: CALM, random }, async (world) => {
+  return withWorld({ rules: SLOW_PINGS, random }, async (world) => {
     for (let i = 0; i < 200; i++) {
       const peer = world.connect();
-      await live(world, peer, random() * 60_000);
+      await answerFor(world, peer, random() * 60_000);
       await world.clock.pass(random() * 15_000);
       peer.socket.leave({ byPeer: false });
     }

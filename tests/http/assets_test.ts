@@ -22,7 +22,7 @@ function get(path: string, headers: Record<string, string> = {}): Promise<Respon
 
 const orNothing = (body: ArrayBuffer) => body.byteLength === 0 ? null : body;
 
-Deno.test("GET / is the page, for anybody, under a policy that lets nothing foreign or inline in", async () => {
+Deno.test("GET / is the page, without a credential, with a policy that allows nothing foreign or inline", async () => {
   const { status, headers, body } = await get("/");
   await body?.cancel();
   assertEquals(status, 200);
@@ -40,7 +40,7 @@ Deno.test("GET / is the page, for anybody, under a policy that lets nothing fore
   ]);
 });
 
-Deno.test("Every file says its type, and that it is to be asked for again", async () => {
+Deno.test("Every file has its type, and must be revalidated", async () => {
   const types: Record<string, string> = {
     ts: "text/javascript; charset=utf-8",
     js: "text/javascript; charset=utf-8",
@@ -84,7 +84,7 @@ Deno.test("An ETag is compared weakly, and one of another version is no match", 
   assertEquals(new Set(tags).size, tags.length);
 });
 
-Deno.test("A file is compressed for who accepts it", async () => {
+Deno.test("A file is compressed if the client accepts it", async () => {
   const plain = await get("/web/uplot.js");
   const length = (await plain.arrayBuffer()).byteLength;
   assertEquals(plain.headers.get("Content-Encoding"), null);
@@ -102,7 +102,7 @@ Deno.test("A file is compressed for who accepts it", async () => {
   }
 });
 
-Deno.test("The client library may be imported by pages of any origin, and tells its types", async () => {
+Deno.test("The client library may be imported by pages of any origin, and names its types", async () => {
   for (const path of ["/sdk.js", "/sdk.d.ts"]) {
     const { headers } = await get(path, { Origin: "https://elsewhere.example" });
     assertEquals(headers.get("Access-Control-Allow-Origin"), "*");
@@ -126,12 +126,12 @@ for (
     "/web/__proto__",
   ]
 ) {
-  Deno.test(`GET ${path} is 404: only what belongs to the page is served`, async () => {
+  Deno.test(`GET ${path} is 404: only files of the page are served`, async () => {
     assertEquals((await get(path)).status, 404);
   });
 }
 
-Deno.test("Every file of the page's folder is served, but for its pictures", () => {
+Deno.test("Every file of the page's folder is served, except its pictures", () => {
   const folder = new URL("../../server/web/", import.meta.url);
   const names = [...Deno.readDirSync(folder)].filter(({ isFile }) => isFile).map(({ name }) =>
     name
@@ -142,7 +142,7 @@ Deno.test("Every file of the page's folder is served, but for its pictures", () 
   assertEquals(ours.sort(), paths.sort());
 });
 
-Deno.test("Scripts are served as what a browser can run: no types, and addresses that it resolves", () => {
+Deno.test("Scripts are served in a form that browsers run: no types, resolvable addresses", () => {
   const scripts = [...FILES].filter(([path]) => /^\/web\/.*\.ts$/.test(path));
   assert(scripts.length > 10);
   for (const [path, { plain }] of scripts) {

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { type Api, withApi } from "../support/server/api.ts";
 
-/** Every route that the API has but for those open to everybody. */
+/** Every route of the API that needs a credential. */
 const ADMIN = [
   "GET /api/v1/connections",
   "GET /api/v1/connections/x",
@@ -33,7 +33,7 @@ async function statusOf(api: Api, route: string, headers: Record<string, string>
 const bearer = (key: string) => ({ Authorization: `Bearer ${key}` });
 
 for (const route of ADMIN) {
-  Deno.test(`${route} is for admins: 401 without a key, 403 with another one`, () =>
+  Deno.test(`${route} needs the right admin: 401 without a key, 403 with another key`, () =>
     withApi({ keys: true }, async (api) => {
       assertEquals(await statusOf(api, route), 401);
       assertEquals(await statusOf(api, route, bearer("root.x")), 401);
@@ -44,7 +44,7 @@ for (const route of ADMIN) {
 }
 
 for (const route of ANY_KEY) {
-  Deno.test(`${route} wants a key, and no right of an admin`, () =>
+  Deno.test(`${route} needs a key, but not the right admin`, () =>
     withApi({ keys: true }, async (api) => {
       assertEquals(await statusOf(api, route), 401);
       const status = await statusOf(api, route, bearer("other.s"));
@@ -52,14 +52,14 @@ for (const route of ANY_KEY) {
     }));
 }
 
-Deno.test("An open hub asks nobody for a key", () =>
+Deno.test("An open hub needs no key", () =>
   withApi({}, async (api) => {
     for (const route of [...ADMIN, ...ANY_KEY]) {
       assertEquals([200, 400, 404].includes(await statusOf(api, route)), true, route);
     }
   }));
 
-Deno.test("Credentials come as bearer or X-Api-Key, in any case of the scheme, never in the URL", () =>
+Deno.test("A credential is accepted as bearer or X-Api-Key, in any case of the scheme, never in the URL", () =>
   withApi({ keys: true }, async (api) => {
     const route = "GET /api/v1/stats";
     for (
@@ -75,7 +75,7 @@ Deno.test("Credentials come as bearer or X-Api-Key, in any case of the scheme, n
     assertEquals(await statusOf(api, `${route}?access_token=root.s`), 401);
   }));
 
-Deno.test("A refusal says what is missing, how to authenticate, and no credential", () =>
+Deno.test("A 401 says how to authenticate, a 403 what is missing; neither repeats a credential", () =>
   withApi({ keys: true }, async (api) => {
     const response = await api.call("/api/v1/stats", { key: "root.wrong" });
     assertEquals(response.headers.get("WWW-Authenticate"), "Bearer");
@@ -86,7 +86,7 @@ Deno.test("A refusal says what is missing, how to authenticate, and no credentia
   }));
 
 for (const route of CHANGING) {
-  Deno.test(`${route} is refused to pages of foreign origins, open hub or valid key`, async () => {
+  Deno.test(`${route} rejects pages of foreign origins, on an open hub and with a valid key`, async () => {
     for (const keys of [false, true]) {
       await withApi({ keys }, async (api) => {
         const status = (Origin: string) => statusOf(api, route, { ...bearer("root.s"), Origin });
@@ -99,7 +99,7 @@ for (const route of CHANGING) {
   });
 }
 
-Deno.test("With ALLOWED_ORIGINS pages of these change things, and no others", () =>
+Deno.test("With ALLOWED_ORIGINS pages of these origins may make changes, and no others", () =>
   withApi({ allowedOrigins: ["https://app.example"] }, async (api) => {
     const publish = (Origin: string) =>
       api.call("/api/v1/publish", { body: { channel: "c", data: 1 }, headers: { Origin } })
@@ -108,7 +108,7 @@ Deno.test("With ALLOWED_ORIGINS pages of these change things, and no others", ()
     assertEquals(await publish("http://localhost"), 403);
   }));
 
-Deno.test("No answer lets a foreign page read it, or a cache keep it", () =>
+Deno.test("No response may be read by a foreign page, or be cached", () =>
   withApi({}, async (api) => {
     for (const path of ["/api/v1/stats", "/api/v1/nothing", "/api/v1/connections?limit=x"]) {
       const { headers, body } = await api.call(path, { headers: { Origin: "https://a.example" } });

@@ -3,7 +3,7 @@ import { withApi } from "../support/server/api.ts";
 
 const PATH = "/api/v1/connections";
 
-Deno.test("GET /api/v1/connections tells of each connection, the oldest first", () =>
+Deno.test("GET /api/v1/connections lists each connection, the oldest first", () =>
   withApi({}, async (api) => {
     const openedMs = api.world.clock.wall();
     const first = api.world.connect({ grant: { keyId: "k1" } });
@@ -86,7 +86,7 @@ for (
     ["colour=red&sort=x", /sort: .*; colour: unknown/],
   ] as const
 ) {
-  Deno.test(`GET /api/v1/connections?${query} is refused with 400 and the reason`, () =>
+  Deno.test(`GET /api/v1/connections?${query} is rejected with 400 and the reason`, () =>
     withApi({}, async (api) => {
       const { status, body } = await api.json(`${PATH}?${query}`);
       assertEquals(status, 400);
@@ -94,7 +94,7 @@ for (
     }));
 }
 
-Deno.test("GET /api/v1/connections/{id} names the channels, 404 without such a connection", () =>
+Deno.test("GET /api/v1/connections/{id} lists the channels, 404 without such a connection", () =>
   withApi({}, async (api) => {
     const { client, socket } = api.world.connect();
     for (const channel of ["a", "b"]) socket.say({ type: "subscribe", channel });
@@ -106,14 +106,14 @@ Deno.test("GET /api/v1/connections/{id} names the channels, 404 without such a c
     assertEquals(missing.body.detail, `no connection "nobody" ${where}`);
   }));
 
-Deno.test("GET /api/v1/connections finds those that live in part, also when they have gone", () =>
+Deno.test("GET /api/v1/connections and /closed find connections by liveness", () =>
   withApi({}, async (api) => {
     const { client, socket } = api.world.connect();
     api.world.connect().socket.leave();
     await api.world.clock.pass(54_100);
     socket.answer();
     const ping = socket.messages.findLast(({ type }) => type === "ping");
-    socket.say({ type: "pong", id: ping.id }); // once; then its script hangs
+    socket.say({ type: "pong", id: ping.id }); // once; then the script hangs
     await api.world.clock.pass(54_000);
     socket.answer();
     await api.world.clock.pass(3_000);
@@ -127,7 +127,7 @@ Deno.test("GET /api/v1/connections finds those that live in part, also when they
     ]);
   }));
 
-Deno.test("GET /api/v1/connections/{id} tells the loss of the whole liveness and of lately", () =>
+Deno.test("GET /api/v1/connections/{id} shows the loss since the start and the recent loss", () =>
   withApi({}, async (api) => {
     const { client, socket } = api.world.connect();
     for (let ping = 0; ping < 34; ping++) {
@@ -140,7 +140,7 @@ Deno.test("GET /api/v1/connections/{id} tells the loss of the whole liveness and
     assertEquals(app.recentLossRatio, 1);
   }));
 
-Deno.test("DELETE /api/v1/connections/{id} ends it for the reason admin", () =>
+Deno.test("DELETE /api/v1/connections/{id} closes it for the reason admin", () =>
   withApi({ keys: true }, async (api) => {
     const { client, socket } = api.world.connect();
     const path = `${PATH}/${client.id}`;
@@ -150,11 +150,11 @@ Deno.test("DELETE /api/v1/connections/{id} ends it for the reason admin", () =>
     await api.world.clock.turnOver();
     assertEquals(api.world.closed("admin"), 1);
     assertEquals((await api.json(path, call)).status, 404);
-    const told = api.world.log.find(({ message }) => message.includes("by an operator"));
-    assertEquals(told?.properties, { id: client.id, by: "root" });
+    const line = api.world.log.find(({ message }) => message.includes("by an operator"));
+    assertEquals(line?.properties, { id: client.id, by: "root" });
   }));
 
-Deno.test("GET /api/v1/closed tells the ends, the newest first, by reason and up to the limit", () =>
+Deno.test("GET /api/v1/closed lists closed connections, the newest first, by reason and up to the limit", () =>
   withApi({}, async (api) => {
     const [a, b, c] = [api.world.connect(), api.world.connect(), api.world.connect()];
     for (const [{ client }, reason] of [[a, "stale"], [b, "admin"], [c, "stale"]] as const) {

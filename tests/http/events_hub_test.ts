@@ -7,7 +7,7 @@ const PATH = "/api/v1/ws/unsubscribe";
 const subscriptionsOf = async (api: Api, { client }: TestPeer) =>
   await api.world.hub.ask((registry) => [...registry.channelsOf(client)]);
 
-Deno.test("POST /api/v1/ws/unsubscribe ends some subscriptions, answered 200 and nothing", () =>
+Deno.test("POST /api/v1/ws/unsubscribe ends some subscriptions, with 200 and an empty body", () =>
   withApi({}, async (api) => {
     const peer = api.subscribe("pdfm,health,stats");
     const event_types = [" PDFM ", "health", "global", "auth", "nonsense"];
@@ -46,7 +46,7 @@ for (
     }));
 }
 
-Deno.test("POST /api/v1/ws/unsubscribe knows the clients of its own system only", () =>
+Deno.test("POST /api/v1/ws/unsubscribe finds clients of its own system only", () =>
   withApi({}, async (api) => {
     const { client, socket } = api.world.connect();
     socket.say({ type: "subscribe", channel: "pdfm" });
@@ -58,7 +58,7 @@ Deno.test("POST /api/v1/ws/unsubscribe knows the clients of its own system only"
     assertEquals([tooLarge.status, tooLarge.body.code], [413, 413]);
   }));
 
-Deno.test("/api/v1/ws/* shows a key its own clients and lets it touch no other", () =>
+Deno.test("/api/v1/ws/* shows a key its own clients and lets it change no others", () =>
   withApi({ keys: true }, async (api) => {
     const mine = api.subscribe("pdfm", "news");
     const theirs = api.subscribe("health,pdfm", "other");
@@ -78,7 +78,7 @@ Deno.test("/api/v1/ws/* shows a key its own clients and lets it touch no other",
     assertEquals((await api.call(PATH, { key: "other.s", body })).status, 200);
   }));
 
-Deno.test("/api/v1/ws/unsubscribe refuses a page of a foreign origin in the system's own form", () =>
+Deno.test("/api/v1/ws/unsubscribe rejects a page of a foreign origin in the system's own form", () =>
   withApi({}, async (api) => {
     const peer = api.subscribe("pdfm");
     const body = { client_id: peer.client.id, event_types: ["pdfm"] };
@@ -89,7 +89,7 @@ Deno.test("/api/v1/ws/unsubscribe refuses a page of a foreign origin in the syst
     assertEquals(await subscriptionsOf(api, peer), ["pdfm", "global"]);
   }));
 
-Deno.test("/api/v1/ws/* says 503 while the hub has stopped, as openapi.json promises", () =>
+Deno.test("/api/v1/ws/* says 503 while the hub has stopped, as openapi.json says", () =>
   withApi({}, async (api) => {
     const { body: { paths } } = await api.json("/api/v1/openapi.json");
     Object.assign(api.world.hub, { ask: () => Promise.resolve(undefined) }); // as it then does
@@ -103,7 +103,7 @@ Deno.test("/api/v1/ws/* says 503 while the hub has stopped, as openapi.json prom
     Reflect.deleteProperty(api.world.hub, "ask");
   }));
 
-Deno.test("/api/v1/ws/* takes and refuses credentials as the system does", () =>
+Deno.test("/api/v1/ws/* accepts and rejects credentials as the system does", () =>
   withApi({ keys: true }, async (api) => {
     const status = async (headers: Record<string, string>) => {
       const response = await api.call("/api/v1/ws/clients", { headers });
@@ -121,7 +121,7 @@ Deno.test("/api/v1/ws/* takes and refuses credentials as the system does", () =>
     assertEquals((await status({ ...pair, ...bearer }))[0], 401);
   }));
 
-Deno.test("GET /api/v1/ws/clients and /stats tell in the system's own words", () =>
+Deno.test("GET /api/v1/ws/clients and /stats respond in the system's own format", () =>
   withApi({}, async (api) => {
     await api.world.clock.pass(3_723_000);
     const { client, socket } = api.subscribe("health");

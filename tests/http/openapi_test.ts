@@ -3,7 +3,7 @@ import { type Api, withApi } from "../support/server/api.ts";
 
 const METHODS = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
-// deno-lint-ignore no-explicit-any -- the document is looked into freely
+// deno-lint-ignore no-explicit-any -- the document has no static type
 const documentOf = async (api: Api): Promise<any> => (await api.json("/api/v1/openapi.json")).body;
 
 /** Every object in a JSON value, with where it is. */
@@ -53,7 +53,7 @@ Deno.test("openapi.json has every route of the app, and no other", () =>
     assert(described.length >= 17, `${described.length}`);
   }));
 
-Deno.test("Each operation has a summary, answers that are described, and its path's parameters", () =>
+Deno.test("Each operation has a summary, described responses, and its path's parameters", () =>
   withApi({}, async (api) => {
     const { paths } = await documentOf(api);
     const ids: string[] = [];
@@ -114,11 +114,11 @@ Deno.test("openapi.json describes requests by the schemas that check them", () =
     assertEquals(paths["/healthz"].get.security, []);
   }));
 
-Deno.test("Answers are what openapi.json says of them", () =>
+Deno.test("Responses match their schemas in openapi.json", () =>
   withApi({}, async (api) => {
     const { client } = api.subscribe("pdfm");
-    const gone = api.world.connect();
-    gone.client.close("stale");
+    const closed = api.world.connect();
+    closed.client.close("stale");
     await api.world.clock.turnOver();
     api.suspended = [{ keyId: "k", untilMs: 1 }];
     const document = await documentOf(api);
@@ -141,8 +141,8 @@ Deno.test("Answers are what openapi.json says of them", () =>
     }
   }));
 
-/** Where a value is not as a schema says: its types and its properties, none missing, none more. */
-// deno-lint-ignore no-explicit-any -- a schema is looked into freely
+/** Where a value differs from a schema: in types, missing properties or additional ones. */
+// deno-lint-ignore no-explicit-any -- a schema has no static type
 function mismatches(schema: any, value: any, root: unknown, at = "$"): string[] {
   if (schema.$ref) return mismatches(resolve(root, schema.$ref), value, root, at);
   if (schema.anyOf) {

@@ -35,7 +35,7 @@ Deno.test("OverviewFeed reads and publishes nothing without a subscriber", () =>
     assertEquals([reads(), overviews(bystander).length], [0, 0]);
   }));
 
-Deno.test("OverviewFeed tells subscribers alone, each second, until they have gone", () =>
+Deno.test("OverviewFeed publishes to its subscribers only, each second, until they disconnect", () =>
   withFeed(async (world, reads) => {
     const [subscriber, bystander] = [world.connect(), world.connect()];
     subscriber.socket.say({ type: "subscribe", channel: OVERVIEW_CHANNEL });
@@ -49,7 +49,7 @@ Deno.test("OverviewFeed tells subscribers alone, each second, until they have go
     assertEquals(reads(), 3);
   }));
 
-Deno.test("OverviewFeed tells disconnects by cause and round trips as counts of buckets", () =>
+Deno.test("OverviewFeed publishes disconnects by cause and round trips as bucket counts", () =>
   withFeed(async (world) => {
     const [subscriber, peer] = [world.connect(), world.connect()];
     subscriber.socket.say({ type: "subscribe", channel: OVERVIEW_CHANNEL });

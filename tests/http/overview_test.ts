@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { withApi } from "../support/server/api.ts";
 
-Deno.test("GET /api/v1/stats tells totals, together and by profile", () =>
+Deno.test("GET /api/v1/stats has totals, overall and by profile", () =>
   withApi({}, async (api) => {
     const { world } = api;
     const a = world.connect();

@@ -4,7 +4,7 @@ import { MAX_BYTES, withApi } from "../support/server/api.ts";
 
 const PATH = "/api/v1/publish";
 
-Deno.test("POST /api/v1/publish delivers to every subscriber and says how many there are", () =>
+Deno.test("POST /api/v1/publish delivers to every subscriber and returns their number", () =>
   withApi({}, async (api) => {
     const subscriber = api.world.connect();
     const other = api.subscribe("pdfm");
@@ -23,7 +23,7 @@ Deno.test("POST /api/v1/publish delivers to every subscriber and says how many t
     assertEquals(nobody.body, { channel: "empty", subscribers: 0 });
   }));
 
-Deno.test("POST /api/v1/publish keeps its place among what sockets publish", () =>
+Deno.test("POST /api/v1/publish keeps the order relative to publications from sockets", () =>
   withApi({}, async (api) => {
     const { socket } = api.world.connect();
     socket.say({ type: "subscribe", channel: "c" });
@@ -38,7 +38,7 @@ Deno.test("POST /api/v1/publish keeps its place among what sockets publish", () 
     assertEquals(got.map(({ data }) => data), [1, 2, 3]);
   }));
 
-Deno.test("POST /api/v1/publish needs the right to publish on that very channel", () =>
+Deno.test("POST /api/v1/publish needs the right to publish on the channel", () =>
   withApi({ keys: true }, async (api) => {
     const publish = (channel: string, key?: string) =>
       api.json(PATH, { key, body: { channel, data: 1 } });
@@ -68,7 +68,7 @@ for (
     ["too much", { channel: "c", data: "x".repeat(MAX_BYTES) }, 413, /1000 bytes/],
   ] as const
 ) {
-  Deno.test(`POST /api/v1/publish of ${what} is refused with ${status} and every problem`, () =>
+  Deno.test(`POST /api/v1/publish of ${what} is rejected with ${status} and every problem`, () =>
     withApi({}, async (api) => {
       const response = await api.call(PATH, { method: "POST", body });
       assertEquals(response.status, status);
@@ -79,7 +79,7 @@ for (
     }));
 }
 
-Deno.test("A body too large is refused though its length was not declared, one just fitting is not", () =>
+Deno.test("A body that is too large is rejected even without a Content-Length, one of the maximum size is not", () =>
   withApi({}, async (api) => {
     const frame = JSON.stringify({ channel: "c", data: "" }).length;
     for (const [bytes, status] of [[MAX_BYTES, 200], [MAX_BYTES + 1, 413]] as const) {
@@ -93,7 +93,7 @@ Deno.test("A body too large is refused though its length was not declared, one j
     }
   }));
 
-Deno.test("A body that is no UTF-8, or breaks off, is refused", () =>
+Deno.test("A body that is not UTF-8, or is aborted, is rejected", () =>
   withApi({}, async (api) => {
     const whole = new TextEncoder().encode('{"channel":"c","data":1}');
     const broken = new ReadableStream({
@@ -111,14 +111,14 @@ Deno.test("A body that is no UTF-8, or breaks off, is refused", () =>
     }
   }));
 
-Deno.test("A thousand unknown fields are not all named", () =>
+Deno.test("A hundred unknown fields are not all listed", () =>
   withApi({}, async (api) => {
     const fields = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`f${i}`, 1]));
     const { body } = await api.json(PATH, { body: fields });
     assertMatch(body.detail, /and 82 more$/);
   }));
 
-Deno.test("POST /api/v1/publish on a hub that has stopped says 503 and when to come again", async () => {
+Deno.test("POST /api/v1/publish on a stopped hub is 503 with Retry-After", async () => {
   await withApi({}, async (api) => {
     api.world.hub.stop();
     const response = await api.call(PATH, { body: { channel: "c", data: 1 } });
@@ -130,7 +130,7 @@ Deno.test("POST /api/v1/publish on a hub that has stopped says 503 and when to c
   });
 });
 
-Deno.test("POST /api/v1/publish survives any body", () =>
+Deno.test("POST /api/v1/publish accepts or rejects any body without a failure", () =>
   withApi({}, async (api) => {
     const body = fc.oneof(
       fc.uint8Array({ maxLength: MAX_BYTES + 100 }),

@@ -43,7 +43,7 @@ Deno.test("GET /readyz says 503 while draining", () =>
     assertEquals(await status(), [503, "draining\n"]);
   }));
 
-Deno.test("An open loopback server answers no other Host, whatever the route", () =>
+Deno.test("An open loopback server rejects every other Host, on every route", () =>
   withApi({ loopbackHostOnly: true }, async (api) => {
     const status = async (host: string, path: string, call?: Call) => {
       const response = await api.call(path, { ...call, headers: { Host: host } });

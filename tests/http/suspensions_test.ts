@@ -3,7 +3,7 @@ import { withApi } from "../support/server/api.ts";
 
 const PATH = "/api/v1/suspensions";
 
-Deno.test("GET /api/v1/suspensions lists suspended keys, DELETE lets one go", () =>
+Deno.test("GET /api/v1/suspensions lists suspended keys, DELETE lifts a suspension", () =>
   withApi({ keys: true }, async (api) => {
     api.suspended = [{ keyId: "k1", untilMs: 5 }, { keyId: "jwt:a/b", untilMs: 6 }];
     const key = "root.s";
@@ -18,8 +18,8 @@ Deno.test("GET /api/v1/suspensions lists suspended keys, DELETE lets one go", ()
     const again = await lift("k1");
     assertEquals(again.status, 404);
     await again.body?.cancel();
-    const told = api.world.log.filter(({ message }) => message.startsWith("suspension lifted"));
-    assertEquals(told.map(({ properties }) => properties), [
+    const lines = api.world.log.filter(({ message }) => message.startsWith("suspension lifted"));
+    assertEquals(lines.map(({ properties }) => properties), [
       { key: "k1", by: "root" },
       { key: "jwt:a/b", by: "root" },
     ]);

@@ -5,7 +5,7 @@ const PATH = "/v1/socket-tickets";
 const post = { method: "POST" };
 
 for (const [way, value] of [["Authorization", "Bearer news.s"], ["X-Api-Key", "news.s"]]) {
-  Deno.test(`POST /v1/socket-tickets gives a ticket for the key that comes as ${way}`, () =>
+  Deno.test(`POST /v1/socket-tickets issues a ticket for a key in ${way}`, () =>
     withApi({ keys: true }, async (api) => {
       const response = await api.call(PATH, {
         ...post,
@@ -26,7 +26,7 @@ const PREFLIGHT = {
   },
 };
 
-Deno.test("A page of an allowed origin may fetch a ticket, and is told when it was too many", () =>
+Deno.test("A page of an allowed origin may fetch a ticket, and may read Retry-After", () =>
   withApi({ keys: true, allowedOrigins: ["https://app.example"] }, async (api) => {
     const origin = { Origin: "https://app.example" };
     const preflight = { ...PREFLIGHT, headers: { ...PREFLIGHT.headers, ...origin } };
@@ -45,7 +45,7 @@ Deno.test("A page of an allowed origin may fetch a ticket, and is told when it w
     }
   }));
 
-Deno.test("A page of a foreign origin may not fetch a ticket, nor read why", () =>
+Deno.test("A page of a foreign origin may neither fetch a ticket nor read the error", () =>
   withApi({ allowedOrigins: ["https://app.example"] }, async (api) => {
     for (const Origin of ["https://evil.example", "http://localhost:3000", "null"]) {
       for (const call of [PREFLIGHT, post]) {
@@ -59,7 +59,7 @@ Deno.test("A page of a foreign origin may not fetch a ticket, nor read why", () 
     assertEquals(api.ticketCalls, []);
   }));
 
-Deno.test("A page that the server itself would take a socket from may fetch a ticket", () =>
+Deno.test("A page that may open a WebSocket may fetch a ticket", () =>
   withApi({}, async (api) => {
     for (const Origin of ["http://localhost:3000", "http://localhost"]) {
       const { body, headers } = await api.call(PATH, { ...post, headers: { Origin } });
@@ -76,7 +76,7 @@ for (
     ["a wrong key in the other header", { "X-Api-Key": "news.x" }],
   ] as const
 ) {
-  Deno.test(`POST /v1/socket-tickets with ${what} is refused with 401 and asks nobody`, () =>
+  Deno.test(`POST /v1/socket-tickets with ${what} is rejected with 401 and issues none`, () =>
     withApi({ keys: true }, async (api) => {
       const response = await api.call(PATH, { ...post, headers });
       assertEquals([response.status, response.headers.get("WWW-Authenticate")], [401, "Bearer"]);
@@ -85,7 +85,7 @@ for (
     }));
 }
 
-Deno.test("POST /v1/socket-tickets on an open hub gives everybody one, counted by address", () =>
+Deno.test("POST /v1/socket-tickets on an open hub issues one to every caller, counted by address", () =>
   withApi({}, async (api) => {
     const forwarded = { "X-Forwarded-For": "192.0.2.7" };
     const all: Record<string, string>[] = [{}, { Authorization: "Bearer any" }, forwarded];
@@ -100,7 +100,7 @@ Deno.test("POST /v1/socket-tickets on an open hub gives everybody one, counted b
     ]);
   }));
 
-Deno.test("POST /v1/socket-tickets beyond the limit says 429 and, in whole seconds, when", () =>
+Deno.test("POST /v1/socket-tickets beyond the limit is 429 with Retry-After in whole seconds", () =>
   withApi({}, async (api) => {
     api.ticket = { kind: "limited", retryAfterMs: 2_001 };
     const response = await api.call(PATH, post);
@@ -108,11 +108,11 @@ Deno.test("POST /v1/socket-tickets beyond the limit says 429 and, in whole secon
     await response.body?.cancel();
   }));
 
-Deno.test("A fault behind a route is told in the log, and to the caller as 500 without details", () =>
+Deno.test("An exception in a route is logged, and is 500 without details for the caller", () =>
   withApi({}, async (api) => {
     api.ticket = new Error("the database is gone");
     const { status, body } = await api.json(PATH, post);
     assertEquals([status, JSON.stringify(body).includes("database")], [500, false]);
-    const told = api.world.log.find(({ level }) => level === "error");
-    assertEquals(told?.properties.error, api.ticket);
+    const line = api.world.log.find(({ level }) => level === "error");
+    assertEquals(line?.properties.error, api.ticket);
   }));

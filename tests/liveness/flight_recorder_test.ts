@@ -5,7 +5,7 @@ import {
   FlightRecorder,
 } from "../../server/liveness/flight_recorder.ts";
 
-Deno.test("FlightRecorder keeps kind, time since birth and value in hundredths, and no value where none is", () => {
+Deno.test("FlightRecorder keeps kind, time since the start and value in hundredths, and no value where there is none", () => {
   const recorder = new FlightRecorder(1_000.5);
   assertEquals(recorder.events(), []);
   recorder.record("opened", 1_000.5);
@@ -18,7 +18,7 @@ Deno.test("FlightRecorder keeps kind, time since birth and value in hundredths, 
   ]);
 });
 
-Deno.test("FlightRecorder keeps every kind as what it is, zero as a value, and never a time before birth", () => {
+Deno.test("FlightRecorder keeps every kind, zero as a value, and no time before the start", () => {
   const recorder = new FlightRecorder(500);
   const kinds = FLIGHT_EVENT_KINDS.filter((kind) => kind !== "pong_unmatched" && kind !== "stall");
   for (const kind of kinds) recorder.record(kind, 0, 0);
@@ -27,7 +27,7 @@ Deno.test("FlightRecorder keeps every kind as what it is, zero as a value, and n
   assertEquals(recorder.events().at(-1), { kind: "pong_unmatched", atMs: 1, value: 1 });
 });
 
-Deno.test("FlightRecorder keeps the last 64, oldest first, however many came", () => {
+Deno.test("FlightRecorder keeps the last 64 events, the oldest first, however many are recorded", () => {
   // around each growth, the full ring, and several rounds
   for (const count of [1, 8, 9, 16, 17, 32, 33, 63, 64, 65, 127, 128, 129, 1_000]) {
     const recorder = new FlightRecorder(0);
@@ -42,7 +42,7 @@ Deno.test("FlightRecorder keeps the last 64, oldest first, however many came", (
   }
 });
 
-Deno.test("FlightRecorder stamps a stall with its end, and what comes later that much later", () => {
+Deno.test("FlightRecorder dates a stall by its end, and later events later by its length", () => {
   const recorder = new FlightRecorder(1_000);
   recorder.record("ping", 3_000);
   recorder.stalled(3_500, 6_000);
@@ -58,7 +58,7 @@ Deno.test("FlightRecorder stamps a stall with its end, and what comes later that
   ]);
 });
 
-Deno.test("FlightRecorder stamps what came before a stall was noticed with its end, however much it was", () => {
+Deno.test("FlightRecorder dates events read before a stall is detected by its end, however many there are", () => {
   for (const count of [1, FLIGHT_RECORDER_SIZE - 1, FLIGHT_RECORDER_SIZE, 200]) {
     const recorder = new FlightRecorder(0);
     for (let n = 0; n < 100; n++) recorder.record("ping", n);
@@ -67,11 +67,11 @@ Deno.test("FlightRecorder stamps what came before a stall was noticed with its e
     const times = recorder.events().map(({ atMs }) => atMs);
     assertEquals(times.filter((atMs) => atMs === 8_500).length, Math.min(count + 1, 64));
     assertEquals(times, times.toSorted((a, b) => a - b));
-    assertEquals(times[0] < 100, count < FLIGHT_RECORDER_SIZE - 1, "the rest stays");
+    assertEquals(times[0] < 100, count < FLIGHT_RECORDER_SIZE - 1, "the others stay");
   }
 });
 
-Deno.test("FlightRecorder leaves out a stall that began before the birth", () => {
+Deno.test("FlightRecorder ignores a stall that began before the connection was opened", () => {
   const recorder = new FlightRecorder(2_570);
   recorder.record("opened", 2_570);
   recorder.stalled(2_500, 6_000);
@@ -82,14 +82,14 @@ Deno.test("FlightRecorder leaves out a stall that began before the birth", () =>
   ]]);
 });
 
-Deno.test("FlightRecorder tells time right to the ms after years", () => {
+Deno.test("FlightRecorder keeps time exact to the ms for years", () => {
   const recorder = new FlightRecorder(0);
   const times = [2 ** 32 - 1, 2 ** 32, 3 * 365 * 86_400_000 + 1];
   for (const time of times) recorder.record("ping", time);
   assertEquals(recorder.events().map(({ atMs }) => atMs), times);
 });
 
-Deno.test("FlightRecorder counts a flood of odd pongs in one event instead of forgetting the rest", () => {
+Deno.test("FlightRecorder counts a flood of unmatched pongs in one event and keeps the others", () => {
   const recorder = new FlightRecorder(0);
   for (let n = 0; n < FLIGHT_RECORDER_SIZE - 1; n++) recorder.record("ping", n);
   for (let n = 0; n < 1_000; n++) recorder.record("pong_unmatched", 100 + n);
@@ -104,19 +104,19 @@ Deno.test("FlightRecorder counts a flood of odd pongs in one event instead of fo
   ]);
 });
 
-Deno.test("A record allocates nothing once the ring has grown", () => {
+Deno.test("record() allocates nothing", () => {
   const recorder = new FlightRecorder(0.5);
   const many = (count: number) => {
     for (let n = 0; n < count; n++) recorder.record("pong", n + 0.5, n);
   };
-  many(20_000); // the compiler's own work is over
-  // Other work of the process may fall into a round: the best of several is the recorder's own.
+  many(20_000); // until the compiler has finished
+  // Other work of the process may allocate in a round: the minimum is the recorder's own.
   const bytes = Array.from({ length: 5 }, () => {
     const before = Deno.memoryUsage();
     many(100_000);
     const after = Deno.memoryUsage();
     return Math.abs(after.heapUsed - before.heapUsed) + Math.abs(after.external - before.external);
   });
-  // a single number on the heap for each record would be 1.6 MB
+  // one number on the heap for each record would be 1.6 MB
   assertEquals(Math.min(...bytes) < 200_000, true, `${bytes} bytes for 100000 records`);
 });

@@ -2,19 +2,19 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { HEALTH_RULES, HealthMonitor, type HealthStatus } from "../../server/liveness/health.ts";
 import { RttEstimator } from "../../server/liveness/rtt.ts";
 
-/** An average is a sample of it; the rest are calls. */
+/** A number is an average to sample; the others are names of methods. */
 type Step = number | null | "timeout" | "answered" | "expire";
 
-function take(monitor: HealthMonitor, step: Step): void {
+function apply(monitor: HealthMonitor, step: Step): void {
   if (typeof step === "number" || step === null) monitor.sample(step);
   else monitor[step]();
 }
 
-/** Takes the steps. @returns the status after each, "." for no change */
-function told(monitor: HealthMonitor, steps: readonly Step[]): string {
+/** Applies the steps. @returns the status after each, "." for no change */
+function statuses(monitor: HealthMonitor, steps: readonly Step[]): string {
   return steps.map((step) => {
     const before = monitor.status;
-    take(monitor, step);
+    apply(monitor, step);
     return monitor.status === before ? "." : monitor.status;
   }).join(" ");
 }
@@ -25,7 +25,7 @@ Deno.test("HealthMonitor starts unknown", () => {
   assertEquals(monitor.consecutiveTimeouts, 0);
 });
 
-Deno.test("sample() judges the first average by the thresholds themselves", () => {
+Deno.test("sample() classifies the first average by the thresholds themselves", () => {
   const rows: [number, HealthStatus][] = [
     [0, "healthy"],
     [100, "healthy"],
@@ -43,7 +43,7 @@ Deno.test("sample() judges the first average by the thresholds themselves", () =
   }
 });
 
-Deno.test("HealthMonitor follows each step", () => {
+Deno.test("HealthMonitor changes its status as each row says", () => {
   const rows: [string, Step[], string][] = [
     ["steady", [80, 80, 100], "healthy . ."],
     ["worse at once", [80, 101, 501, 1_001], "healthy degraded poor critical"],
@@ -59,7 +59,7 @@ Deno.test("HealthMonitor follows each step", () => {
     ["two timeouts", [80, "timeout", "timeout", 80], "healthy timeout . healthy"],
     ["timeouts before any answer", ["timeout", "timeout", "timeout"], "timeout . ."],
     [
-      "timeouts alone are no death",
+      "timeouts alone do not make it dead",
       [80, ...Array(100).fill("timeout")],
       `healthy timeout${" .".repeat(99)}`,
     ],
@@ -67,38 +67,38 @@ Deno.test("HealthMonitor follows each step", () => {
     ["the margin holds through a timeout", [101, "timeout", 95], "degraded timeout degraded"],
     ["worse after a timeout", [80, "timeout", 700], "healthy timeout poor"],
     [
-      "other life restores the band",
+      "another sign of life restores the band",
       [600, "timeout", "answered", "answered"],
       "poor timeout poor .",
     ],
-    ["other life alone is no health", ["answered"], "."],
+    ["another sign of life alone is no sample", ["answered"], "."],
     [
-      "death is final",
+      "dead is final",
       ["timeout", "expire", "timeout", 80, "answered", "expire", null],
       "timeout dead . . . . .",
     ],
-    ["a verdict", [80, "expire", "expire"], "healthy dead ."],
+    ["expire() twice", [80, "expire", "expire"], "healthy dead ."],
   ];
   for (const [name, steps, answers] of rows) {
-    assertEquals(told(new HealthMonitor(), steps), answers, name);
+    assertEquals(statuses(new HealthMonitor(), steps), answers, name);
   }
 });
 
-Deno.test("consecutiveTimeouts counts, and an answer or other life clears it", () => {
+Deno.test("consecutiveTimeouts counts, and an answer or another sign of life resets it", () => {
   const monitor = new HealthMonitor();
   const steps: Step[] = ["timeout", "timeout", 80, "timeout", "answered", "timeout", "timeout"];
   const counts = steps.map((step) => {
-    take(monitor, step);
+    apply(monitor, step);
     return monitor.consecutiveTimeouts;
   });
   assertEquals(counts, [1, 2, 0, 1, 0, 1, 2]);
 });
 
-Deno.test("HealthMonitor goes by the thresholds it is given", () => {
+Deno.test("HealthMonitor uses the thresholds it is given", () => {
   const thresholds = { healthyMs: 10, degradedMs: 20, poorMs: 30 };
   const steps: Step[] = [10, 11, 21, 31, 27, 18, 9];
   const answers = "healthy degraded poor critical poor degraded healthy";
-  assertEquals(told(new HealthMonitor(thresholds), steps), answers);
+  assertEquals(statuses(new HealthMonitor(thresholds), steps), answers);
 });
 
 Deno.test("HealthMonitor refuses thresholds that do not ascend", () => {

@@ -9,11 +9,11 @@ import {
 
 type Given = Partial<HealthThresholds>;
 
-Deno.test("chooseThresholds() without anything given keeps the published thresholds", () => {
+Deno.test("chooseThresholds() without given values keeps the published thresholds", () => {
   assertEquals(chooseThresholds({}), { healthyMs: 100, degradedMs: 500, poorMs: 1_000 });
 });
 
-Deno.test("chooseThresholds() lets a default give way to what is given", () => {
+Deno.test("chooseThresholds() moves a default out of the way of a given value", () => {
   const rows: [Given, number[]][] = [
     [{ healthyMs: 40 }, [40, 500, 1_000]],
     [{ healthyMs: 600 }, [600, 1_200, 2_400]],
@@ -36,21 +36,21 @@ Deno.test("latencyProblems() names the options and values that do not ascend", (
   assertEquals(latencyProblems({ healthyMs: 100, degradedMs: 500, poorMs: 500 }, ""), [
     "HEALTHY_LATENCY_MS < DEGRADED_LATENCY_MS < POOR_LATENCY_MS must hold, got 100 and 500 and 500",
   ]);
-  assertEquals(latencyProblems({ healthyMs: 2_000 }, ""), []); // a default gives way
+  assertEquals(latencyProblems({ healthyMs: 2_000 }, ""), []); // the default moves
 });
 
-Deno.test("chooseThresholds() keeps what is given and suits the monitor, wherever there is no problem", () => {
+Deno.test("chooseThresholds() keeps given values and suits the monitor, wherever there is no problem", () => {
   const ms = fc.option(fc.integer({ min: 1, max: 2 ** 31 - 1 }), { nil: undefined });
   const small = fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined });
   const any = fc.oneof(ms, small);
-  const spy = { right: 0, wrong: 0 };
+  const counts = { right: 0, wrong: 0 };
   fc.assert(
     fc.property(fc.record({ healthyMs: any, degradedMs: any, poorMs: any }), (given) => {
       const values = [given.healthyMs, given.degradedMs, given.poorMs]
         .filter((value) => value !== undefined);
       const ascends = values.every((value, i) => i === 0 || values[i - 1] < value);
       assertEquals(latencyProblems(given, "").length, ascends ? 0 : 1);
-      spy[ascends ? "right" : "wrong"]++;
+      counts[ascends ? "right" : "wrong"]++;
       if (!ascends) return;
       const chosen = chooseThresholds(given);
       for (const [name, value] of Object.entries(given)) {
@@ -60,5 +60,5 @@ Deno.test("chooseThresholds() keeps what is given and suits the monitor, whereve
     }),
     { numRuns: 3_000 },
   );
-  assert(spy.right > 300 && spy.wrong > 300, JSON.stringify(spy));
+  assert(counts.right > 300 && counts.wrong > 300, JSON.stringify(counts));
 });

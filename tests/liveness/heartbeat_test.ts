@@ -18,21 +18,25 @@ const RULES: HeartbeatRules = {
   health: HEALTH_RULES,
 };
 
-/** Looks whenever it is due, as the wheel does, and writes down what it finds. */
+/** Evaluates the heartbeat whenever it is due, as the wheel does. @returns decisions with their time */
 function timeline(
   heartbeat: Heartbeat,
-  { until, signs = [], graceUntil = 0 }: { until: number; signs?: number[]; graceUntil?: number },
+  { until, activity = [], graceUntil = 0 }: {
+    until: number;
+    activity?: number[];
+    graceUntil?: number;
+  },
 ): [number, HeartbeatDecision][] {
-  const found: [number, HeartbeatDecision][] = [];
-  const waiting = [...signs];
+  const decisions: [number, HeartbeatDecision][] = [];
+  const waiting = [...activity];
   for (let now = 0; now <= until; now += 50) {
     while (waiting.length > 0 && waiting[0] <= now) heartbeat.touch(waiting.shift()!);
     if (now < heartbeat.dueMs) continue;
-    const finding = heartbeat.evaluate(now, now >= graceUntil);
-    if (finding !== "ok") found.push([now, finding]);
-    if (finding === "stale" || finding === "missed_heartbeats") break;
+    const decision = heartbeat.evaluate(now, now >= graceUntil);
+    if (decision !== "ok") decisions.push([now, decision]);
+    if (decision === "stale" || decision === "missed_heartbeats") break;
   }
-  return found;
+  return decisions;
 }
 
 Deno.test("Heartbeat of a silent peer: a ping, a miss with a ping at once, then the deadline", () => {
@@ -44,7 +48,7 @@ Deno.test("Heartbeat of a silent peer: a ping, a miss with a ping at once, then 
   ]);
 });
 
-Deno.test("Heartbeat convicts after so many misses when the deadline is far", () => {
+Deno.test("Heartbeat expires after the number of misses when the deadline is far", () => {
   const rules = { ...RULES, pingPeriodMs: 10_000, missedHeartbeats: 3 };
   assertEquals(timeline(new Heartbeat(rules, 0, 1), { until: 120_000 }), [
     [10_000, "ping"],
@@ -54,10 +58,10 @@ Deno.test("Heartbeat convicts after so many misses when the deadline is far", ()
   ]);
 });
 
-Deno.test("Heartbeat: a ping right after a frame shortens nobody's time", () => {
-  // heard at 50 s, pinged at 54 s: three misses by 63 s are only 13 s of silence
-  const signs = [50_000, 80_000];
-  assertEquals(timeline(new Heartbeat(RULES, 0, 1), { until: 200_000, signs }), [
+Deno.test("Heartbeat: a ping right after a frame does not shorten the peer's time", () => {
+  // frame at 50 s, ping at 54 s: three misses by 63 s are only 13 s of silence
+  const activity = [50_000, 80_000];
+  assertEquals(timeline(new Heartbeat(RULES, 0, 1), { until: 200_000, activity }), [
     [54_000, "ping"],
     [57_000, "missed"],
     [60_000, "missed"],
@@ -70,7 +74,7 @@ Deno.test("Heartbeat: a ping right after a frame shortens nobody's time", () => 
   ]);
 });
 
-Deno.test("Heartbeat: an early first ping shortens nobody's time", () => {
+Deno.test("Heartbeat: an early first ping does not shorten the peer's time", () => {
   const rules = { ...RULES, pingPeriodMs: 1_800, pongWaitMs: 2_000, heartbeatTimeoutMs: 100 };
   for (const random of [0, 0.3, 0.6, 0.999]) {
     const heartbeat = new Heartbeat(rules, 0, random);
@@ -78,13 +82,13 @@ Deno.test("Heartbeat: an early first ping shortens nobody's time", () => {
   }
 });
 
-Deno.test("Heartbeat: a sign of life forgives misses and moves the deadline", () => {
+Deno.test("Heartbeat: a sign of life resets the misses and moves the deadline", () => {
   const rules = { ...RULES, pingPeriodMs: 10_000 };
-  assertEquals(timeline(new Heartbeat(rules, 0, 1), { until: 99_000, signs: [17_000] }), [
+  assertEquals(timeline(new Heartbeat(rules, 0, 1), { until: 99_000, activity: [17_000] }), [
     [10_000, "ping"],
     [13_000, "missed"],
     [16_000, "missed"],
-    [20_000, "ping"], // the ticker keeps its phase
+    [20_000, "ping"], // the pings keep their phase
     [23_000, "missed"],
     [26_000, "missed"],
     [29_000, "missed"],
@@ -93,9 +97,9 @@ Deno.test("Heartbeat: a sign of life forgives misses and moves the deadline", ()
   ]);
 });
 
-Deno.test("Heartbeat of a peer that speaks often is pinged each period and never missed", () => {
-  const signs = Array.from({ length: 200 }, (_, i) => (i + 1) * 1_000);
-  assertEquals(timeline(new Heartbeat(RULES, 0, 1), { until: 200_000, signs }), [
+Deno.test("Heartbeat of a peer that sends often pings once a period and misses none", () => {
+  const activity = Array.from({ length: 200 }, (_, i) => (i + 1) * 1_000);
+  assertEquals(timeline(new Heartbeat(RULES, 0, 1), { until: 200_000, activity }), [
     [54_000, "ping"],
     [108_000, "ping"],
     [162_000, "ping"],
@@ -109,7 +113,7 @@ Deno.test("Heartbeat spreads the first ping over the second half of a period", (
   }
 });
 
-Deno.test("look() convicts nobody while it may not, pings on, and judges right after", () => {
+Deno.test("evaluate() expires nothing while mayExpire is false, still pings, and expires right after", () => {
   const heartbeat = new Heartbeat(RULES, 0, 1);
   assertEquals(timeline(heartbeat, { until: 120_000, graceUntil: 70_000 }), [
     [54_000, "ping"],
@@ -117,7 +121,7 @@ Deno.test("look() convicts nobody while it may not, pings on, and judges right a
   ]);
 });
 
-Deno.test("suspend() stops all judgement, resume() starts the peer's time afresh", () => {
+Deno.test("suspend() stops all decisions, resume() starts the peer's time anew", () => {
   const heartbeat = new Heartbeat(RULES, 0, 1);
   heartbeat.suspend();
   assertEquals(heartbeat.evaluate(500_000, true), "ok");
@@ -126,26 +130,26 @@ Deno.test("suspend() stops all judgement, resume() starts the peer's time afresh
   assertEquals(heartbeat.evaluate(560_000, true), "stale");
 });
 
-Deno.test("lastLifeMs is the last sign, not the last ping", () => {
+Deno.test("lastActivityMs is the time of the last sign of life, not of the last ping", () => {
   const heartbeat = new Heartbeat(RULES, 0, 1);
   heartbeat.touch(1_234);
   heartbeat.evaluate(54_000, true);
-  assertEquals(heartbeat.lastLifeMs, 1_234);
+  assertEquals(heartbeat.lastActivityMs, 1_234);
 });
 
-Deno.test("hurry() halves the way to the next ping and those after it, relax() restores the period", () => {
+Deno.test("pingFaster() halves the period from the next ping on, pingNormally() restores it", () => {
   const heartbeat = new Heartbeat(RULES, 0, 1);
   heartbeat.pingFaster(1_000);
-  const found: number[] = [];
+  const pings: number[] = [];
   for (let now = 0; now <= 200_000; now += 1_000) {
     heartbeat.touch(now);
-    if (heartbeat.evaluate(now, true) === "ping") found.push(now);
+    if (heartbeat.evaluate(now, true) === "ping") pings.push(now);
     if (now === 60_000) heartbeat.pingNormally();
   }
-  assertEquals(found, [28_000, 55_000, 82_000, 136_000, 190_000]);
+  assertEquals(pings, [28_000, 55_000, 82_000, 136_000, 190_000]);
 });
 
-Deno.test("Heartbeat counting silence from the ping waits for no life before it", () => {
+Deno.test("Heartbeat that measures silence from the ping needs no sign of life before it", () => {
   const rules = {
     ...RULES,
     pingPeriodMs: 30_000,
@@ -157,14 +161,14 @@ Deno.test("Heartbeat counting silence from the ping waits for no life before it"
   const silent = [[30_000, "ping"], [60_000, "stale"]] as [number, HeartbeatDecision][];
   assertEquals(timeline(new Heartbeat(rules, 0, 1), { until: 200_000 }), silent);
   // answered at 59 s: pinged again at 60 s, unanswered for 30 s at 90 s
-  assertEquals(timeline(new Heartbeat(rules, 0, 1), { until: 200_000, signs: [59_000] }), [
+  assertEquals(timeline(new Heartbeat(rules, 0, 1), { until: 200_000, activity: [59_000] }), [
     [30_000, "ping"],
     [60_000, "ping"],
     [90_000, "stale"],
   ]);
 });
 
-Deno.test("Heartbeat without a number of misses convicts nobody for them", () => {
+Deno.test("Heartbeat with missedHeartbeats 0 does not expire for misses", () => {
   const rules = { ...RULES, pingPeriodMs: 10_000, missedHeartbeats: 0 };
   assertEquals(timeline(new Heartbeat(rules, 0, 1), { until: 120_000 }), [
     [10_000, "ping"],

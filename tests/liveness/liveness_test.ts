@@ -9,8 +9,8 @@ import {
 const TIMEOUT_MS = 3_000;
 const PERIOD_MS = 10_000;
 
-/** What of a beat's traffic comes through. */
-interface Beat {
+/** The traffic of one ping round. */
+interface Round {
   /** Our control ping is answered. */
   readonly pong?: boolean;
   /** Our app ping is answered. */
@@ -21,68 +21,68 @@ interface Beat {
   readonly ping?: boolean;
 }
 
-const WELL: Beat = { pong: true, appPong: true };
-const FROZEN: Beat = { pong: true };
-const STRIPPED: Beat = { appPong: true };
-const PLAIN: Beat = { pong: true };
-const CUT: Beat = {};
+const ANSWERED: Round = { pong: true, appPong: true };
+const FROZEN: Round = { pong: true };
+const STRIPPED: Round = { appPong: true };
+const PLAIN: Round = { pong: true };
+const CUT: Round = {};
 
-/** One beat: pinged both ways, what comes through comes 40 ms later, looked at when it timed out. */
-function live(liveness: Liveness, beat: Beat, bornMs: number): LivenessState {
-  liveness.controlPinged(bornMs);
-  liveness.appPinged(bornMs);
-  if (beat.pong) liveness.controlPong(bornMs + 40);
-  if (beat.ping) liveness.transport(bornMs + 40);
-  if (beat.appPong) liveness.appPong(bornMs + 45);
-  if (beat.message) liveness.application(bornMs + 45);
-  return liveness.evaluate(bornMs + TIMEOUT_MS);
+/** One round: both pings, answers 40 ms later, evaluated at the timeout. */
+function play(liveness: Liveness, round: Round, startMs: number): LivenessState {
+  liveness.controlPinged(startMs);
+  liveness.appPinged(startMs);
+  if (round.pong) liveness.controlPong(startMs + 40);
+  if (round.ping) liveness.transport(startMs + 40);
+  if (round.appPong) liveness.appPong(startMs + 45);
+  if (round.message) liveness.application(startMs + 45);
+  return liveness.evaluate(startMs + TIMEOUT_MS);
 }
 
-function lived(beats: readonly Beat[], liveness = new Liveness(0, TIMEOUT_MS)): LivenessState[] {
-  return beats.map((beat, index) => live(liveness, beat, (index + 1) * PERIOD_MS));
+function states(rounds: readonly Round[], liveness = new Liveness(0, TIMEOUT_MS)): LivenessState[] {
+  return rounds.map((round, index) => play(liveness, round, (index + 1) * PERIOD_MS));
 }
 
-const TABLE: readonly [string, readonly (readonly [Beat, LivenessState])[]][] = [
-  ["answers everything", [[WELL, "alive"], [WELL, "alive"], [WELL, "alive"]]],
+const TABLE: readonly [string, readonly (readonly [Round, LivenessState])[]][] = [
+  ["answers everything", [[ANSWERED, "alive"], [ANSWERED, "alive"], [ANSWERED, "alive"]]],
   ["script frozen, and recovered", [
-    [WELL, "alive"],
+    [ANSWERED, "alive"],
     [FROZEN, "frozen"],
     [FROZEN, "frozen"],
-    [WELL, "alive"],
+    [ANSWERED, "alive"],
   ]],
   ["script frozen, recovered by a message alone", [
-    [WELL, "alive"],
+    [ANSWERED, "alive"],
     [FROZEN, "frozen"],
     [{ pong: true, message: true }, "alive"],
   ]],
-  ["script frozen behind a stack that pings by itself", [
-    [WELL, "alive"],
+  ["script frozen, the stack still sends control pings", [
+    [ANSWERED, "alive"],
     [{ ping: true }, "frozen"],
   ]],
   ["control frames stripped, and recovered", [
-    [WELL, "alive"],
+    [ANSWERED, "alive"],
     [STRIPPED, "alive"],
     [STRIPPED, "alive"],
     [STRIPPED, "stripped"],
     [STRIPPED, "stripped"],
-    [WELL, "alive"],
+    [ANSWERED, "alive"],
     [STRIPPED, "alive"],
   ]],
   ["a control pong now and then is not stripped", [
     [STRIPPED, "alive"],
     [STRIPPED, "alive"],
-    [WELL, "alive"],
+    [ANSWERED, "alive"],
     [STRIPPED, "alive"],
     [STRIPPED, "alive"],
-    [WELL, "alive"],
+    [ANSWERED, "alive"],
   ]],
   ["both cut, and recovered", [
-    [WELL, "alive"],
+    [ANSWERED, "alive"],
     [CUT, "silent"],
     [CUT, "silent"],
-    [WELL, "alive"],
+    [ANSWERED, "alive"],
   ]],
-  ["silence is no stripping, however long", [
+  ["silence is not stripped, however long", [
     [CUT, "silent"],
     [CUT, "silent"],
     [CUT, "silent"],
@@ -96,7 +96,7 @@ const TABLE: readonly [string, readonly (readonly [Beat, LivenessState])[]][] = 
     [CUT, "silent"],
     [STRIPPED, "stripped"],
   ]],
-  ["frozen, then cut", [[WELL, "alive"], [FROZEN, "frozen"], [CUT, "silent"]]],
+  ["frozen, then cut", [[ANSWERED, "alive"], [FROZEN, "frozen"], [CUT, "silent"]]],
   ["a plain ws library never answers app pings", [
     [PLAIN, "alive"],
     [PLAIN, "alive"],
@@ -104,10 +104,10 @@ const TABLE: readonly [string, readonly (readonly [Beat, LivenessState])[]][] = 
     [PLAIN, "alive"],
   ]],
   ["a plain ws library that is cut", [[PLAIN, "alive"], [CUT, "silent"], [PLAIN, "alive"]]],
-  ["only sends messages, with its stack's pongs", [
+  ["only sends messages, with control pongs", [
     [{ pong: true, message: true }, "alive"],
     [{ pong: true, message: true }, "alive"],
-    [{ pong: true }, "alive"], // says nothing for a while: that was never an answer
+    [{ pong: true }, "alive"], // no message for a while: it never answered an app ping
   ]],
   ["only sends messages, without pongs", [
     [{ message: true }, "alive"],
@@ -118,46 +118,46 @@ const TABLE: readonly [string, readonly (readonly [Beat, LivenessState])[]][] = 
 
 for (const [name, rows] of TABLE) {
   Deno.test(`Liveness: ${name}`, () => {
-    assertEquals(lived(rows.map(([beat]) => beat)), rows.map(([, state]) => state));
+    assertEquals(states(rows.map(([round]) => round)), rows.map(([, state]) => state));
   });
 }
 
 Deno.test("Liveness is frozen or silent only when the heartbeat timeout is over", () => {
-  for (const [beat, state] of [[FROZEN, "frozen"], [CUT, "silent"]] as const) {
+  for (const [round, state] of [[FROZEN, "frozen"], [CUT, "silent"]] as const) {
     const liveness = new Liveness(0, TIMEOUT_MS);
-    live(liveness, WELL, 1_000);
+    play(liveness, ANSWERED, 1_000);
     liveness.controlPinged(10_000);
     liveness.appPinged(10_000);
-    if (beat.pong) liveness.controlPong(10_040);
+    if (round.pong) liveness.controlPong(10_040);
     assertEquals(liveness.evaluate(12_999), "alive");
     assertEquals(liveness.dueMs(12_999), 13_000);
     assertEquals(liveness.evaluate(13_000), state);
-    assertEquals(liveness.dueMs(13_000), Infinity, "nothing more can come of time alone");
+    assertEquals(liveness.dueMs(13_000), Infinity, "time alone changes nothing more");
   }
 });
 
-Deno.test("Liveness with pings faster than the timeout is judged by the oldest without an answer", () => {
-  for (const [beat, state] of [[FROZEN, "frozen"], [CUT, "silent"]] as const) {
+Deno.test("Liveness with pings faster than the timeout depends on the oldest without an answer", () => {
+  for (const [round, state] of [[FROZEN, "frozen"], [CUT, "silent"]] as const) {
     const liveness = new Liveness(0, TIMEOUT_MS);
-    live(liveness, WELL, 1_000);
+    play(liveness, ANSWERED, 1_000);
     let foundMs = 0;
     for (let now = 10_000; foundMs === 0 && now < 60_000; now += 500) {
       if (liveness.evaluate(now) === state) foundMs = now;
       liveness.controlPinged(now);
       liveness.appPinged(now);
-      if (beat.pong) liveness.controlPong(now); // within the same ms
+      if (round.pong) liveness.controlPong(now); // within the same ms
     }
     assertEquals(foundMs, 13_000, state);
   }
 });
 
-Deno.test("Liveness that nobody pings is never silent, whatever the time", () => {
+Deno.test("Liveness without a ping is never silent, whatever the time", () => {
   const liveness = new Liveness(0, TIMEOUT_MS);
   assertEquals(liveness.dueMs(0), Infinity);
   assertEquals(liveness.evaluate(1e9), "alive");
 });
 
-Deno.test("Liveness on a way so short that answers come within the same ms is stripped no less", () => {
+Deno.test("Liveness on a path so short that answers come within the same ms is stripped, too", () => {
   const liveness = new Liveness(0, TIMEOUT_MS);
   for (let now = PERIOD_MS; now <= STRIPPED_AFTER * PERIOD_MS; now += PERIOD_MS) {
     liveness.controlPinged(now);
@@ -169,17 +169,17 @@ Deno.test("Liveness on a way so short that answers come within the same ms is st
 
 Deno.test("countsControlPings is false from stripped until a control pong", () => {
   const liveness = new Liveness(0, TIMEOUT_MS);
-  lived(Array(STRIPPED_AFTER - 1).fill(STRIPPED), liveness);
+  states(Array(STRIPPED_AFTER - 1).fill(STRIPPED), liveness);
   assert(liveness.countsControlPings);
-  live(liveness, STRIPPED, 100_000);
+  play(liveness, STRIPPED, 100_000);
   assert(!liveness.countsControlPings);
-  live(liveness, CUT, 110_000);
-  assert(!liveness.countsControlPings, "silence taught nothing about control frames");
+  play(liveness, CUT, 110_000);
+  assert(!liveness.countsControlPings, "silence says nothing about control frames");
   liveness.controlPong(120_000);
   assert(liveness.countsControlPings);
 });
 
-Deno.test("Liveness: stripping is found without a look between pings, and with pings faster than the timeout", () => {
+Deno.test("Liveness: stripped is detected without evaluate() between pings, and with pings faster than the timeout", () => {
   for (const periodMs of [500, PERIOD_MS]) {
     const liveness = new Liveness(0, TIMEOUT_MS);
     let strippedMs = 0;
@@ -195,8 +195,8 @@ Deno.test("Liveness: stripping is found without a look between pings, and with p
 
 Deno.test("Liveness: pongs that are late by a backlog, but come, are neither stripped nor frozen", () => {
   const liveness = new Liveness(0, TIMEOUT_MS);
-  live(liveness, WELL, 0);
-  const delayMs = 12_000; // what lies in the relay comes in order: messages all the while
+  play(liveness, ANSWERED, 0);
+  const delayMs = 12_000; // the relay keeps the order: messages all the time
   for (let now = 1_000; now < 100_000; now += 1_000) {
     if (now % PERIOD_MS === 0) {
       liveness.controlPinged(now);
@@ -211,9 +211,9 @@ Deno.test("Liveness: pongs that are late by a backlog, but come, are neither str
   }
 });
 
-Deno.test("suspend() keeps the state, resume() forgets what was asked before it", () => {
+Deno.test("suspend() keeps the state, resume() forgets the pings before it", () => {
   const liveness = new Liveness(0, TIMEOUT_MS);
-  live(liveness, WELL, 0);
+  play(liveness, ANSWERED, 0);
   liveness.controlPinged(10_000);
   liveness.appPinged(10_000);
   liveness.suspend();
@@ -222,22 +222,26 @@ Deno.test("suspend() keeps the state, resume() forgets what was asked before it"
   liveness.resume();
   assertEquals(liveness.evaluate(60_000), "alive");
   liveness.transport(60_010);
-  assertEquals(liveness.evaluate(60_020), "alive", "the app ping of before is not held against it");
-  assertEquals(live(liveness, FROZEN, 61_000), "frozen", "but that it answers them is still known");
+  assertEquals(liveness.evaluate(60_020), "alive", "the app ping before it does not count");
+  assertEquals(
+    play(liveness, FROZEN, 61_000),
+    "frozen",
+    "but that it has answered app pings is still known",
+  );
 });
 
 Deno.test("expire() is final", () => {
   const liveness = new Liveness(0, TIMEOUT_MS);
   liveness.expire(0);
-  assertEquals(live(liveness, WELL, 1_000), "dead");
+  assertEquals(play(liveness, ANSWERED, 1_000), "dead");
   assertEquals(liveness.state, "dead");
   assertEquals(liveness.dueMs(1_000), Infinity);
 });
 
-Deno.test("expire() tells what showed itself after a moment, a ping of ours is no sign of it", () => {
+Deno.test("expire() returns the layer active after a moment, to which a ping of ours does not count", () => {
   const rows: [string, (liveness: Liveness) => void, ActiveLayer][] = [
-    ["nothing since its birth", () => {}, "nothing"],
-    ["only pinged", (liveness) => live(liveness, CUT, 20), "nothing"],
+    ["nothing since the start", () => {}, "nothing"],
+    ["only pinged", (liveness) => play(liveness, CUT, 20), "nothing"],
     ["a ping of its own", (liveness) => liveness.transport(20), "transport"],
     ["a control pong", (liveness) => liveness.controlPong(20), "transport"],
     ["a message", (liveness) => liveness.application(20), "application"],
@@ -255,16 +259,16 @@ Deno.test("transportMs moves with whatever arrives", () => {
   const liveness = new Liveness(5, TIMEOUT_MS);
   liveness.controlPinged(10);
   liveness.appPinged(10);
-  assertEquals(liveness.transportMs, 5, "only inbound evidence is liveness");
+  assertEquals(liveness.transportMs, 5, "only inbound data counts");
   liveness.transport(20);
   assertEquals(liveness.transportMs, 20);
   liveness.application(30);
   assertEquals(liveness.transportMs, 30);
 });
 
-Deno.test("writing(): an app ping's time starts when a look finds the line free", () => {
+Deno.test("writing(): an app ping's timeout starts when no write is in flight", () => {
   const liveness = new Liveness(0, TIMEOUT_MS);
-  live(liveness, WELL, 0);
+  play(liveness, ANSWERED, 0);
   liveness.controlPinged(10_000);
   liveness.appPinged(10_000);
   liveness.controlPong(10_040);
@@ -277,13 +281,13 @@ Deno.test("writing(): an app ping's time starts when a look finds the line free"
   assertEquals(liveness.evaluate(22_000), "frozen");
 });
 
-Deno.test("writing(): who is frozen stays it whatever is written, and nobody else becomes it", () => {
+Deno.test("writing(): a frozen connection stays frozen whatever is written, no other becomes it", () => {
   const liveness = new Liveness(0, TIMEOUT_MS);
-  live(liveness, WELL, 0);
-  assertEquals(live(liveness, FROZEN, 10_000), "frozen");
+  play(liveness, ANSWERED, 0);
+  assertEquals(play(liveness, FROZEN, 10_000), "frozen");
   liveness.writing(13_500, 14_000);
   assertEquals(liveness.evaluate(14_000), "frozen");
   liveness.appPong(14_500);
   liveness.writing(14_900, 15_000);
-  assertEquals(liveness.evaluate(30_000), "alive", "no app ping waits");
+  assertEquals(liveness.evaluate(30_000), "alive", "no app ping is outstanding");
 });

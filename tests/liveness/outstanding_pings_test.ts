@@ -19,8 +19,8 @@ function ping(pings: OutstandingPings, nowMs: number): Uint8Array {
   return payload;
 }
 
-/** Each changed in one place. */
-function spoilt(payload: Uint8Array): Uint8Array[] {
+/** Copies, each with one byte changed. */
+function corrupted(payload: Uint8Array): Uint8Array[] {
   return [...payload.keys()].map((index) => {
     const copy = payload.slice();
     copy[index] ^= 0x40;
@@ -28,7 +28,7 @@ function spoilt(payload: Uint8Array): Uint8Array[] {
   });
 }
 
-Deno.test("pong() tells the time between a ping and the pong that carries its payload", () => {
+Deno.test("pong() returns the time between a ping and the pong that carries its payload", () => {
   const pings = newPings();
   const payload = ping(pings, 1_000.25);
   assertEquals(pings.pong(payload, 1_080.75), 80.5);
@@ -46,25 +46,25 @@ Deno.test("pong() of a payload that is not outstanding changes nothing", () => {
   const foreign = new OutstandingPings(CLIENT_ID, 0.123456780);
   const unsent = newPings();
   ping(unsent, 0);
-  const rows: [string, (mine: Uint8Array) => Uint8Array[]][] = [
-    ["wrong in any byte", spoilt],
+  const rows: [string, (own: Uint8Array) => Uint8Array[]][] = [
+    ["wrong in any byte", corrupted],
     ["empty", () => [new Uint8Array(0)]],
-    ["cut", (mine) => [mine.slice(0, 7)]],
-    ["longer", (mine) => [new Uint8Array([...mine, 0])]],
+    ["cut", (own) => [own.slice(0, 7)]],
+    ["longer", (own) => [new Uint8Array([...own, 0])]],
     ["another connection's", () => [ping(foreign, 0)]],
     ["of a ping still to come", () => [unsent.payload()]],
   ];
   for (const [name, payloadsOf] of rows) {
     const pings = newPings();
-    const mine = ping(pings, 1_000);
-    for (const payload of payloadsOf(mine)) {
+    const own = ping(pings, 1_000);
+    for (const payload of payloadsOf(own)) {
       assertEquals(pings.pong(payload, 1_001), "unknown", `${name}: ${payload}`);
     }
-    assertEquals(pings.pong(mine, 1_080), 80, name);
+    assertEquals(pings.pong(own, 1_080), 80, name);
   }
 });
 
-Deno.test("pong() takes each payload once", () => {
+Deno.test("pong() matches each payload once", () => {
   const pings = newPings();
   const payload = ping(pings, 0);
   assertEquals(pings.pong(payload, 80), 80);
@@ -76,7 +76,7 @@ Deno.test("pong() before any ping is unknown, whatever it holds", () => {
   assertEquals(pings.pong(pings.payload(), 5), "unknown");
 });
 
-Deno.test("sent() pushes out the ninth oldest unanswered ping, whose pong is late", () => {
+Deno.test("sent() replaces the oldest of eight unanswered pings, whose pong is late", () => {
   const pings = newPings();
   const first = ping(pings, 0);
   const second = ping(pings, 1);
@@ -171,7 +171,7 @@ Deno.test("appPong() matches by id, without it by timestamp, without either the 
   }
 });
 
-Deno.test("appPong() takes each ping once, by whichever way", () => {
+Deno.test("appPong() matches each ping once, in whichever way", () => {
   const pings = withAppPings();
   assertEquals(pings.appPong({ id: "0a1b2c3d-3" }, 4_000), 1_000);
   assertEquals(pings.appPong({ id: "0a1b2c3d-3" }, 4_000), "unknown");
@@ -187,7 +187,7 @@ Deno.test("appPong() before any ping is unknown", () => {
   }
 });
 
-Deno.test("appSent() pushes out what is 8 numbers older, skipped numbers counted", () => {
+Deno.test("appSent() replaces what is 8 numbers older, skipped numbers counted", () => {
   const pings = withAppPings();
   assertEquals(pings.appSent(9, 700_000, 9_000), 1); // 4 to 8 found the queue full; 1 is lost
   assertEquals(pings.appPong({ id: "0a1b2c3d-1" }, 9_500), "unknown");
@@ -206,7 +206,7 @@ Deno.test("appSent() refuses a number that does not ascend", () => {
   }
 });
 
-Deno.test("Control and app pings do not answer for each other", () => {
+Deno.test("Control pongs and app pongs do not match pings of the other kind", () => {
   const pings = newPings();
   const payload = ping(pings, 1_000);
   assertEquals(pings.appPong({}, 1_010), "unknown");
@@ -230,7 +230,7 @@ Deno.test("expire() gives up the control pings of that time and older, expireApp
   assertEquals(pings.expireApp(9_000), 1);
 });
 
-Deno.test("distrust(): what is outstanding is answered without a time, and is never lost", () => {
+Deno.test("invalidateOutstanding(): outstanding pings are answered without a time, and are never lost", () => {
   const pings = newPings();
   const payload = ping(pings, 1_000);
   ping(pings, 2_000);
@@ -248,7 +248,7 @@ Deno.test("distrust(): what is outstanding is answered without a time, and is ne
   assertEquals(pings.appSent(10, 700_000, 5_000), 0);
 });
 
-Deno.test("distrust() makes no ping outstanding that was not", () => {
+Deno.test("invalidateOutstanding() makes no answered ping outstanding again", () => {
   const pings = newPings();
   const payload = ping(pings, 1_000);
   pings.pong(payload, 1_010);

@@ -56,8 +56,8 @@ Deno.test("sample(): the first one is SRTT, half of it RTTVAR, and there is no j
   });
 });
 
-Deno.test("sample() follows RFC 6298 and RFC 3550 step by step", () => {
-  // Worked out by hand. RTTVAR is moved first, from the old SRTT.
+Deno.test("sample() computes RFC 6298 and RFC 3550 step by step", () => {
+  // Computed by hand. RTTVAR is updated first, from the old SRTT.
   const rows = [
     // sample, SRTT, RTTVAR, J
     [100, 100, 50, 0],
@@ -78,8 +78,8 @@ Deno.test("averageMs and deviationMs are those of the last 10 samples, minMs of 
     ["two", [10, 20], 15, 5, 10],
     ["eight", [2, 4, 4, 4, 5, 5, 7, 9], 5, 2, 2],
     ["ten", [1, 1, 1, 1, 1, 3, 3, 3, 3, 3], 2, 1, 1],
-    ["the eleventh pushes out the first", [1_000, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7], 7, 0, 7],
-    ["the fastest of all has left", [1, ...new Array(25).fill(50)], 50, 0, 1],
+    ["the eleventh replaces the first", [1_000, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7], 7, 0, 7],
+    ["the fastest is no longer in the window", [1, ...new Array(25).fill(50)], 50, 0, 1],
   ];
   for (const [name, samples, average, deviation, min] of rows) {
     const rtt = estimatorOf(samples);
@@ -89,7 +89,7 @@ Deno.test("averageMs and deviationMs are those of the last 10 samples, minMs of 
   }
 });
 
-Deno.test("averageMs keeps no rounding of samples long gone", () => {
+Deno.test("averageMs keeps no rounding error of old samples", () => {
   const rtt = estimatorOf([1e15, 0.1, 1e15, ...new Array(RTT_WINDOW).fill(0.25)]);
   assertEquals([rtt.averageMs, rtt.deviationMs], [0.25, 0]);
 });
@@ -105,11 +105,11 @@ Deno.test("sample() of a time that was not measured counts the answer and nothin
   }
 });
 
-Deno.test("sample() takes 0 ms for a time", () => {
+Deno.test("sample() accepts 0 ms", () => {
   assertEquals(estimatorOf([0]).averageMs, 0);
 });
 
-Deno.test("lost() moves the loss ratios and no time", () => {
+Deno.test("lost() changes the loss ratios and no time", () => {
   const rtt = new RttEstimator();
   rtt.lost();
   assertEquals(figures(rtt), { ...NOTHING, loss: 1, recentLoss: 1 });
@@ -122,7 +122,7 @@ Deno.test("lost() moves the loss ratios and no time", () => {
   assertEquals([rtt.lossRatio, rtt.recentLossRatio], [0.5, 0.5]);
 });
 
-Deno.test("recentLossRatio forgets what was lost 32 heartbeats ago, lossRatio never", () => {
+Deno.test("recentLossRatio forgets losses after 32 heartbeats, lossRatio never", () => {
   const rtt = new RttEstimator();
   for (let i = 0; i < LOSS_WINDOW; i++) rtt.lost();
   assertEquals(rtt.recentLossRatio, 1); // all 32 bits, the sign bit too
@@ -132,7 +132,7 @@ Deno.test("recentLossRatio forgets what was lost 32 heartbeats ago, lossRatio ne
   assertEquals([rtt.lossRatio, rtt.recentLossRatio], [0.5, 0]);
 });
 
-/** Sends heartbeats over a delay line until so many were answered, and averages what is estimated. */
+/** Sends heartbeats over a delay line until `answers` are answered. @returns the mean estimates */
 function delayLine({ answers, loss, seed }: { answers: number; loss: number; seed: number }) {
   const random = seeded(seed);
   const rtt = new RttEstimator();
@@ -170,21 +170,21 @@ function assertWithin(actual: number, expected: number, margin: number, name: st
   assert(Math.abs(actual - expected) <= margin, message);
 }
 
-Deno.test("RttEstimator on a line of 80 ± 20 ms with 2 % loss tells the line's own figures", () => {
+Deno.test("RttEstimator on a line of 80 ± 20 ms with 2 % loss estimates the line's own figures", () => {
   for (const seed of [20_260_101, 1, 77]) {
     const line = delayLine({ answers: 10_000, loss: 0.02, seed });
     assertWithin(line.smoothed, 80, 80 * 0.05, "smoothed RTT");
     // Uniform over 40 ms: 40 / sqrt(12) = 11.55
     assertWithin(line.deviation, 11.5, 11.5 * 0.1, "standard deviation");
-    // Two draws from 40 ms lie 40 / 3 = 13.33 apart on average
+    // Two draws from 40 ms differ by 40 / 3 = 13.33 on average
     assertWithin(line.jitter, 13.3, 13.3 * 0.1, "RFC 3550 jitter");
     assertWithin(line.loss, 0.02, 0.005, "loss");
   }
 });
 
-Deno.test("deviationMs is low against the line by sqrt(9/10), as a window of 10 must be", () => {
+Deno.test("deviationMs is lower than the line's by sqrt(9/10), as for every window of 10", () => {
   const line = delayLine({ answers: 10_000, loss: 0.02, seed: 20_260_101 });
-  // The mean of squares is exactly 9/10 of the line's; the mean of roots lies 1 % lower still.
+  // The mean of squares is exactly 9/10 of the line's; the mean of the roots is 1 % lower still.
   assertWithin(line.rootMeanSquare, Math.sqrt(0.9) * 40 / Math.sqrt(12), 0.1, "root mean square");
   assert(line.deviation < line.rootMeanSquare);
   assertWithin(line.deviation / (40 / Math.sqrt(12)), 0.938, 0.01, "bias of the mean");

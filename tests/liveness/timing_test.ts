@@ -22,7 +22,7 @@ function choose(given: Partial<PingTiming>, proxy: ProxyPreset = "none"): number
   return [timing.pingPeriodMs, timing.pongWaitMs, timing.heartbeatTimeoutMs];
 }
 
-Deno.test("chooseTiming() without anything given keeps the published timing", () => {
+Deno.test("chooseTiming() without given values keeps the published timing", () => {
   assertEquals(chooseTiming({}, JSON_DEFAULTS), {
     pingPeriodMs: 54_000,
     pongWaitMs: 60_000,
@@ -31,7 +31,7 @@ Deno.test("chooseTiming() without anything given keeps the published timing", ()
   });
 });
 
-Deno.test("chooseTiming() lets a default give way to what is given", () => {
+Deno.test("chooseTiming() moves a default out of the way of a given value", () => {
   // given -> [period, wait, timeout]
   const rows: [Partial<PingTiming>, number[]][] = [
     [{ pongWaitMs: 2_000 }, [1_800, 2_000, 100]],
@@ -66,7 +66,7 @@ Deno.test("chooseTiming() takes the smaller of the proxy's period and 9/10 of po
   }
 });
 
-Deno.test("chooseTiming() keeps another profile's own default period while it fits", () => {
+Deno.test("chooseTiming() keeps a profile's own default period while it fits", () => {
   const tank = {
     pongWaitMs: 15_000,
     pingPeriodMs: 5_000,
@@ -122,7 +122,7 @@ Deno.test("timingProblems() is empty at the edges and for any single value", () 
   assertEquals(timingProblems({ pingPeriodMs: 55_000 }, { ...NESTED, proxy: "aws-alb" }), []);
 });
 
-Deno.test("chooseTiming() keeps all that is given, and every relation, wherever there is no problem", () => {
+Deno.test("chooseTiming() keeps all given values, and every relation, wherever there is no problem", () => {
   const some = (min: number) =>
     fc.option(
       fc.oneof(fc.integer({ min, max: 400_000 }), fc.integer({ min, max: 1_900_000_000 })),

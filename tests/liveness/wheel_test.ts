@@ -2,16 +2,16 @@ import { assert, assertEquals, assertGreaterOrEqual, assertLess } from "@std/ass
 import { TICK_MS, type TimerTask, Wheel } from "../../server/liveness/wheel.ts";
 import { VirtualClock } from "../support/fakes/virtual_clock.ts";
 
-interface Beat {
+interface Call {
   readonly nowMs: number;
   readonly mayExpire: boolean;
 }
 
 class Recorder implements TimerTask {
-  readonly beats: Beat[] = [];
+  readonly calls: Call[] = [];
   constructor(readonly next: (nowMs: number) => number = () => Infinity) {}
   onDue(nowMs: number, mayExpire: boolean): number {
-    this.beats.push({ nowMs, mayExpire });
+    this.calls.push({ nowMs, mayExpire });
     return this.next(nowMs);
   }
 }
@@ -28,28 +28,28 @@ function newWheel() {
   return { clock, wheel, lateness, stalls };
 }
 
-Deno.test("Wheel calls a member when it is due, never before, at most a tick after", async () => {
+Deno.test("Wheel calls a task when it is due, never before, at most a tick after", async () => {
   const { clock, wheel } = newWheel();
-  const members = [10, 50, 51, 999, 1_000, 60_000, 200_000].map((due) => {
-    const member = new Recorder();
-    wheel.schedule(member, due);
-    return { due, member };
+  const tasks = [10, 50, 51, 999, 1_000, 60_000, 200_000].map((due) => {
+    const task = new Recorder();
+    wheel.schedule(task, due);
+    return { due, task };
   });
   await clock.pass(201_000);
-  for (const { due, member } of members) {
-    assertEquals(member.beats.length, 1, `due at ${due}`);
-    assertGreaterOrEqual(member.beats[0].nowMs, due);
-    assertLess(member.beats[0].nowMs, due + 51);
+  for (const { due, task } of tasks) {
+    assertEquals(task.calls.length, 1, `due at ${due}`);
+    assertGreaterOrEqual(task.calls[0].nowMs, due);
+    assertLess(task.calls[0].nowMs, due + 51);
   }
   wheel.stop();
 });
 
-Deno.test("Wheel calls again when the member asks for it", async () => {
+Deno.test("Wheel calls a task again at the time it returns", async () => {
   const { clock, wheel } = newWheel();
-  const member = new Recorder((nowMs) => nowMs + 1_000);
-  wheel.schedule(member, 1_000);
+  const task = new Recorder((nowMs) => nowMs + 1_000);
+  wheel.schedule(task, 1_000);
   await clock.pass(10_000);
-  assertEquals(member.beats.map(({ nowMs }) => nowMs), [
+  assertEquals(task.calls.map(({ nowMs }) => nowMs), [
     1_000,
     2_000,
     3_000,
@@ -64,12 +64,12 @@ Deno.test("Wheel calls again when the member asks for it", async () => {
   wheel.stop();
 });
 
-Deno.test("leave() takes a member off, also from within another member's beat", async () => {
+Deno.test("cancel() removes a task, also from within another task's onDue()", async () => {
   const { clock, wheel } = newWheel();
-  const gone = new Recorder();
-  const place = wheel.schedule(gone, 3_000);
-  wheel.cancel(place);
-  wheel.cancel(place);
+  const cancelled = new Recorder();
+  const entry = wheel.schedule(cancelled, 3_000);
+  wheel.cancel(entry);
+  wheel.cancel(entry);
   const neighbour = new Recorder();
   const first = new Recorder(() => {
     wheel.cancel(second);
@@ -78,45 +78,45 @@ Deno.test("leave() takes a member off, also from within another member's beat", 
   wheel.schedule(first, 3_000);
   const second = wheel.schedule(neighbour, 3_000);
   await clock.pass(10_000);
-  assertEquals([gone.beats.length, first.beats.length, neighbour.beats.length], [0, 1, 0]);
+  assertEquals([cancelled.calls.length, first.calls.length, neighbour.calls.length], [0, 1, 0]);
   wheel.stop();
 });
 
-Deno.test("A stall is left out of the wheel's time: deadlines are as far away as before", async () => {
+Deno.test("A stall is excluded from the wheel's time: deadlines are as far away as before", async () => {
   const { clock, wheel, stalls } = newWheel();
-  const member = new Recorder();
-  wheel.schedule(member, 5_000);
+  const task = new Recorder();
+  wheel.schedule(task, 5_000);
   await clock.pass(1_000);
   clock.block(60_000);
   await clock.pass(3_900);
-  assertEquals(member.beats.length, 0);
+  assertEquals(task.calls.length, 0);
   assertEquals(Math.round(stalls[0]), 60_000);
   await clock.pass(200);
-  assertEquals(member.beats.length, 1);
+  assertEquals(task.calls.length, 1);
   wheel.stop();
 });
 
-Deno.test("All members are told of a stall, when it began and how long it was", async () => {
+Deno.test("A stall is reported to all tasks: when it began and how long it was", async () => {
   const { clock, wheel } = newWheel();
-  const told: number[][] = [];
-  const member: TimerTask = {
+  const reports: number[][] = [];
+  const task: TimerTask = {
     onDue: () => Infinity,
-    stalled: (sinceMs, stalledMs) => void told.push([sinceMs, stalledMs]),
+    stalled: (sinceMs, stalledMs) => void reports.push([sinceMs, stalledMs]),
   };
-  wheel.schedule(member, 2_000);
-  wheel.cancel(wheel.schedule(member, 3_000));
-  wheel.schedule(new Recorder(), 4_000); // does not want to know
-  wheel.schedule(member, 200_000);
+  wheel.schedule(task, 2_000);
+  wheel.cancel(wheel.schedule(task, 3_000));
+  wheel.schedule(new Recorder(), 4_000); // has no stalled()
+  wheel.schedule(task, 200_000);
   await clock.pass(1_000);
   clock.block(60_000);
   await clock.pass(1_000);
   clock.block(500);
   await clock.pass(50);
-  assertEquals(told, [[1_025, 60_000], [1_025, 60_000], [2_025, 500]]);
+  assertEquals(reports, [[1_025, 60_000], [1_025, 60_000], [2_025, 500]]);
   wheel.stop();
 });
 
-Deno.test("now() does not run ahead during a stall that is still going on", async () => {
+Deno.test("now() does not advance during a stall that is still going on", async () => {
   const { clock, wheel } = newWheel();
   await clock.pass(1_000);
   clock.block(60_000);
@@ -128,16 +128,16 @@ Deno.test("now() does not run ahead during a stall that is still going on", asyn
   wheel.stop();
 });
 
-Deno.test("After a stall no verdict falls until 250 ms of on-time ticks have passed", async () => {
+Deno.test("After a stall mayExpire is false until 250 ms of on-time ticks have passed", async () => {
   const { clock, wheel } = newWheel();
-  const member = new Recorder((nowMs) => nowMs + 1);
-  wheel.schedule(member, 0);
+  const task = new Recorder((nowMs) => nowMs + 1);
+  wheel.schedule(task, 0);
   await clock.pass(100);
   clock.block(500);
   await clock.pass(400);
-  // ticks until 100: on time; the one after the stall and those of 225 ms more: no verdicts
-  const verdicts = member.beats.map(({ mayExpire }) => mayExpire);
-  assertEquals(verdicts.slice(0, 15), [
+  // ticks until 100: on time; the one after the stall and those of 225 ms more: mayExpire is false
+  const mayExpire = task.calls.map((call) => call.mayExpire);
+  assertEquals(mayExpire.slice(0, 15), [
     ...Array(4).fill(true),
     ...Array(10).fill(false),
     true,
@@ -145,46 +145,46 @@ Deno.test("After a stall no verdict falls until 250 ms of on-time ticks have pas
   wheel.stop();
 });
 
-Deno.test("After a short stall verdicts wait for as long as it lasted, in on-time ticks", async () => {
+Deno.test("After a short stall mayExpire is false for as long as it lasted, in on-time ticks", async () => {
   for (const [stalledMs, withheld] of [[71, 3], [100, 4], [101, 5], [249, 10], [9_999, 10]]) {
     const { clock, wheel } = newWheel();
-    const member = new Recorder((nowMs) => nowMs + 1);
-    wheel.schedule(member, 0);
+    const task = new Recorder((nowMs) => nowMs + 1);
+    wheel.schedule(task, 0);
     await clock.pass(100);
     clock.block(stalledMs);
     await clock.pass(400);
-    const without = member.beats.filter(({ mayExpire }) => !mayExpire);
+    const without = task.calls.filter(({ mayExpire }) => !mayExpire);
     assertEquals(without.length, withheld, `${stalledMs} ms`);
-    const first = member.beats.find(({ nowMs, mayExpire }) => nowMs > 100 && mayExpire);
+    const first = task.calls.find(({ nowMs, mayExpire }) => nowMs > 100 && mayExpire);
     assertEquals(first?.nowMs, 125 + withheld * 25, "the tick that stalled, and as many more");
-    assertEquals(wheel.decidingSinceMs, first?.nowMs);
+    assertEquals(wheel.mayExpireSinceMs, first?.nowMs);
     wheel.stop();
   }
 });
 
-Deno.test("Verdicts go on whenever the loop runs for more than half of the time, or for 275 ms", async () => {
+Deno.test("mayExpire becomes true whenever the loop runs for more than half of the time, or for 275 ms", async () => {
   for (const freeMs of [100, 125, 200, 275]) {
     for (const stalledMs of [71, 80, 95, 120, 190, 1_000, 10_000]) {
       if (freeMs < 275 && stalledMs + TICK_MS > freeMs) continue; // the tick that stalls is not on time
       const { clock, wheel } = newWheel();
-      const member = new Recorder((nowMs) => nowMs + 1);
-      wheel.schedule(member, 0);
+      const task = new Recorder((nowMs) => nowMs + 1);
+      wheel.schedule(task, 0);
       for (let round = 0; round < 100; round++) {
         clock.block(stalledMs);
         await clock.pass(freeMs);
       }
-      const verdicts = member.beats.filter(({ mayExpire }) => mayExpire).map(({ nowMs }) => nowMs);
-      const waits = [...verdicts, wheel.now()].map((nowMs, i) => nowMs - (verdicts[i - 1] ?? 0));
+      const expiries = task.calls.filter(({ mayExpire }) => mayExpire).map(({ nowMs }) => nowMs);
+      const waits = [...expiries, wheel.now()].map((nowMs, i) => nowMs - (expiries[i - 1] ?? 0));
       assertLess(Math.max(...waits), 1_000, `${stalledMs} ms after each ${freeMs} ms`);
       wheel.stop();
     }
   }
 });
 
-Deno.test("A stall within the grace of another adds to it, up to 250 ms", async () => {
+Deno.test("A stall within the grace period of another extends it, up to 250 ms", async () => {
   const { clock, wheel } = newWheel();
-  const member = new Recorder((nowMs) => nowMs + 1);
-  wheel.schedule(member, 0);
+  const task = new Recorder((nowMs) => nowMs + 1);
+  wheel.schedule(task, 0);
   await clock.pass(100);
   clock.block(100);
   await clock.pass(50); // 75 ms are left
@@ -192,8 +192,8 @@ Deno.test("A stall within the grace of another adds to it, up to 250 ms", async 
   await clock.pass(50); // 150 ms
   clock.block(3_000);
   await clock.pass(500);
-  const verdict = member.beats.find(({ nowMs, mayExpire }) => nowMs > 100 && mayExpire);
-  assertEquals(verdict?.nowMs, 100 + 50 + 50 + 25 + 250);
+  const first = task.calls.find(({ nowMs, mayExpire }) => nowMs > 100 && mayExpire);
+  assertEquals(first?.nowMs, 100 + 50 + 50 + 25 + 250);
   wheel.stop();
 });
 
@@ -207,7 +207,7 @@ Deno.test("A tick up to 70 ms late is no stall", async () => {
   wheel.stop();
 });
 
-Deno.test("However late a tick is, who is due is called within 100 ms, or it is told as a stall", async () => {
+Deno.test("However late a tick is, a due task is called within 100 ms, or a stall is reported", async () => {
   for (let lateMs = 0; lateMs <= 150; lateMs++) {
     const { clock, wheel, stalls } = newWheel();
     let calledMs = 0;
@@ -220,31 +220,31 @@ Deno.test("However late a tick is, who is due is called within 100 ms, or it is 
   }
 });
 
-Deno.test("Wheel holds 10 000 members at the same time and calls each once a period", async () => {
+Deno.test("Wheel holds 10 000 tasks in one slot and calls each once a period", async () => {
   const { clock, wheel } = newWheel();
-  let beats = 0;
-  const member: TimerTask = { onDue: (nowMs) => (beats++, nowMs + 1_000) };
-  for (let i = 0; i < 10_000; i++) wheel.schedule(member, 500);
+  let calls = 0;
+  const task: TimerTask = { onDue: (nowMs) => (calls++, nowMs + 1_000) };
+  for (let i = 0; i < 10_000; i++) wheel.schedule(task, 500);
   await clock.pass(3_600);
-  assertEquals(beats, 40_000);
+  assertEquals(calls, 40_000);
   wheel.stop();
 });
 
-Deno.test("Wheel ticks where its slots end, even if it starts between two: nobody waits for both", async () => {
+Deno.test("Wheel ticks at the ends of its slots, even if it starts between two: no task waits for both", async () => {
   for (const startMs of [0, 7, 24, 49]) {
     const clock = new VirtualClock();
     await clock.pass(startMs);
     const wheel = new Wheel(clock, { tick() {}, stall() {} });
     wheel.start();
-    const members = Array.from({ length: 100 }, (_, i) => {
+    const tasks = Array.from({ length: 100 }, (_, i) => {
       const due = startMs + 1_000 + i * 13;
-      const member = new Recorder();
-      wheel.schedule(member, due);
-      return { due, member };
+      const task = new Recorder();
+      wheel.schedule(task, due);
+      return { due, task };
     });
     await clock.pass(3_000);
-    for (const { due, member } of members) {
-      const lateMs = member.beats[0].nowMs - due;
+    for (const { due, task } of tasks) {
+      const lateMs = task.calls[0].nowMs - due;
       assert(lateMs >= 0 && lateMs <= 52, `started at ${startMs}: ${lateMs} ms late`);
     }
     wheel.stop();

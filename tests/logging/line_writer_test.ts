@@ -2,26 +2,26 @@ import { assert, assertEquals, assertLess } from "@std/assert";
 import FakeTimers from "@sinonjs/fake-timers";
 import { LineWriter, type Output } from "../../server/logging/line_writer.ts";
 
-/** An output whose reader takes bytes when the test says so, at first all. */
+/** An output whose reader accepts as many bytes as the test allows, at first all. */
 class FakePipe implements Output {
   text = "";
   writes = 0;
   error: Error | undefined;
-  #room = Infinity;
+  #capacity = Infinity;
   #blocked: (() => void) | undefined;
 
-  /** From now on it takes so many bytes, then waits. */
-  set room(bytes: number) {
-    this.#room = bytes;
+  /** From now on it accepts this many bytes, then blocks. */
+  set capacity(bytes: number) {
+    this.#capacity = bytes;
     this.#blocked?.();
   }
 
   async write(bytes: Uint8Array): Promise<number> {
     this.writes++;
     if (this.error !== undefined) throw this.error;
-    while (this.#room === 0) await new Promise<void>((resolve) => this.#blocked = resolve);
-    const taken = bytes.subarray(0, this.#room);
-    this.#room -= taken.length;
+    while (this.#capacity === 0) await new Promise<void>((resolve) => this.#blocked = resolve);
+    const taken = bytes.subarray(0, this.#capacity);
+    this.#capacity -= taken.length;
     this.text += new TextDecoder().decode(taken);
     return taken.length;
   }
@@ -31,7 +31,7 @@ interface Scene {
   readonly pipe: FakePipe;
   readonly writer: LineWriter;
   readonly lost: number[];
-  /** Lets time pass, and what can be written be written. */
+  /** Advances the time; pending writes run. */
   pass(ms: number): Promise<unknown>;
 }
 
@@ -63,24 +63,24 @@ Deno.test(
 );
 
 Deno.test(
-  "LineWriter keeps what a full pipe does not take, in order, to the byte",
+  "LineWriter keeps what a full pipe does not accept, in order, to the byte",
   withWriter(async ({ pipe, writer, pass }) => {
-    pipe.room = 2;
+    pipe.capacity = 2;
     writer.write("one");
     writer.write("two");
     await pass(0);
     writer.write("three");
     await pass(10_000);
     assertEquals(pipe.text, "on");
-    pipe.room = Infinity;
+    pipe.capacity = Infinity;
     await pass(0);
     assertEquals(pipe.text, "one\ntwo\nthree\n");
   }),
 );
 
-// More than that a non-blocking pipe may take in part and refuse, and a killed process leave half done.
+// A non-blocking pipe may write a part of more than that and reject; a killed process may leave a part.
 Deno.test(
-  "LineWriter writes whole lines, no more at once than a pipe takes whole",
+  "LineWriter writes whole lines, at once no more than a pipe accepts atomically",
   withWriter(async ({ pipe, writer, pass }) => {
     const written: string[] = [];
     const write = pipe.write.bind(pipe);
@@ -96,14 +96,18 @@ Deno.test(
     assertEquals(pipe.text, lines.map((each) => `${each}\n`).join(""));
     const bytes = (text: string) => new TextEncoder().encode(text).length;
     assert(written.every((text) => bytes(text) <= 4_096));
-    const torn = written.filter((text) => !text.endsWith("\n"));
-    assertEquals(torn.map(({ length }) => length), [4_096, 4_096], "only of the long line");
+    const partial = written.filter((text) => !text.endsWith("\n"));
+    assertEquals(
+      partial.map(({ length }) => length),
+      [4_096, 4_096],
+      "only those of the long line",
+    );
     assertLess(written.length, 36);
   }),
 );
 
 Deno.test(
-  "LineWriter tries a pipe again that is full and does not block",
+  "LineWriter retries a full non-blocking pipe",
   withWriter(async ({ pipe, writer, pass }) => {
     pipe.error = new Deno.errors.WouldBlock("full");
     writer.write("one");
@@ -116,12 +120,12 @@ Deno.test(
 );
 
 Deno.test(
-  "LineWriter survives a closed pipe and does not hoard",
+  "LineWriter drops the lines of a closed pipe and goes on",
   withWriter(async ({ pipe, writer, pass }) => {
-    pipe.error = new Deno.errors.BrokenPipe("gone");
+    pipe.error = new Deno.errors.BrokenPipe("closed");
     writer.write("nobody reads this");
     await pass(0);
-    pipe.error = undefined; // as a disk that has room again
+    pipe.error = undefined; // as a disk with space again
     writer.write("next");
     await pass(0);
     assertEquals(pipe.text, "next\n");
@@ -129,9 +133,9 @@ Deno.test(
 );
 
 Deno.test(
-  "LineWriter bounds what waits, and says how many lines were lost where they are missing",
+  "LineWriter bounds what waits, and reports the number of lost lines in their place",
   withWriter(async ({ pipe, writer, lost, pass }) => {
-    pipe.room = 0;
+    pipe.capacity = 0;
     writer.write("being written");
     await pass(0);
     const line = "x".repeat(1_023);
@@ -139,7 +143,7 @@ Deno.test(
     writer.write("short, but after the gap");
     await pass(10_000);
     assertEquals(lost, []);
-    pipe.room = Infinity;
+    pipe.capacity = Infinity;
     await pass(0);
     assertEquals(lost, [7]);
     writer.write("after");
@@ -153,7 +157,7 @@ Deno.test(
 );
 
 Deno.test(
-  "LineWriter takes a line of any length where nothing waits",
+  "LineWriter accepts a line of any length when nothing waits",
   withWriter(async ({ pipe, writer, lost, pass }) => {
     const long = "x".repeat(17 * 1_024 * 1_024);
     writer.write(long);
@@ -165,13 +169,13 @@ Deno.test(
 );
 
 Deno.test(
-  "LineWriter.end() waits for what waits, but not for ever",
+  "LineWriter.end() waits for pending lines, at most 250 ms",
   withWriter(async ({ pipe, writer, pass }) => {
     await writer.end();
     writer.write("first");
     await writer.end();
     assertEquals(pipe.text, "first\n");
-    pipe.room = 0;
+    pipe.capacity = 0;
     writer.write("last");
     let ended = false;
     writer.end().then(() => ended = true);

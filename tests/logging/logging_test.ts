@@ -23,13 +23,13 @@ function event(properties: Record<string, unknown> = {}, rest: Partial<LogEvent>
   };
 }
 
-function circle(): unknown {
+function cycle(): unknown {
   const value: Record<string, unknown> = {};
   value.self = value;
   return value;
 }
 
-/** Runs `body` with the log going to an array, and gives the lines. */
+/** Runs `body` and returns the lines that it logs. */
 function recorded(
   options: Omit<LoggingOptions, "write">,
   body: (log: Logger) => void,
@@ -52,7 +52,7 @@ Deno.test("formatText() gives time, level, message and properties in one line", 
   assertEquals(formatText(event({}, { level: "warning" })), `${TIME} warning connection closed`);
 });
 
-Deno.test("formatText() quotes a value that would read as something else", () => {
+Deno.test("formatText() quotes a value that would be ambiguous", () => {
   const rows: [unknown, string][] = [
     ["ws://[::1]:8080/ws", "ws://[::1]:8080/ws"],
     ["", '""'],
@@ -64,7 +64,7 @@ Deno.test("formatText() quotes a value that would read as something else", () =>
     ["\u2028\u0085\u202e", '"\\u2028\\u0085\\u202e"'],
     [null, "null"],
     [12n, "12"],
-    [circle(), '"(cannot be shown)"'],
+    [cycle(), '"(cannot be shown)"'],
   ];
   for (const [value, shown] of rows) {
     assertEquals(formatText(event({ value })), `${TIME} info    connection closed value=${shown}`);
@@ -82,14 +82,14 @@ Deno.test("formatJson() gives time, level, logger, message, then the properties"
   );
 });
 
-Deno.test("formatJson() keeps a property that is named like a field apart from it", () => {
-  const line = JSON.parse(formatJson(event({ message: "theirs", time: 1, level: 2, logger: 3 })));
+Deno.test("formatJson() renames a property that has the name of a field", () => {
+  const line = JSON.parse(formatJson(event({ message: "other", time: 1, level: 2, logger: 3 })));
   assertEquals(line, {
     time: TIME,
     level: "info",
     logger: "systole",
     message: "connection closed",
-    message_: "theirs",
+    message_: "other",
     time_: 1,
     level_: 2,
     logger_: 3,
@@ -108,14 +108,14 @@ Deno.test("formatText() shows an error with its stack in the same line", () => {
   assertMatch(line, /error="Error: no luck at .*logging_test\.ts/);
 });
 
-Deno.test("formatJson() and formatText() come to an end with a circle of causes", () => {
+Deno.test("formatJson() and formatText() end with a cycle of causes", () => {
   const error = new Error("mine");
   error.cause = error;
   assertEquals(JSON.parse(formatJson(event({ error }))).error.split("caused by").length, 5);
   assertEquals(formatText(event({ error })).split("caused by").length, 5);
 });
 
-Deno.test("formatJson() and formatText() write one line of whatever they are given", () => {
+Deno.test("formatJson() and formatText() write one line for any event", () => {
   const texts = fc.string({ unit: "binary" });
   const values = fc.anything({ withBigInt: true, withDate: true, withNullPrototype: true });
   const events = fc.record({ message: texts, properties: fc.dictionary(texts, values) });
@@ -127,7 +127,7 @@ Deno.test("formatJson() and formatText() write one line of whatever they are giv
   }));
 });
 
-Deno.test("configureLogging() returns a logger whose events come out at once, from its level on", () => {
+Deno.test("configureLogging() returns a logger that writes at once, from its level on", () => {
   const lines = recorded({ format: "text", level: "warning" }, (log) => {
     log.info("too fine");
     log.warning("slow", { lateMs: 120 });
@@ -139,11 +139,11 @@ Deno.test("configureLogging() returns a logger whose events come out at once, fr
   ]);
 });
 
-Deno.test("configureLogging() says nothing of its own", () => {
+Deno.test("configureLogging() logs nothing itself", () => {
   assertEquals(recorded({ format: "text", level: "debug" }, () => {}), []);
 });
 
-Deno.test("configureLogging() may be called again, and the last call holds", () => {
+Deno.test("configureLogging() may be called again, and the last call wins", () => {
   const first = recorded({ format: "text", level: "debug" }, () => {
     const second = recorded({ format: "json", level: "debug" }, (log) => log.info("hello"));
     assertEquals(JSON.parse(second[0]).message, "hello");
@@ -151,7 +151,7 @@ Deno.test("configureLogging() may be called again, and the last call holds", () 
   assertEquals(first, []);
 });
 
-Deno.test("configureLogging() takes a message with braces as it is", () => {
+Deno.test("configureLogging() does not interpret braces in a message", () => {
   const [line] = recorded(
     { format: "text", level: "info" },
     (log) => log.info("{id} is {", { id: 1 }),
@@ -159,7 +159,7 @@ Deno.test("configureLogging() takes a message with braces as it is", () => {
   assertStringIncludes(line, "info    {id} is { id=1");
 });
 
-/** A shell command line that runs `body` with `log` in a process of its own. */
+/** A shell command that runs `body` with `log` in its own process. */
 function program(body: string): string {
   const start = `import { configureLogging, flushLog } from "./server/logging/logging.ts";
     const log = configureLogging({ format: "json", level: "info" });`;
@@ -185,7 +185,7 @@ Deno.test("flushLog() loses no line of a process that exits", async () => {
   assertEquals([numbers.length, numbers.at(-1)], [5000, 4999]);
 });
 
-Deno.test("flushLog() keeps no process from its exit whose reader has stopped reading", async () => {
+Deno.test("flushLog() lets the process exit when the reader has stopped reading", async () => {
   const body = `for (let i = 0; i < 5000; i++) log.info("line", { i });
     await flushLog(); console.error("alive"); Deno.exit(3);`;
   const child = new Deno.Command("sh", {
@@ -200,7 +200,7 @@ Deno.test("flushLog() keeps no process from its exit whose reader has stopped re
   await child.stdout.cancel();
 });
 
-Deno.test("configureLogging() goes on without a word when nobody reads stdout", async () => {
+Deno.test("configureLogging() continues without output when stdout is closed", async () => {
   const body = `for (let i = 0; i < 5000; i++) log.info("line", { i }); console.error("alive");`;
   const { err } = await run(`${program(body)} | true`);
   assertEquals(err, "alive\n");

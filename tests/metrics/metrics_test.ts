@@ -91,7 +91,7 @@ Deno.test("A timeout later than the published bound is counted, unless stalls de
         now: () => nowMs,
         schedule: () => new WheelEntry(undefined),
         cancel() {},
-        decidingSinceMs: nowMs + judgingAfterMs,
+        mayExpireSinceMs: nowMs + judgingAfterMs,
       };
       const timer = new HeartbeatTimer(client, Infinity, {
         ...world.context,

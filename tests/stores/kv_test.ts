@@ -7,14 +7,14 @@ import { VirtualClock } from "../support/fakes/virtual_clock.ts";
 testStore("KvStore", async () => {
   const folder = await Deno.makeTempDir();
   return {
-    // A folder within, which is not there yet.
+    // A subfolder that does not exist yet.
     shared: false,
     open: (clock) => KvStore.open({ kind: "folder", path: `${folder}/data` }, clock),
     [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
   };
 });
 
-Deno.test("KvStore in memory keeps each store's entries apart", async () => {
+Deno.test("KvStore in memory shares no entries with another store", async () => {
   const clock = new VirtualClock();
   const [one, other] = [
     await KvStore.open({ kind: "memory" }, clock),

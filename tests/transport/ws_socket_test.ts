@@ -39,13 +39,13 @@ async function useReal(test: (socket: Socket, peer: PeerEnd) => Promise<void>): 
   try {
     await test(await promise, {
       received,
-      say: (text) => ws.send(text),
-      sayInPieces: (pieces) =>
+      sendText: (text) => ws.send(text),
+      sendFragments: (pieces) =>
         pieces.forEach((piece, i) => ws.send(piece, { fin: i === pieces.length - 1 })),
       ping: (payload) => ws.ping(payload),
       pong: (payload) => ws.pong(payload),
-      leave: () => ws.close(1000),
-      cut: () => ws.terminate(),
+      sendClose: () => ws.close(1000),
+      drop: () => ws.terminate(),
     });
   } finally {
     ws.terminate();
@@ -61,12 +61,12 @@ async function useFake(test: (socket: Socket, peer: PeerEnd) => Promise<void>): 
     get received() {
       return socket.journal;
     },
-    say: (text) => socket.say(text),
-    sayInPieces: (pieces) => socket.sayInPieces(pieces),
+    sendText: (text) => socket.say(text),
+    sendFragments: (pieces) => socket.sayInPieces(pieces),
     ping: (payload) => socket.peerPing(payload),
     pong: (payload) => socket.peerPong(payload),
-    leave: () => socket.leave(),
-    cut: () => socket.leave({ byPeer: false }),
+    sendClose: () => socket.leave(),
+    drop: () => socket.leave({ byPeer: false }),
   });
 }
 

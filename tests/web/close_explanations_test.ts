@@ -38,7 +38,7 @@ Deno.test("Each cause of death has a colour of its own on the page", () => {
     REASON_NAMES.map((reason) =>
       closeCauseOf({
         reason,
-        sinceStandstillMs: Infinity,
+        sinceLongStallMs: Infinity,
         lastActiveLayer,
         wasCut: lastActiveLayer !== "nothing",
       })

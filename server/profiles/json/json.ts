@@ -14,7 +14,7 @@ import {
   type Publication,
 } from "../../message.ts";
 import { type Fields, isObject, parseJson } from "../../base/json.ts";
-import { problemForm } from "../../base/problem.ts";
+import { problemRejection } from "../../base/problem.ts";
 import type { Timing } from "../../liveness/timing.ts";
 import { ANY_LIFE, type Profile, type ProtocolSession } from "../profile.ts";
 import {
@@ -59,8 +59,8 @@ export function jsonProfile({ timing, echo }: JsonOptions): Profile {
     closesRejectedBrowsers: true,
     rejectionOf: ({ kind, detail }): RejectionResponse =>
       kind === "unauthorized"
-        ? problemForm(STATUS_CODE.Unauthorized, detail, { "WWW-Authenticate": "Bearer" })
-        : problemForm(STATUS_CODE.TooManyRequests, detail),
+        ? problemRejection(STATUS_CODE.Unauthorized, detail, { "WWW-Authenticate": "Bearer" })
+        : problemRejection(STATUS_CODE.TooManyRequests, detail),
     open: ({ clientId }) => ({
       ...session,
       initialFrames: [JSON.stringify({ type: "welcome", clientId, pingPeriodMs, pongWaitMs })],
