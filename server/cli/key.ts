@@ -1,6 +1,6 @@
 /**
- * `deno task key`: makes a key and prints what its owner and the server's operator need. The secret
- * is shown this once; the server is given its SHA-256 alone.
+ * `deno task key`: creates a key and prints what the client and the server's operator need. The
+ * secret is printed only once; the server stores its SHA-256.
  *
  * @module
  */
@@ -13,50 +13,50 @@ import { ConfigError } from "../base/errors.ts";
 
 const USAGE = `deno task key [--id NAME] [--publish PATTERNS] [--subscribe PATTERNS] [--admin]
 
-  --id         letters, digits, _ and -; chosen at random unless given
-  --publish    channels that it may publish on, separated by commas; * is any run of characters
+  --id         letters, digits, _ and -; random by default
+  --publish    channels that it may publish on, separated by commas; * matches any text
   --subscribe  channels that it may subscribe to, likewise
-  --admin      it may look at and end what others do, and read the metrics
+  --admin      it may inspect and close all connections, and read the metrics
 
 Without --publish, --subscribe and --admin it may publish and subscribe everywhere ("*").`;
 
-/** Longer than any search: 256 bits. */
+/** 256 bits: no search can find the secret. */
 const SECRET_BYTES = 32;
 const ID_BYTES = 4;
 
-/** How a shell's quoted text holds a quote, as a pattern may. */
+/** Escapes a single quote of a pattern in a single-quoted shell string. */
 const QUOTE_IN_QUOTES = "'\\''";
 
-/** What was asked for. */
+/** The arguments of the command. */
 export interface KeyRequest {
-  /** The id; chosen at random when absent. */
+  /** The id; random if absent. */
   readonly id?: string;
-  /** Patterns, separated by commas. */
+  /** Patterns of channels, separated by commas. */
   readonly publish?: string;
-  /** Patterns, separated by commas. */
+  /** Patterns of channels, separated by commas. */
   readonly subscribe?: string;
-  /** Whether it is an operator's. */
+  /** Whether it has the right admin. */
   readonly admin?: boolean;
 }
 
 /** A new key. */
 export interface NewKey {
-  /** What most clients present: `<id>.<secret>`. */
+  /** The credential of most clients: `<id>.<secret>`. */
   readonly credential: string;
-  /** What events-hub's clients present as `X-Api-Key`: base64 of `<id>:<secret>`. */
+  /** The credential of events-hub's clients in `X-Api-Key`: base64 of `<id>:<secret>`. */
   readonly base64: string;
-  /** The server's part: an item of `API_KEYS`, as JSON. */
+  /** The server's entry: an item of `API_KEYS`, as JSON. */
   readonly json: string;
 }
 
 /**
- * Makes a key.
+ * Creates a key.
  *
- * @throws {ConfigError} when the server would not take it
+ * @throws {ConfigError} if the server would reject it
  */
-export function makeKey(request: KeyRequest): NewKey {
+export function createKey(request: KeyRequest): NewKey {
   const { admin = false } = request;
-  // Who names no right means a key for everything that is not an operator's.
+  // Without any right in the arguments the key has all rights except admin.
   const everywhere = request.publish === undefined && request.subscribe === undefined && !admin;
   const id = request.id ?? `k${randomBytes(ID_BYTES).toString("hex")}`;
   const secret = randomBytes(SECRET_BYTES).toString("base64url");
@@ -67,7 +67,7 @@ export function makeKey(request: KeyRequest): NewKey {
     subscribe: everywhere ? ["*"] : splitPatterns(request.subscribe),
     admin,
   });
-  parseKeys(`[${json}]`, "The key");
+  parseKeys(`[${json}]`, "The key"); // validates it as the server does
   return {
     credential: `${id}.${secret}`,
     base64: Buffer.from(`${id}:${secret}`).toString("base64"),
@@ -79,9 +79,9 @@ function splitPatterns(list = ""): string[] {
   return list.split(",").map((pattern) => pattern.trim()).filter((pattern) => pattern !== "");
 }
 
-/** What is printed: the credential in its forms, then what to configure. */
+/** The text to print: the credential in its two forms, then the configuration. */
 export function describeKey({ credential, base64, json }: NewKey): string {
-  return `The credential, shown this once. Give it to the client:
+  return `The credential, printed only once. Give it to the client:
 
   ${credential}
 
@@ -91,14 +91,14 @@ As X-Api-Key of an events-hub client, which is base64(id:secret):
 
   ${base64}
 
-Give the server the key, which does not hold the secret, as an item of the list in API_KEYS:
+Give the server the key, which does not contain the secret, as an item of the list in API_KEYS:
 
   API_KEYS='[${json.replaceAll("'", QUOTE_IN_QUOTES)}]' deno task start
 
-or of the list in a file, and that file's path in API_KEYS_FILE.`;
+or of the list in a file whose path is in API_KEYS_FILE.`;
 }
 
-/** The program: what to print, and the exit code. */
+/** Runs the command. @returns the text to print, and the exit code */
 export function run(args: readonly string[]): { readonly text: string; readonly code: number } {
   try {
     const { values: { help, ...request } } = parseArgs({
@@ -111,12 +111,12 @@ export function run(args: readonly string[]): { readonly text: string; readonly 
         help: { type: "boolean", short: "h" },
       },
     });
-    return { text: help ? USAGE : describeKey(makeKey(request)), code: 0 };
+    return { text: help ? USAGE : describeKey(createKey(request)), code: 0 };
   } catch (error) {
     if (error instanceof ConfigError) {
-      return { text: `Cannot make a key: ${error.problems.join("\n  ")}`, code: 1 };
+      return { text: `Cannot create a key: ${error.problems.join("\n  ")}`, code: 1 };
     }
-    // parseArgs throws TypeErrors with a code for arguments that it does not know.
+    // parseArgs throws a TypeError with a code for an unknown argument.
     if (!(error instanceof TypeError) || !("code" in error)) throw error;
     return { text: `${error.message}\n\n${USAGE}`, code: 1 };
   }

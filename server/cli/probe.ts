@@ -1,6 +1,6 @@
 /**
- * `deno task probe`: ping for WebSockets. The edge of that program: arguments and Ctrl-C in, lines
- * and exit code out.
+ * `deno task probe`: ping for WebSockets. Owns the process: arguments and signals in, lines and the
+ * exit code out.
  *
  * @module
  */
@@ -8,53 +8,53 @@
 import { randomBytes } from "node:crypto";
 import { systemClock } from "../base/clock.ts";
 import { ConfigError } from "../base/errors.ts";
-import { HEARTBEAT_ID } from "../sdk/profile.ts";
+import { HEARTBEAT_ID_PREFIX } from "../sdk/profile.ts";
 import { parseProbeArgs, type ProbeRequest, USAGE } from "./probe/options.ts";
 import { jsonReport, textReport } from "./probe/report.ts";
 import { type Findings, ProbeSession } from "./probe/session.ts";
 import { connect } from "./probe/socket.ts";
 
-/** Exit codes; for output without a reader that of SIGPIPE: 128 + 13. */
+/** Exit codes. A closed pipe exits as if by SIGPIPE: 128 + 13. */
 const EXIT_CODE = {
   answered: 0,
   unanswered: 1,
   usage: 2,
-  refused: 3,
-  cut: 4,
-  unread: 141,
+  rejected: 3,
+  closedByPeer: 4,
+  brokenPipe: 141,
 } as const;
 
-/** The exit code of what was found. */
+/** The exit code for the findings of a session. */
 export function exitCodeOf({ end, control, app }: Findings, idle: boolean): number {
-  if (end.by === "peer") return EXIT_CODE.cut;
+  if (end.by === "peer") return EXIT_CODE.closedByPeer;
   const answered = control.answered + (app?.answered ?? 0);
   return idle || answered > 0 ? EXIT_CODE.answered : EXIT_CODE.unanswered;
 }
 
-const MARK_BYTES = 4;
+const TOKEN_BYTES = 4;
 const ENCODER = new TextEncoder();
 
-/** Prints a line, or ends the program when the reader is gone, which console.log does not report. */
+/** Prints a line. Exits if the reader has closed the pipe, an error that console.log hides. */
 function print(line: string): void {
   try {
     for (let bytes = ENCODER.encode(`${line}\n`); bytes.length > 0;) {
       bytes = bytes.subarray(Deno.stdout.writeSync(bytes));
     }
   } catch (error) {
-    if (error instanceof Deno.errors.BrokenPipe) Deno.exit(EXIT_CODE.unread);
-    // A full pipe that does not wait takes no line: that one is lost.
+    if (error instanceof Deno.errors.BrokenPipe) Deno.exit(EXIT_CODE.brokenPipe);
+    // A full non-blocking pipe takes no line: the line is lost.
     if (!(error instanceof Deno.errors.WouldBlock)) throw error;
   }
 }
 
 /** Probes until done or stopped. @returns the exit code */
-async function probe({ target, plan, profile, json, notes }: ProbeRequest): Promise<number> {
+async function probe({ target, plan, profileName, json, notes }: ProbeRequest): Promise<number> {
   const idle = plan.idleMs !== undefined;
-  const { timeoutMs, wireProfile } = plan;
+  const { timeoutMs, profile } = plan;
   const subject = {
     url: target.url,
-    profile,
-    answered: wireProfile?.answers,
+    profileName,
+    answers: profile?.answers,
     timeoutMs,
     idle,
   };
@@ -63,17 +63,17 @@ async function probe({ target, plan, profile, json, notes }: ProbeRequest): Prom
   const startMs = systemClock.now();
   const socket = await connect(target, systemClock);
   if ("error" in socket) {
-    (json ? print : console.error)(report.refused(socket));
-    return EXIT_CODE.refused;
+    (json ? print : console.error)(report.rejected(socket));
+    return EXIT_CODE.rejected;
   }
   print(report.opened(socket, systemClock.now() - startMs));
   const session = new ProbeSession(socket, {
     clock: systemClock,
     plan,
-    token: `${HEARTBEAT_ID}-${randomBytes(MARK_BYTES).toString("hex")}`,
-    emit: (event) => print(report.event(event)),
+    token: `${HEARTBEAT_ID_PREFIX}-${randomBytes(TOKEN_BYTES).toString("hex")}`,
+    onEvent: (event) => print(report.event(event)),
   });
-  // Twice for one Ctrl-C, since `deno task` forwards it; the session ends within a second anyhow.
+  // One Ctrl-C arrives twice, since `deno task` forwards it. The session ends within a second.
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => session.stop());
   }
@@ -94,7 +94,7 @@ async function run(args: readonly string[], key?: string): Promise<number> {
       console.error(`Cannot probe: ${error.problems.join("\n  ")}\n(--help lists the options)`);
       return EXIT_CODE.usage;
     }
-    // parseArgs throws TypeErrors with a code for arguments that it does not know.
+    // parseArgs throws a TypeError with a code for an unknown argument.
     if (!(error instanceof TypeError) || !("code" in error)) throw error;
     console.error(`Cannot probe: ${error.message}\n(--help lists the options)`);
     return EXIT_CODE.usage;

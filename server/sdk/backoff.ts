@@ -1,15 +1,15 @@
 /**
- * How long to wait before an attempt: exponential backoff with full jitter, so that thousands that
- * lost their server together do not come back together. Pure.
+ * The wait before a connection attempt: exponential backoff with full jitter, so that thousands of
+ * clients that lost the same server do not reconnect at the same moment. Pure.
  *
  * @module
  */
 
-/** The cap of the backoff, ms. */
+/** The longest backoff, ms. */
 export const MAX_BACKOFF_MS = 30_000;
 
 /**
- * The wait before an attempt, uniform in [0, min(cap, base * 2^(attempt - 1))).
+ * The wait before an attempt, uniform in [0, min(MAX_BACKOFF_MS, base * 2^(attempt - 1))).
  *
  * @param attempt 1 for the first
  * @param random in [0, 1)

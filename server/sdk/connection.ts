@@ -1,135 +1,135 @@
 /**
- * One attempt and the connection that may come of it: one socket of one generation, its heartbeat
- * and its round trips. Ends exactly once; after that no event of the socket is handled any more, so
- * that a new one never sees an old one's events.
+ * One connection attempt and the connection that results from it: one socket, its heartbeat and its
+ * round trips. Closes exactly once; after that no event of the socket is handled, so that an old
+ * socket never acts on a newer connection.
  *
  * @module
  */
 
-import { type DecodedFrame, HEARTBEAT_ID, type SdkProfile } from "./profile.ts";
+import { type DecodedFrame, HEARTBEAT_ID_PREFIX, type SdkProfile } from "./profile.ts";
 import { HeartbeatMonitor } from "./heartbeat_monitor.ts";
 import type { Sendable } from "./events.ts";
 import type { Settings } from "./settings.ts";
 import type { After } from "./timers.ts";
 
-/** How a connection ended. */
-export interface End {
-  /** The close code; 1006 without a close frame, the client's own where it closed. */
+/** How a connection closed. */
+export interface CloseInfo {
+  /** The close code; 1006 without a close frame, 4000 after a heartbeat timeout. */
   readonly code: number;
-  /** The text beside it. */
+  /** The text of the close frame. */
   readonly reason: string;
-  /** Whether both sides closed. */
+  /** Whether both sides sent a close frame. */
   readonly wasClean: boolean;
 }
 
-/** The events of a connection; none after `ended` or `leave()`. */
-export interface ConnectionCalls {
+/** What a connection reports. It calls nothing after `closed` or `closeNow()`. */
+export interface ConnectionCallbacks {
   /** It is open. */
   readonly opened: () => void;
-  /** The peer is there again after a `hold()`: what is sent need not wait any more. */
+  /** The server answered after `suspend()`: messages no longer need to wait in the outbox. */
   readonly resumed: () => void;
-  /** A frame for the user. */
+  /** A message for the user. */
   readonly received: (event: MessageEvent) => void;
-  /** The socket failed; the end follows. */
+  /** The socket failed; `closed` follows. */
   readonly failed: () => void;
-  /** A heartbeat of the peer. @param rttMs if it answers the newest heartbeat */
-  readonly alive: (rttMs: number | undefined) => void;
-  /** The peer advises to leave. */
+  /** A heartbeat of the server. @param rttMs if it answers our newest heartbeat */
+  readonly heartbeat: (rttMs: number | undefined) => void;
+  /** The server advises a new connection. */
   readonly advised: (advice: Extract<DecodedFrame, { kind: "advice" }>) => void;
-  /** The peer is silent: it ends because of that. */
-  readonly silent: () => void;
-  /** It is over. */
-  readonly ended: (end: End) => void;
+  /** The server is silent; `closed` follows. */
+  readonly timeout: () => void;
+  /** It is closed, or the attempt failed. */
+  readonly closed: (info: CloseInfo) => void;
 }
 
-/** What a connection is made of. */
-export interface ConnectionParts {
-  /** Its socket, connecting. */
+/** What a connection needs. */
+export interface ConnectionOptions {
+  /** The socket, still connecting. */
   readonly socket: WebSocket;
-  /** Its peer's language. */
+  /** The frames that it exchanges. */
   readonly profile: SdkProfile;
-  /** Its heartbeat's times. */
+  /** The times of the heartbeat. */
   readonly settings: Settings;
-  /** Its timers: calls once, after so many ms, unless it is cancelled. */
+  /** Sets timers. */
   readonly after: After;
-  /** When it must be open, ms on the monotonic clock. */
+  /** The deadline to open, ms on the monotonic clock. */
   readonly openByMs: number;
 }
 
-/** What a client says of a peer that is silent (PROTOCOLS section 1). */
-const SILENT: End = { code: 4000, reason: "Heartbeat timeout", wasClean: false };
+/** A client's close of a silent connection, as the article's reference client sends it. */
+const HEARTBEAT_TIMEOUT: CloseInfo = { code: 4000, reason: "Heartbeat timeout", wasClean: false };
 
-/** Of one that did not open, or whose peer does not answer our close frame. */
-const FAILED: End = { code: 1006, reason: "", wasClean: false };
+/** A failed attempt, or a server that does not answer the close frame. */
+const FAILED: CloseInfo = { code: 1006, reason: "", wasClean: false };
 
-/** Of one that did not open in time; no close code of ours reaches it. */
-export const TOO_LATE: End = { code: 1006, reason: "Connect timeout", wasClean: false };
+/** An attempt that did not open in time. No close frame is sent for it. */
+export const CONNECT_TIMEOUT: CloseInfo = {
+  code: 1006,
+  reason: "Connect timeout",
+  wasClean: false,
+};
 
 /**
- * A connection this old was no accident, ms: attempts before it count no more. A server that lets
- * every client in and soon closes it again is retried with backoff, as if it were down.
+ * A connection this old is stable, ms: attempts before it no longer count. A server that closes
+ * connections sooner gets the same backoff as one that is down.
  */
 const STABLE_MS = 10_000;
 
-/** A peer may take so long to answer a close frame, ms. */
+/** The longest wait for the answer to a close frame, ms. */
 const CLOSE_WAIT_MS = 2_000;
 
-/** Of all connections: an id is never used again, so that no answer is taken for another's. */
-let count = 0;
+/** Shared by all connections: an id is used once, so an answer matches only one heartbeat. */
+let lastHeartbeatId = 0;
 
+/** One socket with its heartbeat. */
 export class Connection {
-  /** Whether there was no network, and the peer has not answered since: what is sent may be lost. */
-  isHeld = false;
-  readonly #parts: ConnectionParts;
-  readonly #calls: ConnectionCalls;
-  readonly #heartbeatMonitor: HeartbeatMonitor;
+  /** Whether the network was lost and the server has not answered since: messages may be lost. */
+  isSuspended = false;
+  readonly #options: ConnectionOptions;
+  readonly #callbacks: ConnectionCallbacks;
+  readonly #monitor: HeartbeatMonitor;
   #pending: { readonly id: string; readonly sentMs: number } | undefined;
   #openedMs = Infinity;
-  #cancelWait = () => {};
+  #cancelCloseWait = () => {};
 
-  /** Begins to listen. */
-  constructor(parts: ConnectionParts, calls: ConnectionCalls) {
-    const { socket, profile, settings } = parts;
-    this.#parts = parts;
-    this.#calls = calls;
-    this.#heartbeatMonitor = new HeartbeatMonitor({
-      ...settings,
-      openByMs: parts.openByMs,
-      answers: profile.answers,
-    }, {
-      after: parts.after,
+  /** Listens to the socket. */
+  constructor(options: ConnectionOptions, callbacks: ConnectionCallbacks) {
+    const { socket, profile, settings, openByMs, after } = options;
+    this.#options = options;
+    this.#callbacks = callbacks;
+    this.#monitor = new HeartbeatMonitor({ ...settings, openByMs, answers: profile.answers }, {
+      after,
       send: () => this.#sendHeartbeat(),
-      dead: () => this.#dead(),
+      timeout: () => this.#timedOut(),
     });
     socket.onopen = () => {
       this.#openedMs = performance.now();
-      calls.opened(); // the user's first messages, a login perhaps, go before the first heartbeat
-      this.#heartbeatMonitor.opened();
+      callbacks.opened(); // first the user's messages, a login perhaps, then our first heartbeat
+      this.#monitor.opened();
     };
-    socket.onmessage = (event) => this.#receive(event);
+    socket.onmessage = (event) => this.#received(event);
     socket.onerror = () => {
-      calls.failed();
-      // Of a failed attempt Node 22 reports no more than this; elsewhere the close event says the same.
-      if (this.#openedMs === Infinity) this.#give(FAILED);
+      callbacks.failed();
+      // For a failed attempt Node 22 fires no close event; other platforms fire it with the same code.
+      if (this.#openedMs === Infinity) this.#closed(FAILED);
     };
     socket.onclose = ({ code, reason, wasClean }) => {
-      this.#heartbeatMonitor.stop();
-      this.#cancelWait();
-      calls.ended({ code, reason, wasClean });
+      this.#stop();
+      callbacks.closed({ code, reason, wasClean });
     };
   }
 
-  /** Its socket, for the properties of WebSocket. */
+  /** The socket, for the properties that HeartbeatSocket shares with WebSocket. */
   get socket(): WebSocket {
-    return this.#parts.socket;
+    return this.#options.socket;
   }
 
-  /** Whether it can send now. A socket knows that it is closing before its close event comes. */
+  /** Whether it can send now. `readyState` changes before the socket's close event. */
   get isOpen(): boolean {
     return this.#openedMs < Infinity && this.socket.readyState === 1;
   }
 
-  /** Whether it has been open for a while. */
+  /** Whether it has been open for `STABLE_MS`. */
   get isStable(): boolean {
     return performance.now() - this.#openedMs >= STABLE_MS;
   }
@@ -141,80 +141,83 @@ export class Connection {
     return true;
   }
 
-  /** Asks for a sign of life within a short time. */
+  /** Requests an answer within a short time. */
   probe(): void {
-    if (this.isOpen) this.#heartbeatMonitor.probe();
+    if (this.isOpen) this.#monitor.probe();
   }
 
-  /** There is no network: no timeout until a probe. */
-  hold(): void {
-    this.isHeld = this.isOpen;
-    if (this.isHeld) this.#heartbeatMonitor.hold();
+  /** There is no network: silence is no timeout until `probe()`. */
+  suspend(): void {
+    this.isSuspended = this.isOpen;
+    if (this.isSuspended) this.#monitor.suspend();
   }
 
-  /** Begins the closing handshake. @throws {DOMException} what WebSocket's `close()` throws */
-  close(end: End): void {
-    this.socket.close(end.code, end.reason);
-    this.#heartbeatMonitor.stop();
-    this.#cancelWait = this.#parts.after(CLOSE_WAIT_MS, () => this.#give(FAILED));
+  /** Starts the closing handshake. @throws {DOMException} what WebSocket's `close()` throws */
+  close({ code, reason }: CloseInfo): void {
+    this.socket.close(code, reason);
+    this.#stop();
+    this.#cancelCloseWait = this.#options.after(CLOSE_WAIT_MS, () => this.#closed(FAILED));
   }
 
-  /** Leaves at once and ignores later events; a dead peer's part of the handshake is not waited for. */
-  leave({ code, reason }: End): void {
+  /** Removes its listeners and closes the socket, without waiting for the server's close frame. */
+  closeNow({ code, reason }: CloseInfo): void {
     const { socket } = this;
     socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.onerror = () => {}; // of a socket closed while connecting
-    this.#heartbeatMonitor.stop();
-    this.#cancelWait();
+    socket.onerror = () => {}; // fired when a socket is closed while it connects
+    this.#stop();
     if (code === 1006) socket.close();
     else socket.close(code, reason);
   }
 
-  #give(end: End): void {
-    if (this.socket.onclose === null) return; // left by a handler of the failure
-    this.leave(end);
-    this.#calls.ended(end);
+  #stop(): void {
+    this.#monitor.stop();
+    this.#cancelCloseWait();
   }
 
-  #dead(): void {
-    if (!this.isOpen) return this.#give(TOO_LATE);
-    this.#calls.silent();
-    this.#give(SILENT);
+  #closed(info: CloseInfo): void {
+    if (this.socket.onclose === null) return; // `failed` or `timeout` has called closeNow()
+    this.closeNow(info);
+    this.#callbacks.closed(info);
+  }
+
+  #timedOut(): void {
+    if (!this.isOpen) return this.#closed(CONNECT_TIMEOUT);
+    this.#callbacks.timeout();
+    this.#closed(HEARTBEAT_TIMEOUT);
   }
 
   #sendHeartbeat(): void {
-    const id = `${HEARTBEAT_ID}${++count}`;
-    if (this.send(this.#parts.profile.heartbeat(id))) {
+    const id = `${HEARTBEAT_ID_PREFIX}${++lastHeartbeatId}`;
+    if (this.send(this.#options.profile.heartbeat(id))) {
       this.#pending = { id, sentMs: performance.now() };
     }
   }
 
-  #receive(event: MessageEvent): void {
-    if (!this.isHeld) this.#heartbeatMonitor.touch();
+  #received(event: MessageEvent): void {
+    if (!this.isSuspended) this.#monitor.received();
     const { data } = event;
-    const frame = typeof data === "string" ? this.#parts.profile.decode(data) : undefined;
+    const frame = typeof data === "string" ? this.#options.profile.decode(data) : undefined;
     if (frame?.kind === "heartbeat") return this.#answered(frame.id);
     if (frame?.kind === "ping") return void this.send(frame.answer);
-    if (frame?.kind === "advice") this.#calls.advised(frame);
-    this.#calls.received(event);
+    if (frame?.kind === "advice") this.#callbacks.advised(frame);
+    this.#callbacks.received(event);
   }
 
   /**
-   * An id of ours that is not the newest's is a late answer: a sign of life, but no measurement.
-   * Frames from before the network went may come after it is back: there only an answer is proof.
+   * An id that is not the newest is a late answer: it proves the connection, but is not measured.
+   * While suspended only an answer resumes, since other frames may be older than the loss.
    */
   #answered(id: string | undefined): void {
     const pending = this.#pending;
     const isNewest = pending !== undefined && (id ?? pending.id) === pending.id;
-    const { answers } = this.#parts.profile;
-    if (this.isHeld && (isNewest || !answers)) {
-      this.isHeld = false;
-      this.#heartbeatMonitor.touch();
-      this.#calls.resumed();
+    const { answers } = this.#options.profile;
+    if (this.isSuspended && (isNewest || !answers)) {
+      this.isSuspended = false;
+      this.#monitor.received();
+      this.#callbacks.resumed();
     }
-    if (!isNewest || !answers) return this.#calls.alive(undefined);
+    if (!isNewest || !answers) return this.#callbacks.heartbeat(undefined);
     this.#pending = undefined;
-    const rttMs = performance.now() - pending.sentMs;
-    this.#calls.alive(rttMs);
+    this.#callbacks.heartbeat(performance.now() - pending.sentMs);
   }
 }

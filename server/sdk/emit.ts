@@ -1,5 +1,5 @@
 /**
- * Makes the events of a HeartbeatSocket.
+ * Creates the events that a HeartbeatSocket dispatches.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export function eventOf<N extends HeartbeatSocketEventName>(
   return Object.assign(new Event(type), details);
 }
 
-/** The close event, of the platform's class where it has one (Node has it since 23). */
-export function closeEventOf(end: { code: number; reason: string; wasClean: boolean }): Event {
-  return globalThis.CloseEvent ? new CloseEvent("close", end) : eventOf("close", end);
+/** The close event: a CloseEvent where the platform has that class (Node since 23). */
+export function closeEventOf(close: { code: number; reason: string; wasClean: boolean }): Event {
+  return globalThis.CloseEvent ? new CloseEvent("close", close) : eventOf("close", close);
 }

@@ -1,6 +1,6 @@
 /**
- * The events of a HeartbeatSocket and the EventTarget that they come from: listeners by
- * `addEventListener`, or one by an `on…` property, as with WebSocket.
+ * The events of a HeartbeatSocket and the EventTarget that dispatches them: to the listeners of
+ * `addEventListener` and to one `on…` property for each event, as in WebSocket.
  *
  * @module
  */
@@ -10,98 +10,105 @@ export type Sendable = string | ArrayBufferLike | Blob | ArrayBufferView;
 
 /** Why a message was never sent. */
 export type DropReason =
-  /** The outbox was full, and this the oldest in it, or larger than all that it may keep. */
+  /** The outbox was full and this was its oldest message, or the message is larger than the outbox. */
   | "full"
-  /** It had waited too long. */
+  /** It waited longer than `outboxAgeMs`. */
   | "expired"
-  /** The socket was closed or gave up. */
+  /** The socket was closed, or gave up. */
   | "closed";
 
-/** The health status of the connection. */
+/**
+ * The health of the connection, by its average round trip. To improve, the average must be at most
+ * 90 % of the threshold.
+ */
 export type HealthStatus =
-  /** No answer yet on this connection, or none there. */
+  /** No heartbeat of this connection is answered yet, or there is no connection. */
   | "unknown"
+  /** The average round trip is at most `healthyLatency`. */
   | "healthy"
+  /** It is at most `degradedLatency`. */
   | "degraded"
+  /** It is at most `poorLatency`. */
   | "poor"
+  /** It is above `poorLatency`. */
   | "critical"
-  /** The last connection ended because a heartbeat was not answered. */
+  /** The last connection was closed because of a heartbeat timeout. */
   | "timeout"
-  /** No further attempt will be made. */
+  /** The socket gave up. */
   | "dead";
 
-/** A heartbeat of the peer: the answer to the client's or, in tank, its own. */
+/** A heartbeat of the server: an answer to ours or, in tank, its own. */
 export interface HeartbeatEvent extends Event {
-  /** The round trip, ms; undefined for tank's heartbeats, which answer nothing, and late answers. */
+  /** The round trip, ms; undefined for a late answer, and in tank, whose server answers none. */
   readonly rtt: number | undefined;
 }
 
-/** A new attempt has been scheduled. */
+/** A reconnect attempt is scheduled. */
 export interface ReconnectingEvent extends Event {
-  /** Which in a row, from 1. */
+  /** Its number in the series of consecutive attempts, from 1. */
   readonly attempt: number;
-  /** From now, ms. */
+  /** From now, ms; Infinity: when the network is available again. */
   readonly delayMs: number;
-  /** Why the last connection is gone. */
+  /** Why: the close reason of the last connection, the server's advice, or what is back. */
   readonly reason: string;
 }
 
-/** There will be no new attempt. */
+/** There will be no further attempt. */
 export interface GiveUpEvent extends Event {
-  /** Those made in a row. */
+  /** The consecutive attempts that were made. */
   readonly attempts: number;
-  /** Why not. */
+  /** Why it gave up. */
   readonly reason: string;
 }
 
 /** The status has changed. */
 export interface HealthEvent extends Event {
-  /** What it is. */
+  /** The new status. */
   readonly status: HealthStatus;
-  /** What it was. */
+  /** The status before. */
   readonly previous: HealthStatus;
-  /** The average of the last round trips (`maxSamples`), ms; undefined before any. */
+  /** The average of the last `maxSamples` round trips, ms; undefined before the first. */
   readonly latency: number | undefined;
   /** Their standard deviation, ms. */
   readonly jitter: number;
 }
 
-/** A message will not be sent. */
+/** A message was dropped: it will not be sent. */
 export interface DropEvent extends Event {
   /** The message. */
   readonly data: Sendable;
-  /** Why. */
+  /** Why it was dropped. */
   readonly reason: DropReason;
 }
 
-/** The events by their names. */
+/** The events, by name. */
 export interface HeartbeatSocketEventMap {
-  /** A connection is open: the first, or one after a loss. */
+  /** A connection is open: the first one, or one after a reconnect. */
   open: Event;
-  /** A frame, unless it is heartbeat traffic. */
+  /** A frame that is no heartbeat traffic. */
   message: MessageEvent;
   /** A connection failed; `close` follows. */
   error: Event;
-  /** A connection is over, or an attempt failed; `readyState` tells whether there will be another. */
+  /** A connection closed, or an attempt failed. If another follows, `readyState` is CONNECTING. */
   close: CloseEvent;
-  /** A heartbeat of the peer. */
+  /** A heartbeat of the server. */
   heartbeat: HeartbeatEvent;
-  /** The peer is silent; `close` follows at once. */
+  /** The server is silent; `close` follows at once. */
   heartbeattimeout: Event;
-  /** A new attempt has been scheduled. */
+  /** A reconnect attempt is scheduled. */
   reconnecting: ReconnectingEvent;
-  /** There will be no new attempt: too many failed, or the server forbade it. */
+  /** There will be no further attempt: too many failed, or the server allows none. */
   giveup: GiveUpEvent;
   /** The status has changed. */
   health: HealthEvent;
-  /** A message will not be sent. */
+  /** A message was dropped: it will not be sent. */
   drop: DropEvent;
 }
 
-/** Their names. */
+/** The names of the events. */
 export type HeartbeatSocketEventName = keyof HeartbeatSocketEventMap;
 
-/** A listener in an `on…` property. */
+/** The value of an `on…` property. */
 export type Handler<E> = ((event: E) => void) | null;
 
 /** A listener of an event. */
@@ -112,27 +119,27 @@ const NAMES: readonly HeartbeatSocketEventName[] = [
   ...["heartbeattimeout", "reconnecting", "giveup", "health", "drop"] as const,
 ];
 
-/** An event target with the events of a HeartbeatSocket. */
+/** An EventTarget with typed listeners and an `on…` property for each event. */
 export class HeartbeatEventTarget extends EventTarget {
-  /** Hears `open`. */
+  /** Called for each `open` event. */
   declare onopen: Handler<Event>;
-  /** Hears `message`. */
+  /** Called for each `message` event. */
   declare onmessage: Handler<MessageEvent>;
-  /** Hears `error`. */
+  /** Called for each `error` event. */
   declare onerror: Handler<Event>;
-  /** Hears `close`. */
+  /** Called for each `close` event. */
   declare onclose: Handler<CloseEvent>;
-  /** Hears `heartbeat`. */
+  /** Called for each `heartbeat` event. */
   declare onheartbeat: Handler<HeartbeatEvent>;
-  /** Hears `heartbeattimeout`. */
+  /** Called for each `heartbeattimeout` event. */
   declare onheartbeattimeout: Handler<Event>;
-  /** Hears `reconnecting`. */
+  /** Called for each `reconnecting` event. */
   declare onreconnecting: Handler<ReconnectingEvent>;
-  /** Hears `giveup`. */
+  /** Called for each `giveup` event. */
   declare ongiveup: Handler<GiveUpEvent>;
-  /** Hears `health`. */
+  /** Called for each `health` event. */
   declare onhealth: Handler<HealthEvent>;
-  /** Hears `drop`. */
+  /** Called for each `drop` event. */
   declare ondrop: Handler<DropEvent>;
 
   /** Connects the `on…` properties. */
@@ -144,14 +151,14 @@ export class HeartbeatEventTarget extends EventTarget {
     }
   }
 
-  /** Adds a listener; the event's type is that of its name. */
+  /** As EventTarget's, with the event's type derived from its name. */
   declare addEventListener: <N extends HeartbeatSocketEventName>(
     type: N,
     listener: Listener<HeartbeatSocketEventMap[N]>,
     options?: boolean | AddEventListenerOptions,
   ) => void;
 
-  /** Removes a listener. */
+  /** As EventTarget's. */
   declare removeEventListener: <N extends HeartbeatSocketEventName>(
     type: N,
     listener: Listener<HeartbeatSocketEventMap[N]>,

@@ -1,6 +1,6 @@
 /**
- * The health of the connection: its last round trips and the status for them, by the same rules as the hub
- * (`liveness/health.ts`). Owns the status from one connection to the next.
+ * The health of the connection: its last round trips and the status of their average, by the same
+ * rules as the hub (`liveness/health.ts`). Owns the status across connections.
  *
  * @module
  */
@@ -9,20 +9,21 @@ import { eventOf } from "./emit.ts";
 import type { HealthStatus } from "./events.ts";
 import type { Settings } from "./settings.ts";
 
-/** To get better the average must be this share of the threshold or less, as with the hub. */
+/** To improve, the average must be at most this share of the threshold, as in the hub. */
 const RECOVERY = 0.9;
 
-/** By averages, best first. */
+/** The statuses that the average decides, the best first. */
 const BANDS: readonly HealthStatus[] = ["healthy", "degraded", "poor", "critical"];
 
+/** Round trips in, status out; emits a `health` event for each change. */
 export class HealthTracker {
   readonly #settings: Settings;
   readonly #emit: (event: Event) => void;
-  /** Newest first, ms. */
+  /** The newest first, ms. */
   #rtts: number[] = [];
   #status: HealthStatus = "unknown";
 
-  /** Starts unknown. */
+  /** Starts with the status `unknown`. */
   constructor(settings: Settings, emit: (event: Event) => void) {
     this.#settings = settings;
     this.#emit = emit;
@@ -33,33 +34,33 @@ export class HealthTracker {
     return this.#rtts[0];
   }
 
-  /** The standard deviation of the samples, ms; 0 below two. */
+  /** The standard deviation of the samples, ms; 0 for fewer than two. */
   get jitter(): number {
     const mean = meanOf(this.#rtts) ?? 0;
     return Math.sqrt(meanOf(this.#rtts.map((ms) => (ms - mean) ** 2)) ?? 0);
   }
 
-  /** The status by the average of the last ten round trips. */
+  /** The status of the average of the last `maxSamples` round trips. */
   get status(): HealthStatus {
     return this.#status;
   }
 
-  /** A heartbeat was answered. */
+  /** Adds the round trip of an answered heartbeat. */
   sample(rttMs: number): void {
     this.#rtts = [rttMs, ...this.#rtts].slice(0, this.#settings.maxSamples);
     const before = BANDS.indexOf(this.#status);
     const worst = this.#band(1);
     const isWorse = before < 0 || worst > before;
-    this.#become(BANDS[isWorse ? worst : Math.min(before, this.#band(RECOVERY))]);
+    this.#setStatus(BANDS[isWorse ? worst : Math.min(before, this.#band(RECOVERY))]);
   }
 
-  /** Another connection, or none: nothing is known of its round trips. */
+  /** Another connection, or none: drops the samples. */
   reset(status: HealthStatus = "unknown"): void {
     this.#rtts = [];
-    this.#become(status);
+    this.#setStatus(status);
   }
 
-  /** The band of the average by thresholds of which each is this share of its own. */
+  /** The index in BANDS of the average. @param share multiplies each threshold */
   #band(share: number): number {
     const average = meanOf(this.#rtts)!;
     const { healthyLatency, degradedLatency, poorLatency } = this.#settings;
@@ -67,7 +68,7 @@ export class HealthTracker {
     return limits.findIndex((limit) => average <= limit * share);
   }
 
-  #become(status: HealthStatus): void {
+  #setStatus(status: HealthStatus): void {
     const previous = this.#status;
     if (status === previous) return;
     this.#status = status;

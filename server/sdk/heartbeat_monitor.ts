@@ -1,134 +1,135 @@
 /**
- * The heartbeat of one connection: when one is sent, and when silence is a timeout. Reading moves a
- * number, not a timer; after a timer that fires late (a throttled tab, a blocked page, a machine that
- * slept) the peer gets one more heartbeat and a short deadline.
+ * The heartbeat of one connection: when to send one, and when silence is a timeout. Owns the
+ * deadline and one timer; knows no frames. Received data only moves the deadline, not the timer. A
+ * timer that fires late (a throttled tab, a blocked page, a machine that slept) proves nothing about
+ * the server, so it starts a probe with a short deadline instead of a timeout.
  *
  * @module
  */
 
 import type { After } from "./timers.ts";
 
-/** What a heartbeatMonitor goes by, times in ms. */
-export interface Timing {
-  /** Between heartbeats. */
+/** The times of a monitor, ms. */
+export interface MonitorTiming {
+  /** From one heartbeat to the next. */
   readonly heartbeatInterval: number;
-  /** Silence after an interval that is a timeout. */
+  /** The silence after an interval that is a timeout. */
   readonly heartbeatTimeout: number;
-  /** When it must be open, on the monotonic clock. */
+  /** The deadline of the connection attempt, on the monotonic clock. */
   readonly openByMs: number;
-  /** Whether a heartbeat is answered; else the peer sends its own as often. */
+  /** Whether the server answers a heartbeat. If not, it sends its own as often as the client. */
   readonly answers: boolean;
 }
 
-/** What a heartbeatMonitor does. */
-export interface HeartbeatMonitorCalls {
-  /** Sets its timer. */
+/** What a monitor calls. */
+export interface MonitorCallbacks {
+  /** Sets the timer. */
   readonly after: After;
   /** Sends a heartbeat. */
   readonly send: () => void;
-  /** The peer is silent, or has not opened in time. Called once. */
-  readonly dead: () => void;
+  /** The server is silent, or the connection did not open in time. Called once. */
+  readonly timeout: () => void;
 }
 
-/** An answer to a probe takes at most so long, ms. */
+/** The longest wait for the answer to a probe, ms. */
 const MAX_PROBE_MS = 5_000;
 
-/** A timer so late, ms, or by a quarter of the timeout, was held up. */
-const MAX_LATE_MS = 2_000;
+/** A timer is late after this delay or a quarter of the timeout, whichever is shorter, ms. */
+const MAX_DELAY_MS = 2_000;
 
-/** Late timers in a row, without anything received, after which silence counts all the same. */
-const MAX_LATE_WAKES = 2;
+/** Consecutive late timers, without received data, that cause a probe; the next one times out. */
+const MAX_LATE_TIMERS = 2;
 
-/** Starts with the attempt to connect. */
+/** One deadline and one timer, from the start of the connection attempt. */
 export class HeartbeatMonitor {
-  readonly #timing: Timing;
-  readonly #calls: HeartbeatMonitorCalls;
+  readonly #timing: MonitorTiming;
+  readonly #callbacks: MonitorCallbacks;
   readonly #probeMs: number;
-  readonly #lateMs: number;
+  readonly #maxDelayMs: number;
   #deadlineMs: number;
-  #nextMs = Infinity;
+  #nextHeartbeatMs = Infinity;
   #isProbing = false;
-  #lateWakes = 0;
+  #lateTimers = 0;
   #cancel = () => {};
 
-  /** The attempt to connect begins. */
-  constructor(timing: Timing, calls: HeartbeatMonitorCalls) {
+  /** The connection attempt begins. */
+  constructor(timing: MonitorTiming, callbacks: MonitorCallbacks) {
     this.#timing = timing;
-    this.#calls = calls;
+    this.#callbacks = callbacks;
     const { heartbeatTimeout, heartbeatInterval, answers, openByMs } = timing;
     this.#probeMs = Math.min(MAX_PROBE_MS, heartbeatTimeout) + (answers ? 0 : heartbeatInterval);
-    this.#lateMs = Math.min(MAX_LATE_MS, heartbeatTimeout / 4);
+    this.#maxDelayMs = Math.min(MAX_DELAY_MS, heartbeatTimeout / 4);
     this.#deadlineMs = openByMs;
-    this.#plan();
+    this.#setTimer();
   }
 
-  /** The connection is open: the first heartbeat is sent at once, so that its round trip is known. */
+  /** The connection is open: sends the first heartbeat at once, to measure the round trip. */
   opened(): void {
-    this.touch();
+    this.received();
     this.#send();
-    this.#plan();
+    this.#setTimer();
   }
 
-  /** Something was received. The timer stays: it looks at the deadline when it fires. */
-  touch(): void {
+  /** Data was received. The timer stays: it compares with the deadline when it fires. */
+  received(): void {
     const { heartbeatInterval, heartbeatTimeout } = this.#timing;
     this.#deadlineMs = performance.now() + heartbeatInterval + heartbeatTimeout;
     this.#isProbing = false;
-    this.#lateWakes = 0;
+    this.#lateTimers = 0;
   }
 
-  /** Is it still there? One probe at a time. */
+  /** Sends a heartbeat with a short deadline, unless a probe is already running. */
   probe(): void {
     if (this.#isProbing) return;
     this.#isProbing = true;
     this.#deadlineMs = performance.now() + this.#probeMs;
     this.#send();
-    this.#plan();
+    this.#setTimer();
   }
 
   /**
-   * There is no network: silence says nothing about the peer, until a probe. A peer on this very
-   * machine is still there, and may say so.
+   * There is no network: removes the deadline until a probe. Heartbeats go on, since a server on the
+   * same machine still answers.
    */
-  hold(): void {
+  suspend(): void {
     this.#isProbing = false;
     this.#deadlineMs = Infinity;
     this.#send();
-    this.#plan();
+    this.#setTimer();
   }
 
-  /** Over. */
+  /** Cancels the timer. */
   stop(): void {
     this.#cancel();
   }
 
   #send(): void {
-    this.#nextMs = performance.now() + this.#timing.heartbeatInterval;
-    this.#calls.send();
+    this.#nextHeartbeatMs = performance.now() + this.#timing.heartbeatInterval;
+    this.#callbacks.send();
   }
 
-  #plan(): void {
+  #setTimer(): void {
     this.#cancel();
-    const dueMs = Math.min(this.#nextMs, this.#deadlineMs);
+    const dueMs = Math.min(this.#nextHeartbeatMs, this.#deadlineMs);
     if (dueMs === Infinity) return;
     const waitMs = Math.max(0, dueMs - performance.now());
     const dueWallMs = Date.now() + waitMs;
-    this.#cancel = this.#calls.after(waitMs, () => {
-      // The monotonic clock stands still in a sleeping machine, the wall clock does not.
-      this.#wake(Math.max(performance.now() - dueMs, Date.now() - dueWallMs));
+    this.#cancel = this.#callbacks.after(waitMs, () => {
+      // While a machine sleeps, the wall clock goes on and the monotonic clock does not.
+      this.#fired(Math.max(performance.now() - dueMs, Date.now() - dueWallMs));
     });
   }
 
-  #wake(lateMs: number): void {
+  #fired(delayMs: number): void {
     const nowMs = performance.now();
-    const isExcused = lateMs > this.#lateMs && this.#lateWakes < MAX_LATE_WAKES;
-    if (isExcused && this.#deadlineMs < Infinity) {
-      this.#lateWakes++;
+    const isLate = delayMs > this.#maxDelayMs && this.#lateTimers < MAX_LATE_TIMERS;
+    if (isLate && this.#deadlineMs < Infinity) {
+      this.#lateTimers++;
       this.#isProbing = false;
       return this.probe();
     }
-    if (nowMs >= this.#deadlineMs) return this.#calls.dead();
-    if (nowMs >= this.#nextMs) this.#send();
-    this.#plan();
+    if (nowMs >= this.#deadlineMs) return this.#callbacks.timeout();
+    if (nowMs >= this.#nextHeartbeatMs) this.#send();
+    this.#setTimer();
   }
 }

@@ -1,7 +1,8 @@
 /**
- * A WebSocket with a heartbeat: it detects a silent peer, reconnects after a loss as
- * the server wants it, restores its subscriptions and sends what was said in between. It looks like
- * WebSocket and runs wherever there is one: browsers, workers, Deno, Node.
+ * A WebSocket that keeps its connection alive: it sends heartbeats, detects a silent server,
+ * reconnects when the server allows it, restores its subscriptions and sends the messages that were
+ * written meanwhile. It has the interface of WebSocket and runs on every platform that has one:
+ * browsers, workers, Deno, Node.
  *
  * ```js
  * import { HeartbeatSocket } from "http://localhost:8080/sdk.js";
@@ -44,18 +45,18 @@ export type {
   WebSocketConstructor,
 } from "./options.ts";
 
-/** RFC 6455 5.5 allows 125 to a control frame; two are the code. */
+/** RFC 6455 5.5 allows 125 bytes in a control frame; two of them are the code. */
 const MAX_REASON_BYTES = 123;
 
-/** A WebSocket that sends heartbeats and reconnects. */
+/** A WebSocket with a heartbeat, reconnects and subscriptions. */
 export class HeartbeatSocket extends HeartbeatEventTarget {
-  /** `readyState` before the first connection, and between two. */
+  /** `readyState` while there is no open connection, but attempts are made. */
   static readonly CONNECTING = 0;
-  /** `readyState` of a connection. */
+  /** `readyState` of an open connection. */
   static readonly OPEN = 1;
   /** `readyState` after `close()`. */
   static readonly CLOSING = 2;
-  /** `readyState` in the end: closed, or given up. */
+  /** `readyState` after the close is done, or after it gave up. */
   static readonly CLOSED = 3;
   /** As of the class. */
   readonly CONNECTING = 0;
@@ -73,11 +74,12 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
   /**
    * Connects.
    *
-   * @param url http and https stand for ws and wss; in a page it may be relative; a function is
-   *   asked before each attempt
-   * @param options or, as WebSocket has it, the subprotocols
-   * @throws {TypeError} if the URL or an option is none
-   * @throws {RangeError} if what must be a number is none, or out of range
+   * @param url http and https mean ws and wss; in a page it may be relative; a function is called
+   *   before each attempt
+   * @param options the options or, as in WebSocket, the subprotocols
+   * @throws {TypeError} if the URL is not valid, the profile is unknown, or the platform has no
+   *   WebSocket
+   * @throws {RangeError} if a numeric option is no number, or out of range
    */
   constructor(url: Address, options: HeartbeatSocketOptions | string | string[] = {}) {
     super();
@@ -89,12 +91,12 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
     this.#session = new Session({ address: url, settings, profile: this.#profile, emit });
   }
 
-  /** As WebSocket's; between two connections CONNECTING. */
+  /** As WebSocket's; CONNECTING between two connections. */
   get readyState(): 0 | 1 | 2 | 3 {
-    return this.#session.ending || (this.#session.connection?.isOpen ? 1 : 0);
+    return this.#session.closeState || (this.#session.connection?.isOpen ? 1 : 0);
   }
 
-  /** Of the newest attempt; empty before an address function has returned the first. */
+  /** The address of the newest attempt; empty until an address function has returned one. */
   get url(): string {
     return this.#session.url;
   }
@@ -109,40 +111,40 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
     return this.#session.connection?.socket.extensions ?? "";
   }
 
-  /** Bytes that wait to be sent, those in the outbox included. */
+  /** Bytes that are not sent yet, including the outbox. */
   get bufferedAmount(): number {
     const { connection, outbox } = this.#session;
     return (connection?.socket.bufferedAmount ?? 0) + outbox.bytes;
   }
 
-  /** How binary frames are received. */
+  /** The type of received binary frames. */
   get binaryType(): BinaryType {
     return this.#session.binaryType;
   }
 
-  /** Holds for later connections, too. */
+  /** Applies to later connections, too. */
   set binaryType(type: BinaryType) {
     const { connection } = this.#session;
     this.#session.binaryType = type;
     if (connection !== undefined) connection.socket.binaryType = type;
   }
 
-  /** The newest round trip of this connection, ms. */
+  /** The newest round trip of this connection, ms; undefined before the first. */
   get rtt(): number | undefined {
-    return this.#session.healthTracker.rtt;
+    return this.#session.health.rtt;
   }
 
-  /** The standard deviation of its last ones (`maxSamples`), ms; 0 below two. */
+  /** The standard deviation of its last `maxSamples` round trips, ms; 0 for fewer than two. */
   get jitter(): number {
-    return this.#session.healthTracker.jitter;
+    return this.#session.health.jitter;
   }
 
-  /** The health status, by the average of the last round trips. */
+  /** The health of the connection, by the average of these round trips. */
   get status(): HealthStatus {
-    return this.#session.healthTracker.status;
+    return this.#session.health.status;
   }
 
-  /** Sends, or keeps for the next connection. After `close()` a message is dropped. */
+  /** Sends, or keeps the message for the next connection. After `close()` it is dropped. */
   send(data: Sendable): void {
     this.#session.send(data);
   }
@@ -150,25 +152,27 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
   /** Subscribes to a channel, also after a reconnect. @throws {TypeError} if the profile cannot */
   subscribe(channel: string): void {
     const { channels } = this.#session;
-    const frames = this.#able("subscribe")([channel]);
-    if (!channels.has(channel)) this.#session.sendAll(frames);
+    const frames = this.#frames("subscribe")([channel]);
+    if (!channels.has(channel)) this.#session.sendNow(frames);
     channels.add(channel);
   }
 
-  /** Unsubscribes from it. @throws {TypeError} if the profile cannot */
+  /** Ends the subscription of a channel. @throws {TypeError} if the profile cannot */
   unsubscribe(channel: string): void {
-    const frames = this.#able("unsubscribe")([channel]);
-    if (this.#session.channels.delete(channel)) this.#session.sendAll(frames);
+    const frames = this.#frames("unsubscribe")([channel]);
+    if (this.#session.channels.delete(channel)) this.#session.sendNow(frames);
   }
 
-  /** Publishes on a channel; kept like what `send()` sends. @throws {TypeError} if the profile cannot */
+  /** Publishes on a channel, as `send()` sends. @throws {TypeError} if the profile cannot */
   publish(channel: string, data: unknown): void {
-    this.send(this.#able("publish")(channel, data));
+    this.send(this.#frames("publish")(channel, data));
   }
 
   /**
-   * Closes for good: no reconnect, whatever was planned.
+   * Closes for good: cancels a scheduled reconnect.
    *
+   * @param code 1000 (the default) or 3000 to 4999
+   * @param reason at most 123 bytes of UTF-8; "Client closed" by default
    * @throws {DOMException} as WebSocket does, if the code or the reason may not be sent
    */
   close(code = 1000, reason = "Client closed"): void {
@@ -182,11 +186,13 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
     this.#session.close({ code, reason, wasClean: false });
   }
 
-  #able<K extends "subscribe" | "unsubscribe" | "publish">(what: K): NonNullable<SdkProfile[K]> {
-    const able = this.#profile[what];
-    if (able === undefined) {
-      throw new TypeError(`Cannot ${what}: ${this.#profileName} has no frame for it`);
+  #frames<K extends "subscribe" | "unsubscribe" | "publish">(
+    method: K,
+  ): NonNullable<SdkProfile[K]> {
+    const frames = this.#profile[method];
+    if (frames === undefined) {
+      throw new TypeError(`Cannot ${method}: ${this.#profileName} has no frame for it`);
     }
-    return able;
+    return frames;
   }
 }

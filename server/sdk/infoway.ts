@@ -1,13 +1,13 @@
 /**
- * Infoway's frames as a client writes them: numbered messages, several names in one, since only 60
- * a minute are allowed.
+ * The client's side of infoway's wire format: numbered requests. One request carries several names,
+ * since the server allows 60 requests a minute.
  *
  * @module
  */
 
 import { fieldsOf, heartbeatOf, noChannel, type SdkProfile } from "./profile.ts";
 
-/** Codes of the requests to subscribe to a feed and to unsubscribe. */
+/** The codes of the requests to subscribe to a feed and to unsubscribe. */
 const FEEDS: Readonly<Record<string, readonly [number, number]>> = {
   trade: [10000, 11000],
   depth: [10003, 11001],
@@ -15,12 +15,13 @@ const FEEDS: Readonly<Record<string, readonly [number, number]>> = {
   news: [10020, 11020],
 };
 
-/** Names that one request may bring. */
+/** The most names in one request. */
 const MAX_NAMES = 600;
 
+/** The frames of infoway. */
 export const INFOWAY: SdkProfile = {
   intervalMs: 30_000,
-  answers: true, // since we ask with ack
+  answers: true, // requested by ack
   heartbeat: (id) => JSON.stringify({ code: 10010, trace: id, ack: 1 }),
   decode: (text) => {
     const { code, trace } = fieldsOf(text);
@@ -30,7 +31,7 @@ export const INFOWAY: SdkProfile = {
   unsubscribe: (channels) => requests(channels, 1),
 };
 
-/** As few frames as the wire format allows: one a feed, one a type of kline. */
+/** As few requests as the wire format allows: one for each feed and each type of kline. */
 function requests(channels: readonly string[], which: 0 | 1): string[] {
   const groups = new Map<string, string[]>();
   for (const channel of channels) {
@@ -46,7 +47,7 @@ function requests(channels: readonly string[], which: 0 | 1): string[] {
     const frames: string[] = [];
     while (names.length > 0) {
       const codes = names.splice(0, MAX_NAMES).join();
-      const data = dataOf(feed, { type, codes, leaving: which === 1 });
+      const data = dataOf(feed, { type, codes, unsubscribe: which === 1 });
       frames.push(JSON.stringify({ code: FEEDS[feed][which], trace: group, data }));
     }
     return frames;
@@ -55,9 +56,9 @@ function requests(channels: readonly string[], which: 0 | 1): string[] {
 
 function dataOf(
   feed: string,
-  { type, codes, leaving }: { type: string; codes: string; leaving: boolean },
+  { type, codes, unsubscribe }: { type: string; codes: string; unsubscribe: boolean },
 ): unknown {
   if (feed === "news") return { lang: codes };
   if (feed !== "kline") return { codes };
-  return leaving ? { codes, klineTypes: type } : { arr: [{ type: Number(type), codes }] };
+  return unsubscribe ? { codes, klineTypes: type } : { arr: [{ type: Number(type), codes }] };
 }

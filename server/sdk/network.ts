@@ -1,21 +1,21 @@
 /**
- * What the platform says about the network and the page. Owns the listeners; a platform that lacks
- * an event never fires it.
+ * What the platform reports about the network and the page. Owns the listeners. A platform without
+ * one of these events never fires it.
  *
  * @module
  */
 
-/** Called when something happens to the network or the page. */
-export interface NetworkCalls {
-  /** The network is back. */
+/** Callbacks for changes of the network or the page. */
+export interface NetworkCallbacks {
+  /** The network is available again. */
   readonly online: () => void;
-  /** The network is gone. */
+  /** The network is not available. */
   readonly offline: () => void;
-  /** A connection may have died unnoticed: another network, a page shown or thawed. */
-  readonly check: () => void;
+  /** A connection may be lost without an event: another network, or a page shown or resumed. */
+  readonly changed: () => void;
 }
 
-/** What a page has beyond an EventTarget; a worker has less, Node nothing of it. */
+/** What a page has beyond an EventTarget. A worker has less of it, Node nothing. */
 interface Page extends Partial<EventTarget> {
   readonly document?: EventTarget & { readonly visibilityState: string };
   readonly navigator?: { readonly onLine?: boolean; readonly connection?: EventTarget };
@@ -23,13 +23,13 @@ interface Page extends Partial<EventTarget> {
 
 const page: Page = globalThis as unknown as Page;
 
-/** Whether the platform knows that there is no network. */
+/** Whether the platform reports that there is no network. */
 export function isOffline(): boolean {
   return page.navigator?.onLine === false;
 }
 
-/** Listens until the returned function is called. */
-export function watchNetwork({ online, offline, check }: NetworkCalls): () => void {
+/** Listens. @returns removes the listeners */
+export function watchNetwork({ online, offline, changed }: NetworkCallbacks): () => void {
   const { document, navigator } = page;
   const controller = new AbortController();
   const { signal } = controller;
@@ -37,9 +37,9 @@ export function watchNetwork({ online, offline, check }: NetworkCalls): () => vo
     target?.addEventListener?.(type, call, { signal });
   on(page, "online", online);
   on(page, "offline", offline);
-  on(page, "pageshow", check);
-  on(document, "resume", check);
-  on(document, "visibilitychange", () => document?.visibilityState === "visible" && check());
-  on(navigator?.connection, "change", check);
+  on(page, "pageshow", changed);
+  on(document, "resume", changed);
+  on(document, "visibilitychange", () => document?.visibilityState === "visible" && changed());
+  on(navigator?.connection, "change", changed);
   return () => controller.abort();
 }

@@ -1,54 +1,66 @@
 /**
- * The options of a HeartbeatSocket, with names and defaults of the article's reference client
- * where it has them.
+ * The options of a HeartbeatSocket. Names and defaults are those of the article's reference client
+ * where it has the option.
  *
  * @module
  */
 
-/** An address, or what makes one for each attempt: a ticket or token may serve only once. */
+/**
+ * The server's address, or a function that returns one before each attempt, for tickets or tokens
+ * that are valid only once.
+ */
 export type Address = string | URL | (() => string | URL | Promise<string | URL>);
 
-/** The profiles, by the hub's names. */
+/** The profiles, by the names that the hub has for them. */
 export type ProfileName = "json" | "events-hub" | "infoway" | "tank" | "talo";
 
-/** Makes sockets like the platform's own. */
+/** A class with the interface of the platform's WebSocket. */
 export type WebSocketConstructor = new (
   url: string | URL,
   protocols?: string | string[],
 ) => WebSocket;
 
-/** All are optional; one that is given as undefined keeps its default. Times are in ms. */
+/** All options are optional; undefined means the default. Times are in ms. */
 export interface HeartbeatSocketOptions {
-  /** The profile whose heartbeat and messages it uses; "json". */
+  /** The wire format of heartbeats and messages. Default: "json". */
   profile?: ProfileName;
-  /** Subprotocols to offer, as WebSocket's second argument; none. */
+  /** Subprotocols to offer, as WebSocket's second argument. Default: none. */
   protocols?: string | string[];
-  /** A heartbeat is sent so often; 30000, in tank 5000. */
+  /** The period of the client's heartbeat, 1 to 2147483647 ms. Default: 30000, in tank 5000. */
   heartbeatInterval?: number;
-  /** Nothing received for so long after the interval: the connection is dead; 10000. */
+  /**
+   * The connection times out after `heartbeatInterval` plus this time without any received frame,
+   * 1 to 2147483647 ms. Default: 10000.
+   */
   heartbeatTimeout?: number;
-  /** A connection that has not opened within this time has failed; 20000. */
+  /** An attempt that has not opened within this time fails, 1 to 2147483647 ms. Default: 20000. */
   connectTimeout?: number;
-  /** Mean of twice the first wait before a new attempt: the backoff's base; 5000. */
+  /**
+   * The base of the backoff, 1 to 2147483647 ms: the wait before attempt n is random between 0 and
+   * min(30000, base * 2^(n - 1)). Default: 5000.
+   */
   reconnectInterval?: number;
-  /** Attempts in a row before it gives up; Infinity is allowed; 10. */
+  /** Consecutive attempts before it gives up, 0 to Infinity. Default: 10. */
   maxReconnectAttempts?: number;
-  /** Send heartbeats by a worker's timers, which a hidden tab does not throttle; false. */
+  /** Whether a worker's timers send the heartbeat; a hidden tab does not throttle them. Default: false. */
   heartbeatInWorker?: boolean;
-  /** Messages kept while there is no connection; of more the oldest is dropped; 256. */
+  /** The most messages in the outbox, 0 to Infinity; the oldest is dropped first. Default: 256. */
   outboxMessages?: number;
-  /** Their bytes, text as UTF-8; of more the oldest is dropped, or what is larger alone; 1048576. */
+  /**
+   * The most bytes in the outbox, text as UTF-8, 0 to Infinity. The oldest message is dropped first;
+   * a message that is larger alone is dropped itself. Default: 1048576.
+   */
   outboxBytes?: number;
-  /** A kept message older than this is dropped instead of sent; Infinity is allowed; 60000. */
+  /** An older message in the outbox is dropped instead of sent, 0 to Infinity ms. Default: 60000. */
   outboxAgeMs?: number;
-  /** Up to this rolling average of round trips the status is healthy; 100. */
+  /** The highest average round trip of the status healthy, 0 to Infinity ms. Default: 100. */
   healthyLatency?: number;
-  /** Up to this: degraded; 500. */
+  /** The highest average round trip of the status degraded, 0 to Infinity ms. Default: 500. */
   degradedLatency?: number;
-  /** Up to this: poor, above: critical; 1000. */
+  /** The highest average round trip of the status poor, 0 to Infinity ms; above: critical. Default: 1000. */
   poorLatency?: number;
-  /** Round trips that the average and the jitter are of; 10. */
+  /** The number of round trips in the average and the jitter, 1 to 2147483647. Default: 10. */
   maxSamples?: number;
-  /** Makes the sockets; the platform's WebSocket. */
+  /** Creates the sockets. Default: the platform's WebSocket. */
   WebSocket?: WebSocketConstructor;
 }

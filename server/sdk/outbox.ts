@@ -1,6 +1,6 @@
 /**
- * What was sent while there was no connection, in order, within bounds of number, bytes and age. Owns the
- * messages; knows no socket.
+ * Messages that were sent while there was no connection, in order, bounded by number, bytes and age.
+ * Owns the messages; knows no socket.
  *
  * @module
  */
@@ -8,19 +8,20 @@
 import type { DropReason, Sendable } from "./events.ts";
 import type { Settings } from "./settings.ts";
 
-interface Item {
+interface QueuedMessage {
   readonly data: Sendable;
   readonly bytes: number;
   readonly atMs: number;
 }
 
-/** Told of a message that will not be sent. */
+/** Called for each message that will not be sent. */
 export type OnDrop = (data: Sendable, reason: DropReason) => void;
 
+/** A bounded first-in, first-out queue. */
 export class Outbox {
   readonly #settings: Settings;
   readonly #onDrop: OnDrop;
-  readonly #items: Item[] = [];
+  readonly #messages: QueuedMessage[] = [];
   #bytes = 0;
 
   /** Starts empty. */
@@ -29,40 +30,40 @@ export class Outbox {
     this.#onDrop = onDrop;
   }
 
-  /** Bytes that wait; text by its UTF-8 length. */
+  /** The bytes of all messages; text counts as UTF-8. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Keeps a message, as it is now: the sender may change the buffer. */
-  keep(data: Sendable): void {
+  /** Adds a copy of a message, since the caller may change its buffer. */
+  push(data: Sendable): void {
     const { outboxMessages, outboxBytes } = this.#settings;
     const copy = copyOf(data);
     const bytes = bytesOf(copy);
-    if (bytes > outboxBytes) return this.#onDrop(copy, "full"); // rather than all others for it
-    this.#items.push({ data: copy, bytes, atMs: Date.now() });
+    if (bytes > outboxBytes) return this.#onDrop(copy, "full"); // instead of dropping all others
+    this.#messages.push({ data: copy, bytes, atMs: Date.now() });
     this.#bytes += bytes;
-    while (this.#items.length > outboxMessages || this.#bytes > outboxBytes) this.#drop("full");
+    while (this.#messages.length > outboxMessages || this.#bytes > outboxBytes) this.#drop("full");
   }
 
   /**
-   * Hands out what is still fresh, oldest first.
+   * Sends the messages that are not too old, the oldest first.
    *
-   * @param send says whether it took the message; the first that it did not, and all after it, stay
+   * @param send returns whether it took the message; if not, this message and all after it stay
    */
   flush(send: (data: Sendable) => boolean): void {
-    const bornMs = Date.now() - this.#settings.outboxAgeMs;
-    while (this.#items.length > 0) {
-      const [{ data, atMs }] = this.#items;
-      if (atMs < bornMs) this.#drop("expired");
+    const oldestMs = Date.now() - this.#settings.outboxAgeMs;
+    while (this.#messages.length > 0) {
+      const [{ data, atMs }] = this.#messages;
+      if (atMs < oldestMs) this.#drop("expired");
       else if (send(data)) this.#shift();
       else return;
     }
   }
 
-  /** Nothing will be sent any more. */
+  /** Drops all messages. */
   close(): void {
-    while (this.#items.length > 0) this.#drop("closed");
+    while (this.#messages.length > 0) this.#drop("closed");
   }
 
   #drop(reason: DropReason): void {
@@ -70,19 +71,19 @@ export class Outbox {
   }
 
   #shift(): Sendable {
-    const { data, bytes } = this.#items.shift()!;
+    const { data, bytes } = this.#messages.shift()!;
     this.#bytes -= bytes;
     return data;
   }
 }
 
-/** How long a message is on the wire; text is UTF-8 there. */
+/** The length of a message on the wire, bytes; text is UTF-8 there. */
 export function bytesOf(data: Sendable): number {
   if (typeof data === "string") return new TextEncoder().encode(data).length;
   return data instanceof Blob ? data.size : data.byteLength;
 }
 
-/** Blobs cannot change. What is neither text nor bytes is sent as text, as WebSocket does. */
+/** Blobs are immutable. A value that is neither text nor bytes becomes text, as in WebSocket. */
 function copyOf(data: Sendable): Sendable {
   if (data instanceof Blob) return data;
   if (data instanceof ArrayBuffer) return data.slice(0);

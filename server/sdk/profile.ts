@@ -1,32 +1,33 @@
 /**
- * What the SDK must know of a system to keep a connection of it alive and to come back to it. Owns
- * the port that dialects implement and the marks of the SDK's own heartbeats.
+ * What the SDK needs of a profile: the frames that keep a connection alive, advise a reconnect,
+ * subscribe and publish. Owns the interface that profiles implement and the prefix of the SDK's
+ * heartbeat ids; knows no socket.
  *
  * @module
  */
 
-/** What a text frame means to the SDK. What has no such meaning is the user's. */
+/** What a text frame means to the SDK. Any other frame is a message for the user. */
 export type DecodedFrame =
-  /** A heartbeat of the peer: the answer to ours, where the system answers. */
+  /** A heartbeat of the server; where the profile answers heartbeats, the answer to ours. */
   | { readonly kind: "heartbeat"; readonly id?: string }
-  /** The peer asks for a sign of life. */
+  /** The server requests an answer. */
   | { readonly kind: "ping"; readonly answer: string }
-  /** The peer advises to come back on a new connection, when it says. The user reads it, too. */
+  /** The server advises a new connection, and when to make it. The user receives the frame, too. */
   | { readonly kind: "advice"; readonly afterMs: unknown; readonly reason: string };
 
-/** One system's frames. Frames that a system lacks are left out. */
+/** The frames of one profile. A frame that the profile does not have is left out. */
 export interface SdkProfile {
-  /** How often its documentation wants a client's heartbeat, ms. */
+  /** The period of a client's heartbeat according to the profile's documentation, ms. */
   readonly intervalMs: number;
-  /** Whether the peer answers a heartbeat; else its own heartbeats, as frequent, are the evidence. */
+  /** Whether the server answers a heartbeat. If not, it sends its own as often as the client. */
   readonly answers: boolean;
   /** Adds to the address what the heartbeat needs. */
   readonly prepare?: (url: URL) => void;
-  /** A heartbeat. @param id begins with `HEARTBEAT_ID` */
+  /** A heartbeat. @param id begins with `HEARTBEAT_ID_PREFIX` */
   readonly heartbeat: (id: string) => string;
-  /** Reads a frame; undefined: it is the user's. */
+  /** Decodes a frame; undefined for a message of the user. */
   readonly decode: (text: string) => DecodedFrame | undefined;
-  /** Frames that subscribe to channels. @throws {TypeError} if one is no channel of the system */
+  /** Frames that subscribe to channels. @throws {TypeError} for a channel that the profile lacks */
   readonly subscribe?: (channels: readonly string[]) => string[];
   /** Frames that end subscriptions. @throws {TypeError} as `subscribe` */
   readonly unsubscribe?: (channels: readonly string[]) => string[];
@@ -34,34 +35,34 @@ export interface SdkProfile {
   readonly publish?: (channel: string, data: unknown) => string;
 }
 
-/** The fields of a JSON object; their values may be anything. */
+/** The fields of a JSON object. Their values are not validated. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** Ids of the SDK's own heartbeats begin so: answers to the user's own are the user's. */
-export const HEARTBEAT_ID = "hb";
+/** Begins every heartbeat id of the SDK: answers to other ids belong to the user. */
+export const HEARTBEAT_ID_PREFIX = "hb";
 
-/** No heartbeat frame is longer: longer ones are not read twice. */
+/** The longest heartbeat frame, UTF-16 units: a longer frame is not parsed. */
 const MAX_LENGTH = 1_024;
 
-/** Reads JSON from a stranger: what is no object, or too long for a heartbeat, has no fields. */
+/** Parses untrusted JSON: a text that is no object, or longer than any heartbeat, has no fields. */
 export function fieldsOf(text: string): Fields {
   if (text.length > MAX_LENGTH) return {};
   try {
-    return JSON.parse(text) ?? {}; // of null, the one value without properties
+    return JSON.parse(text) ?? {}; // null is the only JSON value without properties
   } catch {
     return {};
   }
 }
 
-/** Hears an answer under an id, unless the id is one of the user's. */
+/** The decoded answer to a heartbeat; undefined if its id is not one of the SDK's. */
 export function heartbeatOf(id: unknown): DecodedFrame | undefined {
   if (id === undefined) return { kind: "heartbeat" };
-  return typeof id === "string" && id.startsWith(HEARTBEAT_ID)
+  return typeof id === "string" && id.startsWith(HEARTBEAT_ID_PREFIX)
     ? { kind: "heartbeat", id }
     : undefined;
 }
 
-/** The complaint about a channel that the system does not have. */
+/** The error for a channel that the profile does not have. */
 export function noChannel(rule: string, channel: string): TypeError {
   return new TypeError(`Cannot use this channel: ${rule}, got ${channel}`);
 }

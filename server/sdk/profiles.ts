@@ -1,6 +1,6 @@
 /**
- * The five profiles on the client's side. Pure: the client's half of the wire formats whose other
- * half is in `server/profiles/`.
+ * The client's side of the five profiles' wire formats. Pure. The server's side is in
+ * `server/profiles/`.
  *
  * @module
  */
@@ -32,7 +32,7 @@ const JSON_PROFILE: SdkProfile = {
 const EVENTS_HUB: SdkProfile = {
   intervalMs: 30_000,
   answers: true,
-  /** The answer goes only to subscribers of `health`. */
+  // The server answers only connections that are subscribed to `health`.
   prepare: ({ searchParams }) => {
     const types = searchParams.get("event_types") || "";
     if (/(^|,)\s*health\s*(,|$)/i.test(types)) return;
@@ -70,7 +70,7 @@ const TALO: SdkProfile = {
   },
 };
 
-/** Each system's frames. */
+/** The frames of each profile. */
 export const SDK_PROFILES: Readonly<Record<ProfileName, SdkProfile>> = {
   json: JSON_PROFILE,
   "events-hub": EVENTS_HUB,

@@ -1,6 +1,6 @@
 /**
- * When the next attempt to connect is made: owns the count of attempts in a row, the wait that the
- * server asked for, and the one timer that attempts hang on. Knows no socket.
+ * Schedules the next connection attempt. Owns the count of consecutive attempts, the wait that the
+ * server requested, and the only timer that starts an attempt. Knows no socket.
  *
  * @module
  */
@@ -10,105 +10,106 @@ import { isOffline } from "./network.ts";
 import type { Settings } from "./settings.ts";
 import type { After } from "./timers.ts";
 
-/** An attempt that has been planned. */
-export interface Plan {
-  /** Which in a row, from 1. */
+/** A scheduled attempt. */
+export interface ScheduledAttempt {
+  /** Its number in the series of consecutive attempts, from 1. */
   readonly attempt: number;
-  /** From now, ms; Infinity: when the network is back. */
+  /** From now, ms; Infinity: when the network is available again. */
   readonly delayMs: number;
 }
 
-/** What a reconnectScheduler goes by. */
-export interface ReconnectSchedulerParts {
-  /** The backoff's base, and how many attempts there may be in a row. */
+/** What a scheduler needs. */
+export interface ReconnectSchedulerOptions {
+  /** The base of the backoff, and the number of consecutive attempts. */
   readonly settings: Settings;
-  /** Sets its timer. */
+  /** Sets the timer. */
   readonly after: After;
-  /** Told of each plan, before it comes true. */
-  readonly planned: (plan: Plan, reason: string) => void;
+  /** Called for each scheduled attempt, before it is made. */
+  readonly scheduled: (attempt: ScheduledAttempt, reason: string) => void;
   /** Makes the attempt. */
-  readonly attempt: () => void;
+  readonly connect: () => void;
 }
 
+/** One timer for the next attempt. */
 export class ReconnectScheduler {
-  /** Whether the network has gone, by the platform's own word. */
+  /** Whether the platform has reported the loss of the network. */
   isOffline = false;
-  readonly #parts: ReconnectSchedulerParts;
-  /** Attempts made in a row. */
+  readonly #options: ReconnectSchedulerOptions;
+  /** Consecutive attempts made so far. */
   attempts = 0;
   #notBeforeMs = 0;
-  /** On the monotonic clock; -Infinity: nothing is planned. */
+  /** On the monotonic clock; -Infinity: no attempt is scheduled. */
   #dueMs = -Infinity;
   #cancel = () => {};
 
-  /** Nothing is planned. */
-  constructor(parts: ReconnectSchedulerParts) {
-    this.#parts = parts;
+  /** Starts without a scheduled attempt. */
+  constructor(options: ReconnectSchedulerOptions) {
+    this.#options = options;
   }
 
-  /** Whether an attempt will be made, and not before a wait from now, ms, is over. */
-  isPlannedAfter(afterMs: number): boolean {
+  /** Whether an attempt is scheduled for `afterMs` from now or later. */
+  isScheduledAfter(afterMs: number): boolean {
     return this.#dueMs >= performance.now() + afterMs;
   }
 
-  /** Whether an attempt will be made. */
-  get isPlanned(): boolean {
+  /** Whether an attempt is scheduled. */
+  get isScheduled(): boolean {
     return this.#dueMs > -Infinity;
   }
 
-  /** Whether too many were made. Without a network none of them says anything about the server. */
+  /** Whether all attempts are used. Attempts without a network say nothing about the server. */
   get isExhausted(): boolean {
-    return this.attempts >= this.#parts.settings.maxReconnectAttempts && !isOffline();
+    return this.attempts >= this.#options.settings.maxReconnectAttempts && !isOffline();
   }
 
-  /** Plans the next attempt. @param afterMs the earliest time for it, ms from now */
-  plan(afterMs: number, reason: string): void {
+  /** Schedules the next attempt with backoff. @param afterMs its earliest time, ms from now */
+  schedule(afterMs: number, reason: string): void {
     this.#notBeforeMs = performance.now() + afterMs;
-    const { reconnectInterval } = this.#parts.settings;
+    const { reconnectInterval } = this.#options.settings;
     const wait = backoffMs(this.attempts + 1, reconnectInterval, Math.random());
     this.#set(afterMs + wait, reason);
   }
 
-  /** The next attempt is made now, or as soon as the server allows. */
-  retry(reason: string): void {
+  /** Schedules the next attempt without backoff, but not earlier than the server allows. */
+  scheduleNow(reason: string): void {
     this.#set(Math.max(0, this.#notBeforeMs - performance.now()), reason);
   }
 
-  /** A connection was stable: what was before it counts no more. */
+  /** A connection was stable: earlier attempts no longer count. */
   reset(): void {
     this.attempts = 0;
   }
 
-  /** There is no network: no attempts. */
+  /** There is no network: makes no attempts. */
   offline(): void {
     this.isOffline = true;
     this.#cancel();
   }
 
-  /** There is one again: attempts count afresh. */
+  /** The network is available again: counts attempts from 0. */
   online(): void {
     this.isOffline = false;
-    this.attempts = 0;
+    this.reset();
   }
 
-  /** Plans no further attempt. */
+  /** Cancels the scheduled attempt. */
   stop(): void {
     this.#dueMs = -Infinity;
     this.#cancel();
   }
 
   #set(delayMs: number, reason: string): void {
-    const { after, attempt, planned } = this.#parts;
+    const { after, connect, scheduled } = this.#options;
     this.stop();
     this.#dueMs = performance.now() + delayMs;
     if (!this.isOffline) {
       this.#cancel = after(delayMs, () => {
         this.#dueMs = -Infinity;
         this.attempts++;
-        attempt();
+        connect();
       });
     }
-    const plan = { attempt: this.attempts + 1, delayMs: this.isOffline ? Infinity : delayMs };
-    planned(plan, reason);
+    const attempt = this.attempts + 1;
+    scheduled({ attempt, delayMs: this.isOffline ? Infinity : delayMs }, reason);
   }
 }

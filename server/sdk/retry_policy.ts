@@ -1,41 +1,42 @@
 /**
- * What the end of a connection says about a next one: may the client come back by itself, and when
- * at the earliest. Pure; knows the hub's closing texts and the codes of RFC 6455 and IANA.
+ * What the close of a connection says about the next one: whether the client may reconnect by
+ * itself, and the earliest time. Pure; knows the hub's close texts and the close codes of RFC 6455
+ * and IANA.
  *
  * @module
  */
 
-/** What a close frame says about coming back. */
+/** What a close frame says about a reconnect. */
 export interface RetryPolicy {
-  /** Whether another attempt makes sense. */
+  /** Whether another attempt can succeed. */
   readonly mayRetry: boolean;
   /** The earliest time for it, ms from now. */
   readonly afterMs: number;
 }
 
-/** Of a policy violation without a hint, in these systems a rate limit; the hub's own hint for it. */
+/** After a policy violation (1008) without a hint, which means a rate limit; as the hub's own hint. */
 const POLICY_WAIT_MS = 60_000;
 
-/** A server's wait that a client obeys is at most a day: timers overflow at 24.8. */
+/** The longest wait that a server can impose: one day. Timers overflow at 24.8 days. */
 const MAX_WAIT_MS = 86_400_000;
 
 /**
- * The same bytes would meet the same answer: protocol error, unsupported data, invalid data, too
- * big, extension missing (RFC 6455 7.4.1); unauthorized, forbidden (IANA's registry).
+ * After these codes the same bytes would fail again: protocol error, unsupported data, invalid data,
+ * too big, extension missing (RFC 6455 7.4.1); unauthorized, forbidden (IANA's registry).
  */
 const FINAL_CODES = [1002, 1003, 1007, 1009, 1010, 3000, 3003];
 
-/** Judges a close frame. @param code 1006 where there was none */
+/** Reads a close frame. @param code 1006 if there was none */
 export function retryPolicy(code: number, reason: string): RetryPolicy {
   const [hint, afterMs] = /; (?:no retry|afterMs=(\d+))$/.exec(reason) ?? [];
   if (hint !== undefined) return { mayRetry: afterMs !== undefined, afterMs: waitOf(afterMs) };
-  // Infoway says in words what others say by hint; its heartbeat's end is no rate limit.
+  // Infoway has no hints but fixed texts; its heartbeat timeout is a 1008 that is no rate limit.
   const isFinal = FINAL_CODES.includes(code) || /\bexpired$/.test(reason);
   const isRate = code === 1008 && !/heartbeat/i.test(reason);
   return { mayRetry: !isFinal, afterMs: isRate ? POLICY_WAIT_MS : 0 };
 }
 
-/** A wait that a server asked for, whatever it sent, as one that can be kept. */
+/** The wait that a server requested, ms; an invalid value is 0, the longest is one day. */
 export function waitOf(afterMs: unknown): number {
   return Math.min(Math.max(Number(afterMs) || 0, 0), MAX_WAIT_MS);
 }

@@ -1,14 +1,13 @@
 /**
- * One connection after the other, until the user closes: when one is lost it decides whether and when
- * to reconnect, and on a new one it subscribes again. Owns the connection,
- * the subscriptions and the outbox; each callback of a connection that is no longer the newest is
- * ignored.
+ * A sequence of connections, until the user closes it: after a loss it decides whether and when to
+ * reconnect, and a new connection gets the subscriptions and the outbox. Owns the connection, the
+ * subscriptions and the outbox. Only the newest connection calls back.
  *
  * @module
  */
 
 import { ReconnectScheduler } from "./reconnect_scheduler.ts";
-import { Connection, type End, TOO_LATE } from "./connection.ts";
+import { type CloseInfo, CONNECT_TIMEOUT, Connection } from "./connection.ts";
 import type { SdkProfile } from "./profile.ts";
 import { closeEventOf, eventOf } from "./emit.ts";
 import type { HealthStatus, Sendable } from "./events.ts";
@@ -21,115 +20,121 @@ import { retryPolicy, waitOf } from "./retry_policy.ts";
 import { HealthTracker } from "./health_tracker.ts";
 
 /** The close of a connection that a new one replaces. */
-const MOVED: End = { code: 1000, reason: "Reconnecting", wasClean: false };
+const RECONNECTING: CloseInfo = { code: 1000, reason: "Reconnecting", wasClean: false };
 
-/** The hub's code for an invalid ticket: another one may be valid. */
-const BAD_TICKET = 3000;
+/** The close code for an invalid credential: with a new ticket, an attempt can succeed. */
+const UNAUTHORIZED = 3000;
 
-/** What a session is made of. */
-export interface SessionParts {
+/** What a session needs. */
+export interface SessionOptions {
+  /** The server's address. */
   readonly address: Address;
+  /** The options with their defaults. */
   readonly settings: Settings;
+  /** The frames that it exchanges. */
   readonly profile: SdkProfile;
   /** Dispatches an event to the user. */
   readonly emit: (event: Event) => void;
 }
 
+/** The state behind a HeartbeatSocket. */
 export class Session {
-  readonly healthTracker: HealthTracker;
-  /** What waits for a connection. */
+  readonly health: HealthTracker;
+  /** Messages that wait for a connection. */
   readonly outbox: Outbox;
-  /** Channels that are subscribed to. */
+  /** The subscribed channels. */
   readonly channels: Set<string> = new Set();
-  /** Of the newest attempt. */
+  /** The address of the newest attempt. */
   url = "";
-  /** How binary frames are received. */
+  /** The type of received binary frames. */
   binaryType: BinaryType = "blob";
-  /** 0 until `close()` or giving up; then as `readyState`. */
-  ending: 0 | 2 | 3 = 0;
-  /** The newest, while there is one. */
+  /** 0 until `close()` or giving up; after that the `readyState`. */
+  closeState: 0 | 2 | 3 = 0;
+  /** The newest one, until it closes. */
   connection: Connection | undefined;
-  readonly #parts: SessionParts;
+  readonly #options: SessionOptions;
   readonly #timers: Timers;
-  readonly #reconnectScheduler: ReconnectScheduler;
-  readonly #stopWatching: () => void;
-  /** Ends the wait for an address; each wait has its own. */
-  #cancelWait: (() => void) | undefined;
+  readonly #scheduler: ReconnectScheduler;
+  readonly #unwatchNetwork: () => void;
+  /** Cancels the timeout of a pending address; unique for each attempt. */
+  #cancelAddress: (() => void) | undefined;
 
   /** Makes the first attempt. @throws what the WebSocket constructor throws */
-  constructor(parts: SessionParts) {
-    const { settings, emit } = parts;
-    this.#parts = parts;
-    this.healthTracker = new HealthTracker(settings, emit);
+  constructor(options: SessionOptions) {
+    const { settings, emit } = options;
+    this.#options = options;
+    this.health = new HealthTracker(settings, emit);
     this.outbox = new Outbox(settings, (data, reason) => emit(eventOf("drop", { data, reason })));
     this.#timers = settings.heartbeatInWorker ? workerTimers() : PAGE_TIMERS;
-    this.#reconnectScheduler = new ReconnectScheduler({
+    this.#scheduler = new ReconnectScheduler({
       settings,
       after: this.#timers.after,
-      planned: (plan, reason) => emit(eventOf("reconnecting", { ...plan, reason })),
-      attempt: () => this.#move(),
+      scheduled: (next, reason) => emit(eventOf("reconnecting", { ...next, reason })),
+      connect: () => this.#reconnect(),
     });
     this.#connect();
-    this.#stopWatching = watchNetwork({
+    this.#unwatchNetwork = watchNetwork({
       online: () => this.#online(),
       offline: () => {
-        this.#reconnectScheduler.offline();
-        this.connection?.hold();
+        this.#scheduler.offline();
+        this.connection?.suspend();
       },
-      check: () => {
-        if (this.#reconnectScheduler.isOffline) return; // a network that goes is a change of it, too
+      changed: () => {
+        if (this.#scheduler.isOffline) return; // the loss of the network fires `change`, too
         if (this.connection?.isOpen) this.connection.probe();
-        else if (this.#reconnectScheduler.isPlanned) {
-          this.#reconnectScheduler.retry("the page is back");
+        else if (this.#scheduler.isScheduled) {
+          this.#scheduler.scheduleNow("the page is back");
         }
       },
     });
   }
 
-  /** Sends frames that a later connection gets in any case, if there is a connection now. */
-  sendAll(frames: readonly string[]): void {
+  /** Sends frames if there is a connection; a later one sends its own subscriptions. */
+  sendNow(frames: readonly string[]): void {
     for (const frame of frames) this.connection?.send(frame);
   }
 
-  /** Sends, or keeps until there is a connection that is sure to have a network. */
+  /** Sends, or keeps the message until there is a connection that is not suspended. */
   send(data: Sendable): void {
-    if (!this.connection?.isHeld && this.connection?.send(data)) return;
-    this.outbox.keep(data);
-    if (this.ending) this.outbox.close();
+    if (!this.connection?.isSuspended && this.connection?.send(data)) return;
+    this.outbox.push(data);
+    if (this.closeState) this.outbox.close();
   }
 
-  /** Ends everything. @param end that WebSocket's `close()` accepts */
-  close(end: End): void {
-    if (this.ending) return;
+  /** Closes for good. @param info valid for WebSocket's `close()` */
+  close(info: CloseInfo): void {
+    if (this.closeState) return;
     const isOpen = this.connection?.isOpen;
-    this.ending = 2;
+    this.closeState = 2;
     this.#stop();
-    if (isOpen) return this.connection!.close(end);
-    this.#leave();
-    this.#timers.after(0, () => this.#finish(end));
+    if (isOpen) return this.connection!.close(info);
+    this.#discard();
+    this.#timers.after(0, () => this.#finish(info));
   }
 
-  /** @throws what the WebSocket constructor throws, where the address is no function */
+  /** @throws what the WebSocket constructor throws, unless the address is a function */
   #connect(): void {
-    const { address, settings, emit } = this.#parts;
+    const { address, settings, emit } = this.#options;
     const openByMs = performance.now() + settings.connectTimeout;
     if (typeof address !== "function") return this.#open(address, openByMs);
-    this.#stopWaiting();
-    const cancel = this.#timers.after(settings.connectTimeout, () => this.#lost(TOO_LATE));
-    this.#cancelWait = cancel;
+    this.#ignoreAddress();
+    const cancel = this.#timers.after(settings.connectTimeout, () => this.#closed(CONNECT_TIMEOUT));
+    this.#cancelAddress = cancel;
     Promise.resolve().then(address).then((url) => {
-      if (cancel !== this.#cancelWait) return;
+      if (cancel !== this.#cancelAddress) return;
       cancel();
       this.#open(url, openByMs);
     }).catch((error) => {
-      if (cancel !== this.#cancelWait) return;
+      if (cancel !== this.#cancelAddress) return;
       emit(eventOf("error"));
-      if (!this.ending) this.#lost({ code: 1006, reason: `No address: ${error}`, wasClean: false });
+      if (!this.closeState) {
+        this.#closed({ code: 1006, reason: `No address: ${error}`, wasClean: false });
+      }
     });
   }
 
   #open(address: string | URL, openByMs: number): void {
-    const { settings, profile, emit } = this.#parts;
+    const { settings, profile, emit } = this.#options;
     const url = new URL(address, globalThis.location?.href);
     url.protocol = url.protocol.replace("http", "ws");
     profile.prepare?.(url);
@@ -142,30 +147,30 @@ export class Session {
       resumed: () => this.#flush(),
       received: ({ data, origin }) => emit(new MessageEvent("message", { data, origin })),
       failed: () => emit(eventOf("error")),
-      alive: (rtt) => {
-        if (rtt !== undefined) this.healthTracker.sample(rtt);
+      heartbeat: (rtt) => {
+        if (rtt !== undefined) this.health.sample(rtt);
         emit(eventOf("heartbeat", { rtt }));
       },
       advised: ({ afterMs, reason }) => {
-        if (connection.isStable) this.#reconnectScheduler.reset(); // advised by the server, not a failure
-        if (this.ending || this.#reconnectScheduler.isExhausted) return; // no attempt may follow
-        this.#reconnectScheduler.plan(waitOf(afterMs), `advised: ${reason}`);
+        if (connection.isStable) this.#scheduler.reset(); // the server's request is no failure
+        if (this.closeState || this.#scheduler.isExhausted) return; // no attempt is left
+        this.#scheduler.schedule(waitOf(afterMs), `advised: ${reason}`);
       },
-      silent: () => {
-        this.healthTracker.reset("timeout");
+      timeout: () => {
+        this.health.reset("timeout");
         emit(eventOf("heartbeattimeout"));
       },
-      ended: (end) => this.#lost(end, connection.isStable),
+      closed: (info) => this.#closed(info, connection.isStable),
     });
     this.connection = connection;
   }
 
-  /** Subscriptions first, then the open event, then the outbox. */
+  /** In this order: subscriptions, the user's `open` listeners (a login perhaps), the outbox. */
   #opened(): void {
-    const { profile, emit } = this.#parts;
-    this.#reconnectScheduler.stop();
-    this.healthTracker.reset();
-    this.sendAll(profile.subscribe?.([...this.channels]) ?? []);
+    const { profile, emit } = this.#options;
+    this.#scheduler.stop();
+    this.health.reset();
+    this.sendNow(profile.subscribe?.([...this.channels]) ?? []);
     emit(eventOf("open"));
     this.#flush();
   }
@@ -174,76 +179,77 @@ export class Session {
     this.outbox.flush((data) => this.connection?.send(data) ?? false);
   }
 
-  #lost(end: End, wasStable = false): void {
+  #closed(info: CloseInfo, wasStable = false): void {
     this.connection = undefined;
-    this.#stopWaiting();
-    if (this.ending) return this.#finish(end);
-    const { mayRetry, afterMs } = retryPolicy(end.code, end.reason);
-    const isNewTicket = end.code === BAD_TICKET && typeof this.#parts.address === "function";
-    if (wasStable) this.#reconnectScheduler.reset();
-    if (!mayRetry && !isNewTicket) return this.#giveUp(end, end.reason || `code ${end.code}`);
-    const isPlanned = this.#reconnectScheduler.isPlannedAfter(afterMs); // since the server had advised it
-    if (!isPlanned && this.#reconnectScheduler.isExhausted) {
-      return this.#giveUp(end, "too many attempts failed");
+    this.#ignoreAddress();
+    if (this.closeState) return this.#finish(info);
+    const { code, reason } = info;
+    const { mayRetry, afterMs } = retryPolicy(code, reason);
+    const isNewTicket = code === UNAUTHORIZED && typeof this.#options.address === "function";
+    if (wasStable) this.#scheduler.reset();
+    if (!mayRetry && !isNewTicket) return this.#giveUp(info, reason || `code ${code}`);
+    const isScheduled = this.#scheduler.isScheduledAfter(afterMs); // by the server's advice
+    if (!isScheduled && this.#scheduler.isExhausted) {
+      return this.#giveUp(info, "too many attempts failed");
     }
-    if (this.healthTracker.status !== "timeout") this.healthTracker.reset();
-    this.#parts.emit(closeEventOf(end));
-    if (this.ending || isPlanned) return;
-    this.#reconnectScheduler.plan(afterMs, end.reason || `code ${end.code}`);
+    if (this.health.status !== "timeout") this.health.reset();
+    this.#options.emit(closeEventOf(info));
+    if (this.closeState || isScheduled) return;
+    this.#scheduler.schedule(afterMs, reason || `code ${code}`);
   }
 
-  /** An attempt is due: a connection that is still open is replaced. */
-  #move(): void {
-    if (this.#leave()) {
-      this.healthTracker.reset();
-      this.#parts.emit(closeEventOf(MOVED));
-      if (this.ending) return;
+  /** A scheduled attempt is due. After advice, the old connection is still open. */
+  #reconnect(): void {
+    if (this.#discard()) {
+      this.health.reset();
+      this.#options.emit(closeEventOf(RECONNECTING));
+      if (this.closeState) return;
     }
     this.#connect();
   }
 
-  /** @returns whether there was a connection to leave */
-  #leave(): boolean {
+  /** Closes the connection without waiting. @returns whether there was a connection */
+  #discard(): boolean {
     const { connection } = this;
     this.connection = undefined;
-    connection?.leave(MOVED);
+    connection?.closeNow(RECONNECTING);
     return connection !== undefined;
   }
 
-  /** Checks the open connection, or reconnects at once. */
+  /** Probes an open connection; otherwise attempts to connect at once. */
   #online(): void {
-    this.#reconnectScheduler.online();
+    this.#scheduler.online();
     const isOpen = this.connection?.isOpen;
     if (isOpen) this.connection!.probe();
-    if (!isOpen || this.#reconnectScheduler.isPlanned) {
-      this.#reconnectScheduler.retry("the network is back");
+    if (!isOpen || this.#scheduler.isScheduled) {
+      this.#scheduler.scheduleNow("the network is back");
     }
   }
 
-  #giveUp(end: End, reason: string): void {
-    this.ending = 3;
+  #giveUp(info: CloseInfo, reason: string): void {
+    this.closeState = 3;
     this.#stop();
-    this.#finish(end, "dead");
-    this.#parts.emit(eventOf("giveup", { attempts: this.#reconnectScheduler.attempts, reason }));
+    this.#finish(info, "dead");
+    this.#options.emit(eventOf("giveup", { attempts: this.#scheduler.attempts, reason }));
   }
 
-  #finish(end: End, status?: HealthStatus): void {
-    this.ending = 3;
+  #finish(info: CloseInfo, status?: HealthStatus): void {
+    this.closeState = 3;
     this.#timers.stop();
-    this.healthTracker.reset(status);
-    this.#parts.emit(closeEventOf(end));
+    this.health.reset(status);
+    this.#options.emit(closeEventOf(info));
   }
 
   #stop(): void {
-    this.#stopWaiting();
-    this.#reconnectScheduler.stop();
-    this.#stopWatching();
+    this.#ignoreAddress();
+    this.#scheduler.stop();
+    this.#unwatchNetwork();
     this.outbox.close();
   }
 
-  /** An address that comes after this is ignored. */
-  #stopWaiting(): void {
-    this.#cancelWait?.();
-    this.#cancelWait = undefined;
+  /** A pending address is ignored from now on. */
+  #ignoreAddress(): void {
+    this.#cancelAddress?.();
+    this.#cancelAddress = undefined;
   }
 }

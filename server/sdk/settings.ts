@@ -1,5 +1,5 @@
 /**
- * The options with their defaults filled in. Owns the defaults and the check of what was given.
+ * The options with their defaults filled in. Owns the defaults and the validation.
  *
  * @module
  */
@@ -7,20 +7,20 @@
 import { SDK_PROFILES } from "./profiles.ts";
 import type { HeartbeatSocketOptions, ProfileName } from "./options.ts";
 
-/** Every option has a value. */
+/** The options, each with a value. */
 export type Settings = Required<HeartbeatSocketOptions>;
 
-/** The longest time that a timer of a browser can wait: 2^31 - 1 ms, 24.8 days. */
+/** The longest delay of a browser's timer: 2^31 - 1 ms, 24.8 days. */
 const MAX_TIMER_MS = 0x7fffffff;
 
-/** Options that timers are set to, and samples; the other numbers may be 0 or without end. */
+/** Delays of timers, and the samples: 1 to MAX_TIMER_MS. Other numbers may be 0 or Infinity. */
 const BOUNDED = /(Interval|Timeout|Samples)$/;
 
 /**
- * Fills in what was not given.
+ * Validates the options and fills in the defaults.
  *
  * @throws {TypeError} if the profile is unknown or the platform has no WebSocket
- * @throws {RangeError} if what must be a number is none, or out of range
+ * @throws {RangeError} if a numeric option is no number, or out of range
  */
 export function settingsOf(given: HeartbeatSocketOptions): Settings {
   const profile = given.profile ?? "json";

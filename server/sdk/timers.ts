@@ -1,15 +1,15 @@
 /**
- * Timers that keep time in a hidden tab: the page's own, which browsers slow down to one a minute,
- * and beside them a worker's, which they do not. Whichever fires first counts, so where there can
- * be no worker nothing is lost but punctuality.
+ * Timers that keep their time in a hidden tab. Browsers limit the timers of a hidden page to one a
+ * minute, but not those of a worker, so each timer runs in both and the first to fire counts. Where
+ * no worker can start, timers only become less punctual.
  *
  * @module
  */
 
-/** Calls once, after a while; returns what cancels it. */
+/** Calls once after `ms`. @returns cancels the call */
 export type After = (ms: number, call: () => void) => () => void;
 
-/** A source of timers, and what ends it. */
+/** A source of timers. */
 export interface Timers {
   /** Sets a timer. */
   readonly after: After;
@@ -17,8 +17,8 @@ export interface Timers {
   readonly stop: () => void;
 }
 
-/** The whole worker: sets timers and reports when they fire. */
-const TICKER = "onmessage=e=>setTimeout(()=>postMessage(e.data.id),e.data.ms)";
+/** The source of the worker: sets a timer for each message and posts its id when it fires. */
+const WORKER_SOURCE = "onmessage=e=>setTimeout(()=>postMessage(e.data.id),e.data.ms)";
 
 /** The page's own timers. */
 export const PAGE_TIMERS: Timers = {
@@ -30,8 +30,8 @@ export const PAGE_TIMERS: Timers = {
 };
 
 /**
- * A worker's timers beside the page's. A Content-Security-Policy must allow `worker-src blob:`.
- * Where it does not, or the runtime has no workers (Node), these are the page's alone.
+ * Timers of a worker and of the page at once. A Content-Security-Policy must allow
+ * `worker-src blob:`. Where it does not, or the runtime has no workers (Node), only the page's run.
  */
 export function workerTimers(): Timers {
   const calls = new Map<number, () => void>();
@@ -57,16 +57,16 @@ export function workerTimers(): Timers {
   };
 }
 
-/** Where the worker's source is, for every worker that will be started. */
-let tickerUrl: string | undefined;
+/** The address of the worker's source, created once and used for every worker. */
+let workerUrl: string | undefined;
 
-/** @returns false where there can be none */
+/** @returns false if the platform or its policy allows no worker */
 function startWorker(calls: ReadonlyMap<number, () => void>): Worker | false {
   try {
-    tickerUrl ??= URL.createObjectURL(new Blob([TICKER], { type: "text/javascript" }));
-    const worker = new Worker(tickerUrl, { type: "module" });
+    workerUrl ??= URL.createObjectURL(new Blob([WORKER_SOURCE], { type: "text/javascript" }));
+    const worker = new Worker(workerUrl, { type: "module" });
     worker.onmessage = ({ data }) => calls.get(data)?.();
-    worker.onerror = (event) => event.preventDefault(); // refused: the page's timers go on alone
+    worker.onerror = (event) => event.preventDefault(); // blocked: the page's timers are enough
     return worker;
   } catch {
     return false;

@@ -1,67 +1,68 @@
 /**
- * The hub's HTTP API as the page asks it: with the key, if there is one, which is kept for this tab
- * alone. Owns where the key is kept.
+ * Requests to the hub's HTTP API, with the key if there is one. Owns the key, which is stored for
+ * this tab only.
  *
  * @module
  */
 
 /// <reference lib="dom" />
 
-const STORED_AS = "systole.key";
+const STORAGE_KEY = "systole.key";
 
-/** The API will not answer this key, or not without one. */
-export class Refused extends Error {
-  /** 401: no valid key; 403: one without the right. */
+/** The API requires a key, or rejects this one. */
+export class AuthError extends Error {
+  /** 401: no valid key; 403: a key without the right. */
   readonly status: number;
 
-  /** What the API says. */
+  /** @param detail the API's error text */
   constructor(status: number, detail: string) {
     super(detail);
     this.status = status;
   }
 }
 
+/** One key, and requests with it. */
 export class Api {
-  /** Called when a key that was good is refused. */
-  onRefused: (refused: Refused) => void = () => {};
-  /** Asked with; null without. */
-  key: string | null = sessionStorage.getItem(STORED_AS);
+  /** Called for each request that fails with an AuthError. */
+  onAuthError: (error: AuthError) => void = () => {};
+  /** Sent with each request; null: none. */
+  key: string | null = sessionStorage.getItem(STORAGE_KEY);
 
-  /** Remembers the key for this tab: call it once the key has been accepted. */
-  keep(): void {
-    if (this.key !== null) sessionStorage.setItem(STORED_AS, this.key);
+  /** Stores the key for this tab. Call it after the API has accepted the key. */
+  storeKey(): void {
+    if (this.key !== null) sessionStorage.setItem(STORAGE_KEY, this.key);
   }
 
-  /** Forgets the key. */
-  forget(): void {
+  /** Removes the key. */
+  forgetKey(): void {
     this.key = null;
-    sessionStorage.removeItem(STORED_AS);
+    sessionStorage.removeItem(STORAGE_KEY);
   }
 
   /**
-   * Reads something.
+   * Requests JSON.
    *
-   * @throws {Refused} where a key is needed
-   * @throws {Error} with what the server says, or that it cannot be reached
+   * @throws {AuthError} if a key is required, or rejected
+   * @throws {Error} with the server's error text, or if the server cannot be reached
    */
   async get<Of>(path: string, query: Readonly<Record<string, string | number>> = {}): Promise<Of> {
     const { key } = this;
-    const words = new URLSearchParams(
+    const parameters = new URLSearchParams(
       Object.entries(query).map(([name, value]) => [name, String(value)]),
     );
-    const answer = await fetch(`${path}?${words}`, {
+    const response = await fetch(`${path}?${parameters}`, {
       headers: key === null ? {} : { Authorization: `Bearer ${key}` },
     }).catch((cause) => {
       throw new Error("The server cannot be reached.", { cause });
     });
-    if (answer.ok) return await answer.json();
-    const detail = await answer.json().then(
+    if (response.ok) return await response.json();
+    const detail = await response.json().then(
       (body) => String(body.detail),
-      () => `The server answered ${answer.status}.`, // or something before it, in words of its own
+      () => `The server answered ${response.status}.`, // a proxy's error, which is no JSON
     );
-    if (answer.status !== 401 && answer.status !== 403) throw new Error(detail);
-    const refused = new Refused(answer.status, detail);
-    this.onRefused(refused);
-    throw refused;
+    if (response.status !== 401 && response.status !== 403) throw new Error(detail);
+    const error = new AuthError(response.status, detail);
+    this.onAuthError(error);
+    throw error;
   }
 }

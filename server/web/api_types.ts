@@ -1,5 +1,5 @@
 /**
- * Connections in the API, as far as the page shows them: the shapes of `openapi.json`.
+ * The parts of the API's responses that the page shows; `openapi.json` has the whole.
  *
  * @module
  */
@@ -8,11 +8,11 @@ import type { CloseReason } from "../close_codes.ts";
 import type { FlightEvent } from "../liveness/flight_recorder.ts";
 import type { RoundTripFields } from "../http/connection_health.ts";
 
-/** What open and ended connections have in common. */
-export interface Common {
-  /** Tells it from every other connection, open or ended. */
+/** What open and closed connections have in common. */
+export interface ConnectionSummary {
+  /** Unique among all connections, open or closed. */
   readonly id: string;
-  /** The profile. */
+  /** The name of its profile. */
   readonly profile: string;
   /** The key's id; null on an open hub. */
   readonly key: string | null;
@@ -22,9 +22,9 @@ export interface Common {
   readonly openedMs: number;
   /** How long it is or was open. */
   readonly seconds: number;
-  /** Messages that it sent. */
+  /** Messages from the client. */
   readonly messagesIn: number;
-  /** Messages to it. */
+  /** Messages to the client. */
   readonly messagesOut: number;
   /** A `HealthStatus`. */
   readonly health: string;
@@ -32,34 +32,34 @@ export interface Common {
   readonly liveness: string;
   /** The average of its last 10 round trips, ms; null before the first. */
   readonly rttMs: number | null;
-  /** How much they differ (RFC 3550), ms; null before the first. */
+  /** The jitter of the round trips (RFC 3550), ms; null before the first. */
   readonly jitterMs: number | null;
 }
 
 /** An open connection. */
-export interface Connection extends Common {
+export interface Connection extends ConnectionSummary {
   /** Since its last sign of life. */
   readonly idleMs: number;
-  /** That wait for it. */
+  /** Messages in its send queue. */
   readonly queuedMessages: number;
-  /** That wait for it. */
+  /** Bytes in its send queue. */
   readonly queuedBytes: number;
 }
 
-/** One that has ended. */
-export interface End extends Common {
+/** A closed connection. */
+export interface ClosedConnection extends ConnectionSummary {
   /** The close reason. */
   readonly reason: CloseReason;
-  /** What was behind it. */
+  /** The close cause. */
   readonly cause: string;
-  /** When it ended, wall-clock ms. */
+  /** When it closed, wall-clock ms. */
   readonly closedMs: number;
-  /** From its last sign of life to its end. */
+  /** From its last sign of life to its close. */
   readonly silentSeconds: number;
 }
 
-/** What an inspection adds. */
-export interface Timeline {
+/** What the response for one connection adds. */
+export interface ConnectionTimeline {
   /** Round trips of control pings. */
   readonly wire: RoundTripFields;
   /** Round trips of app pings. */
@@ -68,10 +68,12 @@ export interface Timeline {
   readonly events: readonly FlightEvent[];
 }
 
-/** One connection, looked into. */
-export type Inspected = (Connection | End) & Timeline;
+/** The response for one connection. */
+export type InspectedConnection = (Connection | ClosedConnection) & ConnectionTimeline;
 
-/** Tells which of both it is. */
-export function hasEnded<Of extends Connection | End>(of: Of): of is Of & End {
-  return "reason" in of;
+/** Whether a connection is closed. */
+export function isClosed<Of extends Connection | ClosedConnection>(
+  connection: Of,
+): connection is Of & ClosedConnection {
+  return "reason" in connection;
 }

@@ -1,6 +1,6 @@
 /**
- * One plot over time with a title and a legend of its own, which shows the values under the pointer,
- * or else the newest. Colours are the style sheet's, so both themes are.
+ * One plot over time with a title and a legend, which shows the values under the pointer, or the
+ * newest. Takes its colours from the style sheet, which has both themes.
  *
  * @module
  */
@@ -8,9 +8,9 @@
 /// <reference lib="dom" />
 
 import uPlot from "uplot";
-import { linesBetween, timesInSight, WHOLE_STEPS } from "./axes.ts";
+import { gridLines, timeRange, WHOLE_STEPS } from "./axes.ts";
 import { el, setText } from "./dom.ts";
-import { NOTHING } from "./format.ts";
+import { NO_VALUE } from "./format.ts";
 import type { PlotData } from "./plot_data.ts";
 
 const HEIGHT = 150;
@@ -18,13 +18,13 @@ const HEIGHT = 150;
 const THEME = matchMedia("(prefers-color-scheme: dark)");
 const COLOURS = new Map<string, string>();
 
-/** One line, or one part of the bars. */
+/** One line, or one part of stacked bars. */
 export interface Series {
-  /** As the legend calls it. */
+  /** Its name in the legend. */
   readonly name: string;
-  /** The name of a colour of the style sheet, as in `--good`. */
+  /** A variable of the style sheet, such as `--good`. */
   readonly colour: string;
-  /** Whether its values stand alone, so that no line joins them. */
+  /** Whether it shows points without a line. */
   readonly dots?: boolean;
 }
 
@@ -32,49 +32,50 @@ export interface Series {
 export interface ChartOptions {
   /** The heading above it. */
   readonly title: string;
-  /** The lines; of stacked bars the lowest first. */
+  /** The lines; the parts of stacked bars from the bottom up. */
   readonly series: readonly Series[];
-  /** Whether they are bars that stand upon each other. */
+  /** Whether the series are stacked bars. */
   readonly stacked?: boolean;
   /** Whether its values are whole numbers. */
   readonly counts?: boolean;
-  /** `wide` shows nothing and thousands in one picture; `logarithmic` has no zero. */
+  /** `wide` shows 0 and thousands in one plot; `logarithmic` has no 0. */
   readonly scale?: "linear" | "wide" | "logarithmic";
-  /** A value in words. */
+  /** Formats a value. */
   readonly format: (value: number) => string;
-  /** The top of the axis for the greatest value. */
-  readonly range: (greatest: number) => [number, number];
+  /** The range of the value axis. @param max the greatest value */
+  readonly range: (max: number) => [number, number];
   /** Paints behind the lines. */
   readonly backdrop?: (canvas: Canvas) => void;
 }
 
-/** Where a backdrop is painted. */
+/** What a backdrop paints with. */
 export interface Canvas {
-  /** What is painted with. */
+  /** The context of the canvas. */
   readonly context: CanvasRenderingContext2D;
-  /** A time's place, device pixels. */
+  /** The position of a time, device pixels. */
   readonly x: (seconds: number) => number;
-  /** A value's place, device pixels. */
+  /** The position of a value, device pixels. */
   readonly y: (value: number) => number;
   /** A colour of the style sheet. */
   readonly colour: (name: string) => string;
 }
 
+/** One `<figure>`. */
 export class Chart {
-  /** The whole of it. */
+  /** The figure. */
   readonly element: HTMLElement;
   readonly #options: ChartOptions;
   readonly #plot: uPlot;
   readonly #legend: { readonly item: HTMLElement; readonly value: HTMLElement }[];
   #data: PlotData = [[]];
-  #isInSight = false;
+  #isVisible = false;
 
   /** Empty at first. */
   constructor(options: ChartOptions) {
     this.#options = options;
     const { title, series } = options;
     this.#legend = series.map(({ name, colour }) => {
-      const value = el("b", {}, NOTHING);
+      const value = el("b", {}, NO_VALUE);
       const swatch = el("i", { "class": "swatch" });
       swatch.style.backgroundColor = `var(${colour})`;
       return { item: el("li", {}, swatch, `${name} `, value), value };
@@ -87,7 +88,7 @@ export class Chart {
       this.#plot.setSize({ width: Math.floor(width), height: HEIGHT });
     }).observe(host);
     new IntersectionObserver((changes) => {
-      this.#isInSight = changes.at(-1)!.isIntersecting;
+      this.#isVisible = changes.at(-1)!.isIntersecting;
       this.#draw();
     }).observe(host);
     THEME.addEventListener("change", () => {
@@ -96,18 +97,18 @@ export class Chart {
     });
   }
 
-  /** Shows other values; draws them once they are in sight. */
+  /** Shows other values; draws them only while the plot is visible. */
   show(data: PlotData): void {
     this.#data = data;
     this.#draw();
   }
 
   #draw(): void {
-    if (!this.#isInSight) return;
+    if (!this.#isVisible) return;
     const [times, ...values] = this.#data;
-    // What stands on top is drawn first, so that what it stands upon covers it.
+    // uPlot draws full-height bars: the top part first, so that the parts below cover it.
     this.#plot.setData([times, ...this.#options.stacked ? values.toReversed() : values]);
-    this.#showLegend();
+    this.#updateLegend();
   }
 
   #plotOptions(): uPlot.Options {
@@ -130,15 +131,15 @@ export class Chart {
     return {
       width: 320,
       height: HEIGHT,
-      padding: [8, 26, 0, 0], // half of the last time's label stands beyond the plot
+      padding: [8, 26, 0, 0], // space for half of the last time label
       legend: { show: false },
       cursor: { y: false, points: { size: 5 }, drag: { x: false, y: false } },
       series: [{}, ...stacked ? lines.toReversed() : lines],
       scales: {
-        x: { range: ({ data: [times] }) => timesInSight(times) },
+        x: { range: ({ data: [times] }) => timeRange(times) },
         y: {
           distr: { linear: 1, logarithmic: 3, wide: 4 }[scale] as uPlot.Scale.Distr,
-          range: (_, __, greatest) => range(greatest ?? 0),
+          range: (_, __, max) => range(max ?? 0),
         },
       },
       axes: [
@@ -148,28 +149,26 @@ export class Chart {
           size: 52,
           space: 26,
           incrs: counts ? WHOLE_STEPS : undefined,
-          splits: scale === "linear"
-            ? undefined
-            : (_, __, least, greatest) => linesBetween(least, greatest, scale),
+          splits: scale === "linear" ? undefined : (_, __, min, max) => gridLines(min, max, scale),
           values: (_, values) => values.map((value) => value === null ? "" : format(value)),
         },
       ],
       hooks: {
-        setCursor: [() => this.#showLegend()],
+        setCursor: [() => this.#updateLegend()],
         drawClear: backdrop ? [(plot) => paintBehind(plot, backdrop)] : [],
       },
     };
   }
 
   /** The values under the pointer, or the newest. */
-  #showLegend(): void {
+  #updateLegend(): void {
     const { stacked, format } = this.#options;
     const [times, ...values] = this.#data;
     const at = this.#plot?.cursor.idx ?? times.length - 1;
     this.#legend.forEach(({ item, value }, i) => {
       const shown = values[i]?.[at] ?? null;
       const below = stacked && i > 0 ? values[i - 1]?.[at] ?? 0 : 0;
-      setText(value, shown === null ? NOTHING : format(shown - below));
+      setText(value, shown === null ? NO_VALUE : format(shown - below));
       item.hidden = values.length > 2 &&
         !values[i]?.some((value, t) =>
           value !== null && value !== (stacked && i > 0 ? values[i - 1][t] : 0)
@@ -200,7 +199,7 @@ function clockTime(seconds: number): string {
   ).join(":");
 }
 
-/** Asked for once a theme: each look would lay the page out anew. */
+/** Cached for each theme, since getComputedStyle may force a layout. */
 function colourOf(name: string): string {
   let colour = COLOURS.get(name);
   if (colour === undefined) {

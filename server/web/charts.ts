@@ -1,5 +1,5 @@
 /**
- * What the page plots over time, and how.
+ * The plots of the page: their series, scales and colours.
  *
  * @module
  */
@@ -12,19 +12,20 @@ import { milliseconds, rate, whole } from "./format.ts";
 import type { History, Sample } from "./history.ts";
 import { CAUSES, PROFILE_COLOURS, STATUSES } from "./palette.ts";
 
-/** A bar of the disconnects, and a cell of the round trips, stand for so long, seconds. */
+/** The time of one bar of the disconnects, and of one cell of the round trips, seconds. */
 const BAR_SECONDS = 15;
 const CELL_SECONDS = 5;
 
-/** The smallest round trip that has a bin of its own, ms. */
-const LEAST_MS = 0.1;
+/** The shortest round trip of the plot, ms. */
+const MIN_MS = 0.1;
 
+/** All plots, fed from one history. */
 export class Charts {
   readonly #history: History;
   readonly #shows: (() => void)[] = [];
   readonly #host: HTMLElement;
 
-  /** Empty at first. @param profiles the systems, by name */
+  /** Empty at first. @param profiles the names of the profiles */
   constructor(host: HTMLElement, history: History, profiles: readonly string[]) {
     this.#history = history;
     this.#host = host;
@@ -37,7 +38,7 @@ export class Charts {
       const chart = this.#add(new Chart({ ...options, series }));
       this.#shows.push(() => chart.show(linesOf(samples(), series.map(({ read }) => read))));
     };
-    const fromZero = (greatest: number): [number, number] => [0, Math.max(1, greatest * 1.1)];
+    const fromZero = (max: number): [number, number] => [0, Math.max(1, max * 1.1)];
     lines(
       { title: "Connections", counts: true, format: whole, range: fromZero },
       profiles.map((name, i) => ({
@@ -46,12 +47,12 @@ export class Charts {
         read: ({ profiles }) => profiles[name] ?? 0,
       })),
     );
-    this.#addDeaths();
+    this.#addDisconnects();
     lines({
       title: "Round trips",
       scale: "logarithmic",
       format: milliseconds,
-      range: () => [LEAST_MS, this.#longestMs()],
+      range: () => [MIN_MS, this.#maxMs()],
       backdrop: (canvas) => paintCells(canvas, history),
     }, [
       { name: "median", colour: "--text", read: ({ rttMs }) => rttMs.p50 },
@@ -65,18 +66,18 @@ export class Charts {
         read: ({ health }) => health[name] ?? 0,
       })),
     );
-    lines({ title: "Messages a second", format: rate, range: fromZero }, [
+    lines({ title: "Messages per second", format: rate, range: fromZero }, [
       { name: "in", colour: "--series-1", read: ({ messagesIn }) => messagesIn },
       { name: "out", colour: "--series-2", read: ({ messagesOut }) => messagesOut },
     ]);
     lines({
-      title: "The server itself",
+      title: "Event loop of the server",
       format: milliseconds,
-      range: (greatest) => [0, Math.max(10, greatest * 1.1)],
+      range: (max) => [0, Math.max(10, max * 1.1)],
     }, [
-      { name: "late, 99 %", colour: "--series-1", read: ({ latenessMs }) => latenessMs },
+      { name: "lateness, 99 %", colour: "--series-1", read: ({ latenessMs }) => latenessMs },
       {
-        name: "stalled",
+        name: "stalls",
         colour: "--server",
         dots: true,
         read: ({ stalledSeconds }) => stalledSeconds === 0 ? null : stalledSeconds * 1_000,
@@ -84,7 +85,7 @@ export class Charts {
     ]);
   }
 
-  /** Shows what the history has now. */
+  /** Shows the present content of the history. */
   show(): void {
     for (const show of this.#shows) show();
   }
@@ -94,16 +95,16 @@ export class Charts {
     return chart;
   }
 
-  #addDeaths(): void {
+  #addDisconnects(): void {
     const causes = Object.keys(CAUSES);
     const chart = this.#add(
       new Chart({
-        title: `Deaths by cause, in ${BAR_SECONDS} s each`,
+        title: `Disconnects by cause, per ${BAR_SECONDS} s`,
         series: causes.map((name) => ({ name, colour: CAUSES[name] })),
         stacked: true,
         counts: true,
         format: whole,
-        range: (greatest) => [0, Math.max(4, greatest * 1.1)],
+        range: (max) => [0, Math.max(4, max * 1.1)],
       }),
     );
     const reads = causes.map((cause) => ({ disconnects }: Sample) => disconnects[cause] ?? 0);
@@ -112,18 +113,18 @@ export class Charts {
     });
   }
 
-  /** The upper bound of the highest bucket that was hit, ms. */
-  #longestMs(): number {
+  /** The upper bound of the highest bucket with a count, ms. */
+  #maxMs(): number {
     const { bounds, samples } = this.#history;
-    const hit = samples.reduce(
+    const highestBucket = samples.reduce(
       (highest, sample) => Math.max(highest, sample?.rtt.findLastIndex((count) => count > 0) ?? -1),
       -1,
     );
-    return Math.max(10, (bounds[Math.min(hit, bounds.length - 1)] ?? 0) * 1_000);
+    return Math.max(10, (bounds[Math.min(highestBucket, bounds.length - 1)] ?? 0) * 1_000);
   }
 }
 
-/** Each cell as strong as the share of its time's round trips that it holds. */
+/** Paints a heat map: the opacity of a cell is its share of the round trips of its time. */
 function paintCells({ context, x, y, colour }: Canvas, { samples, bounds }: History): void {
   if (bounds.length === 0) return;
   const reads = [...bounds, Infinity].map((_, i) => ({ rtt }: Sample) => rtt[i]);
@@ -132,7 +133,7 @@ function paintCells({ context, x, y, colour }: Canvas, { samples, bounds }: Hist
   context.fillStyle = colour("--series-1");
   stacks.forEach((stack: PlotValues, bucket) => {
     const below = stacks[bucket - 1];
-    const bottom = y(Math.max(LEAST_MS, (bounds[bucket - 1] ?? 0) * 1_000));
+    const bottom = y(Math.max(MIN_MS, (bounds[bucket - 1] ?? 0) * 1_000));
     const top = y((bounds[bucket] ?? 2 * bounds[bounds.length - 1]) * 1_000);
     middles.forEach((middle, t) => {
       const share = ((stack[t] ?? 0) - (below?.[t] ?? 0)) / (last[t] || 1);

@@ -1,61 +1,70 @@
 /**
- * ClosedSummary a connection dropped, in a sentence: what happened, and what would help. Pure. Reads reason and
- * cause of the API; owns the wording.
+ * Why a connection closed, in a sentence: what happened and, if possible, what to change. Pure. Reads
+ * reason and cause as the API reports them; owns the texts.
  *
  * @module
  */
 
 import type { CloseReason } from "../close_codes.ts";
 import { duration } from "./format.ts";
-import type { End } from "./api_types.ts";
+import type { ClosedConnection } from "./api_types.ts";
 
-/** What it goes by. */
-export type ClosedSummary = Pick<End, "reason" | "cause" | "seconds" | "silentSeconds" | "health">;
+/** The fields that decide the explanation. */
+export type ClosedSummary = Pick<
+  ClosedConnection,
+  "reason" | "cause" | "seconds" | "silentSeconds" | "health"
+>;
 
-/** Causes that explain more than the close reason. */
-const BY_CAUSE: Readonly<Record<string, (end: ClosedSummary) => string>> = {
+/** Causes that say more than the reason of the close. */
+const BY_CAUSE: Readonly<Record<string, (closed: ClosedSummary) => string>> = {
   "server stall": () =>
-    "It disconnected just after this server had stalled: the stall is the cause, not its network.",
+    "It closed just after the event loop of this server stalled: the stall is the cause, not the network.",
   "proxy idle cut": ({ silentSeconds }) =>
-    `Something on the way cut it after ${duration(silentSeconds)} without a byte, ` +
-    "as it cuts others: a shorter ping period holds it.",
+    `A proxy on the way closed it after ${duration(silentSeconds)} without a byte, ` +
+    "as it closes other connections: a shorter ping period prevents that.",
   "frozen": ({ silentSeconds }) =>
-    `Its program was frozen: the network still answered, but for ${duration(silentSeconds)} ` +
-    "nothing that counts as life came.",
+    `The client's program was frozen: the network still answered, but for ${
+      duration(silentSeconds)
+    } no heartbeat or message came.`,
 };
 
-const BY_REASON: Readonly<Partial<Record<CloseReason, (end: ClosedSummary) => string>>> = {
+const BY_REASON: Readonly<Partial<Record<CloseReason, (closed: ClosedSummary) => string>>> = {
   client_close: ({ seconds }) => `The client closed the connection after ${duration(seconds)}.`,
   network_error: ({ silentSeconds }) =>
-    `The network ended it without a close frame, ${
+    `The connection broke without a close frame, ${
       duration(silentSeconds)
-    } after its last sign of life.`,
+    } after the last sign of life.`,
   stale: ({ silentSeconds, cause }) =>
     cause === "client fault"
-      ? `It sent frames to the end, but for ${duration(silentSeconds)} ` +
-        "nothing came that its system counts as life."
-      : `It fell silent: nothing came for ${duration(silentSeconds)}, so it was given up. ` +
-        "Its machine or its network went away without a word.",
+      ? `The client sent data to the end, but for ${duration(silentSeconds)} ` +
+        "nothing that its profile accepts as a sign of life."
+      : `Nothing came for ${duration(silentSeconds)}, so the server closed it. ` +
+        "The client or its network went away without a close frame.",
   missed_heartbeats: ({ silentSeconds }) =>
-    `It left too many pings in a row unanswered, and said nothing for ${duration(silentSeconds)}.`,
+    `The client left too many pings in a row unanswered, and sent nothing for ${
+      duration(silentSeconds)
+    }.`,
   write_timeout: () =>
-    "It did not take what was written to it in time: its network or its program was stuck.",
-  slow_consumer: () => "It read more slowly than it was sent messages, until its queue was full.",
-  message_too_big: () => "It sent a message larger than this server takes.",
-  bad_frame: () => "It sent what is no valid WebSocket frame, or no valid text.",
-  rate_limited: () => "It sent more messages than its limit allows.",
-  key_suspended: () => "Its key was suspended for breaking its limits again and again.",
-  unauthorized: () => "It did not show a valid credential.",
-  token_expired: () => "Its token or key expired; it may come back with a new one.",
+    "The client did not read a write in time: its network or its program was stuck.",
+  slow_consumer: () => "The client read too slowly, until its send queue was full.",
+  message_too_big: () => "The client sent a message larger than the limit of this server.",
+  bad_frame: () => "The client sent an invalid WebSocket frame, or invalid UTF-8.",
+  rate_limited: () => "The client sent more messages than its limit allows.",
+  key_suspended: () => "Its key was suspended, since it broke its limits repeatedly.",
+  unauthorized: () => "The client sent no valid credential.",
+  token_expired: () => "Its token or key expired; it may reconnect with a new one.",
   overload: () =>
-    "All queues together were too large, and its own was the largest: it had to go for the others.",
-  drain: () => "This server was shut down and asked it to come back.",
+    "All send queues together were too large, and this one was the largest: the server closed it.",
+  drain: () => "This server was shut down and asked the client to reconnect.",
   admin: () => "An operator disconnected it.",
 };
 
-export function whyEnded(end: ClosedSummary): string {
-  const what = BY_CAUSE[end.cause] ?? BY_REASON[end.reason];
-  if (what === undefined) return `It ended: ${end.reason}, ${end.cause}.`; // a newer server's
-  const warned = end.health === "poor" || end.health === "critical";
-  return warned ? `${what(end)} Its round trips had been ${end.health} before.` : what(end);
+/** One or two sentences that explain a close. */
+export function explainClose(closed: ClosedSummary): string {
+  const explain = BY_CAUSE[closed.cause] ?? BY_REASON[closed.reason];
+  // A newer server may have more reasons.
+  if (explain === undefined) return `It closed: ${closed.reason}, ${closed.cause}.`;
+  const sentence = explain(closed);
+  const wasBad = closed.health === "poor" || closed.health === "critical";
+  return wasBad ? `${sentence} Its round trips had been ${closed.health} before.` : sentence;
 }

@@ -1,5 +1,5 @@
 /**
- * How the page's own connection fares, in the head of the page.
+ * The badge in the page's header: the state of the page's own connection.
  *
  * @module
  */
@@ -10,39 +10,40 @@ import { byId, setText } from "./dom.ts";
 import { milliseconds } from "./format.ts";
 import type { ConnectionState } from "./feed.ts";
 
+/** Owns the element `#connection-badge`. */
 export class ConnectionBadge {
-  readonly #pill = byId("connection", HTMLElement);
-  #link: ConnectionState = { kind: "connecting" };
+  readonly #badge = byId("connection-badge", HTMLElement);
+  #state: ConnectionState = { kind: "connecting" };
 
-  /** Counts down while a retry is awaited. */
+  /** Updates once a second, to count down to the next attempt. */
   constructor() {
-    setInterval(() => this.show(this.#link), 1_000);
+    setInterval(() => this.show(this.#state), 1_000);
   }
 
-  /** Shows how it is now. */
-  show(link: ConnectionState): void {
-    this.#link = link;
-    this.#pill.dataset.state = link.kind === "open" ? link.status : link.kind;
-    setText(this.#pill, labelOf(link, performance.now()));
+  /** Shows a state. */
+  show(state: ConnectionState): void {
+    this.#state = state;
+    this.#badge.dataset.state = state.kind === "open" ? state.status : state.kind;
+    setText(this.#badge, textOf(state, performance.now()));
   }
 }
 
-function labelOf(link: ConnectionState, nowMs: number): string {
-  switch (link.kind) {
+function textOf(state: ConnectionState, nowMs: number): string {
+  switch (state.kind) {
     case "connecting":
       return "connecting…";
     case "open": {
-      const { rtt, jitter, status } = link;
+      const { rtt, jitter, status } = state;
       if (rtt === undefined) return "live";
       return `live · ${milliseconds(rtt)} ± ${milliseconds(jitter)} · ${status}`;
     }
-    case "gone": {
-      const seconds = Math.ceil((link.untilMs - nowMs) / 1_000);
-      if (seconds === Infinity) return "no network · waiting for it";
-      if (seconds <= 0) return "server gone · reconnecting…";
-      return `server gone · trying again in ${seconds} s`;
+    case "disconnected": {
+      const seconds = Math.ceil((state.untilMs - nowMs) / 1_000);
+      if (seconds === Infinity) return "no network · waiting";
+      if (seconds <= 0) return "disconnected · reconnecting…";
+      return `disconnected · next attempt in ${seconds} s`;
     }
-    case "given up":
-      return `given up: ${link.reason} · reload to try again`;
+    case "failed":
+      return `disconnected: ${state.reason} · reload to retry`;
   }
 }

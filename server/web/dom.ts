@@ -1,5 +1,5 @@
 /**
- * Making and finding elements, and little else.
+ * Creates and finds elements.
  *
  * @module
  */
@@ -7,10 +7,10 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 
-/** What an element is made with: attributes by their names, `class` among them. */
+/** Attributes of a new element, by name. */
 export type Attributes = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** An element of HTML. A false or undefined attribute is left out. */
+/** Creates an HTML element. A false or undefined attribute is left out. */
 export function el<Tag extends keyof HTMLElementTagNameMap>(
   tag: Tag,
   attributes: Attributes = {},
@@ -19,7 +19,7 @@ export function el<Tag extends keyof HTMLElementTagNameMap>(
   return filled(document.createElement(tag), attributes, children);
 }
 
-/** An element of SVG. */
+/** Creates an SVG element. */
 export function svg<Tag extends keyof SVGElementTagNameMap>(
   tag: Tag,
   attributes: Attributes = {},
@@ -29,14 +29,14 @@ export function svg<Tag extends keyof SVGElementTagNameMap>(
   return filled(element, attributes, children);
 }
 
-/** The element of the page with an id. @throws {TypeError} if there is none of that class */
+/** Finds an element by id. @throws {TypeError} if there is none of that class */
 export function byId<Of extends HTMLElement>(id: string, type: new () => Of): Of {
   const element = document.getElementById(id);
   if (element instanceof type) return element;
   throw new TypeError(`Cannot find ${type.name} #${id} in the page`);
 }
 
-/** Changes a text only where it differs: what has not changed is not laid out again. */
+/** Sets a text only if it differs, since each change causes a layout. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }

@@ -1,5 +1,5 @@
 /**
- * What the events of a connection are called, and how grave each is. Pure.
+ * The label and the severity of each flight event. Pure.
  *
  * @module
  */
@@ -7,39 +7,38 @@
 import type { FlightEvent, FlightEventKind } from "../liveness/flight_recorder.ts";
 import { milliseconds } from "./format.ts";
 
-/** How something is coloured. */
-export type Tone = "calm" | "good" | "warn" | "bad" | "server";
+/** Decides the colour of an event. `server` marks what the server itself caused. */
+export type Severity = "neutral" | "good" | "warning" | "bad" | "server";
 
-/** What an event is called, and its tone. */
-const LABELS: Readonly<Record<FlightEventKind, readonly [string, Tone]>> = {
+const LABELS: Readonly<Record<FlightEventKind, readonly [label: string, Severity]>> = {
   opened: ["accepted", "good"],
-  ping: ["ping sent", "calm"],
+  ping: ["ping sent", "neutral"],
   pong: ["pong", "good"],
-  pong_unmatched: ["pongs that answer no ping of ours", "warn"],
-  app_ping: ["app ping queued", "calm"],
-  app_ping_skipped: ["app ping skipped: the queue was full", "warn"],
+  pong_unmatched: ["pongs that match no ping", "warning"],
+  app_ping: ["app ping queued", "neutral"],
+  app_ping_skipped: ["app ping skipped: the queue was full", "warning"],
   app_pong: ["app pong", "good"],
   missed: ["ping missed", "bad"],
-  status_unknown: ["health unknown", "calm"],
+  status_unknown: ["health unknown", "neutral"],
   status_healthy: ["health healthy", "good"],
-  status_degraded: ["health degraded", "warn"],
+  status_degraded: ["health degraded", "warning"],
   status_poor: ["health poor", "bad"],
   status_critical: ["health critical", "bad"],
   status_timeout: ["health timeout", "bad"],
   status_dead: ["health dead", "bad"],
   liveness_alive: ["alive again", "good"],
-  liveness_frozen: ["frozen: only its transport lives", "warn"],
-  liveness_stripped: ["control frames are swallowed on the way", "warn"],
+  liveness_frozen: ["frozen: only the transport answers", "warning"],
+  liveness_stripped: ["control frames are lost on the way", "warning"],
   liveness_silent: ["silent after a ping", "bad"],
-  liveness_dead: ["given up after a silence", "bad"],
-  stall: ["the server stalled", "server"],
+  liveness_dead: ["timed out after a silence", "bad"],
+  stall: ["event loop of the server stalled", "server"],
   paused: ["reading paused: the hub was busy", "server"],
   resumed: ["reading resumed", "server"],
   write_stuck: ["a write was not drained", "bad"],
-  queue_full: ["its queue was full", "bad"],
-  advised: ["advised to reconnect", "warn"],
-  closing: ["the server began to close it", "warn"],
-  ended: ["its socket has gone", "calm"],
+  queue_full: ["the send queue was full", "bad"],
+  advised: ["advised to reconnect", "warning"],
+  closing: ["closed by the server", "warning"],
+  ended: ["socket closed", "neutral"],
 };
 
 /** Kinds whose value is a time. */
@@ -56,7 +55,7 @@ const TIMES: readonly string[] = [
   "status_critical",
 ];
 
-/** Kinds whose value is a number: of pings, messages, or a close code. */
+/** Kinds whose value is a number: of pings, of messages, or a close code. */
 const NUMBERS: readonly string[] = [
   "pong_unmatched",
   "missed",
@@ -66,15 +65,15 @@ const NUMBERS: readonly string[] = [
   "ended",
 ];
 
-/** An event in words. */
+/** The label of an event, with its value. */
 export function labelOf({ kind, value }: FlightEvent): string {
-  const [words] = LABELS[kind] ?? [kind];
-  if (value === undefined || value === null) return words;
-  if (TIMES.includes(kind)) return `${words} (${milliseconds(value)})`;
-  return NUMBERS.includes(kind) ? `${words} (${Math.round(value)})` : words;
+  const [label] = LABELS[kind] ?? [kind];
+  if (value === undefined || value === null) return label;
+  if (TIMES.includes(kind)) return `${label} (${milliseconds(value)})`;
+  return NUMBERS.includes(kind) ? `${label} (${Math.round(value)})` : label;
 }
 
-/** The tone of an event. */
-export function toneOf({ kind }: FlightEvent): Tone {
-  return LABELS[kind]?.[1] ?? "calm";
+/** The severity of an event. */
+export function severityOf({ kind }: FlightEvent): Severity {
+  return LABELS[kind]?.[1] ?? "neutral";
 }

@@ -1,6 +1,6 @@
 /**
- * The page's own connection to the hub, through the client library: brings the overview each second,
- * and shows at the same time how such a connection fares.
+ * The page's own connection to the hub, through the SDK. Receives the overview once a second and
+ * reports the state of the connection.
  *
  * @module
  */
@@ -12,25 +12,33 @@ import type { Stats } from "../http/stats.ts";
 
 const CHANNEL = "systole/overview";
 
-/** Often enough to see one's own health change while looking, ms. */
-const BEAT_MS = 5_000;
-const FIRST_RETRY_MS = 1_000;
+/** Short enough to see the connection's health change, ms. */
+const HEARTBEAT_MS = 5_000;
+const RECONNECT_MS = 1_000;
 
-/** How the connection is. */
+/** The state of the page's own connection. */
 export type ConnectionState =
   | { readonly kind: "connecting" }
   | { readonly kind: "open"; readonly rtt?: number; readonly jitter: number; status: string }
-  /** `untilMs` by `performance.now()`. */
-  | { readonly kind: "gone"; readonly attempt: number; readonly untilMs: number; reason: string }
-  | { readonly kind: "given up"; readonly reason: string };
+  /** `untilMs`: the time of the next attempt, by `performance.now()`. */
+  | {
+    readonly kind: "disconnected";
+    readonly attempt: number;
+    readonly untilMs: number;
+    reason: string;
+  }
+  /** No further attempt is made. */
+  | { readonly kind: "failed"; readonly reason: string };
 
+/** What a feed calls. */
 export interface FeedListener {
-  /** An overview has come. @param atMs when the hub sent it, by its own clock */
+  /** An overview was received. @param atMs when the hub sent it, wall-clock ms of the hub */
   stats(stats: Stats, atMs: number): void;
-  /** The connection has changed. */
-  link(link: ConnectionState): void;
+  /** The state of the connection has changed. */
+  connection(state: ConnectionState): void;
 }
 
+/** One HeartbeatSocket that subscribes to the overview. */
 export class Feed {
   readonly #socket: HeartbeatSocket;
   readonly #listener: FeedListener;
@@ -40,36 +48,36 @@ export class Feed {
     this.#listener = listener;
     this.#socket = new HeartbeatSocket(new URL("/ws/json", location.href), {
       protocols: key === null ? [] : ["systole", `systole.bearer.${key}`],
-      heartbeatInterval: BEAT_MS,
-      reconnectInterval: FIRST_RETRY_MS,
+      heartbeatInterval: HEARTBEAT_MS,
+      reconnectInterval: RECONNECT_MS,
       maxReconnectAttempts: Infinity,
     });
-    listener.link({ kind: "connecting" });
+    listener.connection({ kind: "connecting" });
     this.#socket.subscribe(CHANNEL);
-    this.#socket.addEventListener("message", ({ data }) => this.#take(JSON.parse(data)));
+    this.#socket.addEventListener("message", ({ data }) => this.#received(JSON.parse(data)));
     for (const type of ["open", "heartbeat", "health"] as const) {
-      this.#socket.addEventListener(type, () => this.#tellOpen());
+      this.#socket.addEventListener(type, () => this.#reportOpen());
     }
     this.#socket.addEventListener("reconnecting", ({ attempt, delayMs, reason }) => {
       const untilMs = performance.now() + delayMs;
-      listener.link({ kind: "gone", attempt, untilMs, reason });
+      listener.connection({ kind: "disconnected", attempt, untilMs, reason });
     });
     this.#socket.addEventListener("giveup", ({ reason }) => {
-      listener.link({ kind: "given up", reason });
+      listener.connection({ kind: "failed", reason });
     });
   }
 
-  /** Ends it for good. */
+  /** Closes the connection for good. */
   close(): void {
     this.#socket.close();
   }
 
-  #tellOpen(): void {
+  #reportOpen(): void {
     const { rtt, jitter, status } = this.#socket;
-    this.#listener.link({ kind: "open", rtt, jitter, status });
+    this.#listener.connection({ kind: "open", rtt, jitter, status });
   }
 
-  #take(message: { type: string; channel?: string; data: unknown; timestamp: number }): void {
+  #received(message: { type: string; channel?: string; data: unknown; timestamp: number }): void {
     if (message.type !== "message" || message.channel !== CHANNEL) return;
     this.#listener.stats(message.data as Stats, message.timestamp);
   }

@@ -1,12 +1,11 @@
 /**
- * Figures as people read them: short, with a unit, of even width where they stand below each other.
- * Pure.
+ * Formats numbers for people: short, with a unit. Pure.
  *
  * @module
  */
 
-/** Stands where there is no figure. */
-export const NOTHING = "–";
+/** Shown in place of a missing number. */
+export const NO_VALUE = "–";
 
 const GROUPS = /\B(?=(\d{3})+$)/g;
 
@@ -15,14 +14,14 @@ export function whole(value: number): string {
   return String(Math.round(value)).replace(GROUPS, "\u202f");
 }
 
-/** A rate: whole from 10 on, one digit more below. */
+/** A rate: whole from 10 on, with one decimal below. */
 export function rate(value: number): string {
   return value >= 10 || value === 0 ? whole(value) : value.toFixed(1);
 }
 
-/** Milliseconds, with a unit that suits them. */
+/** A time, in ms, s or a longer unit. */
 export function milliseconds(ms: number | null | undefined): string {
-  if (ms === null || ms === undefined) return NOTHING;
+  if (ms === null || ms === undefined) return NO_VALUE;
   if (ms >= 60_000) return duration(ms / 1_000);
   if (ms >= 10_000) return `${(ms / 1_000).toFixed(1)} s`;
   if (ms >= 1_000) return `${(ms / 1_000).toFixed(2)} s`;
@@ -30,12 +29,12 @@ export function milliseconds(ms: number | null | undefined): string {
   return `${ms.toFixed(ms >= 10 ? 1 : 2)} ms`;
 }
 
-/** A moment on an axis that starts at nothing. */
+/** A label of a time axis that starts at 0. */
 export function ageOf(ms: number): string {
   return ms % 1_000 === 0 ? duration(ms / 1_000) : `${(ms / 1_000).toFixed(1)} s`;
 }
 
-/** A span of time in its two greatest units. */
+/** A duration in its two greatest units. */
 export function duration(seconds: number): string {
   const s = Math.max(0, Math.round(seconds));
   if (s < 60) return `${s} s`;
@@ -51,7 +50,7 @@ export function bytes(value: number): string {
   return `${(value / 1_048_576).toFixed(1)} MiB`;
 }
 
-/** Wall-clock ms as a date and time of the reader's zone. */
+/** Wall-clock ms as a date and time in the local time zone. */
 export function moment(ms: number): string {
   const date = new Date(ms);
   const day = [date.getFullYear(), date.getMonth() + 1, date.getDate()].map(padded).join("-");

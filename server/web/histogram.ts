@@ -1,27 +1,26 @@
 /**
- * What the counts of buckets mean: how often each was hit between two samples, and below which time a
- * share of all lay. Pure.
+ * Calculations with the counts of a histogram's buckets: differences, sums and quantiles. Pure.
  *
  * @module
  */
 
 import type { Distribution } from "../metrics/histogram.ts";
 
-/** Hits between two samples; all of the later one where the server has started anew. */
-export function hitsBetween(before: readonly number[], after: readonly number[]): number[] {
+/** The counts between two readings; those of the later one if the server has restarted. */
+export function countsBetween(before: readonly number[], after: readonly number[]): number[] {
   const restarted = after.some((count, i) => count < (before[i] ?? 0));
   return after.map((count, i) => restarted ? count : count - (before[i] ?? 0));
 }
 
-/** Sums of buckets, one by one. */
-export function together(several: readonly (readonly number[])[]): number[] {
-  const [first = [], ...rest] = several;
+/** The sums of several readings, by bucket. */
+export function sumCounts(readings: readonly (readonly number[])[]): number[] {
+  const [first = [], ...rest] = readings;
   return first.map((count, i) => rest.reduce((sum, counts) => sum + counts[i], count));
 }
 
 /**
- * The time below which a share of all lay, evenly spread within its bucket; the last bound for those
- * beyond it, null where nothing was hit.
+ * A quantile, interpolated within its bucket; the last bound if it is beyond that, null if all counts
+ * are 0.
  *
  * @param share in [0, 1]
  */

@@ -1,27 +1,26 @@
 /**
- * The overviews that the page has received: one sample a second for a quarter of an
- * hour, totals turned into rates. Pure; time is an argument. A time without word is a gap, not a
- * line drawn across it.
+ * The overviews of the last quarter of an hour: one sample a second, totals converted to rates. Pure;
+ * time is an argument. A time without overviews is a gap.
  *
  * @module
  */
 
 import type { Stats } from "../http/stats.ts";
-import { hitsBetween, quantile, together } from "./histogram.ts";
+import { countsBetween, quantile, sumCounts } from "./histogram.ts";
 
-/** So many samples are kept. */
-export const SAMPLES = 900;
+/** The most samples that are stored. */
+export const MAX_SAMPLES = 900;
 
-/** Two samples further apart than this have a gap between them, seconds. */
+/** Samples with a longer time between them have a gap, seconds. */
 const GAP_SECONDS = 5;
 
-/** Ends during a longer gap between overviews have no known time, seconds. */
+/** The longest gap whose disconnects are counted, seconds: after it their times are unknown. */
 const DATED_SECONDS = 60;
 
-/** Samples that a quantile is taken of: one second holds too few round trips of a small hub. */
+/** The samples of a quantile: one second of a small hub has too few round trips. */
 const QUANTILE_SAMPLES = 10;
 
-/** One second of the hub. */
+/** The state of the hub at one second. */
 export interface Sample {
   /** Wall-clock seconds. */
   readonly at: number;
@@ -29,7 +28,7 @@ export interface Sample {
   readonly profiles: Readonly<Record<string, number>>;
   /** Open connections by health. */
   readonly health: Readonly<Record<string, number>>;
-  /** Connections ended since the sample before, by cause; nothing after a long silence. */
+  /** Connections closed since the sample before, by cause; empty after a long gap. */
   readonly disconnects: Readonly<Record<string, number>>;
   /** Messages a second from clients; null after a gap. */
   readonly messagesIn: number | null;
@@ -39,9 +38,9 @@ export interface Sample {
   readonly rtt: readonly number[];
   /** Median and 99th percentile of the last ten seconds, ms. */
   readonly rttMs: { readonly p50: number | null; readonly p99: number | null };
-  /** How late the server's clockwork came, 99th percentile of the last ten seconds, ms. */
+  /** The lateness of the server's heartbeat wheel, 99th percentile of the last ten seconds, ms. */
   readonly latenessMs: number | null;
-  /** How long the event loop stalled since the sample before, seconds. */
+  /** The time of the server's stalls since the sample before, seconds. */
   readonly stalledSeconds: number;
 }
 
@@ -49,11 +48,12 @@ interface StoredSample extends Sample {
   readonly lateness: readonly number[];
 }
 
+/** A bounded list of samples. */
 export class History {
   #samples: (StoredSample | undefined)[] = [];
   #latest: Stats | undefined;
   #latestAt = -Infinity;
-  /** Deaths are counted without a break since then. */
+  /** Disconnects are counted without a gap since then, wall-clock seconds. */
   #countedFrom = 0;
 
   /** Upper bounds of the buckets of `Sample.rtt`, seconds. */
@@ -71,12 +71,12 @@ export class History {
     return this.#samples;
   }
 
-  /** Remembers an overview. @param atMs wall-clock of the hub */
+  /** Adds an overview. @param atMs wall-clock ms of the hub */
   add(stats: Stats, atMs: number): void {
     const at = atMs / 1_000;
     const seconds = at - this.#latestAt;
-    if (seconds <= 0) this.#samples = []; // the clock was set back: their times are still to come
-    // Since the last word another server has run for less time than has passed.
+    if (seconds <= 0) this.#samples = []; // the clock was set back: the samples would be in the future
+    // A server that started after the last overview has run for less time than has passed.
     const isSame = stats.uptimeSeconds >= Math.max(seconds, this.#latest?.uptimeSeconds ?? 0);
     const before = isSame ? this.#latest : undefined;
     const isDated = before !== undefined && seconds > 0 && seconds <= DATED_SECONDS;
@@ -84,7 +84,7 @@ export class History {
     if (!isDated) this.#countedFrom = at;
     if (!isJoined && this.#samples.length > 0) this.#samples.push(undefined);
     const happened = {
-      disconnects: isDated ? more(before.disconnects, stats.disconnects) : {},
+      disconnects: isDated ? increases(before.disconnects, stats.disconnects) : {},
       stalledSeconds: before ? stats.stalls.seconds - before.stalls.seconds : 0,
     };
     const time = { at, seconds };
@@ -92,17 +92,17 @@ export class History {
       ...this.#sample(stats, isJoined ? before : undefined, time),
       ...happened,
     });
-    if (this.#samples.length > SAMPLES) this.#samples = this.#samples.slice(-SAMPLES);
+    if (this.#samples.length > MAX_SAMPLES) this.#samples = this.#samples.slice(-MAX_SAMPLES);
     this.#latest = stats;
     this.#latestAt = at;
   }
 
-  /** Of the last while, how long disconnects have been counted. @param seconds how long that is */
+  /** For how much of the last seconds disconnects are counted, seconds. */
   countedSeconds(seconds: number): number {
     return Math.min(seconds, this.#latestAt - this.#countedFrom);
   }
 
-  /** Connections that ended in the last while, by cause. @param seconds how long that is */
+  /** Connections closed in the last seconds, by cause. */
   disconnectsIn(seconds: number): Record<string, number> {
     const sums: Record<string, number> = {};
     for (const sample of this.#samples) {
@@ -114,26 +114,28 @@ export class History {
     return sums;
   }
 
-  /** What is, and rates; the first sample after a gap has none. */
+  /** The present state, and rates; the first sample after a gap has no rates. */
   #sample(
     stats: Stats,
     before: Stats | undefined,
     time: { at: number; seconds: number },
   ): Omit<StoredSample, "disconnects" | "stalledSeconds"> {
     const { profiles, health } = stats;
-    const rtt = before ? hitsBetween(before.rtt.counts, stats.rtt.counts) : zeros(stats.rtt.counts);
+    const rtt = before
+      ? countsBetween(before.rtt.counts, stats.rtt.counts)
+      : zeros(stats.rtt.counts);
     const lateness = before
-      ? hitsBetween(before.lateness.counts, stats.lateness.counts)
+      ? countsBetween(before.lateness.counts, stats.lateness.counts)
       : zeros(stats.lateness.counts);
     const recent = this.#samples.slice(1 - QUANTILE_SAMPLES)
       .filter((sample) => sample !== undefined);
     const rtts = {
       bounds: stats.rtt.bounds,
-      counts: together([...recent.map((sample) => [...sample.rtt]), rtt]),
+      counts: sumCounts([...recent.map((sample) => [...sample.rtt]), rtt]),
     };
     const latenesses = {
       bounds: stats.lateness.bounds,
-      counts: together([...recent.map((sample) => [...sample.lateness]), lateness]),
+      counts: sumCounts([...recent.map((sample) => [...sample.lateness]), lateness]),
     };
     const perSecond = (read: (of: Stats) => number) =>
       before ? (read(stats) - read(before)) / time.seconds : null;
@@ -153,7 +155,7 @@ export class History {
   }
 }
 
-function more(
+function increases(
   before: Readonly<Record<string, number>>,
   after: Readonly<Record<string, number>>,
 ): Record<string, number> {

@@ -1,6 +1,6 @@
 /**
- * One connection in a dialog: what it is, how it fares or why it dropped, and its last events. Looks
- * again as long as it is open.
+ * A dialog for one connection: its state or why it closed, its timeline and its last events.
+ * Refreshes while the connection is open.
  *
  * @module
  */
@@ -9,17 +9,18 @@
 
 import type { Api } from "./api.ts";
 import { byId, el, setText } from "./dom.ts";
-import { bytes, duration, milliseconds, moment, NOTHING, whole } from "./format.ts";
-import { hasEnded, type Inspected } from "./api_types.ts";
+import { bytes, duration, milliseconds, moment, NO_VALUE, whole } from "./format.ts";
+import { type InspectedConnection, isClosed } from "./api_types.ts";
 import { listOf, pictureOf } from "./timeline.ts";
-import { whyEnded } from "./close_explanations.ts";
+import { explainClose } from "./close_explanations.ts";
 
 const REFRESH_MS = 2_000;
 
+/** Owns the element `#inspector`. */
 export class Inspector {
   readonly #api: Api;
   readonly #dialog = byId("inspector", HTMLDialogElement);
-  /** These stay while what they hold is looked at again, and so do focus and scroll. */
+  /** These elements stay during a refresh, so that focus and scroll position stay. */
   readonly #sentence = el("p", { "class": "sentence" });
   readonly #picture = el("div", { "class": "picture", tabindex: 0, "aria-label": "Timeline" });
   readonly #facts = el("dl", { "class": "facts" });
@@ -29,7 +30,7 @@ export class Inspector {
     {},
     this.#picture,
     this.#facts,
-    el("h3", {}, "Its last events, the newest first"),
+    el("h3", {}, "Last events, the newest first"),
     this.#events,
   );
   #id = "";
@@ -39,7 +40,7 @@ export class Inspector {
   constructor(api: Api) {
     this.#api = api;
     this.#dialog.addEventListener("close", () => clearTimeout(this.#timer));
-    // What is within the dialog fills it. A text that is marked may end beside it: that is no click.
+    // A click outside closes the dialog, but not a text selection that begins inside and ends outside.
     let pressed: EventTarget | null = null;
     this.#dialog.addEventListener("pointerdown", ({ target }) => pressed = target);
     this.#dialog.addEventListener("click", ({ target }) => {
@@ -55,75 +56,83 @@ export class Inspector {
     const title = el("h2", { id: "inspector-title" }, "Connection ", el("code", {}, id));
     const heading = el("div", { "class": "heading" }, title, close);
     this.#dialog.replaceChildren(el("div", {}, heading, this.#sentence, this.#details));
-    this.#say("Looking…", "");
+    this.#setSentence("Loading…", "");
     this.#details.hidden = true;
     if (!this.#dialog.open) this.#dialog.showModal();
     close.focus();
-    void this.#evaluate(id);
+    void this.#refresh(id);
   }
 
-  async #evaluate(id: string): Promise<void> {
+  async #refresh(id: string): Promise<void> {
     clearTimeout(this.#timer);
     try {
-      const of = await this.#api.get<Inspected>(`/api/v1/connections/${encodeURIComponent(id)}`);
+      const connection = await this.#api.get<InspectedConnection>(
+        `/api/v1/connections/${encodeURIComponent(id)}`,
+      );
       if (this.#id !== id || !this.#dialog.open) return;
-      this.#show(of);
-      if (!hasEnded(of)) this.#timer = setTimeout(() => void this.#evaluate(id), REFRESH_MS);
+      this.#show(connection);
+      if (!isClosed(connection)) this.#timer = setTimeout(() => void this.#refresh(id), REFRESH_MS);
     } catch (error) {
       if (this.#id !== id) return;
-      this.#say(error instanceof Error ? error.message : String(error), "");
+      this.#setSentence(error instanceof Error ? error.message : String(error), "");
       this.#details.hidden = true;
     }
   }
 
-  #show(of: Inspected): void {
-    this.#say(sentenceOf(of), of.health);
-    this.#picture.replaceChildren(pictureOf(of));
+  #show(connection: InspectedConnection): void {
+    this.#setSentence(sentenceOf(connection), connection.health);
+    this.#picture.replaceChildren(pictureOf(connection));
     this.#facts.replaceChildren(
-      ...factsOf(of).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))),
+      ...factsOf(connection).map(([name, value]) =>
+        el("div", {}, el("dt", {}, name), el("dd", {}, value))
+      ),
     );
-    this.#events.replaceChildren(...listOf(of.events));
+    this.#events.replaceChildren(...listOf(connection.events));
     if (!this.#details.hidden) return;
     this.#details.hidden = false;
-    this.#picture.scrollLeft = this.#picture.scrollWidth; // its last moments are what one came for
+    this.#picture.scrollLeft = this.#picture.scrollWidth; // the last events are the interesting ones
     this.#events.scrollTop = 0;
   }
 
-  #say(text: string, health: string): void {
+  #setSentence(text: string, health: string): void {
     setText(this.#sentence, text);
     this.#sentence.dataset.health = health;
   }
 }
 
-function sentenceOf(of: Inspected): string {
-  if (hasEnded(of)) return whyEnded(of);
-  return `Open for ${duration(of.seconds)}; ${of.health}, ${of.liveness}; ` +
-    `last sign of life ${milliseconds(of.idleMs)} ago.`;
+function sentenceOf(connection: InspectedConnection): string {
+  if (isClosed(connection)) return explainClose(connection);
+  const { seconds, health, liveness, idleMs } = connection;
+  return `Open for ${duration(seconds)}; ${health}, ${liveness}; ` +
+    `last sign of life ${milliseconds(idleMs)} ago.`;
 }
 
-function factsOf(of: Inspected): [string, string][] {
-  const { wire, app } = of;
-  const loss = wire.lossRatio === null ? NOTHING : `${(wire.lossRatio * 100).toFixed(1)} %`;
+function factsOf(connection: InspectedConnection): [string, string][] {
+  const { wire, app } = connection;
+  const loss = wire.lossRatio === null ? NO_VALUE : `${(wire.lossRatio * 100).toFixed(1)} %`;
   const facts: [string, string][] = [
-    ["Profile", of.profile],
-    ["Key", of.key ?? NOTHING],
-    ["Address", of.address || NOTHING],
-    ["Since", moment(of.openedMs)],
-    ["Round trip", milliseconds(of.rttMs)],
+    ["Profile", connection.profile],
+    ["Key", connection.key ?? NO_VALUE],
+    ["Address", connection.address || NO_VALUE],
+    ["Since", moment(connection.openedMs)],
+    ["Round trip", milliseconds(connection.rttMs)],
     ["Shortest", milliseconds(wire.minMs)],
-    ["Jitter", milliseconds(of.jitterMs)],
+    ["Jitter", milliseconds(connection.jitterMs)],
     ["Pings lost", loss],
     ["App round trip", milliseconds(app.averageMs)],
-    ["Messages in / out", `${whole(of.messagesIn)} / ${whole(of.messagesOut)}`],
+    ["Messages in / out", `${whole(connection.messagesIn)} / ${whole(connection.messagesOut)}`],
   ];
-  if (!hasEnded(of)) {
-    return [...facts, ["Queue", `${whole(of.queuedMessages)} messages, ${bytes(of.queuedBytes)}`]];
+  if (!isClosed(connection)) {
+    return [...facts, [
+      "Queue",
+      `${whole(connection.queuedMessages)} messages, ${bytes(connection.queuedBytes)}`,
+    ]];
   }
   return [
     ...facts,
-    ["Ended", moment(of.closedMs)],
-    ["Reason", of.reason],
-    ["Cause", of.cause],
-    ["Silent before", duration(of.silentSeconds)],
+    ["Closed", moment(connection.closedMs)],
+    ["Reason", connection.reason],
+    ["Cause", connection.cause],
+    ["Silent before", duration(connection.silentSeconds)],
   ];
 }

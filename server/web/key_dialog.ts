@@ -1,23 +1,27 @@
 /**
- * Asks for the admin key.
+ * The dialog that requests the admin key.
  *
  * @module
  */
 
 /// <reference lib="dom" />
 
-import type { Refused } from "./api.ts";
+import type { AuthError } from "./api.ts";
 import { byId } from "./dom.ts";
 
-/** What a key, as a part of an HTTP header, can hold. */
-const POSSIBLE = /^[\x21-\x7e]+$/;
+/** The characters that a key can have in an HTTP header. */
+const VALID = /^[\x21-\x7e]+$/;
 
-/** Asks until something is typed that can be a key; cannot be passed over. @param hadKey whether one was refused */
-export function askForKey(refused: Refused, { hadKey }: { hadKey: boolean }): Promise<string> {
+/**
+ * Stays open until the input can be a key; cannot be dismissed.
+ *
+ * @param hadKey whether a key was sent and rejected
+ */
+export function requestKey(error: AuthError, { hadKey }: { hadKey: boolean }): Promise<string> {
   const dialog = byId("key", HTMLDialogElement);
   const input = byId("key-text", HTMLInputElement);
-  const wrong = byId("key-wrong", HTMLElement);
-  wrong.textContent = hadKey ? wrongWith(refused) : "";
+  const message = byId("key-error", HTMLElement);
+  message.textContent = hadKey ? messageOf(error) : "";
   input.value = "";
   if (!dialog.open) dialog.showModal();
   input.focus();
@@ -26,22 +30,22 @@ export function askForKey(refused: Refused, { hadKey }: { hadKey: boolean }): Pr
     dialog.onclose = () => {
       const key = input.value.trim();
       input.value = "";
-      if (POSSIBLE.test(key)) return resolve(key);
-      if (key !== "") wrong.textContent = strangeIn(key);
+      if (VALID.test(key)) return resolve(key);
+      if (key !== "") message.textContent = invalidCharacterIn(key);
       dialog.showModal();
     };
   });
 }
 
-function wrongWith({ status, message }: Refused): string {
-  if (status === 403) return "This key is valid, but has not the right admin: use one that has.";
-  return `This key was refused: ${message}.`;
+function messageOf({ status, message }: AuthError): string {
+  if (status === 403) return "This key is valid, but does not have the right admin.";
+  return `This key was rejected: ${message}.`;
 }
 
-/** Often a dash or a space that a text program has put there. */
-function strangeIn(key: string): string {
-  const strange = [...key].find((character) => !POSSIBLE.test(character))!;
-  const isSeen = /[\p{L}\p{N}\p{P}\p{S}]/u.test(strange);
-  const what = isSeen ? `“${strange}”` : "a space, or something as invisible,";
-  return `This cannot be a key: it has ${what} in it. Copy it anew from where it was made.`;
+/** Usually a dash or a space that a text editor has inserted. */
+function invalidCharacterIn(key: string): string {
+  const character = [...key].find((each) => !VALID.test(each))!;
+  const isVisible = /[\p{L}\p{N}\p{P}\p{S}]/u.test(character);
+  const what = isVisible ? `“${character}”` : "a space or another invisible character";
+  return `This cannot be a key: it contains ${what}. Copy it again.`;
 }

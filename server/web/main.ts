@@ -1,5 +1,6 @@
 /**
- * The entry of the live page: asks for a key where one is needed, then subscribes to the overview.
+ * The entry of the live page: requests the stats, and a key if the hub requires one; then connects
+ * the parts of the page to the feed.
  *
  * @module
  */
@@ -7,28 +8,28 @@
 /// <reference lib="dom" />
 
 import type { Stats } from "../http/stats.ts";
-import { Api, Refused } from "./api.ts";
+import { Api, AuthError } from "./api.ts";
 import { Charts } from "./charts.ts";
 import { byId, el } from "./dom.ts";
 import { type ConnectionState, Feed } from "./feed.ts";
 import { History } from "./history.ts";
 import { Inspector } from "./inspector.ts";
-import { askForKey } from "./key_dialog.ts";
+import { requestKey } from "./key_dialog.ts";
 import { ConnectionBadge } from "./connection_badge.ts";
 import { type ListPage, Rows } from "./rows.ts";
 import { Search } from "./search.ts";
 import { Table } from "./table.ts";
 import { Tiles } from "./tiles.ts";
 
-/** A server that did not answer is asked again after so long, ms. */
+/** The wait before the next request to a server that did not answer, ms. */
 const RETRY_MS = 2_000;
 
-/** The last ends are looked at again so often, ms. */
-const ENDS_MS = 5_000;
+/** The refresh period of the closed connections, ms. */
+const CLOSED_REFRESH_MS = 5_000;
 
 const api = new Api();
 const history = new History();
-const own = new ConnectionBadge();
+const badge = new ConnectionBadge();
 const inspector = new Inspector(api);
 const open = (id: string) => inspector.open(id);
 const rows = new Rows(({ search, ...listing }) =>
@@ -43,29 +44,29 @@ let table: Table | undefined;
 
 byId("host", HTMLElement).textContent = location.host;
 forget.addEventListener("click", () => {
-  api.forget();
-  location.reload(); // so that nothing of what the key showed stays
+  api.forgetKey();
+  location.reload(); // removes all data that the key gave access to
 });
-api.onRefused = () => {
-  if (feed === undefined) return; // begin() asks for another key by itself
+api.onAuthError = () => {
+  if (feed === undefined) return; // start() is still running, and requests another key
   feed.close();
   feed = undefined;
-  void begin();
+  void start();
 };
 setInterval(() => {
   if (feed !== undefined && search.isIdle && !document.hidden) void search.run();
-}, ENDS_MS);
-void begin();
+}, CLOSED_REFRESH_MS);
+void start();
 
-/** Starts everything once the API answers. */
-async function begin(): Promise<void> {
+/** Requests the stats, then starts all parts of the page. */
+async function start(): Promise<void> {
   const stats = await firstStats();
-  api.keep();
+  api.storeKey();
   forget.hidden = api.key === null;
   const profiles = Object.keys(stats.profiles);
   charts ??= new Charts(byId("charts", HTMLElement), history, profiles);
   table ??= new Table(rows, open);
-  feed = new Feed(api.key, { stats: take, link: show });
+  feed = new Feed(api.key, { stats: showStats, connection: showState });
   await Promise.all([table.refresh(), search.run()]);
 }
 
@@ -74,31 +75,31 @@ async function firstStats(): Promise<Stats> {
     try {
       return await api.get<Stats>("/api/v1/stats");
     } catch (error) {
-      if (error instanceof Refused) {
-        api.key = await askForKey(error, { hadKey: api.key !== null });
+      if (error instanceof AuthError) {
+        api.key = await requestKey(error, { hadKey: api.key !== null });
       } else {
         const untilMs = performance.now() + RETRY_MS;
-        show({ kind: "gone", attempt: 1, untilMs, reason: String(error) });
+        showState({ kind: "disconnected", attempt: 1, untilMs, reason: String(error) });
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }
   }
 }
 
-/** Marks the newest overview as stale while the hub sends none. */
-function show(link: ConnectionState): void {
-  own.show(link);
-  document.body.dataset.link = link.kind;
+/** The style sheet dims the data while the hub is disconnected. */
+function showState(state: ConnectionState): void {
+  badge.show(state);
+  document.body.dataset.connection = state.kind;
 }
 
-function take(stats: Stats, atMs: number): void {
+function showStats(stats: Stats, atMs: number): void {
   history.add(stats, atMs);
   if (document.hidden) return;
   tiles.show(history);
   charts?.show();
   byId("notices", HTMLElement).replaceChildren(
     ...stats.idleTimeouts.map(({ text }) =>
-      el("p", { "class": "notice", "data-tone": "warn" }, text)
+      el("p", { "class": "notice", "data-severity": "warning" }, text)
     ),
   );
 }

@@ -1,13 +1,13 @@
 /**
- * Which colour of the style sheet stands for what, the same everywhere on the page. Never alone: a
- * word stands beside it.
+ * The colours of causes, statuses and profiles, the same everywhere on the page. A colour never stands
+ * without a word beside it.
  *
  * @module
  */
 
-/** Causes of an end with their colours: the server's and the network's stand out. */
+/** Close causes and their colours: those of the server and of the network are the most visible. */
 export const CAUSES: Readonly<Record<string, string>> = {
-  "client close": "--calm",
+  "client close": "--neutral",
   "drain": "--series-5",
   "admin": "--series-6",
   "network": "--bad",
@@ -20,7 +20,7 @@ export const CAUSES: Readonly<Record<string, string>> = {
   "client fault": "--series-4",
 };
 
-/** Health, the best first. */
+/** Health statuses and their colours, the best first. */
 export const STATUSES: Readonly<Record<string, string>> = {
   healthy: "--good",
   degraded: "--warn",
@@ -28,10 +28,10 @@ export const STATUSES: Readonly<Record<string, string>> = {
   critical: "--bad",
   timeout: "--timeout",
   dead: "--dead",
-  unknown: "--calm",
+  unknown: "--neutral",
 };
 
-/** Colours of the profiles, in the order of the API. */
+/** Colours of the profiles, in the order of the stats. */
 export const PROFILE_COLOURS: readonly string[] = [
   "--series-1",
   "--series-2",

@@ -1,19 +1,19 @@
 /**
- * Samples turned into the columns that a plot draws: times, and one row of values for each series.
- * Pure. null is a gap.
+ * Converts samples to the columns that a plot draws: times, and the values of each series. Pure. null
+ * is a gap.
  *
  * @module
  */
 
 import type { Sample } from "./history.ts";
 
-/** Values of one series. */
+/** The values of one series. */
 export type PlotValues = (number | null)[];
 
 /** Times, then a column for each series. */
 export type PlotData = [times: number[], ...values: PlotValues[]];
 
-/** One value a sample. @param reads one for each series */
+/** One value for each sample. @param reads one for each series */
 export function linesOf(
   samples: readonly (Sample | undefined)[],
   reads: readonly ((sample: Sample) => number | null)[],
@@ -21,14 +21,14 @@ export function linesOf(
   const times: number[] = [];
   const values = reads.map((): PlotValues => []);
   for (const sample of samples) {
-    // A gap stands right after what came before it.
+    // A gap is right after the sample before it.
     times.push(sample?.at ?? (times.at(-1) ?? 0) + 0.001);
     reads.forEach((read, i) => values[i].push(sample === undefined ? null : read(sample)));
   }
   return [times, ...values];
 }
 
-/** Sums of spans of time, each series upon the one before it, as bars that stand behind each other. */
+/** Sums over bins of time; each series is added to the one before it, as stacked bars need it. */
 export function stackedBins(
   samples: readonly (Sample | undefined)[],
   { seconds, reads }: { seconds: number; reads: readonly ((sample: Sample) => number)[] },

@@ -1,102 +1,107 @@
 /**
- * The rows of a long list, asked for page by page as they come into sight, and anew each while they
- * are. Knows what it was given, not how it is shown.
+ * The rows of a long list, requested page by page when they are visible, and refreshed while they are.
+ * Knows the API's list, not how it is shown.
  *
  * @module
  */
 
 import type { Connection } from "./api_types.ts";
 
-/** Rows of one request. */
+/** The rows of one request. */
 export const PAGE_ROWS = 100;
 
 /** What is listed, and in which order. */
 export interface Listing {
-  /** See the API's `sort`. */
+  /** The API's `sort`. */
   readonly sort: string;
-  /** See the API's `order`. */
+  /** The API's `order`. */
   readonly order: "ascending" | "descending";
-  /** What they must mention; empty: all. */
+  /** The API's `search`; empty: all. */
   readonly search: string;
 }
 
 /** One page of the list. */
 export interface ListPage {
-  /** At most `PAGE_ROWS`, in the order asked for. */
+  /** At most `PAGE_ROWS`, in the requested order. */
   readonly connections: readonly Connection[];
-  /** How many the whole list has. */
+  /** The length of the whole list. */
   readonly total: number;
 }
 
-/** Asks for rows. */
-export type Fetch = (
+/** Requests a page. */
+export type FetchPage = (
   query: Listing & { readonly offset: number; readonly limit: number },
 ) => Promise<ListPage>;
 
+/** The pages of one listing. */
 export class Rows {
-  /** Called when there is something new to show. */
+  /** Called when rows have changed. */
   onChange: () => void = () => {};
-  /** Called when rows cannot be had. */
+  /** Called when a request fails. */
   onError: (error: unknown) => void = () => {};
-  readonly #fetch: Fetch;
+  readonly #fetch: FetchPage;
   #listing: Listing = { sort: "age", order: "descending", search: "" };
-  /** What the pages are of: they stay until the first of another list has come. */
+  /** The listing of `#pages`, which stay until the first page of another listing arrives. */
   #shown = this.#listing;
   #pages = new Map<number, readonly Connection[]>();
-  #asked = new Set<number>();
+  #pending = new Set<number>();
   #total = 0;
-  /** Told apart by it: what was asked before is of another list. */
+  /** Changes with the listing: responses of an older generation are ignored. */
   #generation = 0;
 
   /** Empty at first. */
-  constructor(fetch: Fetch) {
+  constructor(fetch: FetchPage) {
     this.#fetch = fetch;
   }
 
-  /** How many there are, as far as is known. */
+  /** The length of the list, by the last response. */
   get total(): number {
     return this.#total;
   }
 
-  /** What is asked for. */
+  /** The requested listing. */
   get listing(): Listing {
     return this.#listing;
   }
 
-  /** Asks for something else from now on. */
+  /** Requests another listing from now on. */
   set listing(listing: Listing) {
     this.#listing = listing;
     this.#generation++;
-    this.#asked.clear();
+    this.#pending.clear();
   }
 
-  /** What the rows that are there are of. */
+  /** The listing of the present rows. */
   get shown(): Listing {
     return this.#shown;
   }
 
-  /** A row; undefined until it has come. */
+  /** A row; undefined until it is loaded. */
   at(index: number): Connection | undefined {
     return this.#pages.get(Math.floor(index / PAGE_ROWS))?.[index % PAGE_ROWS];
   }
 
-  /** Sees to it that rows are there. @param refresh asks anew for those that are, and drops the rest */
-  async want([first, end]: readonly [number, number], refresh: "missing" | "all"): Promise<void> {
+  /**
+   * Loads the rows from `first` to before `end`.
+   *
+   * @param refresh `all` requests the loaded rows, too, and drops all others
+   */
+  async load([first, end]: readonly [number, number], refresh: "missing" | "all"): Promise<void> {
     const pages: number[] = [];
-    const isThere = (page: number) => this.#shown === this.#listing && this.#pages.has(page);
+    const isLoaded = (page: number) => this.#shown === this.#listing && this.#pages.has(page);
     for (let page = Math.floor(first / PAGE_ROWS); page * PAGE_ROWS < Math.max(end, 1); page++) {
-      if (!this.#asked.has(page) && (refresh === "all" || !isThere(page))) pages.push(page);
+      if (!this.#pending.has(page) && (refresh === "all" || !isLoaded(page))) pages.push(page);
     }
-    await Promise.all(pages.map((page) => this.#ask(page)));
+    await Promise.all(pages.map((page) => this.#loadPage(page)));
     if (refresh === "missing") return;
     for (const page of this.#pages.keys()) {
       if ((page + 1) * PAGE_ROWS <= first || page * PAGE_ROWS >= end) this.#pages.delete(page);
     }
   }
 
-  async #ask(page: number): Promise<void> {
+  async #loadPage(page: number): Promise<void> {
     const generation = this.#generation;
-    this.#asked.add(page);
+    this.#pending.add(page);
     try {
       const query = { ...this.#listing, offset: page * PAGE_ROWS, limit: PAGE_ROWS };
       const { connections, total } = await this.#fetch(query);
@@ -111,7 +116,7 @@ export class Rows {
     } catch (error) {
       if (generation === this.#generation) this.onError(error);
     } finally {
-      if (generation === this.#generation) this.#asked.delete(page);
+      if (generation === this.#generation) this.#pending.delete(page);
     }
   }
 }

@@ -1,7 +1,6 @@
 /**
- * The table of connections. However many there are, only the rows in sight exist: a handful of
- * elements that are filled anew as they scroll. One row has the keyboard's attention; arrows move it,
- * Enter opens its connection.
+ * The table of connections. Only the visible rows have elements, which are refilled on scroll. One row
+ * has the focus; arrow keys move it, Enter opens its connection.
  *
  * @module
  */
@@ -11,21 +10,22 @@
 
 import { TABLE_COLUMNS } from "./table_columns.ts";
 import { byId, el, setText } from "./dom.ts";
-import { NOTHING, whole } from "./format.ts";
+import { NO_VALUE, whole } from "./format.ts";
 import type { Rows } from "./rows.ts";
 
-/** Of a row, px; the style sheet's, too. */
+/** The height of a row, px, as in the style sheet. */
 const ROW_PX = 30;
 
-/** Rows beyond each edge that are there before they are seen. */
+/** Rows with elements beyond each visible edge. */
 const MARGIN = 6;
 
-/** Between two looks at what is in sight, ms. */
+/** The refresh period of the visible rows, ms. */
 const REFRESH_MS = 2_000;
 
-/** A scroll that rests so long asks for rows, ms. */
-const REST_MS = 60;
+/** Rows are requested after this time without a scroll, ms. */
+const SCROLL_END_MS = 60;
 
+/** Owns the element `#table`. */
 export class Table {
   readonly #rows: Rows;
   readonly #scroller = byId("scroller", HTMLElement);
@@ -35,11 +35,11 @@ export class Table {
   readonly #below = el("tr", { "class": "space", "aria-hidden": true });
   readonly #pool: HTMLTableRowElement[] = [];
   readonly #open: (id: string) => void;
-  /** ClosedSummary the rows in sight cannot be had anew. */
-  #trouble: string | undefined;
+  /** Why the last refresh of the visible rows failed. */
+  #error: string | undefined;
   #active = 0;
-  #resting: ReturnType<typeof setTimeout> | undefined;
-  #drawn = false;
+  #scrollTimer: ReturnType<typeof setTimeout> | undefined;
+  #isDrawPending = false;
 
   /** Empty at first. @param open shows a connection */
   constructor(rows: Rows, open: (id: string) => void) {
@@ -48,12 +48,12 @@ export class Table {
     this.#table.tHead!.replaceChildren(this.#headings());
     this.#body.replaceChildren(this.#above, this.#below);
     rows.onChange = () => {
-      this.#trouble = undefined;
-      this.#tellOrder();
+      this.#error = undefined;
+      this.#showOrder();
       this.#draw();
     };
     rows.onError = (error) => {
-      this.#trouble = error instanceof Error ? error.message : String(error);
+      this.#error = error instanceof Error ? error.message : String(error);
       this.#draw();
     };
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
@@ -68,13 +68,13 @@ export class Table {
     setInterval(() => void this.refresh(), REFRESH_MS);
   }
 
-  /** Asks anew for what is in sight. */
+  /** Refreshes the visible rows. */
   async refresh(): Promise<void> {
-    if (!document.hidden) await this.#rows.want(this.#sight(), "all");
+    if (!document.hidden) await this.#rows.load(this.#visible(), "all");
   }
 
-  /** First row in sight, and the one after the last. */
-  #sight(): [number, number] {
+  /** The first visible row, and the one after the last. */
+  #visible(): [number, number] {
     const { scrollTop, clientHeight } = this.#scroller;
     const first = Math.max(0, Math.floor(scrollTop / ROW_PX) - MARGIN);
     return [first, Math.ceil((scrollTop + clientHeight) / ROW_PX) + MARGIN];
@@ -84,7 +84,7 @@ export class Table {
     this.#rows.listing = { ...this.#rows.listing, ...change };
     this.#scroller.scrollTop = 0;
     this.#active = 0;
-    void this.#rows.want(this.#sight(), "missing");
+    void this.#rows.load(this.#visible(), "missing");
   }
 
   #headings(): HTMLTableRowElement {
@@ -105,8 +105,8 @@ export class Table {
     return button;
   }
 
-  /** Of the rows that are there, not of those that were asked for. */
-  #tellOrder(): void {
+  /** The order of the loaded rows, not of the requested ones. */
+  #showOrder(): void {
     const { sort, order } = this.#rows.shown;
     TABLE_COLUMNS.forEach((column, i) => {
       const heading = this.#table.tHead!.rows[0].cells[i];
@@ -116,20 +116,23 @@ export class Table {
   }
 
   #scrolled(): void {
-    if (!this.#drawn) {
-      this.#drawn = true;
+    if (!this.#isDrawPending) {
+      this.#isDrawPending = true;
       requestAnimationFrame(() => {
-        this.#drawn = false;
+        this.#isDrawPending = false;
         this.#draw();
       });
     }
-    clearTimeout(this.#resting);
-    this.#resting = setTimeout(() => void this.#rows.want(this.#sight(), "missing"), REST_MS);
+    clearTimeout(this.#scrollTimer);
+    this.#scrollTimer = setTimeout(
+      () => void this.#rows.load(this.#visible(), "missing"),
+      SCROLL_END_MS,
+    );
   }
 
   #draw(): void {
     const { total, shown } = this.#rows;
-    const [first, end] = this.#sight();
+    const [first, end] = this.#visible();
     const from = Math.min(first, Math.max(0, total - 1));
     const until = Math.min(end, total);
     while (this.#pool.length < until - from) this.#pool.push(this.#emptyRow());
@@ -137,11 +140,11 @@ export class Table {
     this.#below.style.height = `${(total - until) * ROW_PX}px`;
     this.#pool.forEach((row, i) => this.#fill(row, from + i, until));
     this.#table.setAttribute("aria-rowcount", String(total + 1));
-    const known = [whole(total), this.#trouble].filter((words) => words !== undefined);
-    setText(byId("connections-count", HTMLElement), known.join(" · "));
-    const empty = byId("empty", HTMLElement);
-    empty.hidden = total > 0 || this.#trouble !== undefined;
-    setText(empty, shown.search === "" ? "No client is connected." : "No connection matches.");
+    const parts = [whole(total), this.#error].filter((part) => part !== undefined);
+    setText(byId("connections-count", HTMLElement), parts.join(" · "));
+    const empty = byId("no-connections", HTMLElement);
+    empty.hidden = total > 0 || this.#error !== undefined;
+    setText(empty, shown.search === "" ? "No open connections." : "No connection matches.");
   }
 
   #fill(row: HTMLTableRowElement, index: number, until: number): void {
@@ -153,7 +156,7 @@ export class Table {
     row.dataset.health = of?.health ?? "";
     row.title = of?.id ?? "";
     TABLE_COLUMNS.forEach(({ text }, i) =>
-      setText(row.cells[i], of === undefined ? NOTHING : text(of))
+      setText(row.cells[i], of === undefined ? NO_VALUE : text(of))
     );
   }
 

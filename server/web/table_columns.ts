@@ -1,5 +1,5 @@
 /**
- * The columns of the table of connections: what they are called, sorted by and filled with.
+ * The columns of the table of connections: heading, sort key and content.
  *
  * @module
  */
@@ -11,11 +11,11 @@ import type { Connection } from "./api_types.ts";
 export interface TableColumn {
   /** The heading. */
   readonly name: string;
-  /** What the API sorts by; undefined: not sortable. */
+  /** The API's sort key; undefined: not sortable. */
   readonly sort?: string;
-  /** Whether it holds figures. */
+  /** Whether it is aligned to the right. */
   readonly numeric?: boolean;
-  /** What stands in it. */
+  /** The content of a cell. */
   readonly text: (of: Connection) => string;
 }
 

@@ -1,5 +1,5 @@
 /**
- * The tiles: the hub's current figures.
+ * The tiles at the top of the page: the most important figures.
  *
  * @module
  */
@@ -8,22 +8,22 @@
 
 import { STATUSES } from "./palette.ts";
 import { el, setText } from "./dom.ts";
-import { bytes, duration, milliseconds, NOTHING, rate, whole } from "./format.ts";
+import { bytes, duration, milliseconds, NO_VALUE, rate, whole } from "./format.ts";
 import type { History, Sample } from "./history.ts";
 import type { Stats } from "../http/stats.ts";
 
-/** Ends of so long are shown beside the total, seconds. */
-const LATELY_SECONDS = 60;
+/** The time of the disconnects that the tile counts, seconds. */
+const RECENT_SECONDS = 60;
 
-interface Told {
-  /** Stands above, where it is not always the same. */
+interface TileContent {
+  /** The heading, if it changes. */
   readonly name?: string;
   readonly figure: string;
   readonly detail: string;
 }
 
-const TILES: readonly (readonly [string, (stats: Stats, now: Sample, history: History) => Told])[] =
-  [
+const TILES:
+  readonly (readonly [string, (stats: Stats, now: Sample, history: History) => TileContent])[] = [
     ["Connections", ({ totals, profiles }) => ({
       figure: whole(totals.connections),
       detail: Object.entries(profiles).filter(([, { connections }]) => connections > 0)
@@ -31,30 +31,31 @@ const TILES: readonly (readonly [string, (stats: Stats, now: Sample, history: Hi
     })],
     ["Round trip", (_, { rttMs: { p50, p99 } }) => ({
       figure: milliseconds(p50),
-      detail: p50 === null ? "no ping answered lately" : `99 % within ${milliseconds(p99)}`,
+      detail: p50 === null ? "no recent answer to a ping" : `99 % within ${milliseconds(p99)}`,
     })],
-    ["Messages a second", ({ queuedBytes }, { messagesIn, messagesOut }) => ({
-      figure: messagesIn === null ? NOTHING : rate(messagesIn + (messagesOut ?? 0)),
+    ["Messages per second", ({ queuedBytes }, { messagesIn, messagesOut }) => ({
+      figure: messagesIn === null ? NO_VALUE : rate(messagesIn + (messagesOut ?? 0)),
       detail: `${rate(messagesIn ?? 0)} in · ${rate(messagesOut ?? 0)} out · ` +
         `${bytes(queuedBytes)} queued`,
     })],
-    ["Deaths in the last minute", ({ disconnects }, _, history) => {
-      const lately = history.disconnectsIn(LATELY_SECONDS);
-      const seconds = Math.floor(history.countedSeconds(LATELY_SECONDS));
+    ["Disconnects, last minute", ({ disconnects }, _, history) => {
+      const recent = history.disconnectsIn(RECENT_SECONDS);
+      const seconds = Math.floor(history.countedSeconds(RECENT_SECONDS));
       return {
-        name: `Deaths in the last ${seconds < LATELY_SECONDS ? `${seconds} s` : "minute"}`,
-        figure: seconds === 0 ? NOTHING : whole(sumOf(lately)),
-        detail: causes(lately) || `${whole(sumOf(disconnects))} since the start`,
+        name: `Disconnects, last ${seconds < RECENT_SECONDS ? `${seconds} s` : "minute"}`,
+        figure: seconds === 0 ? NO_VALUE : whole(sumOf(recent)),
+        detail: causes(recent) || `${whole(sumOf(disconnects))} since the start`,
       };
     }],
-    ["Stalls of the server", ({ stalls, uptimeSeconds }) => ({
+    ["Event loop stalls", ({ stalls, uptimeSeconds }) => ({
       figure: whole(stalls.count),
       detail: `${milliseconds(stalls.seconds * 1_000)} in ${duration(uptimeSeconds)}`,
     })],
   ];
 
+/** All tiles. */
 export class Tiles {
-  readonly #tiles: Readonly<Record<keyof Told, HTMLElement>>[];
+  readonly #tiles: Readonly<Record<keyof TileContent, HTMLElement>>[];
   readonly #bar = el("div", { "class": "bar", "aria-hidden": true });
   readonly #statuses = el("ul", { "class": "legend" });
 
@@ -62,7 +63,7 @@ export class Tiles {
   constructor(host: HTMLElement) {
     this.#tiles = TILES.map(([title]) => {
       const name = el("h2", {}, title);
-      const figure = el("p", { "class": "figure" }, NOTHING);
+      const figure = el("p", { "class": "figure" }, NO_VALUE);
       const detail = el("p", { "class": "quiet" });
       host.append(el("div", { "class": "tile" }, name, figure, detail));
       return { name, figure, detail };
@@ -77,8 +78,8 @@ export class Tiles {
     const { latest, samples } = history;
     const now = samples.at(-1);
     if (latest === undefined || now === undefined) return;
-    TILES.forEach(([, read], i) => {
-      const { name, figure, detail } = read(latest, now, history);
+    TILES.forEach(([, contentOf], i) => {
+      const { name, figure, detail } = contentOf(latest, now, history);
       if (name !== undefined) setText(this.#tiles[i].name, name);
       setText(this.#tiles[i].figure, figure);
       setText(this.#tiles[i].detail, detail);

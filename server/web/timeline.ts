@@ -1,5 +1,5 @@
 /**
- * The timeline of a connection as a picture, and the same events as a list.
+ * The timeline of a connection as an SVG picture, and its events as a list.
  *
  * @module
  */
@@ -8,21 +8,21 @@
 
 import type { FlightEvent } from "../liveness/flight_recorder.ts";
 import { el, svg } from "./dom.ts";
-import { labelOf, toneOf } from "./event_labels.ts";
+import { labelOf, severityOf } from "./event_labels.ts";
 import { ageOf, milliseconds } from "./format.ts";
-import type { Inspected } from "./api_types.ts";
+import type { InspectedConnection } from "./api_types.ts";
 import { LANES, layOut, type Mark, type Span } from "./timeline_layout.ts";
 
-/** Of the drawing; the picture is as wide as there is room. */
+/** Sizes in the SVG's own units; the style sheet scales the picture. */
 const WIDTH = 800;
 const LABELS = 120;
 const LANE = 34;
 const AXIS = 20;
 const EDGE = 8;
 
-/** The picture; its right edge is now, or the end. */
-export function pictureOf(of: Inspected): SVGSVGElement {
-  const { events, seconds, health, liveness } = of;
+/** The picture; its right edge is the present, or the close. */
+export function pictureOf(connection: InspectedConnection): SVGSVGElement {
+  const { events, seconds, health, liveness } = connection;
   const width = WIDTH - LABELS - 2 * EDGE;
   const untilMs = seconds * 1_000;
   const { spans, marks, ticks } = layOut(events, { width, untilMs, health, liveness });
@@ -52,7 +52,7 @@ export function pictureOf(of: Inspected): SVGSVGElement {
       "class": "timeline",
       viewBox: `0 0 ${WIDTH} ${height}`,
       role: "img",
-      "aria-label": `Timeline of ${events.length} events; the list below has them one by one`,
+      "aria-label": `Timeline of ${events.length} events; the list below has each of them`,
     },
     ...axis,
     ...lanes,
@@ -66,7 +66,7 @@ export function listOf(events: readonly FlightEvent[]): HTMLLIElement[] {
   return events.toReversed().map((event) =>
     el(
       "li",
-      { "data-tone": toneOf(event) },
+      { "data-severity": severityOf(event) },
       el("span", { "class": "at" }, milliseconds(event.atMs)),
       labelOf(event),
     )
@@ -77,23 +77,23 @@ function floorOf(lane: number): number {
   return (lane + 1) * LANE - 4;
 }
 
-function spanOf({ lane, width, tone, label }: Span, x: number): SVGGElement {
+function spanOf({ lane, width, severity, label }: Span, x: number): SVGGElement {
   const y = floorOf(lane) - 20;
   const named = width > 7 * label.length;
   return svg(
     "g",
-    { "data-tone": tone },
+    { "data-severity": severity },
     svg("rect", { x, y, width, height: 18, rx: 3 }, svg("title", {}, label)),
     ...named ? [svg("text", { "class": "span-name", x: x + 6, y: y + 13 }, label)] : [],
   );
 }
 
-function markOf({ lane, tone, stem, label }: Mark, x: number): SVGGElement {
+function markOf({ lane, severity, stem, label }: Mark, x: number): SVGGElement {
   const floor = floorOf(lane);
   const height = (stem ?? 0) * (LANE - 10);
   const shape = stem === undefined
     ? svg("circle", { cx: x, cy: floor - 10, r: 3.5 })
     : svg("line", { "class": "stem", x1: x, x2: x, y1: floor, y2: floor - height });
   shape.append(svg("title", {}, label));
-  return svg("g", { "data-tone": tone }, shape);
+  return svg("g", { "data-severity": severity }, shape);
 }

@@ -1,12 +1,12 @@
 /**
- * Where the events of a connection stand in its picture: lanes from top to bottom, time from left to
- * right, round trips as stems. Pure: knows neither SVG nor screens, but a width.
+ * The layout of a connection's timeline: lanes from top to bottom, time from left to right, round trips
+ * as vertical lines. Pure: knows a width, no SVG.
  *
  * @module
  */
 
 import type { FlightEvent } from "../liveness/flight_recorder.ts";
-import { labelOf, type Tone, toneOf } from "./event_labels.ts";
+import { labelOf, type Severity, severityOf } from "./event_labels.ts";
 
 /** The lanes, from top to bottom. */
 export const LANES = [
@@ -25,38 +25,39 @@ export interface Span {
   readonly x: number;
   /** At least 1. */
   readonly width: number;
-  /** Its colour. */
-  readonly tone: Tone;
-  /** What it was. */
+  /** Decides its colour. */
+  readonly severity: Severity;
+  /** Its label. */
   readonly label: string;
 }
 
-/** Something that happened at one moment. */
+/** An event without a duration. */
 export interface Mark {
   /** Its lane's index. */
   readonly lane: number;
-  /** Its place, from 0 to the width. */
+  /** Its position, from 0 to the width. */
   readonly x: number;
-  /** Its colour. */
-  readonly tone: Tone;
-  /** In [0, 1] of the lane's height for a round trip; undefined for a plain mark. */
+  /** Decides its colour. */
+  readonly severity: Severity;
+  /** The height of a round trip's line as a share of the lane, in [0, 1]; undefined: a dot. */
   readonly stem?: number;
-  /** What it was. */
+  /** Its label. */
   readonly label: string;
 }
 
 /** A time on the axis. */
 export interface Tick {
-  /** Its place, from 0 to the width. */
+  /** Its position, from 0 to the width. */
   readonly x: number;
-  /** The time that it marks, ms since the start of the connection. */
+  /** Its time, ms since the connection was opened. */
   readonly atMs: number;
 }
 
+/** A timeline, laid out. */
 export interface TimelineLayout {
-  /** What lasted: states, stalls and pauses. */
+  /** States, stalls and pauses. */
   readonly spans: readonly Span[];
-  /** What happened at one moment. */
+  /** All other events. */
   readonly marks: readonly Mark[];
   /** The times along the axis, from left to right. */
   readonly ticks: readonly Tick[];
@@ -64,16 +65,16 @@ export interface TimelineLayout {
 
 const [ROUND_TRIPS, HEARTBEATS, HEALTH, LIVENESS, SERVER] = [0, 1, 2, 3, 4];
 
-/** A round trip so long fills its lane, ms; the height is logarithmic from 0.1 ms on. */
+/** The round trips of a full and of an empty stem, ms; between them the height is logarithmic. */
 const FULL_STEM_MS = 10_000;
-const LEAST_STEM_MS = 0.1;
+const EMPTY_STEM_MS = 0.1;
 
-const STATE_TONES: Readonly<Record<string, Tone>> = {
+const STATE_SEVERITIES: Readonly<Record<string, Severity>> = {
   healthy: "good",
   alive: "good",
-  degraded: "warn",
-  stripped: "warn",
-  frozen: "warn",
+  degraded: "warning",
+  stripped: "warning",
+  frozen: "warning",
   poor: "bad",
   critical: "bad",
   timeout: "bad",
@@ -81,11 +82,11 @@ const STATE_TONES: Readonly<Record<string, Tone>> = {
   dead: "bad",
 };
 
-/** Where events are laid out. */
+/** The extent of a timeline, and the states at its right edge. */
 export interface TimelineFrame {
-  /** Of the whole. */
+  /** The width of the picture. */
   readonly width: number;
-  /** The right edge, since the start: now, or the end. */
+  /** The time of the right edge, ms since the connection was opened: now, or its close. */
   readonly untilMs: number;
   /** The health at the right edge. */
   readonly health: string;
@@ -93,7 +94,7 @@ export interface TimelineFrame {
   readonly liveness: string;
 }
 
-/** Lays events out. */
+/** Lays out the events of a connection, the oldest first. */
 export function layOut(
   events: readonly FlightEvent[],
   { width, untilMs, health, liveness }: TimelineFrame,
@@ -101,31 +102,36 @@ export function layOut(
   const fromMs = events[0]?.atMs ?? 0;
   const spanMs = Math.max(1, untilMs - fromMs);
   const x = (atMs: number) => Math.min(1, Math.max(0, (atMs - fromMs) / spanMs)) * width;
-  const span = (lane: number, [from, to]: [number, number], tone: Tone, label: string): Span => ({
+  const span = (
+    lane: number,
+    [from, to]: [number, number],
+    severity: Severity,
+    label: string,
+  ): Span => ({
     lane,
     x: Math.min(x(from), width - 1),
     width: Math.max(1, x(to) - x(from)),
-    tone,
+    severity,
     label,
   });
-  // What a state was before the first event that is remembered is known at the start, and where it
-  // has not changed since.
-  const isWhole = events[0]?.kind === "opened";
-  type States = { readonly atBirth: string; readonly atLast: string };
-  const states = (lane: number, prefix: string, { atBirth, atLast }: States): Span[] => {
+  // The flight recorder drops old events. The state before the first recorded change is known if the
+  // events begin with `opened`, or if there is no change at all.
+  const isComplete = events[0]?.kind === "opened";
+  type States = { readonly atOpen: string; readonly atEnd: string };
+  const states = (lane: number, prefix: string, { atOpen, atEnd }: States): Span[] => {
     const changes = events.filter(({ kind }) => kind.startsWith(prefix))
       .map(({ kind, atMs }) => ({ state: kind.slice(prefix.length), atMs }));
-    if (isWhole) changes.unshift({ state: atBirth, atMs: fromMs });
-    else if (changes.length === 0) changes.push({ state: atLast, atMs: fromMs });
+    if (isComplete) changes.unshift({ state: atOpen, atMs: fromMs });
+    else if (changes.length === 0) changes.push({ state: atEnd, atMs: fromMs });
     return changes.map(({ state, atMs }, i) => {
       const to = changes[i + 1]?.atMs ?? untilMs;
-      return span(lane, [atMs, to], STATE_TONES[state] ?? "calm", state);
+      return span(lane, [atMs, to], STATE_SEVERITIES[state] ?? "neutral", state);
     });
   };
   const lasting = events.flatMap((event, i): Span[] => {
     const { kind, atMs, value = 0 } = event;
     if (kind === "stall" || kind === "write_stuck") {
-      return [span(SERVER, [atMs - value, atMs], toneOf(event), labelOf(event))];
+      return [span(SERVER, [atMs - value, atMs], severityOf(event), labelOf(event))];
     }
     if (kind !== "paused") return [];
     const to = events.slice(i).find((later) => later.kind === "resumed")?.atMs ?? untilMs;
@@ -133,8 +139,8 @@ export function layOut(
   });
   return {
     spans: [
-      ...states(HEALTH, "status_", { atBirth: "unknown", atLast: health }),
-      ...states(LIVENESS, "liveness_", { atBirth: "alive", atLast: liveness }),
+      ...states(HEALTH, "status_", { atOpen: "unknown", atEnd: health }),
+      ...states(LIVENESS, "liveness_", { atOpen: "alive", atEnd: liveness }),
       ...lasting,
     ],
     marks: events.flatMap((event) => markOf(event, x(event.atMs))),
@@ -143,12 +149,12 @@ export function layOut(
 }
 
 function markOf(event: FlightEvent, x: number): Mark[] {
-  const mark = { x, tone: toneOf(event), label: labelOf(event) };
+  const mark = { x, severity: severityOf(event), label: labelOf(event) };
   switch (event.kind) {
     case "pong":
     case "app_pong":
       return [
-        { ...mark, lane: ROUND_TRIPS, tone: "calm", stem: stemOf(event.value ?? 0) },
+        { ...mark, lane: ROUND_TRIPS, severity: "neutral", stem: stemOf(event.value ?? 0) },
         { ...mark, lane: HEARTBEATS },
       ];
     case "opened":
@@ -164,18 +170,18 @@ function markOf(event: FlightEvent, x: number): Mark[] {
     case "ended":
       return [{ ...mark, lane: SERVER }];
     default:
-      return []; // a span
+      return []; // drawn as a span
   }
 }
 
 function stemOf(ms: number): number {
-  const decades = Math.log10(Math.max(ms, LEAST_STEM_MS) / LEAST_STEM_MS);
-  return Math.min(1, Math.max(0.06, decades / Math.log10(FULL_STEM_MS / LEAST_STEM_MS)));
+  const decades = Math.log10(Math.max(ms, EMPTY_STEM_MS) / EMPTY_STEM_MS);
+  return Math.min(1, Math.max(0.06, decades / Math.log10(FULL_STEM_MS / EMPTY_STEM_MS)));
 }
 
 const STEPS_MS = [100, 500, 1_000, 5_000, 10_000, 30_000, 60_000, 300_000, 900_000, 3_600_000];
 
-/** Round times, five or so. */
+/** About five round times. */
 function ticksOf(fromMs: number, untilMs: number): number[] {
   const wanted = (untilMs - fromMs) / 5;
   const step = STEPS_MS.find((step) => step >= wanted) ??

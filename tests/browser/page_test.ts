@@ -221,7 +221,7 @@ integrationTest(
     });
     // Everybody has been pinged once, and somebody has left for each of two reasons.
     await page.until(`!/^–|^0/.test(document.querySelectorAll(".figure")[1].textContent)`, BUSY_MS);
-    await page.until(`document.querySelectorAll("#why-results li").length === 20`, BUSY_MS);
+    await page.until(`document.querySelectorAll("#closed-results li").length === 20`, BUSY_MS);
 
     await page.click("button[data-sort=rtt]");
     await page.until(
@@ -335,11 +335,11 @@ integrationTest(
     await page.type("tank");
     await page.until(`[...document.querySelectorAll("${ROWS}")].every((row) =>
     row.cells[9].textContent === "tank")`);
-    await page.click("#why-text");
+    await page.click("#closed-text");
     await page.type("CLIENT_close");
     await page.press("Enter");
-    await page.until(`document.querySelectorAll("#why-results li").length > 0`, 10_000);
-    await page.until(`[...document.querySelectorAll("#why-results .sentence")].every((it) =>
+    await page.until(`document.querySelectorAll("#closed-results li").length > 0`, 10_000);
+    await page.until(`[...document.querySelectorAll("#closed-results .sentence")].every((it) =>
     it.textContent.startsWith("The client closed the connection after"))`);
     await page.press("Tab");
     await page.press("Tab");
@@ -349,13 +349,15 @@ integrationTest(
       await text(page, "#inspector .sentence"),
       /^The client closed the connection after \d+ s\./,
     );
-    assertMatch(await text(page, ".events li"), /its socket has gone \(1000\)/);
+    assertMatch(await text(page, ".events li"), /socket closed \(1000\)/);
     await page.press("Escape");
-    await page.evaluate(`document.querySelector("#why-text").value = ""`);
-    await page.click("#why-text");
+    await page.evaluate(`document.querySelector("#closed-text").value = ""`);
+    await page.click("#closed-text");
     await page.type("nobody has this");
     await page.press("Enter");
-    await page.until(`/No end mentions/.test(document.querySelector("#why-count").textContent)`);
+    await page.until(
+      `/No closed connection matches/.test(document.querySelector("#closed-count").textContent)`,
+    );
     assertEquals(page.problems, []);
   },
 );
@@ -374,19 +376,19 @@ integrationTest(
       await page.press("Enter");
     };
     const told = (words: string) =>
-      page.until(`${words}.test(document.querySelector("#key-wrong").textContent)`);
+      page.until(`${words}.test(document.querySelector("#key-error").textContent)`);
     await page.until("document.querySelector('#key')?.open");
-    assertEquals(await text(page, "#key-wrong"), "");
+    assertEquals(await text(page, "#key-error"), "");
     await page.press("Escape"); // there is nothing behind it
     await enter("admin.\u2013wrong");
-    await told("/cannot be a key: it has “\u2013” in it/");
+    await told("/cannot be a key: it contains “\u2013”/");
     await enter("admin.wrong");
-    await told("/refused: unknown key/");
+    await told("/rejected: unknown key/");
     await enter(reader.credential);
-    await told("/valid, but has not the right admin/");
+    await told("/valid, but does not have the right admin/");
     assertEquals(await page.evaluate("sessionStorage.length"), 0, "only a key that opens is kept");
     await enter(admin.credential);
-    await page.until("/^live/.test(document.querySelector('#connection').textContent)");
+    await page.until("/^live/.test(document.querySelector('#connection-badge').textContent)");
     await page.until(`document.querySelector("${ROWS}")?.cells[11].textContent === "admin"`);
     // The API told of nobody yet: this is from the feed.
     await page.until(`document.querySelector(".figure").textContent === "1"`);
@@ -402,7 +404,7 @@ integrationTest(
 
     await page.evaluate("globalThis.isOld = true; location.reload()");
     await page.until(
-      "!globalThis.isOld && /^live/.test(document.querySelector('#connection')?.textContent)",
+      "!globalThis.isOld && /^live/.test(document.querySelector('#connection-badge')?.textContent)",
     );
     await page.click("#forget");
     await page.until("document.querySelector('#key')?.open");
@@ -421,25 +423,25 @@ integrationTest("The page says that the server is gone, and goes on when it is b
   await using browser = await Browser.start();
   const page = await browser.open(pageOf(first));
   const own = (words: string, withinMs = 5_000) =>
-    page.until(`${words}.test(document.querySelector("#connection").textContent)`, withinMs);
+    page.until(`${words}.test(document.querySelector("#connection-badge").textContent)`, withinMs);
   const says = (selector: string, words: RegExp) =>
     page.until(`${words}.test(document.querySelector("${selector}").textContent)`);
   const dimmed = () =>
     page.evaluate(`["#tiles", "#charts", "#scroller"].map((part) =>
     getComputedStyle(document.querySelector(part)).opacity < 1)`);
   await own("/^live/");
-  await says(".tile:nth-child(5) h2", /^Deaths in the last \d+ s$/);
+  await says(".tile:nth-child(5) h2", /^Disconnects, last \d+ s$/);
   await says("th[aria-sort]", /^Age$/);
   await says("#connections-count", /^1$/);
   assertEquals(await dimmed(), [false, false, false]);
   assertEquals(page.problems, []);
   await first[Symbol.asyncDispose]();
-  await own("/^server gone/");
+  await own("/^disconnected/");
   assertEquals(await dimmed(), [true, true, true]);
   await page.click("button[data-sort=rtt]");
   await says("#connections-count", /^1 · The server cannot be reached\.$/);
-  await page.click("#why-form button");
-  await says("#why-count", /^The server cannot be reached\.$/);
+  await page.click("#closed-form button");
+  await says("#closed-count", /^The server cannot be reached\.$/);
   assertEquals(await text(page, "th[aria-sort]"), "Age", "what the rows are still sorted by");
   await page.evaluate(`document.querySelector("${ROWS}").focus()`);
   await page.press("Enter");

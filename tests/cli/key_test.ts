@@ -1,27 +1,27 @@
 import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
-import { describeKey, makeKey, run } from "../../server/cli/key.ts";
+import { createKey, describeKey, run } from "../../server/cli/key.ts";
 import { KeyRing, parseKeys, splitCredential } from "../../server/auth/keys.ts";
 
-Deno.test("makeKey() makes what the server takes: the credential opens the key", () => {
-  const { credential, base64, json } = makeKey({ id: "backend", publish: "*" });
+Deno.test("createKey() creates a key that the server accepts with its credential", () => {
+  const { credential, base64, json } = createKey({ id: "backend", publish: "*" });
   const ring = new KeyRing(parseKeys(`[${json}]`));
   const parts = splitCredential(credential);
   assert(parts !== undefined);
   assertEquals(ring.verify(parts)?.keyId, "backend");
   assertEquals(atob(base64), credential.replace(".", ":"));
-  assert(!json.includes(parts.secret), "the server must not be told the secret");
+  assert(!json.includes(parts.secret), "the server's entry must not contain the secret");
   assert(parts.secret.length >= 43, "256 bits");
 });
 
-Deno.test("makeKey() never makes the same key twice", () => {
-  const [one, two] = [makeKey({}), makeKey({})].map(({ credential }) => credential.split("."));
+Deno.test("createKey() never creates the same key twice", () => {
+  const [one, two] = [createKey({}), createKey({})].map(({ credential }) => credential.split("."));
   assertNotEquals(one[0], two[0]);
   assertNotEquals(one[1], two[1]);
 });
 
-Deno.test("makeKey() gives the rights that were named, everything but admin without any", () => {
-  const rightsOf = (request: Parameters<typeof makeKey>[0]) => {
-    const { publish, subscribe, admin } = JSON.parse(makeKey(request).json);
+Deno.test("createKey() gives the named rights, or all except admin", () => {
+  const rightsOf = (request: Parameters<typeof createKey>[0]) => {
+    const { publish, subscribe, admin } = JSON.parse(createKey(request).json);
     return [publish, subscribe, admin];
   };
   assertEquals(rightsOf({}), [["*"], ["*"], false]);
@@ -30,7 +30,7 @@ Deno.test("makeKey() gives the rights that were named, everything but admin with
   assertEquals(rightsOf({ publish: "", subscribe: "" }), [[], [], false]);
 });
 
-Deno.test("run() prints the credential, its base64 form and what to configure", () => {
+Deno.test("run() prints the credential, its base64 form and the configuration", () => {
   const { text, code } = run(["--id", "k1", "--publish", "a,b", "--subscribe", "*", "--admin"]);
   assertEquals(code, 0);
   const credential = /^ {2}(k1\.\S+)$/m.exec(text)?.[1];
@@ -46,15 +46,15 @@ Deno.test("run() prints the credential, its base64 form and what to configure", 
   assertStringIncludes(text, "API_KEYS_FILE");
 });
 
-Deno.test("describeKey() quotes for a shell what a pattern may hold", () => {
-  const text = describeKey(makeKey({ id: "k1", publish: "it's" }));
+Deno.test("describeKey() escapes a pattern for a shell", () => {
+  const text = describeKey(createKey({ id: "k1", publish: "it's" }));
   assertStringIncludes(text, `"publish":["it'\\''s"]`);
 });
 
-Deno.test("run() refuses what the server would not take, and explains itself", () => {
+Deno.test("run() rejects what the server would reject, and prints the usage", () => {
   assertEquals(run(["--id", "a b"]), {
     code: 1,
-    text: "Cannot make a key: The key: key number 1: id must be 1 to 64 letters, digits, _ or -",
+    text: "Cannot create a key: The key: key number 1: id must be 1 to 64 letters, digits, _ or -",
   });
   for (const args of [["--foo"], ["k1"], ["--id"]]) {
     const { text, code } = run(args);

@@ -47,12 +47,12 @@ integrationTest(
         { ...run, stdout: run.stdout.split("\n").slice(5).join("\n") },
         0,
         `
-${health ? "added health to event_types: the server answers only subscribers of it\n" : ""}
+${health ? "added health to event_types: the server answers only its subscribers\n" : ""}
 --- ${url}, open for 0.00 s ---
 ${PINGS("control")}${PINGS(profile)}server's control pings: none
 server's ${profile} pings: none
 other messages: 1
-ended by the probe
+closed by the probe
 `,
       );
     };
@@ -70,7 +70,7 @@ ${PINGS("control")}tank pings: 2 sent; its server answers none
 server's control pings: none
 server's tank pings: none
 other messages: 1
-ended by the probe
+closed by the probe
 `,
       );
     await sideBySide(...["json", "events-hub", "infoway", "talo"].map(answered), unanswered());
@@ -122,7 +122,7 @@ control ping 2: 0.00 ms
 
 --- ws://127.0.0.1:PORT/chat, open for 0.00 s ---
 ${PINGS("control")}server's control pings: none
-ended by the probe
+closed by the probe
 `,
   );
 });
@@ -139,15 +139,15 @@ integrationTest(
           run,
           1,
           `
-took http:// as ws://
+using ws:// instead of http://
 connected to ws://127.0.0.1:PORT/ in 0.00 ms, subprotocol none, extensions none
 control ping 1: no answer within 1 s
 
 --- ws://127.0.0.1:PORT/, open for 0.00 s ---
 control pings: 1 sent, 0 answered, 1 lost (100 %)
 server's control pings: none
-ended by the probe
-no control pong came back: the server hangs, or control frames are dropped on the way
+closed by the probe
+no control pong arrived: the server hangs, or control frames are dropped on the way
 `,
         )
       ),
@@ -160,7 +160,7 @@ connected to ws://127.0.0.1:PORT/ in 0.00 ms, subprotocol none, extensions none
 
 --- ws://127.0.0.1:PORT/, open for 0.00 s ---
 server's control pings: none
-ended by the probe: what came is no valid frame (Invalid WebSocket frame: invalid opcode 3)
+closed by the probe: it received an invalid frame (Invalid WebSocket frame: invalid opcode 3)
 `,
         )
       ),
@@ -190,9 +190,9 @@ server's control ping 1, after 0.00 s
 
 --- ws://127.0.0.1:PORT/, open for 0.00 s ---
 server's control pings: 1
-cut by the other side after 0.00 s (its last frame: 0.00 s before, the probe's: 0.00 s before)
+closed by the other side after 0.00 s (its last frame: 0.00 s before, the probe's: 0.00 s before)
   ${words}
-  answering its pings did not keep it
+  answering its pings did not prevent it
 `,
       );
       const quiet = Number(/the probe's: (\S+) s before/.exec(run.stdout)?.[1]);
@@ -202,12 +202,12 @@ cut by the other side after 0.00 s (its last frame: 0.00 s before, the probe's: 
     await sideBySide(
       cut(
         (ws) => ws.close(1001, "idle timeout"),
-        'close frame, code 1001 "idle timeout": the server decided it',
+        'close frame, code 1001 "idle timeout": a decision of the server',
       ),
-      cut((ws) => ws.close(), "close frame, no code: the server decided it"),
+      cut((ws) => ws.close(), "close frame, no code: a decision of the server"),
       cut(
         (_, raw) => raw.end(),
-        "TCP ended without a close frame: a proxy's timeout, a server that took this client for dead, or a crash",
+        "TCP closed without a close frame: a timeout of a proxy or of the server, or a crash",
       ),
       cut(
         (_, raw) => raw.resetAndDestroy(),
@@ -245,7 +245,7 @@ integrationTest("probe of what is no WebSocket says what it is and what to do", 
       web.port,
       "/",
       `ws://127.0.0.1:PORT/ answered 200 OK.
-It is an HTTP server, but no WebSocket at this path: check the path, and that a proxy on the way passes the Upgrade header on.
+It is an HTTP server, but no WebSocket at this path: check the path, and that a proxy on the way forwards the Upgrade header.
 `,
     ),
     refuses(
@@ -273,28 +273,28 @@ There is no WebSocket at this path: check the path, and a proxy's routes.
       web.port,
       "/full",
       `ws://127.0.0.1:PORT/full answered 503 Service Unavailable.
-It takes no more connections now: try again after 7 s.
+It accepts no more connections now: try again after 7 s.
 `,
     ),
     refuses(
       shell.port,
       "/",
-      `127.0.0.1:PORT does not speak HTTP.
+      `127.0.0.1:PORT is no HTTP server.
 Check the port; if it is a TLS port, use wss://.
 `,
     ),
     refuses(
       mute.port,
       "/",
-      `127.0.0.1:PORT took the connection but did not finish the handshake in 0.5 s.
-It hangs, speaks another protocol, or wants TLS (wss://); or wait longer (--timeout).
+      `127.0.0.1:PORT accepted the connection but did not finish the handshake in 0.5 s.
+It hangs, has another protocol, or requires TLS (wss://); or wait longer (--timeout).
 `,
     ),
     refuses(
       rude.port,
       "/",
-      `127.0.0.1:PORT took the connection and hung up during the handshake.
-It may want TLS (wss://), or limit who may connect: look at its log.
+      `127.0.0.1:PORT accepted the connection and closed it during the handshake.
+It may require TLS (wss://), or limit its clients: look at its log.
 `,
     ),
     refuses(
@@ -325,19 +325,19 @@ integrationTest("probe of wss:// trusts whom it is told to, and names what is wr
     connects([`wss://localhost:${good.port}/ws`], { DENO_CERT: CERT_FILE }),
     refuses(
       good.port,
-      `TLS with localhost:PORT failed: its certificate is not signed by an authority that this machine trusts (DEPTH_ZERO_SELF_SIGNED_CERT).
-Trust its issuer with DENO_CERT=ca.pem before the command, or take any with --insecure.
+      `TLS with localhost:PORT failed: no issuer that this machine trusts has signed its certificate (DEPTH_ZERO_SELF_SIGNED_CERT).
+Trust its issuer with DENO_CERT=ca.pem before the command, or accept any with --insecure.
 `,
     ),
     refuses(
       expired.port,
       `TLS with localhost:PORT failed: its certificate has expired (CERT_HAS_EXPIRED).
-Renew it; --insecure probes all the same.
+Renew it; --insecure connects anyway.
 `,
     ),
     refuses(
       plain.port,
-      `TLS with localhost:PORT failed: it does not speak TLS (ERR_SSL_WRONG_VERSION_NUMBER).
+      `TLS with localhost:PORT failed: it does not use TLS (ERR_SSL_WRONG_VERSION_NUMBER).
 Use ws://, or check the port.
 `,
     ),
@@ -401,5 +401,5 @@ integrationTest("probe stopped by Ctrl-C prints what it has found", async () => 
   await reading;
   assertEquals([(await child.status).code, await errors], [0, ""]);
   assertEquals(stdout.match(/^--- /gm)?.length, 1, stdout);
-  assert(stdout.endsWith("ended by the probe, which was stopped\n"), stdout);
+  assert(stdout.endsWith("closed by the probe, which was stopped\n"), stdout);
 });

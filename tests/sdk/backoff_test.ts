@@ -7,7 +7,7 @@ Deno.test("backoffMs() doubles its range until the cap", () => {
   assertEquals(ranges, [5_000, 10_000, 20_000, 30_000, 30_000, 30_000, 30_000]);
 });
 
-Deno.test("backoffMs() is anywhere in its range, from 0", () => {
+Deno.test("backoffMs() is uniform in its range, from 0", () => {
   const unit = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 60 }), fc.nat(60_000), unit, (n, base, random) => {

@@ -2,16 +2,17 @@ import { assert, assertEquals } from "@std/assert";
 import { gzipSync } from "node:zlib";
 import { buildSdk, SDK_FOLDER } from "../../server/cli/sdk.ts";
 
-/** What the library may weigh, compressed, bytes. */
+/** The limit of the compressed library, bytes. */
 const MAX_BYTES = 6_144;
 
 const committed = (name: string) => Deno.readTextFile(new URL(name, SDK_FOLDER));
 
-Deno.test("deno task sdk: the committed build is that of these sources", async () => {
+Deno.test("deno task sdk: the committed build is built from these sources", async () => {
   const { code, types } = await buildSdk();
-  const again = "the library's sources have changed: run deno task sdk and commit server/sdk/dist";
-  assert(code === await committed("sdk.js"), again);
-  assert(types === await committed("sdk.d.ts"), again);
+  const outdated =
+    "the library's sources have changed: run deno task sdk and commit server/sdk/dist";
+  assert(code === await committed("sdk.js"), outdated);
+  assert(types === await committed("sdk.d.ts"), outdated);
 });
 
 Deno.test("The library is at most 6 KiB compressed", async () => {
@@ -20,7 +21,7 @@ Deno.test("The library is at most 6 KiB compressed", async () => {
   assert(bytes <= MAX_BYTES, `${bytes} bytes`);
 });
 
-Deno.test("The library knows no Deno, imports nothing and exports what it declares", async () => {
+Deno.test("The library uses no Deno API, imports nothing and exports what it declares", async () => {
   const code = await committed("sdk.js");
   assert(!/\bDeno\b|\bimport\b|\brequire\b/.test(code.replace(/^\/\/.*$/gm, "")));
   const names = Object.keys(await import(new URL("sdk.js", SDK_FOLDER).href));
@@ -31,21 +32,21 @@ Deno.test("The library knows no Deno, imports nothing and exports what it declar
 const PROGRAM = `
 import { HeartbeatSocket, type HealthEvent } from "SDK";
 const socket = new HeartbeatSocket("ws://localhost:1/", { profile: "infoway", WebSocket });
-const hear = ({ status, latency }: HealthEvent): string => status + latency?.toFixed();
-socket.addEventListener("health", hear);
+const onHealth = ({ status, latency }: HealthEvent): string => status + latency?.toFixed();
+socket.addEventListener("health", onHealth);
 socket.addEventListener("message", ({ data }) => void data, { once: true });
 socket.onreconnecting = ({ attempt, delayMs, reason }) => void (reason + (attempt + delayMs));
 const rtt: number | undefined = socket.rtt;
 // @ts-expect-error there is no such event
 socket.addEventListener("hearbeat", () => {});
 // @ts-expect-error there is no such profile
-new HeartbeatSocket("ws://localhost:1/", { profile: "morse" });
+new HeartbeatSocket("ws://localhost:1/", { profile: "mqtt" });
 // @ts-expect-error it is a number
 socket.rtt?.slice();
 export { rtt };
 `;
 
-Deno.test("The declarations fit their users, also without Deno's own types", async () => {
+Deno.test("The declarations type-check in a user's program, also without Deno's types", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const source = PROGRAM.replace("SDK", new URL("sdk.js", SDK_FOLDER).href);

@@ -1,7 +1,7 @@
-/** Each known fault of the article's code that concerns a client (PROTOCOLS section 1). */
+/** The known faults of the article's client code: none of them is in the SDK. */
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { HEARTBEAT_ID } from "../../server/sdk/profile.ts";
+import { HEARTBEAT_ID_PREFIX } from "../../server/sdk/profile.ts";
 import { HeartbeatSocket } from "../../server/sdk/heartbeat_socket.ts";
 import { withPage } from "../support/fakes/virtual_page.ts";
 
@@ -20,14 +20,14 @@ Deno.test("Fault: ids from Date.now() collide", () =>
     socket.close();
   }));
 
-Deno.test("Fault: a pong is not checked against its owner", () =>
+Deno.test("Fault: a pong is not matched with its ping", () =>
   withPage(async (page) => {
     const socket = page.connect();
     page.server.answersBeats = false;
     await page.pass(20);
     const [{ id }] = page.server.last.beats;
     page.server.last.say({ type: "pong", id: "another client's", timestamp: Date.now() });
-    page.server.last.say({ type: "pong", id: `${HEARTBEAT_ID}0`, timestamp: Date.now() });
+    page.server.last.say({ type: "pong", id: `${HEARTBEAT_ID_PREFIX}0`, timestamp: Date.now() });
     assertEquals(socket.rtt, undefined);
     await page.pass(50);
     page.server.last.say({ type: "pong", id });
@@ -36,7 +36,7 @@ Deno.test("Fault: a pong is not checked against its owner", () =>
     assertEquals(page.of("heartbeat"), [undefined, 50, undefined], "an answer is measured once");
   }));
 
-Deno.test("Fault: a chatty peer without app pong is killed", () =>
+Deno.test("Fault: a server that sends messages but no app pong times out", () =>
   withPage(async (page) => {
     page.connect();
     page.server.answersBeats = false;
@@ -108,12 +108,12 @@ Deno.test("Fault: handlers of an old socket act on the new one", () =>
     page.server.answersBeats = page.server.answersCloses = false;
     const [old] = page.server.sockets;
     const [{ id }] = old.beats;
-    await page.pass(46_000); // dead, and back within the first backoff
+    await page.pass(46_000); // timed out, and reconnected within the first backoff
     page.server.answersBeats = true;
     assertEquals(page.server.sockets.length, 2);
     await page.pass(100);
     const before = page.happened.length;
-    old.say("a word from the grave");
+    old.say("a late message");
     old.say({ type: "pong", id });
     old.say({ type: "reconnect", afterMs: 0, reason: "old" });
     old.onerror?.();
@@ -140,19 +140,19 @@ Deno.test("Fault: linear backoff without jitter", () =>
     }
   }));
 
-Deno.test("Fault: attempts reset on open, so a flapping server is hammered", () =>
+Deno.test("Fault: attempts reset on open, so a flapping server gets an attempt without end", () =>
   withPage(async (page) => {
     page.connect();
     for (let flap = 0; flap < 200; flap++) {
       await page.pass(1_000);
       if (page.server.last.readyState === 1) page.server.last.end(1006);
     }
-    assertEquals(page.of("giveup").length, 1, "each attempt of ten was let in and thrown out");
+    assertEquals(page.of("giveup").length, 1, "each of ten attempts opened and was closed soon");
     assertEquals(page.server.sockets.length, 11);
     assertEquals(page.of("reconnecting").at(-1).attempt, 10);
   }));
 
-Deno.test("Fault: attempts never reset, so a long life ends at its tenth loss", () =>
+Deno.test("Fault: attempts never reset, so the tenth loss ends a long-lived socket", () =>
   withPage(async (page) => {
     page.connect();
     for (let day = 0; day < 20; day++) {
@@ -164,7 +164,7 @@ Deno.test("Fault: attempts never reset, so a long life ends at its tenth loss", 
     assert(page.of("reconnecting").every(({ attempt }) => attempt === 1));
   }));
 
-Deno.test("Fault: dead fires repeatedly", () =>
+Deno.test("Fault: the final event fires repeatedly", () =>
   withPage(async (page) => {
     const socket = page.connect({ maxReconnectAttempts: 0 });
     await page.pass(20);
@@ -181,11 +181,11 @@ Deno.test("Fault: dead fires repeatedly", () =>
 Deno.test("Fault: a listener that throws stops the heartbeat", () =>
   withPage(async (page) => {
     const thrown: unknown[] = [];
-    const catchIt = (event: ErrorEvent) => {
+    const onError = (event: ErrorEvent) => {
       event.preventDefault();
       thrown.push(event.error.message);
     };
-    globalThis.addEventListener("error", catchIt);
+    globalThis.addEventListener("error", onError);
     try {
       const socket = new HeartbeatSocket("ws://hub.test/", { WebSocket: page.server.WebSocket });
       socket.onopen = () => {
@@ -196,16 +196,16 @@ Deno.test("Fault: a listener that throws stops the heartbeat", () =>
       assertEquals(thrown, ["mine"]);
       socket.close();
     } finally {
-      globalThis.removeEventListener("error", catchIt);
+      globalThis.removeEventListener("error", onError);
     }
   }));
 
-for (const tellsOfFailures of [true, false]) {
-  const how = tellsOfFailures ? "an error and a close" : "an error alone, as in Node 22";
-  Deno.test(`Fault: of a failed attempt the platform tells by ${how}; it is one failure`, () =>
+for (const firesClose of [true, false]) {
+  const how = firesClose ? "an error and a close" : "an error alone, as in Node 22";
+  Deno.test(`Fault: a failed attempt that the platform reports by ${how} counts more than once`, () =>
     withPage(async (page) => {
       page.server.isUp = false;
-      page.server.tellsOfFailures = tellsOfFailures;
+      page.server.tellsOfFailures = firesClose;
       page.connect({ maxReconnectAttempts: 1 });
       await page.pass(20);
       assertEquals(page.of("close"), [{ code: 1006, reason: "" }]);

@@ -1,88 +1,88 @@
 import { assertEquals } from "@std/assert";
-import { HeartbeatMonitor, type Timing } from "../../server/sdk/heartbeat_monitor.ts";
+import { HeartbeatMonitor, type MonitorTiming } from "../../server/sdk/heartbeat_monitor.ts";
 import { PAGE_TIMERS } from "../../server/sdk/timers.ts";
 import { type VirtualPage, withPage } from "../support/fakes/virtual_page.ts";
 
-/** The reference client's. */
-const RHYTHM: Omit<Timing, "openByMs"> = {
+/** The times of the article's reference client. */
+const TIMING: Omit<MonitorTiming, "openByMs"> = {
   heartbeatInterval: 30_000,
   heartbeatTimeout: 10_000,
   answers: true,
 };
 
-/** A monitor that writes down when it beats and when it finds its peer dead. */
-function monitor(timing: Partial<Timing> = {}) {
+/** A monitor, and a log of its heartbeats and its timeout. */
+function monitorOf(timing: Partial<MonitorTiming> = {}) {
   const log: string[] = [];
   const startMs = performance.now();
   const note = (what: string) => log.push(`${(performance.now() - startMs) / 1_000} s: ${what}`);
-  const line = new HeartbeatMonitor({ ...RHYTHM, openByMs: startMs + 20_000, ...timing }, {
+  const monitor = new HeartbeatMonitor({ ...TIMING, openByMs: startMs + 20_000, ...timing }, {
     after: PAGE_TIMERS.after,
     send: () => note("heartbeat"),
-    dead: () => note("dead"),
+    timeout: () => note("timeout"),
   });
-  return { line, log };
+  return { monitor, log };
 }
 
-Deno.test("HeartbeatMonitor beats at every interval, and silence is death an interval and a timeout later", () =>
+Deno.test("HeartbeatMonitor sends at every interval, and times out an interval and a timeout after the last data", () =>
   withPage(async (page) => {
-    const { line, log } = monitor();
-    line.opened();
+    const { monitor, log } = monitorOf();
+    monitor.opened();
     await page.pass(5_000);
-    line.touch();
+    monitor.received();
     await page.pass(100_000);
-    assertEquals(log, ["0 s: heartbeat", "30 s: heartbeat", "45 s: dead"]);
+    assertEquals(log, ["0 s: heartbeat", "30 s: heartbeat", "45 s: timeout"]);
   }));
 
-Deno.test("HeartbeatMonitor gives an attempt its time, and no beats", () =>
+Deno.test("HeartbeatMonitor sends no heartbeat before the connection opens, and times the attempt out", () =>
   withPage(async (page) => {
-    const { log } = monitor();
+    const { log } = monitorOf();
     await page.pass(100_000);
-    assertEquals(log, ["20 s: dead"]);
+    assertEquals(log, ["20 s: timeout"]);
   }));
 
-Deno.test("HeartbeatMonitor stops for good", () =>
+Deno.test("HeartbeatMonitor does nothing after stop()", () =>
   withPage(async (page) => {
-    const { line, log } = monitor();
-    line.opened();
-    line.stop();
+    const { monitor, log } = monitorOf();
+    monitor.opened();
+    monitor.stop();
     await page.pass(100_000);
     assertEquals(log, ["0 s: heartbeat"]);
   }));
 
 Deno.test("HeartbeatMonitor probes at once, with a short deadline, one probe at a time", () =>
   withPage(async (page) => {
-    const { line, log } = monitor();
-    line.opened();
+    const { monitor, log } = monitorOf();
+    monitor.opened();
     await page.pass(10_000);
-    line.probe();
+    monitor.probe();
     await page.pass(4_000);
-    line.probe();
+    monitor.probe();
     await page.pass(10_000);
-    assertEquals(log, ["0 s: heartbeat", "10 s: heartbeat", "15 s: dead"]);
+    assertEquals(log, ["0 s: heartbeat", "10 s: heartbeat", "15 s: timeout"]);
   }));
 
-Deno.test("HeartbeatMonitor lets anything received answer a probe", () =>
+Deno.test("HeartbeatMonitor takes any received data as the answer to a probe", () =>
   withPage(async (page) => {
-    const { line, log } = monitor();
-    line.opened();
+    const { monitor, log } = monitorOf();
+    monitor.opened();
     await page.pass(10_000);
-    line.probe();
+    monitor.probe();
     await page.pass(4_999);
-    line.touch();
+    monitor.received();
     await page.pass(30_000);
     assertEquals(log, ["0 s: heartbeat", "10 s: heartbeat", "40 s: heartbeat"]);
-    line.stop();
+    monitor.stop();
   }));
 
-Deno.test("HeartbeatMonitor waits for a peer that does not answer but beats by itself", () =>
+Deno.test("HeartbeatMonitor waits for the server's own heartbeat where the server answers none", () =>
   withPage(async (page) => {
-    const { line, log } = monitor({ heartbeatInterval: 5_000, answers: false });
-    line.opened();
+    const { monitor, log } = monitorOf({ heartbeatInterval: 5_000, answers: false });
+    monitor.opened();
     await page.pass(1_000);
-    line.touch(); // the peer's next beat is due at 6 s
-    line.probe();
+    monitor.received(); // the server's next heartbeat is due at 6 s
+    monitor.probe();
     await page.pass(5_000);
-    line.touch();
+    monitor.received();
     await page.pass(100_000);
     assertEquals(log, [
       ...[
@@ -91,85 +91,85 @@ Deno.test("HeartbeatMonitor waits for a peer that does not answer but beats by i
         "6 s: heartbeat",
         "11 s: heartbeat",
         "16 s: heartbeat",
-        "21 s: dead",
+        "21 s: timeout",
       ],
     ]);
   }));
 
-/** Both ways a timer can be late, and how long the page then is without it. */
-const HOLD_UPS: Record<string, (page: VirtualPage) => Promise<void>> = {
+/** The two ways in which a timer can be late by a minute. */
+const DELAYS: Record<string, (page: VirtualPage) => Promise<void>> = {
   "a throttled or blocked page": (page) => page.block(60_000),
   "a sleeping machine": (page) => {
     page.sleep(60_000);
-    return page.pass(30_000); // what was left of the timer's wait
+    return page.pass(30_000); // the rest of the timer's wait
   },
 };
 
-for (const [what, holdUp] of Object.entries(HOLD_UPS)) {
-  Deno.test(`HeartbeatMonitor times nothing out after ${what}: it sends one more heartbeat`, () =>
+for (const [what, delay] of Object.entries(DELAYS)) {
+  Deno.test(`HeartbeatMonitor probes after ${what} instead of timing out`, () =>
     withPage(async (page) => {
-      const { line, log } = monitor();
-      line.opened();
-      line.touch();
-      await holdUp(page);
+      const { monitor, log } = monitorOf();
+      monitor.opened();
+      monitor.received();
+      await delay(page);
       const [, late] = log;
       assertEquals(log.map((entry) => entry.split(": ")[1]), ["heartbeat", "heartbeat"]);
       await page.pass(1_000);
-      line.touch();
+      monitor.received();
       await page.pass(20_000);
-      assertEquals(log.at(-1), late, "alive, and nothing due yet");
-      line.stop();
+      assertEquals(log.at(-1), late, "the connection is alive and no heartbeat is due");
+      monitor.stop();
     }));
 
-  Deno.test(`HeartbeatMonitor does not wait long for a peer that died during ${what}`, () =>
+  Deno.test(`HeartbeatMonitor times out soon when the server was lost during ${what}`, () =>
     withPage(async (page) => {
-      const { line, log } = monitor();
-      line.opened();
-      await holdUp(page);
+      const { monitor, log } = monitorOf();
+      monitor.opened();
+      await delay(page);
       const lateMs = performance.now();
       await page.pass(5_000);
-      assertEquals(log.at(-1)?.endsWith("dead"), true);
+      assertEquals(log.at(-1)?.endsWith("timeout"), true);
       assertEquals(performance.now() - lateMs, 5_000);
     }));
 }
 
-Deno.test("HeartbeatMonitor in a tab with one timer a minute finds a dead peer at the third", () =>
+Deno.test("HeartbeatMonitor in a tab with one timer a minute times out at the third", () =>
   withPage(async (page) => {
-    const { line, log } = monitor();
-    line.opened();
+    const { monitor, log } = monitorOf();
+    monitor.opened();
     for (let minute = 0; minute < 5; minute++) await page.block(60_000);
-    assertEquals(log, ["0 s: heartbeat", "60 s: heartbeat", "120 s: heartbeat", "180 s: dead"]);
-    line.stop();
+    assertEquals(log, ["0 s: heartbeat", "60 s: heartbeat", "120 s: heartbeat", "180 s: timeout"]);
+    monitor.stop();
   }));
 
-Deno.test("HeartbeatMonitor in a tab with one timer a minute keeps a peer that answers", () =>
+Deno.test("HeartbeatMonitor in a tab with one timer a minute keeps a server that answers", () =>
   withPage(async (page) => {
-    const { line, log } = monitor();
-    line.opened();
+    const { monitor, log } = monitorOf();
+    monitor.opened();
     for (let minute = 0; minute < 20; minute++) {
       await page.block(60_000);
-      line.touch(); // sockets are not throttled
+      monitor.received(); // sockets are not throttled
     }
-    assertEquals(log.filter((entry) => entry.endsWith("dead")), []);
+    assertEquals(log.filter((entry) => entry.endsWith("timeout")), []);
     assertEquals(log.length, 21);
-    line.stop();
+    monitor.stop();
   }));
 
-Deno.test("HeartbeatMonitor without a network beats on and judges nobody until a probe", () =>
+Deno.test("HeartbeatMonitor without a network sends heartbeats and does not time out before a probe", () =>
   withPage(async (page) => {
-    const { line, log } = monitor();
-    line.opened();
-    line.hold();
+    const { monitor, log } = monitorOf();
+    monitor.opened();
+    monitor.suspend();
     await page.pass(100_000);
-    const beats = [
+    const heartbeats = [
       "0 s: heartbeat",
       "0 s: heartbeat",
       "30 s: heartbeat",
       "60 s: heartbeat",
       "90 s: heartbeat",
     ];
-    assertEquals(log, beats);
-    line.probe();
+    assertEquals(log, heartbeats);
+    monitor.probe();
     await page.pass(10_000);
-    assertEquals(log.slice(beats.length), ["100 s: heartbeat", "105 s: dead"]);
+    assertEquals(log.slice(heartbeats.length), ["100 s: heartbeat", "105 s: timeout"]);
   }));

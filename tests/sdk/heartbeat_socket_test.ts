@@ -4,33 +4,33 @@ import { withPage } from "../support/fakes/virtual_page.ts";
 
 const HELLO = { type: "welcome", clientId: "c" };
 
-Deno.test("HeartbeatSocket looks like WebSocket", () =>
+Deno.test("HeartbeatSocket has the interface of WebSocket", () =>
   withPage(async (page) => {
     const socket = page.connect({ protocols: ["systole", "other"] });
     assertEquals(socket.readyState, HeartbeatSocket.CONNECTING);
     assertEquals(socket.url, "ws://hub.test/ws");
     assertEquals(page.server.last.protocols, ["systole", "other"]);
     page.server.last.protocol = "systole";
-    const seen: string[] = [];
-    socket.onopen = () => seen.push("open");
-    socket.onmessage = ({ data }) => seen.push(data);
-    socket.onclose = ({ code, reason }) => seen.push(`${code} ${reason}`);
+    const events: string[] = [];
+    socket.onopen = () => events.push("open");
+    socket.onmessage = ({ data }) => events.push(data);
+    socket.onclose = ({ code, reason }) => events.push(`${code} ${reason}`);
     await page.pass(20);
     assertEquals(socket.readyState, socket.OPEN);
     assertEquals(socket.protocol, "systole");
     page.server.last.say("hello");
-    socket.send("to you");
-    assertEquals(page.server.last.sent.at(-1), "to you");
+    socket.send("to the server");
+    assertEquals(page.server.last.sent.at(-1), "to the server");
     socket.binaryType = "arraybuffer";
     assertEquals(page.server.last.binaryType, "arraybuffer");
     socket.close();
     assertEquals(socket.readyState, HeartbeatSocket.CLOSING);
     await page.pass(20);
     assertEquals(socket.readyState, HeartbeatSocket.CLOSED);
-    assertEquals(seen, ["open", "hello", "1000 Client closed"]);
+    assertEquals(events, ["open", "hello", "1000 Client closed"]);
   }));
 
-Deno.test("HeartbeatSocket takes subprotocols where WebSocket does", () =>
+Deno.test("HeartbeatSocket takes subprotocols as its second argument, as WebSocket does", () =>
   withPage((page) => {
     const original = globalThis.WebSocket;
     globalThis.WebSocket = page.server.WebSocket as typeof WebSocket;
@@ -43,27 +43,27 @@ Deno.test("HeartbeatSocket takes subprotocols where WebSocket does", () =>
     assertEquals(page.server.sockets.map(({ protocols }) => protocols), ["one", ["two"]]);
   }));
 
-Deno.test("HeartbeatSocket takes an http address for what it stands for", () =>
+Deno.test("HeartbeatSocket converts an http address to ws", () =>
   withPage((page) => {
     page.connect({}, "https://hub.test/ws?x=1");
     assertEquals(page.server.last.url, "wss://hub.test/ws?x=1");
   }));
 
-Deno.test("HeartbeatSocket beats at once and every interval, and measures", () =>
+Deno.test("HeartbeatSocket sends a heartbeat at once and at every interval, and measures the round trip", () =>
   withPage(async (page) => {
     const socket = page.connect();
-    await page.pass(40); // 20 ms: open and a beat; 40 ms: its answer
+    await page.pass(40); // 20 ms: open and a heartbeat; 40 ms: its answer
     assertEquals(page.of("heartbeat"), [20]);
     assertEquals(socket.rtt, 20);
     page.server.latencyMs = 40;
-    await page.pass(60_000); // beats at 30 020 and 60 020 ms
+    await page.pass(60_000); // heartbeats at 30 020 and 60 020 ms
     assertEquals(page.server.last.beats.length, 3);
     assertEquals(page.of("heartbeat"), [20, 40]);
     assertEquals(socket.rtt, 40);
     assertEquals(page.of("message"), [], "heartbeat traffic is not the user's");
   }));
 
-Deno.test("HeartbeatSocket answers the server's pings and keeps them from the user", () =>
+Deno.test("HeartbeatSocket answers the server's pings and fires no message for them", () =>
   withPage(async (page) => {
     page.connect();
     await page.pass(20);
@@ -74,7 +74,7 @@ Deno.test("HeartbeatSocket answers the server's pings and keeps them from the us
     assertEquals(page.of("message"), []);
   }));
 
-Deno.test("HeartbeatSocket hands the user everything that is no heartbeat", () =>
+Deno.test("HeartbeatSocket fires a message for every frame that is no heartbeat traffic", () =>
   withPage(async (page) => {
     page.connect();
     await page.pass(20);
@@ -84,12 +84,12 @@ Deno.test("HeartbeatSocket hands the user everything that is no heartbeat", () =
     assertEquals(page.of("message").map((text) => JSON.parse(text)), frames);
   }));
 
-Deno.test("HeartbeatSocket leaves a silent peer and does not wait for its close frame", () =>
+Deno.test("HeartbeatSocket closes a silent connection without waiting for the server's close frame", () =>
   withPage(async (page) => {
     const socket = page.connect();
     await page.pass(1_000);
     page.server.answersBeats = page.server.answersCloses = false;
-    // 0.04 s: last heard; 30.02 s: a beat; 40.04 s: dead.
+    // 0.04 s: last frame; 30.02 s: a heartbeat; 40.04 s: timeout.
     await page.pass(39_030);
     assertEquals(page.of("heartbeattimeout"), []);
     const { last } = page.server;
@@ -110,7 +110,7 @@ Deno.test("HeartbeatSocket leaves a silent peer and does not wait for its close 
     ]);
   }));
 
-Deno.test("HeartbeatSocket gives up an attempt that does not end", () =>
+Deno.test("HeartbeatSocket times out an attempt that does not open", () =>
   withPage(async (page) => {
     page.server.answersAttempts = false;
     page.connect();
@@ -121,7 +121,7 @@ Deno.test("HeartbeatSocket gives up an attempt that does not end", () =>
     assertEquals(page.server.sockets.length, 2);
   }));
 
-Deno.test("HeartbeatSocket restores its subscriptions, then is open, then empties its outbox", () =>
+Deno.test("HeartbeatSocket restores its subscriptions, fires open, then sends its outbox", () =>
   withPage(async (page) => {
     const socket = page.connect();
     socket.subscribe("a");
@@ -140,7 +140,7 @@ Deno.test("HeartbeatSocket restores its subscriptions, then is open, then emptie
     ];
     await page.pass(20);
     const publication = { type: "publish", channel: "a", data: 1 };
-    assertEquals(page.server.last.messages, [...expected, publication, {}]); // no JSON, no fields
+    assertEquals(page.server.last.messages, [...expected, publication, {}]); // "two" is no JSON and has no fields
     assertEquals(page.server.last.sent[4], "two");
     page.server.die();
     for (const data of [1, 2, 3]) socket.publish("b", data);
@@ -154,7 +154,7 @@ Deno.test("HeartbeatSocket restores its subscriptions, then is open, then emptie
     assertEquals(page.of("drop"), []);
   }));
 
-Deno.test("HeartbeatSocket subscribes at once where it is open, and once", () =>
+Deno.test("HeartbeatSocket subscribes at once when it is open, and once", () =>
   withPage(async (page) => {
     const socket = page.connect();
     await page.pass(20);
@@ -168,7 +168,7 @@ Deno.test("HeartbeatSocket subscribes at once where it is open, and once", () =>
     ]);
   }));
 
-Deno.test("HeartbeatSocket tells what its outbox lost", () =>
+Deno.test("HeartbeatSocket fires drop for each message that its outbox drops", () =>
   withPage(async (page) => {
     page.server.isUp = false;
     const socket = page.connect({ outboxMessages: 2, outboxAgeMs: 8_000 });
@@ -190,12 +190,12 @@ Deno.test("HeartbeatSocket tells what its outbox lost", () =>
     assertEquals(page.of("drop").slice(3), [{ data: "5", reason: "closed" }]);
   }));
 
-Deno.test("HeartbeatSocket keeps what is sent while the server closes", () =>
+Deno.test("HeartbeatSocket keeps messages in the outbox while the server closes", () =>
   withPage(async (page) => {
     const socket = page.connect();
     await page.pass(20);
     const { last } = page.server;
-    last.readyState = 2; // its close frame has come, its close event not yet
+    last.readyState = 2; // its close frame was received, the close event has not fired yet
     socket.send("kept");
     assertEquals(last.sent.includes("kept"), false);
     last.end(1012, "drain: server restarting; afterMs=0");
@@ -203,7 +203,7 @@ Deno.test("HeartbeatSocket keeps what is sent while the server closes", () =>
     assert(page.server.last.sent.includes("kept"));
   }));
 
-Deno.test("HeartbeatSocket comes back when the server says", () =>
+Deno.test("HeartbeatSocket reconnects after the wait that the server requests", () =>
   withPage(async (page) => {
     page.connect();
     await page.pass(20);
@@ -211,7 +211,7 @@ Deno.test("HeartbeatSocket comes back when the server says", () =>
     const [{ attempt, delayMs, reason }] = page.of("reconnecting");
     assertEquals([attempt, reason], [1, "drain: server restarting; afterMs=90000"]);
     assert(delayMs >= 90_000 && delayMs <= 95_000, `${delayMs}`);
-    page.fire("online"); // haste does not go before the server's word
+    page.fire("online"); // makes no attempt earlier than the server allows
     await page.pass(89_000);
     assertEquals(page.server.sockets.length, 1);
     await page.pass(1_100);
@@ -219,7 +219,7 @@ Deno.test("HeartbeatSocket comes back when the server says", () =>
   }));
 
 for (const [code, reason] of [[1000, "admin: closed by an operator; no retry"], [1009, ""]]) {
-  Deno.test(`HeartbeatSocket stays away after ${code} "${reason}"`, () =>
+  Deno.test(`HeartbeatSocket does not reconnect after ${code} "${reason}"`, () =>
     withPage(async (page) => {
       const socket = page.connect();
       await page.pass(20);
@@ -234,13 +234,13 @@ for (const [code, reason] of [[1000, "admin: closed by an operator; no retry"], 
     }));
 }
 
-Deno.test("HeartbeatSocket takes advice to move: it stays until then, and no attempt has failed", () =>
+Deno.test("HeartbeatSocket reconnects on advice: it keeps the connection until then, and counts no failure", () =>
   withPage(async (page) => {
     const socket = page.connect();
     await page.pass(40);
     const [old] = page.server.sockets;
     old.say({ type: "reconnect", afterMs: 2_000, reason: "poor" });
-    assertEquals(page.of("message").length, 1, "the user reads it, too");
+    assertEquals(page.of("message").length, 1, "the user receives it, too");
     const [{ attempt, reason }] = page.of("reconnecting");
     assertEquals([attempt, reason], [1, "advised: poor"]);
     await page.pass(2_000);
@@ -255,7 +255,7 @@ Deno.test("HeartbeatSocket takes advice to move: it stays until then, and no att
     ]);
   }));
 
-Deno.test("HeartbeatSocket counts advice and the close that follows it as one", () =>
+Deno.test("HeartbeatSocket makes one attempt for advice and the close that follows it", () =>
   withPage(async (page) => {
     page.connect();
     await page.pass(20);
@@ -269,7 +269,7 @@ Deno.test("HeartbeatSocket counts advice and the close that follows it as one", 
     assertEquals(page.of("open").length, 2);
   }));
 
-Deno.test("HeartbeatSocket obeys a close that wants a longer wait than the advice before it", () =>
+Deno.test("HeartbeatSocket waits longer when the close after the advice requests a longer wait", () =>
   withPage(async (page) => {
     page.connect();
     await page.pass(20);
@@ -281,7 +281,7 @@ Deno.test("HeartbeatSocket obeys a close that wants a longer wait than the advic
     assertEquals(page.server.sockets.length, 2);
   }));
 
-Deno.test("HeartbeatSocket takes advice with its only attempt, and without any stays where it is", () =>
+Deno.test("HeartbeatSocket uses its only attempt for advice, and without one keeps the connection", () =>
   withPage(async (page) => {
     page.connect({ maxReconnectAttempts: 1 });
     page.connect({ maxReconnectAttempts: 0 });
@@ -293,14 +293,14 @@ Deno.test("HeartbeatSocket takes advice with its only attempt, and without any s
     await page.pass(1_000);
     first.end(1012, "drain: server restarting; afterMs=1000");
     await page.pass(10_000);
-    assertEquals(page.server.sockets.length, 3, "one came back");
+    assertEquals(page.server.sockets.length, 3, "one reconnected");
     assertEquals(page.of("giveup"), []);
     assertEquals(second.readyState, 1);
   }));
 
 const ADVICE = { type: "reconnect", afterMs: 2_000, reason: "poor" };
 
-Deno.test("HeartbeatSocket counts no failure before advice to a connection that was stable", () =>
+Deno.test("HeartbeatSocket counts attempts from 1 on advice to a stable connection", () =>
   withPage(async (page) => {
     page.connect();
     for (const ageMs of [20, 5_100, 25_000]) {
@@ -314,7 +314,7 @@ Deno.test("HeartbeatSocket counts no failure before advice to a connection that 
     assertEquals(attempts, [1, 2, 1, 1, 1]);
   }));
 
-Deno.test("HeartbeatSocket counts advice to a young connection, and once until it moves", () =>
+Deno.test("HeartbeatSocket counts advice to a young connection as an attempt, once until it reconnects", () =>
   withPage(async (page) => {
     page.connect();
     await page.pass(20);
@@ -324,14 +324,14 @@ Deno.test("HeartbeatSocket counts advice to a young connection, and once until i
     assertEquals(page.of("reconnecting").map(({ attempt }) => attempt), [1, 2, 2, 2]);
   }));
 
-Deno.test("HeartbeatSocket leaves alone a server that sends everybody on at once", () =>
+Deno.test("HeartbeatSocket stops reconnecting to a server that advises it at once every time", () =>
   withPage(async (page) => {
     const socket = page.connect({ reconnectInterval: 100, maxReconnectAttempts: 3 });
     socket.onopen = () => page.server.last.say({ ...ADVICE, afterMs: 0 });
     await page.pass(5_000);
     assertEquals(page.server.sockets.length, 4);
     assertEquals(page.of("reconnecting").map(({ attempt }) => attempt), [1, 2, 3]);
-    assertEquals(socket.readyState, socket.OPEN, "it stays where it is");
+    assertEquals(socket.readyState, socket.OPEN, "it keeps the connection");
     await page.pass(6_000); // 10 s: stable
     socket.onopen = null;
     page.server.last.say(ADVICE);
@@ -342,7 +342,7 @@ Deno.test("HeartbeatSocket leaves alone a server that sends everybody on at once
     assertEquals(page.of("giveup"), []);
   }));
 
-Deno.test("HeartbeatSocket makes its only attempt, however often it is put off", () =>
+Deno.test("HeartbeatSocket makes its only attempt, however often it is postponed", () =>
   withPage(async (page) => {
     page.connect({ maxReconnectAttempts: 1 });
     await page.pass(20);
@@ -353,7 +353,7 @@ Deno.test("HeartbeatSocket makes its only attempt, however often it is put off",
     assertEquals(page.server.sockets.length, 2);
   }));
 
-Deno.test("HeartbeatSocket takes advice after a time offline", () =>
+Deno.test("HeartbeatSocket reconnects on advice after a time offline", () =>
   withPage(async (page) => {
     page.connect();
     await page.pass(20);
@@ -368,7 +368,7 @@ Deno.test("HeartbeatSocket takes advice after a time offline", () =>
     assertEquals(page.server.sockets.length, 3);
   }));
 
-Deno.test("HeartbeatSocket closed while it moves does not move", () =>
+Deno.test("HeartbeatSocket closed during a reconnect does not reconnect", () =>
   withPage(async (page) => {
     const socket = page.connect();
     await page.pass(20);
@@ -379,7 +379,7 @@ Deno.test("HeartbeatSocket closed while it moves does not move", () =>
     assertEquals(socket.readyState, socket.CLOSED);
   }));
 
-Deno.test("HeartbeatSocket asks for a new address before each attempt", () =>
+Deno.test("HeartbeatSocket requests a new address before each attempt", () =>
   withPage(async (page) => {
     let tickets = 0;
     const address = () => Promise.resolve(`ws://hub.test/?ticket=${++tickets}`);
@@ -387,49 +387,49 @@ Deno.test("HeartbeatSocket asks for a new address before each attempt", () =>
     assertEquals(socket.url, "");
     await page.pass(20);
     assertEquals(socket.url, "ws://hub.test/?ticket=1");
-    page.server.last.end(3000); // used up; a new one may be good
+    page.server.last.end(3000); // the ticket was used; a new one may be valid
     await page.pass(6_000);
     assertEquals(socket.url, "ws://hub.test/?ticket=2");
   }));
 
-Deno.test("HeartbeatSocket takes an address that cannot be made for a failed attempt", () =>
+Deno.test("HeartbeatSocket counts an address function that throws as a failed attempt", () =>
   withPage(async (page) => {
     let calls = 0;
     const address = () => {
-      if (++calls === 1) throw new Error("the ticket office is closed");
+      if (++calls === 1) throw new Error("no ticket");
       return "ws://hub.test/";
     };
     page.connect({}, address);
     await page.pass(6_000);
     assertEquals(page.of("close").map(({ reason }) => reason), [
-      "No address: Error: the ticket office is closed",
+      "No address: Error: no ticket",
     ]);
     assertEquals(page.of("open").length, 1);
   }));
 
-Deno.test("HeartbeatSocket takes the making of an address for a part of the attempt", () =>
+Deno.test("HeartbeatSocket includes the address function in the time of the attempt", () =>
   withPage(async (page) => {
-    const made: ((url: string) => void)[] = [];
-    page.connect({ reconnectInterval: 1 }, () => new Promise((resolve) => made.push(resolve)));
+    const pending: ((url: string) => void)[] = [];
+    page.connect({ reconnectInterval: 1 }, () => new Promise((resolve) => pending.push(resolve)));
     await page.pass(19_999);
     assertEquals(page.happened, []);
-    await page.pass(11); // 20 s: too late; by 20.001 s the second attempt
-    const tooLate = { code: 1006, reason: "Connect timeout" };
-    assertEquals(page.of("close"), [tooLate]);
-    assertEquals(made.length, 2);
-    made[0]("ws://hub.test/late");
+    await page.pass(11); // 20 s: timeout; by 20.001 s the second attempt
+    const timeout = { code: 1006, reason: "Connect timeout" };
+    assertEquals(page.of("close"), [timeout]);
+    assertEquals(pending.length, 2);
+    pending[0]("ws://hub.test/late");
     await page.pass(15_000);
-    assertEquals(page.server.sockets.length, 0, "an attempt that is over opens no socket");
+    assertEquals(page.server.sockets.length, 0, "a timed-out attempt opens no socket");
     page.server.answersAttempts = false;
-    made[1]("ws://hub.test/");
+    pending[1]("ws://hub.test/");
     await page.pass(4_000);
     assertEquals(page.server.last.url, "ws://hub.test/");
     assertEquals(page.of("close").length, 1);
-    await page.pass(1_100); // 20 s from its beginning, not from its address
-    assertEquals(page.of("close"), [tooLate, tooLate]);
+    await page.pass(1_100); // 20 s from the start of the attempt, not from its address
+    assertEquals(page.of("close"), [timeout, timeout]);
   }));
 
-Deno.test("HeartbeatSocket forgets an address that comes after close()", () =>
+Deno.test("HeartbeatSocket ignores an address that resolves after close()", () =>
   withPage(async (page) => {
     const { promise, resolve } = Promise.withResolvers<string>();
     const socket = page.connect({}, () => promise);
@@ -440,7 +440,7 @@ Deno.test("HeartbeatSocket forgets an address that comes after close()", () =>
     assertEquals(page.of("close"), [{ code: 1000, reason: "Client closed" }]);
   }));
 
-Deno.test("HeartbeatSocket closes although the peer does not answer", () =>
+Deno.test("HeartbeatSocket closes although the server does not answer", () =>
   withPage(async (page) => {
     const socket = page.connect();
     await page.pass(20);
@@ -452,7 +452,7 @@ Deno.test("HeartbeatSocket closes although the peer does not answer", () =>
     assertEquals(page.of("close").length, 1);
   }));
 
-Deno.test("HeartbeatSocket closed by what hears its events stays closed", () =>
+Deno.test("HeartbeatSocket closed by a listener stays closed", () =>
   withPage(async (page) => {
     const types = [
       "error",
@@ -466,8 +466,8 @@ Deno.test("HeartbeatSocket closed by what hears its events stays closed", () =>
       page.server.isUp = type !== "error";
       const socket = page.connect({ heartbeatInterval: 1_000, heartbeatTimeout: 500 });
       const { last } = page.server;
-      const ends: number[] = [];
-      socket.addEventListener("close", () => ends.push(socket.readyState));
+      const states: number[] = [];
+      socket.addEventListener("close", () => states.push(socket.readyState));
       socket.addEventListener(type, () => socket.close());
       await page.pass(30);
       if (type === "heartbeattimeout") page.server.answersBeats = false;
@@ -475,27 +475,27 @@ Deno.test("HeartbeatSocket closed by what hears its events stays closed", () =>
       await page.pass(30_000);
       assertEquals(socket.readyState, socket.CLOSED, type);
       assertEquals(last, page.server.last, `${type}: a new attempt`);
-      assertEquals(ends.filter((state) => state === socket.CLOSED).length, 1, type);
+      assertEquals(states.filter((state) => state === socket.CLOSED).length, 1, type);
       page.server.answersBeats = true;
     }
   }));
 
-Deno.test("HeartbeatSocket that is closing takes no advice", () =>
+Deno.test("HeartbeatSocket that is closing ignores advice", () =>
   withPage(async (page) => {
     const socket = page.connect();
     await page.pass(30);
     const { last } = page.server;
     socket.close();
-    last.say(ADVICE); // sockets of some runtimes hand out messages until the close is answered
+    last.say(ADVICE); // sockets of some runtimes fire messages until the close is answered
     await page.pass(30_000);
     assertEquals([socket.readyState, last === page.server.last], [socket.CLOSED, true]);
     assertEquals(page.happened.filter(([type]) => type === "reconnecting"), []);
   }));
 
-Deno.test("HeartbeatSocket closed at a failure ends once, and as it was told", () =>
+Deno.test("HeartbeatSocket closed in its error event fires one close, with the default code", () =>
   withPage(async (page) => {
     page.server.isUp = false;
-    const noAddress = () => Promise.reject(new Error("the ticket office is closed"));
+    const noAddress = () => Promise.reject(new Error("no ticket"));
     for (const address of ["ws://hub.test/ws", noAddress]) {
       page.happened.length = 0;
       const socket = page.connect({}, address);
@@ -508,9 +508,9 @@ Deno.test("HeartbeatSocket closed at a failure ends once, and as it was told", (
     }
   }));
 
-Deno.test("HeartbeatSocket says what is wrong with what it is told", () => {
+Deno.test("HeartbeatSocket throws an error that names the invalid option", () => {
   const rules = [
-    [{ profile: "morse" }, TypeError, "profile must be one of json,events-hub,infoway,tank,talo"],
+    [{ profile: "mqtt" }, TypeError, "profile must be one of json,events-hub,infoway,tank,talo"],
     [
       { heartbeatInterval: 0 },
       RangeError,
@@ -548,16 +548,16 @@ Deno.test("HeartbeatSocket says what is wrong with what it is told", () => {
   }
 });
 
-Deno.test("HeartbeatSocket says what a profile cannot", () =>
+Deno.test("HeartbeatSocket throws for a method that the profile does not have", () =>
   withPage((page) => {
-    const wrongs = [
+    const cases = [
       ["events-hub", "subscribe", "Cannot subscribe: events-hub has no frame for it"],
       ["tank", "publish", "Cannot publish: tank has no frame for it"],
       ["talo", "unsubscribe", "Cannot unsubscribe: talo has no frame for it"],
       ["talo", "publish", "talo has channels/<id>, got x"],
       ["infoway", "subscribe", "Cannot use this channel: infoway has trade/<code>"],
     ] as const;
-    for (const [profile, method, text] of wrongs) {
+    for (const [profile, method, text] of cases) {
       const socket = page.connect({ profile });
       assertThrows(() => socket[method]("x", 1), TypeError, text);
       socket.close();

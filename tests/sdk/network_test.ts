@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { type VirtualPage, withPage } from "../support/fakes/virtual_page.ts";
 
-/** Each sign that the line may have died unnoticed. */
-const SIGNS: Record<string, (page: VirtualPage) => void> = {
+/** The events after which a connection may be lost without a close event. */
+const CHANGES: Record<string, (page: VirtualPage) => void> = {
   "online": (page) => page.fire("online"),
   "pageshow": (page) => page.fire("pageshow"),
   "resume": ({ document }) => document.dispatchEvent(new Event("resume")),
@@ -10,13 +10,13 @@ const SIGNS: Record<string, (page: VirtualPage) => void> = {
   "a change of the connection": ({ connection }) => connection.dispatchEvent(new Event("change")),
 };
 
-for (const [name, show] of Object.entries(SIGNS)) {
-  Deno.test(`HeartbeatSocket on ${name} asks once, and a peer that answers is kept`, () =>
+for (const [name, change] of Object.entries(CHANGES)) {
+  Deno.test(`HeartbeatSocket on ${name} probes once, and keeps a server that answers`, () =>
     withPage(async (page) => {
       page.connect();
       await page.pass(1_000);
-      show(page);
-      show(page);
+      change(page);
+      change(page);
       await page.pass(20);
       assertEquals(page.server.last.beats.length, 2);
       await page.pass(20_000);
@@ -24,30 +24,30 @@ for (const [name, show] of Object.entries(SIGNS)) {
       assertEquals(page.server.sockets.length, 1);
     }));
 
-  Deno.test(`HeartbeatSocket on ${name} leaves a peer that does not answer within 5 s`, () =>
+  Deno.test(`HeartbeatSocket on ${name} closes a connection whose server does not answer within 5 s`, () =>
     withPage(async (page) => {
       page.connect();
       await page.pass(1_000);
       page.server.answersBeats = false;
-      show(page);
+      change(page);
       await page.pass(4_990);
       assertEquals(page.of("close"), []);
       await page.pass(20);
       assertEquals(page.of("close"), [{ code: 4000, reason: "Heartbeat timeout" }]);
     }));
 
-  Deno.test(`HeartbeatSocket on ${name} tries at once where it waits to try`, () =>
+  Deno.test(`HeartbeatSocket on ${name} makes a scheduled attempt at once`, () =>
     withPage(async (page) => {
       page.connect();
       await page.pass(20);
       page.server.last.end(1006);
-      show(page);
+      change(page);
       await page.pass(0);
       assertEquals(page.server.sockets.length, 2);
     }));
 }
 
-Deno.test("HeartbeatSocket asks nothing when the page is hidden", () =>
+Deno.test("HeartbeatSocket does not probe when the page is hidden", () =>
   withPage(async (page) => {
     page.connect();
     await page.pass(1_000);
@@ -64,11 +64,11 @@ Deno.test("HeartbeatSocket without a network makes no attempts until there is on
     page.server.die();
     await page.pass(60_000);
     const before = page.server.sockets.length;
-    assert(before > 3, "it tries");
+    assert(before > 3, "attempts are made");
     page.fire("offline");
     page.fire("pageshow");
     await page.pass(600_000);
-    assertEquals(page.server.sockets.length, before, "it rests");
+    assertEquals(page.server.sockets.length, before, "no attempts are made");
     page.server.isUp = true;
     page.fire("online");
     await page.pass(20);
@@ -95,13 +95,13 @@ Deno.test("HeartbeatSocket that loses its connection without a network waits for
     assertEquals(page.of("open").length, 2);
   }));
 
-Deno.test("HeartbeatSocket without a network blames no peer for its silence", () =>
+Deno.test("HeartbeatSocket without a network does not time out", () =>
   withPage(async (page) => {
     page.connect();
     await page.pass(1_000);
     page.server.answersBeats = false;
     page.fire("offline");
-    page.connection.dispatchEvent(new Event("change")); // to none, browsers say
+    page.connection.dispatchEvent(new Event("change")); // browsers fire this for the loss, too
     await page.pass(100_000);
     assertEquals(page.of("heartbeattimeout"), []);
     page.server.answersBeats = true;
@@ -111,16 +111,16 @@ Deno.test("HeartbeatSocket without a network blames no peer for its silence", ()
     assertEquals(page.server.sockets.length, 1);
   }));
 
-Deno.test("HeartbeatSocket without a network keeps what is said until the peer answers", () =>
+Deno.test("HeartbeatSocket without a network keeps messages in the outbox until the server answers", () =>
   withPage(async (page) => {
     const socket = page.connect();
     await page.pass(1_000);
-    page.server.answersBeats = false; // nothing passes any more, and nothing says so
+    page.server.answersBeats = false; // no frame arrives any more, and no event reports it
     page.fire("offline");
     socket.send("1");
     page.fire("online");
     socket.send("2");
-    page.server.last.say("an old frame, on its way since before");
+    page.server.last.say("a frame sent before the loss");
     assertEquals(page.server.last.messages, []);
     page.server.last.answer(page.server.last.sent.at(-1));
     await page.pass(20);
@@ -129,7 +129,7 @@ Deno.test("HeartbeatSocket without a network keeps what is said until the peer a
     socket.close();
   }));
 
-Deno.test("HeartbeatSocket that the network left for good says it to the next server", () =>
+Deno.test("HeartbeatSocket whose connection was lost with the network sends the messages on the next one", () =>
   withPage(async (page) => {
     const socket = page.connect();
     await page.pass(1_000);
@@ -137,7 +137,7 @@ Deno.test("HeartbeatSocket that the network left for good says it to the next se
     page.fire("offline");
     socket.send("1");
     page.fire("online");
-    page.server.last.say("an old frame, on its way since before");
+    page.server.last.say("a frame sent before the loss");
     await page.pass(5_000); // the probe is not answered
     page.server.answersBeats = true;
     await page.pass(5_100);
@@ -145,18 +145,18 @@ Deno.test("HeartbeatSocket that the network left for good says it to the next se
     assertEquals(page.server.last.sent[0], "1");
   }));
 
-Deno.test("HeartbeatSocket on this very machine does without a network", () =>
+Deno.test("HeartbeatSocket connected to the same machine sends without a network", () =>
   withPage(async (page) => {
     const socket = page.connect();
     await page.pass(1_000);
     page.fire("offline");
-    await page.pass(20); // the beat of doubt is answered
-    socket.send("said");
-    assertEquals(page.server.last.sent.at(-1), "said");
+    await page.pass(20); // the heartbeat of suspend() is answered
+    socket.send("local");
+    assertEquals(page.server.last.sent.at(-1), "local");
     socket.close();
   }));
 
-Deno.test("HeartbeatSocket drops an attempt that began without the network that is back", () =>
+Deno.test("HeartbeatSocket replaces an attempt that began without a network when the network is back", () =>
   withPage(async (page) => {
     page.server.answersAttempts = false;
     page.connect();
@@ -167,10 +167,10 @@ Deno.test("HeartbeatSocket drops an attempt that began without the network that 
     assertEquals(page.server.sockets.length, 2);
     assertEquals(page.of("open").length, 1);
     page.server.sockets[0].accept();
-    assertEquals(page.of("open").length, 1, "the old attempt is deaf");
+    assertEquals(page.of("open").length, 1, "the old attempt has no listeners");
   }));
 
-Deno.test("HeartbeatSocket keeps an attempt that succeeds just when it was to be dropped", () =>
+Deno.test("HeartbeatSocket keeps an attempt that opens just before it would be replaced", () =>
   withPage(async (page) => {
     page.server.answersAttempts = false;
     page.connect();
@@ -181,7 +181,7 @@ Deno.test("HeartbeatSocket keeps an attempt that succeeds just when it was to be
     assertEquals(page.of("open").length, 1);
   }));
 
-Deno.test("HeartbeatSocket does not give up while the platform knows of no network", () =>
+Deno.test("HeartbeatSocket does not give up while the platform reports no network", () =>
   withPage(async (page) => {
     Object.defineProperty(navigator, "onLine", { value: false, configurable: true });
     try {
@@ -197,13 +197,13 @@ Deno.test("HeartbeatSocket does not give up while the platform knows of no netwo
     assertEquals(page.of("giveup").length, 1);
   }));
 
-Deno.test("HeartbeatSocket listens to the page no more once it is closed", () =>
+Deno.test("HeartbeatSocket removes its page listeners when it is closed", () =>
   withPage(async (page) => {
     const socket = page.connect();
     await page.pass(20);
     socket.close();
     await page.pass(20);
-    for (const show of Object.values(SIGNS)) show(page);
+    for (const change of Object.values(CHANGES)) change(page);
     page.fire("offline");
     await page.pass(10_000);
     assertEquals(page.server.sockets.length, 1);

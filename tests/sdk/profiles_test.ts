@@ -1,4 +1,4 @@
-/** Each profile against the hub's own half of its wire format. */
+/** The SDK's side of each wire format against the hub's side of it. */
 
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
@@ -10,7 +10,7 @@ import { taloProfile } from "../../server/profiles/talo/talo.ts";
 import { tankProfile } from "../../server/profiles/tank/tank.ts";
 import type { Inbound } from "../../server/message.ts";
 import { parseTarget } from "../../server/transport/profile_routes.ts";
-import { HEARTBEAT_ID } from "../../server/sdk/profile.ts";
+import { HEARTBEAT_ID_PREFIX } from "../../server/sdk/profile.ts";
 import { SDK_PROFILES } from "../../server/sdk/profiles.ts";
 import type { ProfileName } from "../../server/sdk/options.ts";
 import { OPEN_GRANT } from "../../server/auth/grant.ts";
@@ -30,7 +30,7 @@ const PROFILES: Record<ProfileName, Profile> = {
   }),
 };
 const NAMES = Object.keys(SDK_PROFILES) as ProfileName[];
-const ID = `${HEARTBEAT_ID}7`;
+const ID = `${HEARTBEAT_ID_PREFIX}7`;
 
 function open(name: ProfileName, path = "/"): ProtocolSession {
   const target = parseTarget(path)!;
@@ -45,45 +45,45 @@ function decode(name: ProfileName, frame: string): Inbound {
   });
 }
 
-/** What the hub says to a frame, if anything. */
+/** The hub's answer to a frame, if there is one. */
 const answerOf = (inbound: Inbound) => "text" in inbound ? inbound.text : undefined;
 
-Deno.test("Every profile's heartbeat is one, and its answer is known by its id", () => {
+Deno.test("Every profile's heartbeat is answered by the hub, and the answer is recognised by its id", () => {
   const answers = { json: ID, "events-hub": ID, infoway: ID, talo: undefined };
   for (const [name, id] of Object.entries(answers) as [ProfileName, string | undefined][]) {
     const { heartbeat, decode: decodeFrame } = SDK_PROFILES[name];
     const answer = answerOf(decode(name, heartbeat(ID)));
     assert(answer !== undefined, `${name}: no answer`);
-    const heard = decodeFrame(answer);
-    assertEquals(heard, id === undefined ? { kind: "heartbeat" } : { kind: "heartbeat", id }, name);
+    const frame = decodeFrame(answer);
+    assertEquals(frame, id === undefined ? { kind: "heartbeat" } : { kind: "heartbeat", id }, name);
   }
 });
 
-Deno.test("Heartbeats count where only heartbeats do", () => {
+Deno.test("The hub decodes infoway's and talo's heartbeats as such", () => {
   for (const name of ["infoway", "talo"] as const) {
     assertEquals(decode(name, SDK_PROFILES[name].heartbeat(ID)).kind, "heartbeat", name);
   }
 });
 
-Deno.test("tank: the hub beats by itself; ours is a sign of life, and nobody else reads it", () => {
+Deno.test("tank: the hub sends its own heartbeats; ours is no message for others", () => {
   const { heartbeat, decode: decodeFrame, intervalMs } = SDK_PROFILES.tank;
   assertEquals(decode("tank", heartbeat(ID)), { kind: "nothing" });
-  const { textHeartbeat: theirs } = open("tank");
-  assertEquals(decodeFrame(theirs!.text), { kind: "heartbeat" });
+  const { textHeartbeat: hubs } = open("tank");
+  assertEquals(decodeFrame(hubs!.text), { kind: "heartbeat" });
   assertEquals(intervalMs, 5_000);
 });
 
-Deno.test("json: the hub's ping is answered as it wants, its advice is heard", () => {
+Deno.test("json: the hub's ping is answered in its format, its advice is decoded", () => {
   const { decode: decodeFrame } = SDK_PROFILES.json;
   const { notify } = open("json");
-  const heard = decodeFrame(notify({ kind: "ping", id: "s9", timestamp: 12 })!);
-  assert(heard?.kind === "ping");
-  assertEquals(decode("json", heard.answer), { kind: "app_pong", id: "s9", timestamp: 12 });
+  const frame = decodeFrame(notify({ kind: "ping", id: "s9", timestamp: 12 })!);
+  assert(frame?.kind === "ping");
+  assertEquals(decode("json", frame.answer), { kind: "app_pong", id: "s9", timestamp: 12 });
   const advice = notify({ kind: "reconnect", afterMs: 1_234, reason: "drain" })!;
   assertEquals(decodeFrame(advice), { kind: "advice", afterMs: 1_234, reason: "drain" });
 });
 
-Deno.test("json: subscribe, unsubscribe and publish arrive", () => {
+Deno.test("json: the hub decodes subscribe, unsubscribe and publish", () => {
   const { subscribe, unsubscribe, publish } = SDK_PROFILES.json;
   for (
     const [frame, kind] of [[subscribe!(["a/b"])[0], "subscribe"], [
@@ -99,7 +99,7 @@ Deno.test("json: subscribe, unsubscribe and publish arrive", () => {
   assertEquals(decode("json", publish!("a/b", data)), { kind: "publish", channel: "a/b", data });
 });
 
-Deno.test("tank: subscriptions arrive", () => {
+Deno.test("tank: the hub decodes subscriptions", () => {
   const { subscribe, unsubscribe } = SDK_PROFILES.tank;
   assertEquals(subscribe!(["a", "b"]).map((frame) => decode("tank", frame)), [
     { kind: "subscribe", channels: ["a"] },
@@ -108,21 +108,21 @@ Deno.test("tank: subscriptions arrive", () => {
   assertEquals(decode("tank", unsubscribe!(["a"])[0]), { kind: "unsubscribe", channels: ["a"] });
 });
 
-Deno.test("talo: what is published on a channel is said in it", () => {
-  const talk = open("talo");
-  const say = (frame: string) =>
-    talk.decode(new TextEncoder().encode(frame), { nowMs: 0, wallMs: 0 });
-  const data = { playerAliasId: 3, socketToken: "any" };
-  say(JSON.stringify({ req: "v1.players.identify", data }));
+Deno.test("talo: a publication is a message of its channel", () => {
+  const session = open("talo");
+  const decodeNext = (frame: string) =>
+    session.decode(new TextEncoder().encode(frame), { nowMs: 0, wallMs: 0 });
+  const player = { playerAliasId: 3, socketToken: "any" };
+  decodeNext(JSON.stringify({ req: "v1.players.identify", data: player }));
   const { publish } = SDK_PROFILES.talo;
-  for (const [given, said] of [["hi", "hi"], [{ x: 1 }, '{"x":1}']]) {
-    const inbound = say(publish!("channels/7", given));
+  for (const [data, text] of [["hi", "hi"], [{ x: 1 }, '{"x":1}']]) {
+    const inbound = decodeNext(publish!("channels/7", data));
     assert(inbound.kind === "publish", JSON.stringify(inbound));
-    assertEquals([inbound.channel, inbound.data], ["channels/7", said]);
+    assertEquals([inbound.channel, inbound.data], ["channels/7", text]);
   }
 });
 
-Deno.test("events-hub: health is asked for, since only who follows it is answered", () => {
+Deno.test("events-hub: subscribes to health, since the hub answers only its subscribers", () => {
   const prepared = (query: string) => {
     const url = new URL(`ws://hub.test/api/v1/ws/subscribe${query}`);
     SDK_PROFILES["events-hub"].prepare!(url);
@@ -135,7 +135,7 @@ Deno.test("events-hub: health is asked for, since only who follows it is answere
   assertEquals(knownEventTypes(["health"]), ["health"]);
 });
 
-Deno.test("infoway: many channels are followed and left in as few frames as the format allows", () => {
+Deno.test("infoway: subscribes and unsubscribes many channels in as few frames as the format allows", () => {
   const { subscribe, unsubscribe } = SDK_PROFILES.infoway;
   const channels = [
     "trade/A",
@@ -153,27 +153,27 @@ Deno.test("infoway: many channels are followed and left in as few frames as the 
     ]] as const
   ) {
     assertEquals(frames.length, 5, "trade, depth, kline 1, kline 5, news");
-    const arrived = frames.flatMap((frame) => {
+    const decoded = frames.flatMap((frame) => {
       const inbound = decode("infoway", frame);
       assert(inbound.kind === kind, JSON.stringify(inbound));
       return inbound.channels;
     });
-    assertEquals(arrived.toSorted(), channels.toSorted());
+    assertEquals(decoded.toSorted(), channels.toSorted());
   }
 });
 
-Deno.test("infoway: no frame has more names than it may", () => {
+Deno.test("infoway: no frame has more names than the limit", () => {
   const channels = Array.from({ length: 1_500 }, (_, index) => `trade/${index}`);
   const frames = SDK_PROFILES.infoway.subscribe!(channels);
   assertEquals(frames.length, 3);
-  const arrived = frames.flatMap((frame) => {
+  const decoded = frames.flatMap((frame) => {
     const inbound = decode("infoway", frame);
     return inbound.kind === "subscribe" ? inbound.channels : [];
   });
-  assertEquals(arrived, channels);
+  assertEquals(decoded, channels);
 });
 
-Deno.test("No profile throws at what a stranger says, or takes its words for a heartbeat", () => {
+Deno.test("No profile throws on arbitrary text, or decodes it as a heartbeat", () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.json()), fc.constantFrom(...NAMES), (text, name) => {
       assertEquals(SDK_PROFILES[name].decode(text), undefined);
@@ -181,7 +181,7 @@ Deno.test("No profile throws at what a stranger says, or takes its words for a h
   );
 });
 
-Deno.test("No profile reads a long message twice", () => {
+Deno.test("No profile parses a long message", () => {
   const pong = JSON.stringify({ type: "pong", id: ID, padding: "x".repeat(1_024) });
   assertEquals(SDK_PROFILES.json.decode(pong), undefined);
 });

@@ -4,45 +4,45 @@ import { HeartbeatSocket } from "../../server/sdk/heartbeat_socket.ts";
 import { withPage } from "../support/fakes/virtual_page.ts";
 
 const CLIENTS = 5_000;
-/** The server is back so long after it was lost, ms. */
+/** The time without a server, ms. */
 const DOWN_MS = 20_000;
 const BASE_MS = 5_000;
-/** From an attempt to its refusal, ms. */
+/** From an attempt to its failure, ms. */
 const LATENCY_MS = 20;
 
-/** The prediction's grid, ms; and how far it looks. */
+/** The step and the end of the prediction, ms. */
 const STEP_MS = 10;
 const HORIZON_MS = DOWN_MS + MAX_BACKOFF_MS + 2_000;
 const CELLS = HORIZON_MS / STEP_MS;
 
 /**
  * Attempts of one client that full jitter predicts for each cell of time after the loss: the first
- * is uniform in [0, base); each that falls before the server is back is refused, and followed by one
- * that is uniform in twice the range, up to the cap, after the refusal. A uniform wait's density is
+ * is uniform in [0, base); each that falls before the server is back fails, and is followed by one
+ * that is uniform in twice the range, up to the cap, after the failure. A uniform wait's density is
  * that of the attempt before, averaged over the range: a difference of its running sums.
  */
 function predicted(): number[] {
   const total = new Array<number>(CELLS).fill(0);
-  let refused = new Array<number>(CELLS).fill(0);
-  refused[0] = 1; // the loss
+  let failed = new Array<number>(CELLS).fill(0);
+  failed[0] = 1; // the loss
   let latency = 0;
   for (let rangeMs = BASE_MS, attempt = 1; attempt <= 10; attempt++) {
     const range = rangeMs / STEP_MS;
     const sums = [0];
-    for (const share of refused) sums.push(sums.at(-1)! + share);
-    const density = refused.map((_, cell) => {
+    for (const share of failed) sums.push(sums.at(-1)! + share);
+    const density = failed.map((_, cell) => {
       const to = cell - latency + 1;
       return to <= 0 ? 0 : (sums[to] - sums[Math.max(0, to - range)]) / range;
     });
     density.forEach((share, cell) => total[cell] += share);
-    refused = density.map((share, cell) => cell * STEP_MS < DOWN_MS - LATENCY_MS ? share : 0);
+    failed = density.map((share, cell) => cell * STEP_MS < DOWN_MS - LATENCY_MS ? share : 0);
     rangeMs = Math.min(MAX_BACKOFF_MS, 2 * rangeMs);
     latency = LATENCY_MS / STEP_MS;
   }
   return total;
 }
 
-/** The most in any second, of counts by cell. */
+/** The most attempts in any second. @param cells attempts by cell */
 function peakOf(cells: readonly number[]): number {
   const second = 1_000 / STEP_MS;
   let inWindow = 0;
@@ -54,7 +54,7 @@ function peakOf(cells: readonly number[]): number {
   return peak;
 }
 
-Deno.test("Storm: 5000 clients that lose their server at once come back as full jitter predicts", () =>
+Deno.test("Storm: 5000 clients that lose their server at once reconnect as full jitter predicts", () =>
   withPage(async (page) => {
     const { server } = page;
     server.latencyMs = LATENCY_MS;
@@ -62,7 +62,7 @@ Deno.test("Storm: 5000 clients that lose their server at once come back as full 
     const clients = Array.from({ length: CLIENTS }, () =>
       new HeartbeatSocket("ws://hub.test/ws", {
         WebSocket,
-        heartbeatInterval: 600_000, // beats are not what is counted here
+        heartbeatInterval: 600_000, // heartbeats are not counted here
       }));
     await page.pass(60);
     assertEquals(clients.filter(({ readyState }) => readyState === 1).length, CLIENTS);
@@ -90,7 +90,7 @@ Deno.test("Storm: 5000 clients that lose their server at once come back as full 
         `the last was back ${(Math.max(...attempts) / 1_000).toFixed(1)} s after the loss`,
     );
     assert(peak <= 1.2 * predictedPeak, `${peak} of ${predictedPeak}`);
-    // The prediction is of this very thing: 5000 clients stray from it by a percent or two.
+    // 5000 clients differ from the prediction by one or two percent.
     assert(Math.abs(attempts.length / total - 1) < 0.05, `${attempts.length} of ${total}`);
     for (const client of clients) client.close();
   }));

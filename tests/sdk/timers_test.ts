@@ -3,14 +3,14 @@ import { workerTimers } from "../../server/sdk/timers.ts";
 import { within } from "../support/until.ts";
 import { withPage } from "../support/fakes/virtual_page.ts";
 
-/** Holds back the page's timers, as a browser does with a hidden tab's. */
+/** Stops the page's timers, as a browser throttles those of a hidden tab. */
 function throttled(): Disposable {
   const original = globalThis.setTimeout;
   globalThis.setTimeout = (() => 0) as unknown as typeof setTimeout;
   return { [Symbol.dispose]: () => void (globalThis.setTimeout = original) };
 }
 
-Deno.test("workerTimers() keep time where the page's are held back", async () => {
+Deno.test("workerTimers() are punctual while the page's are throttled", async () => {
   const timers = workerTimers();
   const { promise, resolve } = Promise.withResolvers<string>();
   {
@@ -19,13 +19,13 @@ Deno.test("workerTimers() keep time where the page's are held back", async () =>
     timers.after(10, () => resolve("cancelled"))();
   }
   try {
-    assertEquals(await within("the worker's word", 5_000, promise), "called");
+    assertEquals(await within("the worker's message", 5_000, promise), "called");
   } finally {
     timers.stop();
   }
 });
 
-Deno.test("workerTimers() call once, though two timers run", async () => {
+Deno.test("workerTimers() call once, although two timers run", async () => {
   const timers = workerTimers();
   let calls = 0;
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -36,20 +36,20 @@ Deno.test("workerTimers() call once, though two timers run", async () => {
   assertEquals(calls, 1);
 });
 
-const REFUSALS: Record<string, unknown> = {
+const NO_WORKERS: Record<string, unknown> = {
   "there are none": undefined,
-  "the policy refuses at once": class {
+  "the policy throws at once": class {
     constructor() {
       throw new DOMException("refused by worker-src", "SecurityError");
     }
   },
-  "the policy refuses later": class {
+  "the policy fires an error later": class {
     onerror?: (event: Event) => void;
     constructor() {
       queueMicrotask(() => {
         const event = new Event("error", { cancelable: true });
         this.onerror?.(event);
-        assert(event.defaultPrevented, "left to be reported as an error of the page");
+        assert(event.defaultPrevented, "the page would report it as an error");
       });
     }
     postMessage() {}
@@ -57,10 +57,10 @@ const REFUSALS: Record<string, unknown> = {
   },
 };
 
-for (const [why, refusing] of Object.entries(REFUSALS)) {
-  Deno.test(`workerTimers() are the page's where ${why}`, async () => {
+for (const [why, workerClass] of Object.entries(NO_WORKERS)) {
+  Deno.test(`workerTimers() are the page's if ${why}`, async () => {
     const original = globalThis.Worker;
-    globalThis.Worker = refusing as typeof Worker;
+    globalThis.Worker = workerClass as typeof Worker;
     try {
       const timers = workerTimers();
       const { promise, resolve } = Promise.withResolvers<string>();
@@ -73,26 +73,26 @@ for (const [why, refusing] of Object.entries(REFUSALS)) {
   });
 }
 
-Deno.test("workerTimers() ask once for a worker, and for its source once for all", () => {
+Deno.test("workerTimers() start one worker each, and share its source", () => {
   const original = globalThis.Worker;
   const { createObjectURL } = URL;
-  let asked = 0;
-  let made = 0;
-  URL.createObjectURL = (blob) => (made++, createObjectURL(blob));
+  let attempts = 0;
+  let created = 0;
+  URL.createObjectURL = (blob) => (created++, createObjectURL(blob));
   globalThis.Worker = class {
     constructor() {
-      asked++;
+      attempts++;
       throw new DOMException("refused by worker-src", "SecurityError");
     }
   } as unknown as typeof Worker;
   try {
     for (let socket = 0; socket < 3; socket++) {
       const timers = workerTimers();
-      for (let beat = 0; beat < 3; beat++) timers.after(10, () => {})();
+      for (let timer = 0; timer < 3; timer++) timers.after(10, () => {})();
       timers.stop();
     }
-    assertEquals(asked, 3);
-    assert(made <= 1, `${made} sources`);
+    assertEquals(attempts, 3);
+    assert(created <= 1, `${created} sources`);
   } finally {
     globalThis.Worker = original;
     URL.createObjectURL = createObjectURL;
@@ -117,7 +117,7 @@ Deno.test("HeartbeatSocket with heartbeatInWorker has one worker, until it is cl
     try {
       page.connect();
       await page.pass(100);
-      assertEquals(started, 0, "nobody asked for one");
+      assertEquals(started, 0, "the option is off");
       const closed = page.connect({ heartbeatInWorker: true });
       page.connect({ heartbeatInWorker: true, maxReconnectAttempts: 1 });
       await page.pass(60_000);

@@ -9,7 +9,7 @@ import {
   whole,
 } from "../../server/web/format.ts";
 
-Deno.test("ConnectionStats have a unit that suits them", () => {
+Deno.test("Formatted numbers have a suitable unit", () => {
   assertEquals([0, 999, 10_000, 1_234_567].map(whole), [
     "0",
     "999",

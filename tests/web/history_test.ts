@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Stats, Totals } from "../../server/http/stats.ts";
 import { linesOf, stackedBins } from "../../server/web/plot_data.ts";
-import { hitsBetween, quantile } from "../../server/web/histogram.ts";
-import { History, type Sample, SAMPLES } from "../../server/web/history.ts";
+import { countsBetween, quantile } from "../../server/web/histogram.ts";
+import { History, MAX_SAMPLES, type Sample } from "../../server/web/history.ts";
 
-interface Told {
+interface StatsChange {
   readonly messagesIn?: number;
   readonly disconnects?: Record<string, number>;
   readonly rtt?: number[];
@@ -12,9 +12,10 @@ interface Told {
   readonly uptimeSeconds?: number;
 }
 
-/** An overview as the hub tells it. */
+/** An overview as the hub sends it. */
 function stats(
-  { messagesIn = 0, disconnects = {}, rtt = [0, 0, 0], stalled = 0, uptimeSeconds = 0 }: Told,
+  { messagesIn = 0, disconnects = {}, rtt = [0, 0, 0], stalled = 0, uptimeSeconds = 0 }:
+    StatsChange,
 ): Stats {
   const totals = { connections: 7, messagesIn, messagesOut: 0 } as Totals;
   return {
@@ -33,7 +34,7 @@ function stats(
   };
 }
 
-Deno.test("History turns totals into rates, from the second overview on", () => {
+Deno.test("History converts totals to rates, from the second overview on", () => {
   const history = new History();
   history.add(stats({ messagesIn: 1_000, disconnects: { network: 3 } }), 10_000);
   history.add(
@@ -55,16 +56,16 @@ Deno.test("History turns totals into rates, from the second overview on", () => 
   assertEquals(history.disconnectsIn(60), { network: 2, drain: 1 });
 });
 
-Deno.test("History leaves a gap where no word came, and draws no rate across it or a restart", () => {
+Deno.test("History has a gap where no overview came, and no rate across a gap or a restart", () => {
   const history = new History();
   history.add(stats({ messagesIn: 10, uptimeSeconds: 100 }), 100_000);
-  history.add(stats({ messagesIn: 20, uptimeSeconds: 120 }), 120_000); // 20 s of silence
+  history.add(stats({ messagesIn: 20, uptimeSeconds: 120 }), 120_000); // after 20 s without an overview
   history.add(stats({ messagesIn: 5, uptimeSeconds: 1 }), 121_000); // another process
   const shown = history.samples.map((sample) => sample && [sample.at, sample.messagesIn]);
   assertEquals(shown, [[100, null], undefined, [120, null], undefined, [121, null]]);
 });
 
-Deno.test("History begins anew with a clock that was set back, and goes on by it", () => {
+Deno.test("History drops its samples when the clock was set back, and continues", () => {
   const history = new History();
   history.add(stats({ messagesIn: 10, uptimeSeconds: 100 }), 500_000);
   history.add(stats({ messagesIn: 12, uptimeSeconds: 101, stalled: 0.5 }), 440_000);
@@ -73,50 +74,52 @@ Deno.test("History begins anew with a clock that was set back, and goes on by it
   assertEquals(shown, [[440, null], [441, 3]]);
 });
 
-Deno.test("History tells what happened in a silence of the same server, of another's nothing", () => {
+Deno.test("History counts what happened in a gap of the same server, but not of another one", () => {
   const history = new History();
   history.add(stats({ disconnects: { network: 3 }, stalled: 1, uptimeSeconds: 100 }), 100_000);
   history.add(stats({ disconnects: { network: 8 }, stalled: 9, uptimeSeconds: 109 }), 109_000);
-  const told = (sample = history.samples.at(-1)) => [sample?.disconnects, sample?.stalledSeconds];
-  assertEquals(told(), [{ network: 5 }, 8]);
-  assertEquals(history.samples.at(-1)?.rtt, [0, 0, 0], "in which second of them is not known");
-  // Another process, that has by now run for longer than the first.
+  const counted = (
+    sample = history.samples.at(-1),
+  ) => [sample?.disconnects, sample?.stalledSeconds];
+  assertEquals(counted(), [{ network: 5 }, 8]);
+  assertEquals(history.samples.at(-1)?.rtt, [0, 0, 0], "the second of each is unknown");
+  // Another process, which has run for longer than the first.
   history.add(stats({ disconnects: { network: 9 }, stalled: 20, uptimeSeconds: 400 }), 999_000);
-  assertEquals(told(), [{}, 0]);
+  assertEquals(counted(), [{}, 0]);
 });
 
-Deno.test("History knows for how long it has counted disconnects", () => {
+Deno.test("History.countedSeconds() is the time in which disconnects were counted", () => {
   const history = new History();
-  const known = (uptimeSeconds: number, atMs: number) => {
+  const counted = (uptimeSeconds: number, atMs: number) => {
     history.add(stats({ disconnects: { network: uptimeSeconds }, uptimeSeconds }), atMs);
     return [history.countedSeconds(60), history.disconnectsIn(60).network ?? 0];
   };
-  assertEquals(known(100, 100_000), [0, 0]);
-  assertEquals(known(112, 112_000), [12, 12]);
-  assertEquals(known(150, 150_000), [50, 50]);
-  assertEquals(known(165, 165_000), [60, 65]);
-  assertEquals(known(2_000, 2_000_000), [0, 0], "when in such a silence they died is not known");
-  assertEquals(known(2_001, 2_001_000), [1, 1]);
-  assertEquals(known(2_002, 1_000_000), [0, 0], "the clock was set back");
+  assertEquals(counted(100, 100_000), [0, 0]);
+  assertEquals(counted(112, 112_000), [12, 12]);
+  assertEquals(counted(150, 150_000), [50, 50]);
+  assertEquals(counted(165, 165_000), [60, 65]);
+  assertEquals(counted(2_000, 2_000_000), [0, 0], "their times in such a gap are unknown");
+  assertEquals(counted(2_001, 2_001_000), [1, 1]);
+  assertEquals(counted(2_002, 1_000_000), [0, 0], "the clock was set back");
 });
 
-Deno.test("History keeps a quarter of an hour; its disconnects are those of the time asked for", () => {
+Deno.test("History stores a quarter of an hour; disconnectsIn() counts those of the requested time", () => {
   const history = new History();
-  for (let second = 0; second < SAMPLES + 100; second++) {
-    const told = { disconnects: { network: second }, uptimeSeconds: second };
-    history.add(stats(told), second * 1_000);
+  for (let second = 0; second < MAX_SAMPLES + 100; second++) {
+    const change = { disconnects: { network: second }, uptimeSeconds: second };
+    history.add(stats(change), second * 1_000);
   }
-  assertEquals([history.samples.length, history.samples[0]?.at], [SAMPLES, 100]);
+  assertEquals([history.samples.length, history.samples[0]?.at], [MAX_SAMPLES, 100]);
   assertEquals(history.disconnectsIn(60), { network: 60 });
 });
 
-Deno.test("hitsBetween() counts anew when the server has started anew", () => {
-  assertEquals(hitsBetween([3, 4], [5, 4]), [2, 0]);
-  assertEquals(hitsBetween([3, 4], [1, 9]), [1, 9]);
-  assertEquals(hitsBetween([], [1, 9]), [1, 9]);
+Deno.test("countsBetween() returns the later counts after a restart of the server", () => {
+  assertEquals(countsBetween([3, 4], [5, 4]), [2, 0]);
+  assertEquals(countsBetween([3, 4], [1, 9]), [1, 9]);
+  assertEquals(countsBetween([], [1, 9]), [1, 9]);
 });
 
-Deno.test("quantile() spreads a bucket evenly, and knows nothing beyond the last bound", () => {
+Deno.test("quantile() interpolates within a bucket, and stops at the last bound", () => {
   const bounds = [1, 2, 4];
   assertEquals(quantile({ bounds, counts: [0, 0, 0, 0] }, 0.5), null);
   assertEquals(quantile({ bounds, counts: [0, 10, 0, 0] }, 0.5), 1.5);
@@ -125,12 +128,12 @@ Deno.test("quantile() spreads a bucket evenly, and knows nothing beyond the last
   assertEquals(quantile({ bounds, counts: [1, 0, 0, 9] }, 0.99), 4);
 });
 
-Deno.test("linesOf() puts a gap right after what came before it", () => {
+Deno.test("linesOf() puts a gap right after the sample before it", () => {
   const samples = [{ at: 1 }, undefined, { at: 9 }] as (Sample | undefined)[];
   assertEquals(linesOf(samples, [({ at }) => at * 2]), [[1, 1.001, 9], [2, null, 18]]);
 });
 
-Deno.test("stackedBins() sums spans of time and puts each series upon the one before it", () => {
+Deno.test("stackedBins() sums bins of time and adds each series to the one before it", () => {
   const samples = [
     { at: 31, disconnects: { a: 1, b: 2 } },
     undefined,

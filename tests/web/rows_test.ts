@@ -4,13 +4,13 @@ import type { Connection } from "../../server/web/api_types.ts";
 
 const TOTAL = 10 * PAGE_ROWS;
 
-/** Rows of a list of a thousand, answered when the test says so. */
+/** Rows of a list of a thousand, whose requests the test answers. */
 function rowsOf() {
-  const asked: { offset: number; sort: string; answer: () => void; fail: () => void }[] = [];
+  const requests: { offset: number; sort: string; answer: () => void; fail: () => void }[] = [];
   const rows = new Rows(({ offset, limit, sort }) => {
     const page = Promise.withResolvers<ListPage>();
     const connections = Array.from({ length: limit }, (_, i) => ({ id: `${sort} ${offset + i}` }));
-    asked.push({
+    requests.push({
       offset,
       sort,
       answer: () => page.resolve({ connections: connections as Connection[], total: TOTAL }),
@@ -18,80 +18,80 @@ function rowsOf() {
     });
     return page.promise;
   });
-  const answerAll = () => asked.splice(0).map(({ answer, offset }) => (answer(), offset));
-  return { rows, asked, answerAll };
+  const answerAll = () => requests.splice(0).map(({ answer, offset }) => (answer(), offset));
+  return { rows, requests, answerAll };
 }
 
-Deno.test("Rows asks once for the pages in sight that are missing, and then for none", async () => {
+Deno.test("Rows requests each missing visible page once", async () => {
   const { rows, answerAll } = rowsOf();
   let changes = 0;
   rows.onChange = () => changes++;
-  const wanted = rows.want([90, 130], "missing");
-  const again = rows.want([90, 130], "all"); // while the first are still on their way
+  const loaded = rows.load([90, 130], "missing");
+  const again = rows.load([90, 130], "all"); // while the first requests are pending
   assertEquals(answerAll(), [0, 100]);
-  await Promise.all([wanted, again]);
+  await Promise.all([loaded, again]);
   assertEquals([rows.at(95)?.id, rows.at(129)?.id, rows.at(250)], ["age 95", "age 129", undefined]);
   assertEquals([rows.total, changes], [TOTAL, 2]);
-  await rows.want([90, 130], "missing");
+  await rows.load([90, 130], "missing");
   assertEquals(answerAll(), []);
 });
 
-Deno.test("Rows asks anew for what is in sight, and forgets the rest", async () => {
+Deno.test("Rows refreshes the visible pages, and drops the others", async () => {
   const { rows, answerAll } = rowsOf();
-  for (const sight of [[0, 30], [500, 530]] as const) {
-    const wanted = rows.want(sight, "missing");
+  for (const visible of [[0, 30], [500, 530]] as const) {
+    const loaded = rows.load(visible, "missing");
     answerAll();
-    await wanted;
+    await loaded;
   }
-  const refreshed = rows.want([500, 530], "all");
+  const refreshed = rows.load([500, 530], "all");
   assertEquals(answerAll(), [500]);
   await refreshed;
   assertEquals([rows.at(0), rows.at(500)?.id], [undefined, "age 500"]);
 });
 
-Deno.test("Rows of another list that come late are of no effect, nor is their failure", async () => {
-  const { rows, asked, answerAll } = rowsOf();
+Deno.test("Rows ignores late responses and failures of another listing", async () => {
+  const { rows, requests, answerAll } = rowsOf();
   const errors: unknown[] = [];
   rows.onError = (error) => errors.push(error);
-  const old = rows.want([0, 130], "missing");
-  const [late, lost] = asked.splice(0);
+  const old = rows.load([0, 130], "missing");
+  const [late, lost] = requests.splice(0);
   rows.listing = { ...rows.listing, sort: "rtt" };
-  const wanted = rows.want([0, 30], "missing");
+  const loaded = rows.load([0, 30], "missing");
   late.answer();
   lost.fail();
   await old;
   assertEquals([rows.at(0), errors.length], [undefined, 0]);
   assertEquals(answerAll(), [0]);
-  await wanted;
+  await loaded;
   assertEquals(rows.at(0)?.id, "rtt 0");
 });
 
-Deno.test("Rows of the last list stay until the first of another have come", async () => {
-  const { rows, asked, answerAll } = rowsOf();
-  const first = rows.want([0, 130], "missing");
+Deno.test("Rows keeps the last listing until the first page of another arrives", async () => {
+  const { rows, requests, answerAll } = rowsOf();
+  const first = rows.load([0, 130], "missing");
   answerAll();
   await first;
   rows.listing = { ...rows.listing, sort: "rtt" };
-  const failing = rows.want([0, 30], "missing");
-  asked.splice(0)[0].fail();
+  const failing = rows.load([0, 30], "missing");
+  requests.splice(0)[0].fail();
   await failing;
   assertEquals([rows.shown.sort, rows.at(0)?.id, rows.at(120)?.id], ["age", "age 0", "age 120"]);
-  const wanted = rows.want([0, 30], "missing");
+  const loaded = rows.load([0, 30], "missing");
   answerAll();
-  await wanted;
+  await loaded;
   assertEquals([rows.shown.sort, rows.at(0)?.id, rows.at(120)], ["rtt", "rtt 0", undefined]);
 });
 
-Deno.test("Rows tells when they cannot be had, and asks again the next time", async () => {
-  const { rows, asked } = rowsOf();
+Deno.test("Rows reports a failed request, and repeats it the next time", async () => {
+  const { rows, requests } = rowsOf();
   const errors: unknown[] = [];
   rows.onError = (error) => errors.push(error);
-  const wanted = rows.want([0, 30], "missing");
-  asked.splice(0)[0].fail();
-  await wanted;
+  const loaded = rows.load([0, 30], "missing");
+  requests.splice(0)[0].fail();
+  await loaded;
   assertEquals(errors.length, 1);
-  const again = rows.want([0, 30], "missing");
-  asked.splice(0)[0].answer();
+  const again = rows.load([0, 30], "missing");
+  requests.splice(0)[0].answer();
   await again;
   assertEquals(rows.at(3)?.id, "age 3");
 });

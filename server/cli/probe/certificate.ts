@@ -1,6 +1,6 @@
 /**
- * A second look at a certificate that was not trusted: Deno gives one that has expired the same code
- * as one of an unknown issuer. Owns a connection that sends nothing and accepts any certificate.
+ * Checks the dates of an untrusted certificate, since Deno reports an expired one with the code of an
+ * unknown issuer. Owns a TLS connection that sends no data.
  *
  * @module
  */
@@ -8,14 +8,14 @@
 import { connect } from "node:tls";
 import type { Clock } from "../../base/clock.ts";
 
-/** The code, as node:tls has it, of a certificate out of its time; undefined: it is in time, or unseen. */
+/** The node:tls code of a certificate that has expired or is not valid yet; undefined: neither, or unknown. */
 export function datesProblem(
   url: URL,
   { clock, timeoutMs }: { readonly clock: Clock; readonly timeoutMs: number },
 ): Promise<string | undefined> {
   return new Promise((resolve) => {
     const host = url.hostname.replace(/^\[|\]$/g, "");
-    const servername = /^[\d.]+$|:/.test(host) ? "" : host; // an address is no name (RFC 6066 3)
+    const servername = /^[\d.]+$|:/.test(host) ? "" : host; // an address is no server name (RFC 6066 3)
     const port = Number(url.port || 443);
     const socket = connect({ host, port, servername, rejectUnauthorized: false });
     const settle = (code?: string) => {

@@ -1,6 +1,6 @@
 /**
- * The probe's command line: reads it into what to connect to and what to do there. Pure. Its
- * complaints repeat no value that may hold a credential.
+ * Parses the probe's command line into a target and a plan. Pure. Its error texts repeat no value that
+ * may contain a credential.
  *
  * @module
  */
@@ -18,35 +18,35 @@ const PROFILE_NAMES = Object.keys(SDK_PROFILES) as ProfileName[];
 /** What `--help` prints. */
 export const USAGE = `deno task probe [options] ws[s]://host[:port]/path
 
-  --count N               rounds of pings; until Ctrl-C unless given
+  --count N               rounds of pings; by default until Ctrl-C
   --interval SECONDS      from one round to the next (1)
   --timeout SECONDS       for the handshake, and for each answer (5)
-  --profile NAME          also send that system's heartbeat, and answer the server's:
+  --profile NAME          also send this profile's heartbeat, and answer the server's:
                           ${PROFILE_NAMES.join(", ")}
-  --idle [SECONDS]        send no ping and wait for the connection to be cut, at most so long (600)
+  --idle [SECONDS]        send no ping and wait until the server or a proxy closes the
+                          connection, at most this time (600)
   --mute                  leave the server's pings unanswered
-  --key CREDENTIAL        as a bearer token, or where the profile's clients have it;
-                          also PROBE_KEY in the environment, which no list of processes shows
-  --header "Name: value"  any number of times
-  --protocol NAME         a subprotocol to offer, any number of times
-  --insecure              take any certificate
-  --json                  one JSON object a line
+  --key CREDENTIAL        sent as a bearer token, or where the profile's clients send it;
+                          also PROBE_KEY in the environment, hidden from process lists
+  --header "Name: value"  repeatable
+  --protocol NAME         a subprotocol to offer, repeatable
+  --insecure              accept any certificate
+  --json                  one JSON object per line
 
-Exit code: 0 answers came (--idle: the connection was still open), 1 no answer came, 2 the command
-line is wrong, 3 no connection, 4 the other side ended the connection first, 141 the reader of the
-output is gone.`;
+Exit code: 0 answered (--idle: the connection stayed open), 1 no answer, 2 invalid command line,
+3 no connection, 4 closed by the other side, 141 the output was closed (broken pipe).`;
 
-/** What was asked for. */
+/** A parsed command line. */
 export interface ProbeRequest {
   /** What to connect to. */
   readonly target: ProbeTarget;
   /** What to do there. */
   readonly plan: ProbePlan;
-  /** The profile that was named. */
-  readonly profile?: ProfileName;
+  /** The profile in the arguments. */
+  readonly profileName?: ProfileName;
   /** Whether to print JSON. */
   readonly json: boolean;
-  /** What the probe has made of the address. */
+  /** How the probe has changed the address. */
   readonly notes: readonly string[];
 }
 
@@ -54,28 +54,28 @@ const DEFAULT_IDLE_SECONDS = 600;
 const MAX_SECONDS = 86_400;
 const MIN_SECONDS = 0.01;
 
-/** Query parameters that a system's clients have their credential in; else it is a bearer token. */
+/** The query parameter of a profile's credential; other profiles use a bearer token. */
 const CREDENTIAL_PARAMETERS: { readonly [name in ProfileName]?: string } = {
   infoway: "apikey",
   tank: "token",
   talo: "ticket",
 };
 
-/** What events-hub's heartbeat needs in the address. */
-const PREPARED = "added health to event_types: the server answers only subscribers of it";
+/** The note for an address that the profile's heartbeat needs; only events-hub changes it. */
+const PREPARED = "added health to event_types: the server answers only its subscribers";
 
-/** RFC 9110 5.6.2: of names of header fields, and of subprotocols (RFC 6455 4.1). */
+/** RFC 9110 5.6.2: header field names, and subprotocols (RFC 6455 4.1). */
 const TOKEN = /^[!#$%&'*+\-.^_`|~\w]+$/;
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const HANDSHAKE_FIELDS = /^(connection|upgrade|sec-websocket-.*)$/i;
 
 /**
- * Reads the command line.
+ * Parses the command line.
  *
- * @param key the environment's credential
- * @returns undefined when help was asked for
- * @throws {ConfigError} of all that is wrong with it
- * @throws {TypeError} with a `code`, of parseArgs, for an option that there is not
+ * @param key the credential of the environment
+ * @returns undefined for `--help`
+ * @throws {ConfigError} with all problems
+ * @throws {TypeError} with a `code`, from parseArgs, for an unknown option
  */
 export function parseProbeArgs(args: readonly string[], key?: string): ProbeRequest | undefined {
   const { values, positionals } = parseArgs({
@@ -97,8 +97,8 @@ export function parseProbeArgs(args: readonly string[], key?: string): ProbeRequ
     },
   });
   if (values.help) return undefined;
-  const reader = new Reader();
-  const profile = reader.profile(values.profile);
+  const reader = new ArgumentReader();
+  const profileName = reader.profileName(values.profile);
   const url = reader.url(positionals);
   const headers = reader.headers(values.header);
   const subprotocols = reader.subprotocols(values.protocol);
@@ -110,23 +110,23 @@ export function parseProbeArgs(args: readonly string[], key?: string): ProbeRequ
     reader.problems.push("--count and --interval are for pings, and --idle sends none");
   }
   const credential = values.key ?? key;
-  if (credential !== undefined) reader.credential(credential, { url, headers, profile });
-  const wireProfile = profile && SDK_PROFILES[profile];
+  if (credential !== undefined) reader.credential(credential, { url, headers, profileName });
+  const profile = profileName && SDK_PROFILES[profileName];
   const { search } = url;
-  wireProfile?.prepare?.(url);
+  profile?.prepare?.(url);
   if (url.search !== search) reader.notes.push(PREPARED);
   if (reader.problems.length > 0) throw new ConfigError(reader.problems);
   const { insecure = false, mute = false, json = false } = values;
   return {
     target: { url, headers, subprotocols, insecure, timeoutMs },
-    plan: { count, intervalMs, timeoutMs, idleMs, mute, wireProfile },
-    profile,
+    plan: { count, intervalMs, timeoutMs, idleMs, mute, profile },
+    profileName,
     json,
     notes: reader.notes,
   };
 }
 
-/** `--idle` may stand alone, which parseArgs does not know. */
+/** Adds the default to an `--idle` without a value, which parseArgs does not support. */
 function withIdleSeconds(args: readonly string[]): string[] {
   const at = args.indexOf("--idle");
   if (at < 0) return [...args];
@@ -135,8 +135,8 @@ function withIdleSeconds(args: readonly string[]): string[] {
   return args.toSpliced(at, given ? 2 : 1, idle);
 }
 
-/** Reads values and keeps what is wrong with them. */
-class Reader {
+/** Validates arguments and collects all problems. */
+class ArgumentReader {
   readonly problems: string[] = [];
   readonly notes: string[] = [];
 
@@ -158,13 +158,13 @@ class Reader {
     if (url.protocol.startsWith("http")) {
       const from = url.protocol;
       url.protocol = from.replace("http", "ws");
-      this.notes.push(`took ${from}// as ${url.protocol}//`);
+      this.notes.push(`using ${url.protocol}// instead of ${from}//`);
     }
     url.hash = "";
     return url;
   }
 
-  profile(name: string | undefined): ProfileName | undefined {
+  profileName(name: string | undefined): ProfileName | undefined {
     const profile = PROFILE_NAMES.find((it) => it === name);
     if (name !== undefined && profile === undefined) {
       this.problems.push(`--profile must be one of ${PROFILE_NAMES.join(", ")}, got "${name}"`);
@@ -214,13 +214,13 @@ class Reader {
 
   credential(
     key: string,
-    { url, headers, profile }: {
+    { url, headers, profileName }: {
       readonly url: URL;
       readonly headers: Record<string, string>;
-      readonly profile?: ProfileName;
+      readonly profileName?: ProfileName;
     },
   ): void {
-    const parameter = profile && CREDENTIAL_PARAMETERS[profile];
+    const parameter = profileName && CREDENTIAL_PARAMETERS[profileName];
     if (parameter !== undefined) return url.searchParams.set(parameter, key);
     if (!/^[\x21-\x7e]+$/.test(key)) this.problems.push("--key must be printable ASCII");
     else if ("authorization" in headers) {

@@ -1,6 +1,6 @@
 /**
- * How often the server pings of its own accord. Pure: owns the first and the last moment of one kind
- * of ping.
+ * The interval of the server's own pings of one kind. Pure: owns their count and the times of the
+ * first and the last.
  *
  * @module
  */
@@ -9,19 +9,20 @@ import { rounded } from "../../liveness/rtt.ts";
 
 /** The server's own pings of one kind. */
 export interface PingIntervalFigures {
-  /** How many came. */
+  /** How many were received. */
   readonly count: number;
-  /** The mean from one to the next, ms; null below two. */
+  /** The mean time from one to the next, ms; null for fewer than two. */
   readonly periodMs: number | null;
 }
 
+/** Receives times, returns figures. */
 export class PingInterval {
   #count = 0;
   #firstMs = 0;
   #lastMs = 0;
 
-  /** One came. @returns its number, from 1 */
-  add(nowMs: number): number {
+  /** Records a ping. @returns its number, from 1 */
+  record(nowMs: number): number {
     if (this.#count === 0) this.#firstMs = nowMs;
     this.#lastMs = nowMs;
     return ++this.#count;

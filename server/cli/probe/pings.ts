@@ -1,6 +1,6 @@
 /**
- * The probe's pings of one kind: which are open, and the figures of all. Owns their deadlines; does
- * not know how a ping is written.
+ * The probe's pings of one kind: those without an answer so far, and the figures of all. Owns their
+ * timeouts; does not know how a ping is written.
  *
  * @module
  */
@@ -8,61 +8,62 @@
 import type { Cancel, Clock } from "../../base/clock.ts";
 import { rounded, RttEstimator } from "../../liveness/rtt.ts";
 
-/** What became of all pings of one kind. Times are in ms, null until there is one. */
+/** The figures of all pings of one kind. Times are in ms, null before the first answer. */
 export interface PingFigures {
   /** Pings written. */
   readonly sent: number;
-  /** Those of them that were answered in time. */
+  /** Pings answered in time. */
   readonly answered: number;
-  /** Not answered in time, or open when the peer ended the connection. */
+  /** Pings not answered in time, or not before the peer closed the connection. */
   readonly lost: number;
-  /** Lost ones of those decided, %. */
+  /** The share of lost pings among the answered and the lost ones, %. */
   readonly lossPercent: number | null;
   /** The shortest time. */
   readonly minMs: number | null;
-  /** The mean of all. */
+  /** The mean. */
   readonly averageMs: number | null;
   /** The longest time. */
   readonly maxMs: number | null;
-  /** The population standard deviation of all. */
+  /** The population standard deviation. */
   readonly deviationMs: number | null;
   /** J of RFC 3550 section 6.4.1. */
   readonly jitterMs: number | null;
 }
 
-/** A ping that was answered. */
-export interface Answered {
-  /** Which, from 1. */
+/** An answered ping. */
+export interface AnsweredPing {
+  /** Its number, from 1. */
   readonly seq: number;
   /** The time from write to answer. */
   readonly rttMs: number;
 }
 
-interface OpenPing {
+interface OutstandingPing {
   readonly seq: number;
   readonly sentMs: number;
-  readonly forget: Cancel;
+  readonly cancel: Cancel;
 }
 
+/** Matches answers with pings, and computes the figures. */
 export class ProbePings {
   readonly #clock: Clock;
   readonly #timeoutMs: number;
   readonly #onLost: (seq: number) => void;
-  readonly #open = new Map<string, OpenPing>();
+  readonly #outstanding = new Map<string, OutstandingPing>();
   readonly #rtt = new RttEstimator();
   #sent = 0;
   #answered = 0;
   #lost = 0;
-  /** Welford's running mean and sum of squares: the estimator's own are of its window. */
+  /** Welford's running mean and sum of squares of all; the estimator has only those of its window. */
   #mean = 0;
   #squares = 0;
   #maxMs = 0;
 
   /**
-   * None yet.
+   * Starts without pings.
    *
-   * @param timeoutMs an answer that takes longer is none
-   * @param onLost called for each ping without one
+   * @param timeoutMs a ping without an answer after this time is lost
+   * @param onLost called for each ping that times out
    */
   constructor(clock: Clock, timeoutMs: number, onLost: (seq: number) => void) {
     this.#clock = clock;
@@ -70,27 +71,27 @@ export class ProbePings {
     this.#onLost = onLost;
   }
 
-  /** A ping is about to be written. @param id what its answer will name */
+  /** Records a ping before it is written. @param id the id that its answer will have */
   send(id: string): void {
     const seq = ++this.#sent;
-    const forget = this.#clock.after(this.#timeoutMs, () => {
+    const cancel = this.#clock.after(this.#timeoutMs, () => {
       this.#lose(id);
       this.#onLost(seq);
     });
-    this.#open.set(id, { seq, sentMs: this.#clock.now(), forget });
+    this.#outstanding.set(id, { seq, sentMs: this.#clock.now(), cancel });
   }
 
   /**
-   * An answer came.
+   * Records an answer.
    *
-   * @param id what it names; the oldest open ping for an answer that names none
-   * @returns undefined when it answers no open ping: it is late, repeated or was never asked for
+   * @param id its id; an answer without one belongs to the oldest outstanding ping
+   * @returns undefined if it matches no outstanding ping: it is late, repeated or unsolicited
    */
-  answer(id: string | undefined = this.#open.keys().next().value): Answered | undefined {
-    const ping = id === undefined ? undefined : this.#open.get(id);
+  answer(id: string | undefined = this.#outstanding.keys().next().value): AnsweredPing | undefined {
+    const ping = id === undefined ? undefined : this.#outstanding.get(id);
     if (ping === undefined) return undefined;
-    this.#open.delete(id!);
-    ping.forget();
+    this.#outstanding.delete(id!);
+    ping.cancel();
     const rttMs = this.#clock.now() - ping.sentMs;
     this.#rtt.sample(rttMs);
     const distance = rttMs - this.#mean;
@@ -100,42 +101,42 @@ export class ProbePings {
     return { seq: ping.seq, rttMs };
   }
 
-  /** How many may still be answered. */
-  get open(): number {
-    return this.#open.size;
+  /** The number of outstanding pings. */
+  get outstanding(): number {
+    return this.#outstanding.size;
   }
 
-  /** No answer can come any more: the peer has gone. */
+  /** The peer has closed the connection: all outstanding pings are lost. */
   loseAll(): void {
-    for (const id of [...this.#open.keys()]) this.#lose(id);
+    for (const id of [...this.#outstanding.keys()]) this.#lose(id);
   }
 
-  /** Waits for no answer any more; what is open is neither answered nor lost. */
-  forgetAll(): void {
-    for (const { forget } of this.#open.values()) forget();
-    this.#open.clear();
+  /** The probe ends: outstanding pings are neither answered nor lost. */
+  cancelAll(): void {
+    for (const { cancel } of this.#outstanding.values()) cancel();
+    this.#outstanding.clear();
   }
 
   /** The figures so far. */
   get figures(): PingFigures {
     const { lossRatio, minMs, jitterMs } = this.#rtt;
-    const some = this.#answered > 0;
+    const hasAnswer = this.#answered > 0;
     return {
       sent: this.#sent,
       answered: this.#answered,
       lost: this.#lost,
       lossPercent: lossRatio === null ? null : rounded(lossRatio * 100),
       minMs: rounded(minMs),
-      averageMs: some ? rounded(this.#mean) : null,
-      maxMs: some ? rounded(this.#maxMs) : null,
-      deviationMs: some ? rounded(Math.sqrt(this.#squares / this.#answered)) : null,
+      averageMs: hasAnswer ? rounded(this.#mean) : null,
+      maxMs: hasAnswer ? rounded(this.#maxMs) : null,
+      deviationMs: hasAnswer ? rounded(Math.sqrt(this.#squares / this.#answered)) : null,
       jitterMs: rounded(jitterMs),
     };
   }
 
   #lose(id: string): void {
-    this.#open.get(id)?.forget();
-    this.#open.delete(id);
+    this.#outstanding.get(id)?.cancel();
+    this.#outstanding.delete(id);
     this.#rtt.lost();
     this.#lost++;
   }

@@ -1,6 +1,6 @@
 /**
- * Why there is no connection, in words: what happened and what to do. Pure. Quotes nothing that may
- * hold a credential: no query, no body, of a challenge its scheme alone.
+ * Explains why there is no connection: what happened and what to do. Pure. Quotes nothing that may
+ * contain a credential: no query, no body, of a challenge only its scheme.
  *
  * @module
  */
@@ -9,8 +9,8 @@ import { STATUS_TEXT } from "@std/http/status";
 import { printable, shownUrl } from "./format.ts";
 
 /** Why there is no connection. */
-export interface Refusal {
-  /** What kind of refusal, for programs. */
+export interface Rejection {
+  /** The kind of the problem, for programs. */
   readonly error:
     | "refused"
     | "unknown_host"
@@ -22,16 +22,16 @@ export interface Refusal {
     | "hung_up"
     | "handshake"
     | "network";
-  /** What happened, for people: a sentence without its end. */
+  /** What happened, for people: a sentence without its full stop. */
   readonly message: string;
   /** What to do about it. */
   readonly advice: string;
-  /** The HTTP status, where one was answered. */
+  /** The HTTP status, if there was a response. */
   readonly status?: number;
 }
 
-/** What an HTTP answer has that says more than its status. */
-export interface HttpRefusal {
+/** The parts of an HTTP response that the explanation uses. */
+export interface RejectionResponse {
   /** The status code. */
   readonly status: number;
   /** Header `Location`. */
@@ -42,28 +42,31 @@ export interface HttpRefusal {
   readonly retryAfter?: string;
 }
 
-/** The platform's error. */
+/** An error of the platform. */
 export interface ConnectError {
   /** Its code, if it has one. */
   readonly code?: string;
-  /** What happened, in the platform's words. */
+  /** The platform's error text. */
   readonly message: string;
 }
 
-/** How far the handshake was when the timeout passed. */
-export type Stage = "connecting" | "waiting";
+/** How far the handshake was at the timeout. */
+export type HandshakeStage = "connecting" | "waiting";
 
-/** The server answered the upgrade request with something other than 101. */
-export function explainAnswer(url: URL, answer: HttpRefusal): Refusal {
+/** The server answered the upgrade request with another status than 101. */
+export function explainAnswer(url: URL, answer: RejectionResponse): Rejection {
   const { status } = answer;
   const known = STATUS_TEXT[status];
   const message = `${shownUrl(url)} answered ${status}${known === undefined ? "" : ` ${known}`}`;
   return { error: "http", status, message, advice: adviceOn(url, answer) };
 }
 
-function adviceOn(url: URL, { status, location, challenge, retryAfter }: HttpRefusal): string {
+function adviceOn(
+  url: URL,
+  { status, location, challenge, retryAfter }: RejectionResponse,
+): string {
   if (status >= 300 && status < 400) {
-    if (location === undefined) return "It is a redirect to nowhere: look at the server.";
+    if (location === undefined) return "It is a redirect without a target: look at the server.";
     return `It is a redirect, which no browser follows for a WebSocket. Probe its target: ${
       targetOf(location, url)
     }`;
@@ -75,25 +78,25 @@ function adviceOn(url: URL, { status, location, challenge, retryAfter }: HttpRef
       return `The credential is missing or wrong: give one with --key or --header.${asks}`;
     }
     case 403:
-      return "It does not let this client in: check the credential's rights, the Origin " +
+      return "The server rejects this client: check the credential's rights, the Origin " +
         '(--header "Origin: https://…") and lists of allowed addresses.';
     case 404:
       return "There is no WebSocket at this path: check the path, and a proxy's routes.";
     case 426:
-      return "It wants another protocol or version, or a proxy on the way does not pass " +
-        "the Upgrade header on: for nginx, proxy_http_version 1.1 and both Upgrade headers.";
+      return "It requires another protocol or version, or a proxy on the way does not forward " +
+        "the Upgrade header: for nginx, proxy_http_version 1.1 and both Upgrade headers.";
     case 429:
     case 503:
       return retryAfter === undefined
-        ? "It takes no more connections now: try again later, or look at its limits."
-        : `It takes no more connections now: try again after ${wait(retryAfter)}.`;
+        ? "It accepts no more connections now: try again later, or look at its limits."
+        : `It accepts no more connections now: try again after ${wait(retryAfter)}.`;
   }
-  if (status >= 500) return "The server, or what it stands behind, failed: look at its log.";
+  if (status >= 500) return "The server, or a proxy before it, failed: look at its log.";
   if (status < 300) {
     return "It is an HTTP server, but no WebSocket at this path: check the path, and that a proxy " +
-      "on the way passes the Upgrade header on.";
+      "on the way forwards the Upgrade header.";
   }
-  return "It does not take this upgrade request: check the path, --header and --protocol.";
+  return "It does not accept this upgrade request: check the path, --header and --protocol.";
 }
 
 function wait(retryAfter: string): string {
@@ -107,8 +110,8 @@ function targetOf(location: string, base: URL): string {
   return shownUrl(target);
 }
 
-/** Nothing has answered in time. */
-export function explainTimeout(url: URL, timeoutMs: number, stage: Stage): Refusal {
+/** The server has not answered in time. */
+export function explainTimeout(url: URL, timeoutMs: number, stage: HandshakeStage): Rejection {
   const seconds = `${timeoutMs / 1_000} s`;
   return stage === "connecting"
     ? {
@@ -118,14 +121,14 @@ export function explainTimeout(url: URL, timeoutMs: number, stage: Stage): Refus
     }
     : {
       error: "timeout",
-      message: `${url.host} took the connection but did not finish the handshake in ${seconds}`,
+      message: `${url.host} accepted the connection but did not finish the handshake in ${seconds}`,
       advice:
-        "It hangs, speaks another protocol, or wants TLS (wss://); or wait longer (--timeout).",
+        "It hangs, has another protocol, or requires TLS (wss://); or wait longer (--timeout).",
     };
 }
 
 /** The connection or the handshake failed. */
-export function explainError(url: URL, { code = "", message }: ConnectError): Refusal {
+export function explainError(url: URL, { code = "", message }: ConnectError): Rejection {
   const { host } = url;
   switch (code) {
     case "ECONNREFUSED":
@@ -147,21 +150,21 @@ export function explainError(url: URL, { code = "", message }: ConnectError): Re
     case "ETIMEDOUT":
       return {
         error: "unreachable",
-        message: `No way to ${host} (${code})`,
+        message: `${host} is unreachable (${code})`,
         advice: "Check the network, a VPN, and firewalls on the way.",
       };
     case "ECONNRESET":
     case "EPIPE":
       return {
         error: "hung_up",
-        message: `${host} took the connection and hung up during the handshake`,
-        advice: "It may want TLS (wss://), or limit who may connect: look at its log.",
+        message: `${host} accepted the connection and closed it during the handshake`,
+        advice: "It may require TLS (wss://), or limit its clients: look at its log.",
       };
   }
   if (code.startsWith("HPE_")) {
     return {
       error: "not_http",
-      message: `${host} does not speak HTTP`,
+      message: `${host} is no HTTP server`,
       advice: "Check the port; if it is a TLS port, use wss://.",
     };
   }
@@ -170,7 +173,7 @@ export function explainError(url: URL, { code = "", message }: ConnectError): Re
   if (code === "") {
     return {
       error: "handshake",
-      message: `${host} answered the handshake wrongly: ${printable(message)}`,
+      message: `${host} sent an invalid handshake response: ${printable(message)}`,
       advice: "Check --protocol (the server must choose one of those), and the path.",
     };
   }
@@ -181,41 +184,41 @@ export function explainError(url: URL, { code = "", message }: ConnectError): Re
   };
 }
 
-/** Codes of node:tls for a certificate that is not trusted here. */
+/** Codes of node:tls for a certificate without a trusted issuer. */
 const UNTRUSTED = /SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|CERT_UNTRUSTED|INVALID_CA/;
 
-/** Whether a code says so: on Deno also that of a certificate out of its time. */
+/** Whether the certificate is untrusted; in Deno an expired one has the same code. */
 export function isUntrusted(code = ""): boolean {
   return UNTRUSTED.test(code);
 }
 
 function explainTls({ host, hostname }: URL, { code, message }: Required<ConnectError>) {
-  const refusal = (what: string, advice: string): Refusal => ({
+  const rejection = (what: string, advice: string): Rejection => ({
     error: "tls",
     message: `TLS with ${host} failed: ${what} (${printable(code)})`,
     advice,
   });
   if (isUntrusted(code)) {
-    return refusal(
-      "its certificate is not signed by an authority that this machine trusts",
-      "Trust its issuer with DENO_CERT=ca.pem before the command, or take any with --insecure.",
+    return rejection(
+      "no issuer that this machine trusts has signed its certificate",
+      "Trust its issuer with DENO_CERT=ca.pem before the command, or accept any with --insecure.",
     );
   }
   if (code === "CERT_HAS_EXPIRED") {
-    return refusal("its certificate has expired", "Renew it; --insecure probes all the same.");
+    return rejection("its certificate has expired", "Renew it; --insecure connects anyway.");
   }
   if (code === "CERT_NOT_YET_VALID") {
-    return refusal("its certificate is not valid yet", "Check the clocks of both machines.");
+    return rejection("its certificate is not valid yet", "Check the clocks of both machines.");
   }
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
-    return refusal(
+    return rejection(
       `its certificate is not for ${hostname}`,
-      "Use a name that is in the certificate; --insecure probes all the same.",
+      "Use a name that is in the certificate; --insecure connects anyway.",
     );
   }
   if (code === "ERR_SSL_WRONG_VERSION_NUMBER") {
-    return refusal("it does not speak TLS", "Use ws://, or check the port.");
+    return rejection("it does not use TLS", "Use ws://, or check the port.");
   }
   if (!/^(ERR_SSL|ERR_TLS|CERT)_/.test(code)) return undefined;
-  return refusal(printable(message), "Look at the server's TLS settings.");
+  return rejection(printable(message), "Look at the server's TLS settings.");
 }

@@ -1,12 +1,12 @@
 /**
- * What the probe prints: each event as a line, for people or as JSON, and the summary. Pure.
+ * The probe's output: a line for each event, as text or JSON, and the summary. Pure.
  *
  * @module
  */
 
 import { rounded } from "../../liveness/rtt.ts";
 import type { PingFigures } from "./pings.ts";
-import type { Refusal } from "./rejection.ts";
+import type { Rejection } from "./rejection.ts";
 import type { PingIntervalFigures } from "./ping_interval.ts";
 import type { Findings, PingKind, ProbeEvent } from "./session.ts";
 import type { PeerEnd, ProbeSocket } from "./socket.ts";
@@ -14,32 +14,32 @@ import { milliseconds, printable, seconds, shownSubprotocol, shownUrl } from "./
 
 /** What a report is about. */
 export interface ReportSubject {
-  /** Where the probe connects; its query may hold a secret. */
+  /** The address; its query may contain a secret. */
   readonly url: URL;
-  /** The name of the profile's pings. */
-  readonly profile?: string;
-  /** Whether the profile's server answers its heartbeat. */
-  readonly answered?: boolean;
-  /** How long an answer may take. */
+  /** The name of the profile, and of its pings. */
+  readonly profileName?: string;
+  /** Whether the profile's server answers a heartbeat. */
+  readonly answers?: boolean;
+  /** The timeout of an answer, ms. */
   readonly timeoutMs: number;
-  /** Whether the probe stays silent. */
+  /** Whether the probe sends no pings. */
   readonly idle: boolean;
 }
 
-/** One way to print. */
+/** One output format. */
 export interface Report {
-  /** The handshake was done. */
+  /** The connection is open. */
   opened(socket: ProbeSocket, handshakeMs: number): string;
-  /** A ping, a pong or another frame went or came. */
+  /** A ping was answered or lost, or the server sent one. */
   event(event: ProbeEvent): string;
-  /** The connection has ended. */
+  /** The connection is closed. */
   summary(findings: Findings): string;
   /** There is no connection. */
-  refused(refusal: Refusal): string;
+  rejected(rejection: Rejection): string;
 }
 
-/** For programs: an object a line. Documented in README. */
-export function jsonReport({ url, profile }: ReportSubject): Report {
+/** For programs: an object per line. */
+export function jsonReport({ url, profileName }: ReportSubject): Report {
   const address = shownUrl(url);
   const line = (kind: string, rest: object) => JSON.stringify({ kind, ...rest });
   return {
@@ -56,15 +56,16 @@ export function jsonReport({ url, profile }: ReportSubject): Report {
       );
       return line(kind, Object.fromEntries(times));
     },
-    summary: (findings) => line("summary", { url: address, profile: profile ?? null, ...findings }),
-    refused: (refusal) => line("refused", { url: address, ...refusal }),
+    summary: (findings) =>
+      line("summary", { url: address, profile: profileName ?? null, ...findings }),
+    rejected: (rejection) => line("refused", { url: address, ...rejection }),
   };
 }
 
-/** Lines to read. */
+/** For people. */
 export function textReport(subject: ReportSubject): Report {
-  const { url, profile, timeoutMs } = subject;
-  const nameOf = (ping: PingKind) => ping === "control" ? "control" : profile!;
+  const { url, profileName, timeoutMs } = subject;
+  const nameOf = (ping: PingKind) => ping === "control" ? "control" : profileName!;
   return {
     opened: ({ subprotocol, extensions }, handshakeMs) =>
       `connected to ${shownUrl(url)} in ${milliseconds(handshakeMs)}, subprotocol ` +
@@ -82,24 +83,24 @@ export function textReport(subject: ReportSubject): Report {
       }
     },
     summary: (findings) => describe(findings, subject).join("\n"),
-    refused: ({ message, advice }) => `${message}.\n${advice}`,
+    rejected: ({ message, advice }) => `${message}.\n${advice}`,
   };
 }
 
 function describe(findings: Findings, subject: ReportSubject): string[] {
-  const { url, profile, idle, answered } = subject;
+  const { url, profileName, idle, answers } = subject;
   const { openMs, control, app, server, messages, strayPongs } = findings;
   const lines = ["", `--- ${shownUrl(url)}, open for ${seconds(openMs)} ---`];
   if (!idle) lines.push(...describePings("control", control));
   if (!idle && app !== null) {
-    if (answered) lines.push(...describePings(profile!, app));
-    else lines.push(`${profile} pings: ${app.sent} sent; its server answers none`);
+    if (answers) lines.push(...describePings(profileName!, app));
+    else lines.push(`${profileName} pings: ${app.sent} sent; its server answers none`);
   }
-  lines.push(`server's control pings: ${describeCadence(server.control)}`);
-  if (app !== null) lines.push(`server's ${profile} pings: ${describeCadence(server.app)}`);
+  lines.push(`server's control pings: ${describeInterval(server.control)}`);
+  if (app !== null) lines.push(`server's ${profileName} pings: ${describeInterval(server.app)}`);
   if (messages > 0) lines.push(`other messages: ${messages}`);
-  if (strayPongs > 0) lines.push(`control pongs that came late or unasked: ${strayPongs}`);
-  lines.push(...describeEnd(findings, idle), ...describeSilence(findings, profile));
+  if (strayPongs > 0) lines.push(`control pongs that match no open ping: ${strayPongs}`);
+  lines.push(...describeEnd(findings, idle), ...describeSilence(findings, profileName));
   return lines;
 }
 
@@ -114,7 +115,7 @@ function describePings(name: string, figures: PingFigures): string[] {
   return [counts, `  min/avg/max/stddev/jitter = ${times.join("/")} ms`];
 }
 
-function describeCadence({ count, periodMs }: PingIntervalFigures): string {
+function describeInterval({ count, periodMs }: PingIntervalFigures): string {
   if (count === 0) return "none";
   return periodMs === null ? `${count}` : `${count}, every ${seconds(periodMs)}`;
 }
@@ -123,18 +124,18 @@ function describeEnd(
   { end, openMs, sinceHeardMs, sinceSentMs }: Findings,
   idle: boolean,
 ): string[] {
-  if (end.by === "stop") return ["ended by the probe, which was stopped"];
+  if (end.by === "stop") return ["closed by the probe, which was stopped"];
   if (end.by === "plan") {
-    return [idle ? "still open: the probe ended it" : "ended by the probe"];
+    return [idle ? "still open: closed by the probe" : "closed by the probe"];
   }
   if (end.how === "bad_frame") return [describePeerEnd(end)];
   const last = `its last frame: ${ago(sinceHeardMs)}, the probe's: ${ago(sinceSentMs)}`;
-  const lines = [`cut by the other side after ${seconds(openMs)} (${last})`];
+  const lines = [`closed by the other side after ${seconds(openMs)} (${last})`];
   lines.push(`  ${describePeerEnd(end)}`);
   if (!idle) return lines;
   const sent = sinceSentMs !== null;
   lines.push(
-    sent ? "  answering its pings did not keep it" : "  to keep it, send something sooner",
+    sent ? "  answering its pings did not prevent it" : "  to prevent it, send data more often",
   );
   return lines;
 }
@@ -148,38 +149,37 @@ function describePeerEnd(end: PeerEnd): string {
     case "close_frame": {
       const text = end.text === "" ? "" : ` "${printable(end.text)}"`;
       return `close frame, ${end.code === null ? "no code" : `code ${end.code}`}${text}: ` +
-        "the server decided it";
+        "a decision of the server";
     }
     case "fin":
-      return "TCP ended without a close frame: a proxy's timeout, a server that took this client " +
-        "for dead, or a crash";
+      return "TCP closed without a close frame: a timeout of a proxy or of the server, or a crash";
     case "reset":
       return "TCP was reset: a proxy or firewall that dropped the connection, or a crash";
     case "bad_frame":
-      return `ended by the probe: what came is no valid frame (${printable(end.problem)})`;
+      return `closed by the probe: it received an invalid frame (${printable(end.problem)})`;
     case "network":
       return `the network failed (${printable(end.problem)})`;
   }
 }
 
-/** Answers of one kind alone say where to look. */
-function describeSilence({ control, app }: Findings, profile?: string): string[] {
+/** The likely cause if one kind of answers is missing. */
+function describeSilence({ control, app }: Findings, profileName?: string): string[] {
   const silent = (pings: PingFigures) => pings.lost > 0 && pings.answered === 0;
   if (silent(control)) {
     if (app === null) {
       return [
-        "no control pong came back: the server hangs, or control frames are dropped on the way",
+        "no control pong arrived: the server hangs, or control frames are dropped on the way",
       ];
     }
     return [
       app.answered > 0
-        ? `control pongs do not come back, ${profile} answers do: control frames are dropped on the way`
-        : "nothing came back: the server hangs",
+        ? `${profileName} answers arrive, control pongs do not: control frames are dropped on the way`
+        : "no answer arrived: the server hangs",
     ];
   }
   if (app !== null && silent(app) && control.answered > 0) {
     return [
-      `control pongs come back, ${profile} answers do not: another system, or frozen behind it`,
+      `control pongs arrive, ${profileName} answers do not: another profile, or a frozen server program`,
     ];
   }
   return [];

@@ -1,6 +1,6 @@
 /**
- * One probed connection from its first frame to its last: sends pings in their interval or waits in
- * silence, and finds out what the other side does meanwhile. Owns the time line; writes no word.
+ * One probed connection: sends pings at an interval or only waits, and records what the other side
+ * does. Owns the times; prints nothing.
  *
  * @module
  */
@@ -12,25 +12,26 @@ import { PingInterval, type PingIntervalFigures } from "./ping_interval.ts";
 import { type PingFigures, ProbePings } from "./pings.ts";
 import type { PeerEnd, ProbeSocket } from "./socket.ts";
 
-/** Which pings: WebSocket's own, or messages of a profile. */
+/** WebSocket's control pings, or messages of a profile. */
 export type PingKind = "control" | "app";
 
-/** What to do with the connection. */
+/** What a session does. */
 export interface ProbePlan {
-  /** Rounds of pings; until stopped when absent. */
+  /** Rounds of pings; absent: until stopped. */
   readonly count?: number;
-  /** From one round to the next. */
+  /** From one round to the next, ms. */
   readonly intervalMs: number;
-  /** An answer that takes longer is none. */
+  /** A ping without an answer after this time is lost, ms. */
   readonly timeoutMs: number;
-  /** Send no ping and wait at most so long for the end. */
+  /** Set: send no ping and wait for the close, at most this time, ms. */
   readonly idleMs?: number;
   /** Leave the server's pings unanswered. */
   readonly mute: boolean;
-  readonly wireProfile?: SdkProfile;
+  /** The frames of the profile, if one is used. */
+  readonly profile?: SdkProfile;
 }
 
-/** Something worth a line. */
+/** An event of a session: one line of output. */
 export type ProbeEvent =
   | {
     readonly kind: "answer";
@@ -46,37 +47,38 @@ export type ProbeEvent =
     readonly atMs: number;
   };
 
-/** What ended it: the plan was done, the probe was stopped, or the other side closed. */
-export type End =
+/** Why it ended: the plan was done, the probe was stopped, or the other side closed the connection. */
+export type ProbeEnd =
   | { readonly by: "plan" }
   | { readonly by: "stop" }
   | ({ readonly by: "peer" } & PeerEnd);
 
-/** All that was found. */
+/** The result of a session. */
 export interface Findings {
-  /** How long the connection was open. */
+  /** How long the connection was open, ms. */
   readonly openMs: number;
-  /** How long before its end the probe wrote its last frame; null: it wrote none. */
+  /** From the probe's last frame to the end, ms; null: it wrote none. */
   readonly sinceSentMs: number | null;
-  /** How long before its end the last frame of the other side came; null: none came. */
+  /** From the last received frame to the end, ms; null: there was none. */
   readonly sinceHeardMs: number | null;
-  /** Who ended it. */
-  readonly end: End;
-  /** What became of the control pings. */
+  /** Why it ended. */
+  readonly end: ProbeEnd;
+  /** The control pings. */
   readonly control: PingFigures;
-  /** What became of the profile's own pings, if a profile was named. */
+  /** The profile's own pings; null without a profile. */
   readonly app: PingFigures | null;
-  /** What the server sent of its own accord. */
+  /** The server's own pings. */
   readonly server: Readonly<Record<PingKind, PingIntervalFigures>>;
-  /** Control pongs that answer no open ping. */
+  /** Control pongs that match no outstanding ping. */
   readonly strayPongs: number;
-  /** Messages that are no heartbeats. */
+  /** Messages that are no heartbeat traffic. */
   readonly messages: number;
 }
 
-/** How long a server may take to answer the close frame. */
+/** The longest wait for the answer to the close frame, ms. */
 const CLOSE_WAIT_MS = 1_000;
 
+/** Starts when it is created. */
 export class ProbeSession {
   readonly #socket: ProbeSocket;
   readonly #clock: Clock;
@@ -84,34 +86,38 @@ export class ProbeSession {
   readonly #token: string;
   readonly #emit: (event: ProbeEvent) => void;
   readonly #pings: Readonly<Record<PingKind, ProbePings>>;
-  readonly #serverPings = { control: new PingInterval(), app: new PingInterval() };
+  readonly #intervals = { control: new PingInterval(), app: new PingInterval() };
   readonly #done = Promise.withResolvers<Findings>();
   readonly #startMs: number;
   #sentMs: number | undefined;
-  #heardMs: number | undefined;
+  #receivedMs: number | undefined;
   #rounds = 0;
   #appSent = 0;
   #strayPongs = 0;
   #messages = 0;
   #cancelNext = () => {};
-  /** Set when the probe itself has decided to end. */
+  /** Set when the probe itself ends the session. */
   #findings: Findings | undefined;
 
-  /** Starts at once. @param token begins this probe's ids, as `HEARTBEAT_ID` begins it; no other's may have it */
+  /**
+   * Sends the first pings at once.
+   *
+   * @param token the prefix of this probe's ids: begins with `HEARTBEAT_ID_PREFIX`, unique
+   */
   constructor(
     socket: ProbeSocket,
-    { clock, plan, token, emit }: {
+    { clock, plan, token, onEvent }: {
       readonly clock: Clock;
       readonly plan: ProbePlan;
       readonly token: string;
-      readonly emit: (event: ProbeEvent) => void;
+      readonly onEvent: (event: ProbeEvent) => void;
     },
   ) {
     this.#socket = socket;
     this.#clock = clock;
     this.#plan = plan;
     this.#token = token;
-    this.#emit = (event) => this.#findings ?? emit(event); // nothing after the summary
+    this.#emit = (event) => this.#findings ?? onEvent(event); // nothing after the summary
     this.#startMs = clock.now();
     const pingsOf = (ping: PingKind) =>
       new ProbePings(clock, plan.timeoutMs, (seq) => {
@@ -122,11 +128,11 @@ export class ProbeSession {
     socket.attach({
       message: (text) => this.#message(text),
       ping: (payload) => {
-        this.#countPing("control");
+        this.#serverPing("control");
         if (!plan.mute) this.#send(() => socket.pong(payload));
       },
       pong: (payload) => {
-        this.#heardMs = clock.now();
+        this.#receivedMs = clock.now();
         if (!this.#answer("control", payload)) this.#strayPongs++;
       },
       closed: (end) => this.#closed(end),
@@ -146,14 +152,14 @@ export class ProbeSession {
   }
 
   #round(): void {
-    const { count = Infinity, intervalMs, wireProfile } = this.#plan;
+    const { count = Infinity, intervalMs, profile } = this.#plan;
     const id = `${this.#token}-${++this.#rounds}`;
     this.#pings.control.send(id);
     this.#send(() => this.#socket.ping(id));
-    if (wireProfile !== undefined) {
+    if (profile !== undefined) {
       this.#appSent++;
-      if (wireProfile.answers) this.#pings.app.send(id);
-      this.#send(() => this.#socket.send(wireProfile.heartbeat(id)));
+      if (profile.answers) this.#pings.app.send(id);
+      this.#send(() => this.#socket.send(profile.heartbeat(id)));
     }
     if (this.#rounds < count) {
       this.#cancelNext = this.#clock.after(intervalMs, () => this.#round());
@@ -161,14 +167,14 @@ export class ProbeSession {
   }
 
   #message(text: string): void {
-    this.#heardMs = this.#clock.now();
-    const { wireProfile, mute } = this.#plan;
-    const frame = wireProfile?.decode(text);
+    this.#receivedMs = this.#clock.now();
+    const { profile, mute } = this.#plan;
+    const frame = profile?.decode(text);
     if (frame?.kind === "ping") {
-      this.#countPing("app");
+      this.#serverPing("app");
       if (!mute) this.#send(() => this.#socket.send(frame.answer));
-    } else if (frame?.kind === "heartbeat" && !wireProfile?.answers) {
-      this.#countPing("app");
+    } else if (frame?.kind === "heartbeat" && !profile?.answers) {
+      this.#serverPing("app");
     } else if (frame?.kind !== "heartbeat" || !this.#answer("app", frame.id)) {
       this.#messages++;
     }
@@ -182,10 +188,10 @@ export class ProbeSession {
     return true;
   }
 
-  /** The server pings of its own accord. */
-  #countPing(ping: PingKind): void {
-    const nowMs = this.#heardMs = this.#clock.now();
-    const number = this.#serverPings[ping].add(nowMs);
+  /** The server has sent a ping. */
+  #serverPing(ping: PingKind): void {
+    const nowMs = this.#receivedMs = this.#clock.now();
+    const number = this.#intervals[ping].record(nowMs);
     this.#emit({ kind: "server_ping", ping, number, atMs: nowMs - this.#startMs });
   }
 
@@ -196,15 +202,17 @@ export class ProbeSession {
 
   #endIfDone(): void {
     const { control, app } = this.#pings;
-    if (this.#rounds === this.#plan.count && control.open + app.open === 0) this.#end("plan");
+    if (this.#rounds === this.#plan.count && control.outstanding + app.outstanding === 0) {
+      this.#end("plan");
+    }
   }
 
-  /** The findings are those until now: the close is not part of them. */
+  /** The findings end here: they do not include the closing handshake. */
   #end(by: "plan" | "stop"): void {
     if (this.#findings !== undefined) return;
     this.#findings = this.#findingsAt({ by });
     this.#cancelNext();
-    for (const pings of Object.values(this.#pings)) pings.forgetAll();
+    for (const pings of Object.values(this.#pings)) pings.cancelAll();
     this.#cancelNext = this.#clock.after(CLOSE_WAIT_MS, () => this.#socket.terminate());
     this.#socket.close();
   }
@@ -215,18 +223,18 @@ export class ProbeSession {
     this.#done.resolve(this.#findings ?? this.#findingsAt({ by: "peer", ...end }));
   }
 
-  #findingsAt(end: End): Findings {
+  #findingsAt(end: ProbeEnd): Findings {
     const nowMs = this.#clock.now();
     const { control, app } = this.#pings;
-    const { wireProfile } = this.#plan;
+    const { profile } = this.#plan;
     return {
       openMs: rounded(nowMs - this.#startMs)!,
       sinceSentMs: this.#sentMs === undefined ? null : rounded(nowMs - this.#sentMs),
-      sinceHeardMs: this.#heardMs === undefined ? null : rounded(nowMs - this.#heardMs),
+      sinceHeardMs: this.#receivedMs === undefined ? null : rounded(nowMs - this.#receivedMs),
       end,
       control: control.figures,
-      app: wireProfile === undefined ? null : { ...app.figures, sent: this.#appSent },
-      server: { control: this.#serverPings.control.figures, app: this.#serverPings.app.figures },
+      app: profile === undefined ? null : { ...app.figures, sent: this.#appSent },
+      server: { control: this.#intervals.control.figures, app: this.#intervals.app.figures },
       strayPongs: this.#strayPongs,
       messages: this.#messages,
     };

@@ -1,6 +1,6 @@
 /**
- * The probe's end of a WebSocket, over npm:ws: the handshake, and an end with the side that caused it
- * and how. ws_socket.ts is the server's end; a client masks, dials and needs other news of the end.
+ * The probe's client socket, over npm:ws: the handshake, and how the other side closed the connection.
+ * The server's socket, ws_socket.ts, does not connect and needs less detail about the close.
  *
  * @module
  */
@@ -14,39 +14,39 @@ import {
   explainAnswer,
   explainError,
   explainTimeout,
+  type HandshakeStage,
   isUntrusted,
-  type Refusal,
-  type Stage,
+  type Rejection,
 } from "./rejection.ts";
 
 /** What to connect to. */
 export interface ProbeTarget {
   /** `ws:` or `wss:`. */
   readonly url: URL;
-  /** Header fields beside the handshake's own. */
+  /** Header fields in addition to the handshake's own. */
   readonly headers: Readonly<Record<string, string>>;
   /** Subprotocols to offer. */
   readonly subprotocols: readonly string[];
-  /** Whether any certificate will do. */
+  /** Whether to accept any certificate. */
   readonly insecure: boolean;
-  /** How long the whole handshake may take, ms. */
+  /** The timeout of the whole handshake, ms. */
   readonly timeoutMs: number;
 }
 
-/** How the other side ended a connection. */
+/** How the other side closed a connection. */
 export type PeerEnd =
-  /** With a close frame. `code` is null for a close frame without one. */
+  /** A close frame; `code` is null for one without a code. */
   | { readonly how: "close_frame"; readonly code: number | null; readonly text: string }
-  /** TCP was ended in order, without a close frame. */
+  /** A TCP FIN without a close frame. */
   | { readonly how: "fin" }
-  /** TCP was reset. */
+  /** A TCP reset. */
   | { readonly how: "reset" }
-  /** What came is no valid frame; the probe hung up. */
+  /** An invalid frame; the probe closed the connection. */
   | { readonly how: "bad_frame"; readonly problem: string }
-  /** The network failed. */
+  /** Another network error. */
   | { readonly how: "network"; readonly problem: string };
 
-/** The events of a connection. */
+/** The events of a socket. */
 export interface ProbeSocketEvents {
   /** A whole message, text or binary. */
   message(text: string): void;
@@ -54,17 +54,17 @@ export interface ProbeSocketEvents {
   ping(payload: Uint8Array): void;
   /** A control pong. */
   pong(payload: string): void;
-  /** The last call. */
+  /** The connection is closed: the last event. */
   closed(end: PeerEnd): void;
 }
 
-/** An open connection. All calls are harmless after its end. */
+/** An open connection. After the close all methods do nothing. */
 export interface ProbeSocket {
   /** The subprotocol that the server chose; empty for none. */
   readonly subprotocol: string;
   /** The extensions that the server agreed to. */
   readonly extensions: readonly string[];
-  /** Starts the events; nothing has been read before. */
+  /** Starts reading, and the events. */
   attach(events: ProbeSocketEvents): void;
   /** Sends a text message. */
   send(text: string): void;
@@ -74,15 +74,15 @@ export interface ProbeSocket {
   pong(payload: Uint8Array): void;
   /** Sends a close frame; `closed` follows when the peer has answered. */
   close(): void;
-  /** Ends at once. */
+  /** Closes TCP at once. */
   terminate(): void;
 }
 
-/** Completes the handshake within the timeout. @returns the rejection otherwise */
-export function connect(target: ProbeTarget, clock: Clock): Promise<ProbeSocket | Refusal> {
+/** Connects within the timeout. @returns a rejection if there is no connection */
+export function connect(target: ProbeTarget, clock: Clock): Promise<ProbeSocket | Rejection> {
   const { url, timeoutMs } = target;
   return new Promise((resolve) => {
-    let stage: Stage = "connecting";
+    let stage: HandshakeStage = "connecting";
     const ws = new WebSocket(url, [...target.subprotocols], {
       headers: { ...target.headers },
       rejectUnauthorized: !target.insecure,
@@ -92,9 +92,9 @@ export function connect(target: ProbeTarget, clock: Clock): Promise<ProbeSocket 
         request.end();
       },
     });
-    const settle = (outcome: ProbeSocket | Refusal) => {
+    const settle = (result: ProbeSocket | Rejection) => {
       cancel();
-      resolve(outcome);
+      resolve(result);
     };
     const cancel = clock.after(timeoutMs, () => {
       settle(explainTimeout(url, timeoutMs, stage));
@@ -108,17 +108,17 @@ export function connect(target: ProbeTarget, clock: Clock): Promise<ProbeSocket 
       settle(explainError(url, { code: dates ?? code, message }));
     });
     ws.on("unexpected-response", (request, response) => {
-      settle(explainAnswer(url, refusalOf(response)));
+      settle(explainAnswer(url, responseOf(response)));
       request.destroy();
     });
     ws.on("open", () => {
-      ws.pause(); // a first frame may be here already, before the listeners are
+      ws.pause(); // a first frame may have arrived already, and there is no listener yet
       settle(socket);
     });
   });
 }
 
-function refusalOf({ statusCode = 0, headers }: IncomingMessage) {
+function responseOf({ statusCode = 0, headers }: IncomingMessage) {
   return {
     status: statusCode,
     location: headers.location,
@@ -129,20 +129,20 @@ function refusalOf({ statusCode = 0, headers }: IncomingMessage) {
 
 class WsProbeSocket implements ProbeSocket {
   readonly #ws: WebSocket;
-  /** What broke the connection, if something did. */
-  #fault: PeerEnd | undefined;
+  /** The error that broke the connection, if there was one. */
+  #failure: PeerEnd | undefined;
 
   constructor(ws: WebSocket) {
     this.#ws = ws;
     ws.on("upgrade", ({ socket }) => {
-      // ws keeps TCP's errors to itself: without this a reset looks like an orderly end.
+      // ws does not report TCP errors: without this listener a reset looks like a FIN.
       socket.on("error", (error: Error & { code?: string }) => {
-        this.#fault ??= error.code === "ECONNRESET"
+        this.#failure ??= error.code === "ECONNRESET"
           ? { how: "reset" }
           : { how: "network", problem: error.code ?? error.message };
       });
     });
-    ws.on("error", (error) => this.#fault ??= { how: "bad_frame", problem: error.message });
+    ws.on("error", (error) => this.#failure ??= { how: "bad_frame", problem: error.message });
   }
 
   get subprotocol(): string {
@@ -186,9 +186,9 @@ class WsProbeSocket implements ProbeSocket {
     return this.#ws.readyState === WebSocket.OPEN;
   }
 
-  /** 1005 and 1006 are never sent: they say that there was no code, or no close frame. */
+  /** 1005 and 1006 are never sent: they mean no code, and no close frame. */
   #endOf(code: number, text: string): PeerEnd {
-    if (code === 1006) return this.#fault ?? { how: "fin" };
+    if (code === 1006) return this.#failure ?? { how: "fin" };
     return { how: "close_frame", code: code === 1005 ? null : code, text };
   }
 }

@@ -1142,7 +1142,7 @@ the server. While the hub is out of reach, its last figures are dimmed.</li>
 round trips as a distribution (the darker a cell, the more round trips it holds), health,
 messages, and how late the wheel was. The page keeps what it received itself, so it starts empty.
 Its times are those of the hub&#39;s clock.</li>
-<li><strong>Why did it drop?</strong> Search the last 10 000 ended connections by any part of an id, key, address,
+<li><strong>Why did it close?</strong> Search the last 10 000 ended connections by any part of an id, key, address,
 profile, reason or cause. Each result is a sentence; Enter or a click opens the connection&#39;s last
 events as a picture and as a list.</li>
 <li><strong>Connections</strong>: sorted by health, round trip, jitter, idle time, queue or age; filtered by any
@@ -1447,7 +1447,7 @@ json pings: 4 sent, 4 answered, 0 lost (0 %)
 server's control pings: 2, every 1.50 s
 server's json pings: 2, every 1.50 s
 other messages: 2
-ended by the probe</code></pre></div>
+closed by the probe</code></pre></div>
 <p>(The hub ran with <code>PING_PERIOD_MS=1500</code>.)</p>
 <ul>
 <li><strong><code>connected …</code></strong>: the time of the handshake, from the DNS look-up on, and what the server chose
@@ -1469,7 +1469,7 @@ probe answers, as every client must (with <code>--mute</code> it does not).</li>
 <tr><td><code>--count</code>, <code>--interval</code></td><td>rounds of pings, and seconds from one to the next</td><td>until Ctrl-C, 1</td></tr>
 <tr><td><code>--timeout</code></td><td>seconds for the handshake, and for each answer</td><td>5</td></tr>
 <tr><td><code>--profile</code></td><td><code>json</code>, <code>events-hub</code>, <code>infoway</code>, <code>tank</code> (whose server answers no heartbeat) or <code>talo</code></td><td>none</td></tr>
-<tr><td><code>--idle [seconds]</code></td><td>send no ping; wait at most this long for the connection to be cut</td><td>600</td></tr>
+<tr><td><code>--idle [seconds]</code></td><td>send no ping; wait until the connection is closed, at most this long</td><td>600</td></tr>
 <tr><td><code>--mute</code></td><td>do not answer the server&#39;s pings</td><td></td></tr>
 <tr><td><code>--key</code>, or <code>PROBE_KEY</code></td><td>a credential, sent as <code>Authorization: Bearer</code>, or where the profile&#39;s clients send it: <code>?apikey=</code> (infoway), <code>?token=</code> (tank), <code>?ticket=</code> (talo)</td><td></td></tr>
 <tr><td><code>--header &quot;Name: value&quot;</code></td><td>a header field; <code>--protocol</code> a subprotocol to offer; both any number of times</td><td></td></tr>
@@ -1491,13 +1491,13 @@ server's control ping 2, after 52.97 s
 server's control pings: 2, every 30.00 s
 server's infoway pings: none
 other messages: 2
-cut by the other side after 60.03 s (its last frame: 0.01 s before, the probe's: 7.06 s before)
-  close frame, code 1008 &quot;Websocket heartbeat timeout&quot;: the server decided it
-  answering its pings did not keep it</code></pre></div>
+closed by the other side after 60.03 s (its last frame: 0.01 s before, the probe's: 7.06 s before)
+  close frame, code 1008 &quot;Websocket heartbeat timeout&quot;: a decision of the server
+  answering its pings did not prevent it</code></pre></div>
 <ul>
-<li>A close frame: the server decided it.</li>
-<li>TCP ended without a close frame: a proxy&#39;s idle timeout (compare the time with the settings of the
-proxy), a server that considered the client dead, or a crash.</li>
+<li>A close frame: a decision of the server.</li>
+<li>TCP closed without a close frame: a proxy&#39;s idle timeout (compare the time with the settings of
+the proxy), a server that considered the client dead, or a crash.</li>
 <li>TCP reset: a proxy or firewall that dropped the connection from its table, or a crash.</li>
 </ul>
 <p><code>--idle --mute</code> shows how long a server keeps a client that has vanished.</p>
@@ -1739,7 +1739,7 @@ covers all five.</li>
 </body>
 </html>
 `,
-  "docs.css": `/* Two themes from one set of names; figures of even width; nothing moves that need not. */
+  "docs.css": `/* Two themes from one set of variables; digits of equal width; no motion if the reader prefers none. */
 :root {
   --back: #f6f7f9;
   --panel: #ffffff;
@@ -1755,7 +1755,7 @@ covers all five.</li>
   --bad: #c8283c;
   --timeout: #8347c4;
   --dead: #55606e;
-  --calm: #8a95a5;
+  --neutral: #8a95a5;
   --server: #0f7fa8;
   --series-1: #2f6fd6;
   --series-2: #c2643a;
@@ -1782,7 +1782,7 @@ covers all five.</li>
     --bad: #f4697a;
     --timeout: #bd8df0;
     --dead: #8e99a8;
-    --calm: #76828f;
+    --neutral: #76828f;
     --server: #4fb8dd;
     --series-1: #6fa3f5;
     --series-2: #e8996f;

@@ -2,177 +2,195 @@
 export type Sendable = string | ArrayBufferLike | Blob | ArrayBufferView;
 /** Why a message was never sent. */
 export type DropReason =
-  /** The outbox was full, and this the oldest in it, or larger than all that it may keep. */
+  /** The outbox was full and this was its oldest message, or the message is larger than the outbox. */
   | "full"
-  /** It had waited too long. */
+  /** It waited longer than `outboxAgeMs`. */
   | "expired"
-  /** The socket was closed or gave up. */
+  /** The socket was closed, or gave up. */
   | "closed";
-/** The health status of the connection. */
+/**
+ * The health of the connection, by its average round trip. To improve, the average must be at most
+ * 90 % of the threshold.
+ */
 export type HealthStatus =
-  /** No answer yet on this connection, or none there. */
+  /** No heartbeat of this connection is answered yet, or there is no connection. */
   | "unknown"
+  /** The average round trip is at most `healthyLatency`. */
   | "healthy"
+  /** It is at most `degradedLatency`. */
   | "degraded"
+  /** It is at most `poorLatency`. */
   | "poor"
+  /** It is above `poorLatency`. */
   | "critical"
-  /** The last connection ended because a heartbeat was not answered. */
+  /** The last connection was closed because of a heartbeat timeout. */
   | "timeout"
-  /** No further attempt will be made. */
+  /** The socket gave up. */
   | "dead";
-/** A heartbeat of the peer: the answer to the client's or, in tank, its own. */
+/** A heartbeat of the server: an answer to ours or, in tank, its own. */
 export interface HeartbeatEvent extends Event {
-  /** The round trip, ms; undefined for tank's heartbeats, which answer nothing, and late answers. */
+  /** The round trip, ms; undefined for a late answer, and in tank, whose server answers none. */
   readonly rtt: number | undefined;
 }
-/** A new attempt has been scheduled. */
+/** A reconnect attempt is scheduled. */
 export interface ReconnectingEvent extends Event {
-  /** Which in a row, from 1. */ readonly attempt: number;
-  /** From now, ms. */
+  /** Its number in the series of consecutive attempts, from 1. */ readonly attempt: number;
+  /** From now, ms; Infinity: when the network is available again. */
   readonly delayMs: number;
-  /** Why the last connection is gone. */
+  /** Why: the close reason of the last connection, the server's advice, or what is back. */
   readonly reason: string;
 }
-/** There will be no new attempt. */
+/** There will be no further attempt. */
 export interface GiveUpEvent extends Event {
-  /** Those made in a row. */ readonly attempts: number;
-  /** Why not. */
+  /** The consecutive attempts that were made. */ readonly attempts: number;
+  /** Why it gave up. */
   readonly reason: string;
 }
 /** The status has changed. */
 export interface HealthEvent extends Event {
-  /** What it is. */ readonly status: HealthStatus;
-  /** What it was. */
+  /** The new status. */ readonly status: HealthStatus;
+  /** The status before. */
   readonly previous: HealthStatus;
-  /** The average of the last round trips (`maxSamples`), ms; undefined before any. */
+  /** The average of the last `maxSamples` round trips, ms; undefined before the first. */
   readonly latency: number | undefined;
   /** Their standard deviation, ms. */
   readonly jitter: number;
 }
-/** A message will not be sent. */
+/** A message was dropped: it will not be sent. */
 export interface DropEvent extends Event {
   /** The message. */ readonly data: Sendable;
-  /** Why. */
+  /** Why it was dropped. */
   readonly reason: DropReason;
 }
-/** The events by their names. */
+/** The events, by name. */
 export interface HeartbeatSocketEventMap {
-  /** A connection is open: the first, or one after a loss. */ open: Event;
-  /** A frame, unless it is heartbeat traffic. */
+  /** A connection is open: the first one, or one after a reconnect. */ open: Event;
+  /** A frame that is no heartbeat traffic. */
   message: MessageEvent;
   /** A connection failed; `close` follows. */
   error: Event;
-  /** A connection is over, or an attempt failed; `readyState` tells whether there will be another. */
+  /** A connection closed, or an attempt failed. If another follows, `readyState` is CONNECTING. */
   close: CloseEvent;
-  /** A heartbeat of the peer. */
+  /** A heartbeat of the server. */
   heartbeat: HeartbeatEvent;
-  /** The peer is silent; `close` follows at once. */
+  /** The server is silent; `close` follows at once. */
   heartbeattimeout: Event;
-  /** A new attempt has been scheduled. */
+  /** A reconnect attempt is scheduled. */
   reconnecting: ReconnectingEvent;
-  /** There will be no new attempt: too many failed, or the server forbade it. */
+  /** There will be no further attempt: too many failed, or the server allows none. */
   giveup: GiveUpEvent;
   /** The status has changed. */
   health: HealthEvent;
-  /** A message will not be sent. */
+  /** A message was dropped: it will not be sent. */
   drop: DropEvent;
 }
-/** Their names. */
+/** The names of the events. */
 export type HeartbeatSocketEventName = keyof HeartbeatSocketEventMap;
-/** A listener in an `on…` property. */
+/** The value of an `on…` property. */
 export type Handler<E> = ((event: E) => void) | null;
 /** A listener of an event. */
 export type Listener<E> = ((event: E) => void) | { handleEvent(event: E): void } | null;
-/** An event target with the events of a HeartbeatSocket. */
+/** An EventTarget with typed listeners and an `on…` property for each event. */
 export declare class HeartbeatEventTarget extends EventTarget {
-  /** Hears `open`. */ onopen: Handler<Event>;
-  /** Hears `message`. */
+  /** Called for each `open` event. */ onopen: Handler<Event>;
+  /** Called for each `message` event. */
   onmessage: Handler<MessageEvent>;
-  /** Hears `error`. */
+  /** Called for each `error` event. */
   onerror: Handler<Event>;
-  /** Hears `close`. */
+  /** Called for each `close` event. */
   onclose: Handler<CloseEvent>;
-  /** Hears `heartbeat`. */
+  /** Called for each `heartbeat` event. */
   onheartbeat: Handler<HeartbeatEvent>;
-  /** Hears `heartbeattimeout`. */
+  /** Called for each `heartbeattimeout` event. */
   onheartbeattimeout: Handler<Event>;
-  /** Hears `reconnecting`. */
+  /** Called for each `reconnecting` event. */
   onreconnecting: Handler<ReconnectingEvent>;
-  /** Hears `giveup`. */
+  /** Called for each `giveup` event. */
   ongiveup: Handler<GiveUpEvent>;
-  /** Hears `health`. */
+  /** Called for each `health` event. */
   onhealth: Handler<HealthEvent>;
-  /** Hears `drop`. */
+  /** Called for each `drop` event. */
   ondrop: Handler<DropEvent>;
   /** Connects the `on…` properties. */
   constructor();
-  /** Adds a listener; the event's type is that of its name. */
+  /** As EventTarget's, with the event's type derived from its name. */
   addEventListener: <N extends HeartbeatSocketEventName>(
     type: N,
     listener: Listener<HeartbeatSocketEventMap[N]>,
     options?: boolean | AddEventListenerOptions,
   ) => void;
-  /** Removes a listener. */
+  /** As EventTarget's. */
   removeEventListener: <N extends HeartbeatSocketEventName>(
     type: N,
     listener: Listener<HeartbeatSocketEventMap[N]>,
     options?: boolean | EventListenerOptions,
   ) => void;
 }
-/** An address, or what makes one for each attempt: a ticket or token may serve only once. */
+/**
+ * The server's address, or a function that returns one before each attempt, for tickets or tokens
+ * that are valid only once.
+ */
 export type Address = string | URL | (() => string | URL | Promise<string | URL>);
-/** The profiles, by the hub's names. */
+/** The profiles, by the names that the hub has for them. */
 export type ProfileName = "json" | "events-hub" | "infoway" | "tank" | "talo";
-/** Makes sockets like the platform's own. */
+/** A class with the interface of the platform's WebSocket. */
 export type WebSocketConstructor = new (
   url: string | URL,
   protocols?: string | string[],
 ) => WebSocket;
-/** All are optional; one that is given as undefined keeps its default. Times are in ms. */
+/** All options are optional; undefined means the default. Times are in ms. */
 export interface HeartbeatSocketOptions {
-  /** The profile whose heartbeat and messages it uses; "json". */
-  profile?: ProfileName;
-  /** Subprotocols to offer, as WebSocket's second argument; none. */
+  /** The wire format of heartbeats and messages. Default: "json". */ profile?: ProfileName;
+  /** Subprotocols to offer, as WebSocket's second argument. Default: none. */
   protocols?: string | string[];
-  /** A heartbeat is sent so often; 30000, in tank 5000. */
+  /** The period of the client's heartbeat, 1 to 2147483647 ms. Default: 30000, in tank 5000. */
   heartbeatInterval?: number;
-  /** Nothing received for so long after the interval: the connection is dead; 10000. */
+  /**
+   * The connection times out after `heartbeatInterval` plus this time without any received frame,
+   * 1 to 2147483647 ms. Default: 10000.
+   */
   heartbeatTimeout?: number;
-  /** A connection that has not opened within this time has failed; 20000. */
+  /** An attempt that has not opened within this time fails, 1 to 2147483647 ms. Default: 20000. */
   connectTimeout?: number;
-  /** Mean of twice the first wait before a new attempt: the backoff's base; 5000. */
+  /**
+   * The base of the backoff, 1 to 2147483647 ms: the wait before attempt n is random between 0 and
+   * min(30000, base * 2^(n - 1)). Default: 5000.
+   */
   reconnectInterval?: number;
-  /** Attempts in a row before it gives up; Infinity is allowed; 10. */
+  /** Consecutive attempts before it gives up, 0 to Infinity. Default: 10. */
   maxReconnectAttempts?: number;
-  /** Send heartbeats by a worker's timers, which a hidden tab does not throttle; false. */
+  /** Whether a worker's timers send the heartbeat; a hidden tab does not throttle them. Default: false. */
   heartbeatInWorker?: boolean;
-  /** Messages kept while there is no connection; of more the oldest is dropped; 256. */
+  /** The most messages in the outbox, 0 to Infinity; the oldest is dropped first. Default: 256. */
   outboxMessages?: number;
-  /** Their bytes, text as UTF-8; of more the oldest is dropped, or what is larger alone; 1048576. */
+  /**
+   * The most bytes in the outbox, text as UTF-8, 0 to Infinity. The oldest message is dropped first;
+   * a message that is larger alone is dropped itself. Default: 1048576.
+   */
   outboxBytes?: number;
-  /** A kept message older than this is dropped instead of sent; Infinity is allowed; 60000. */
+  /** An older message in the outbox is dropped instead of sent, 0 to Infinity ms. Default: 60000. */
   outboxAgeMs?: number;
-  /** Up to this rolling average of round trips the status is healthy; 100. */
+  /** The highest average round trip of the status healthy, 0 to Infinity ms. Default: 100. */
   healthyLatency?: number;
-  /** Up to this: degraded; 500. */
+  /** The highest average round trip of the status degraded, 0 to Infinity ms. Default: 500. */
   degradedLatency?: number;
-  /** Up to this: poor, above: critical; 1000. */
+  /** The highest average round trip of the status poor, 0 to Infinity ms; above: critical. Default: 1000. */
   poorLatency?: number;
-  /** Round trips that the average and the jitter are of; 10. */
+  /** The number of round trips in the average and the jitter, 1 to 2147483647. Default: 10. */
   maxSamples?: number;
-  /** Makes the sockets; the platform's WebSocket. */
+  /** Creates the sockets. Default: the platform's WebSocket. */
   WebSocket?: WebSocketConstructor;
 }
-/** A WebSocket that sends heartbeats and reconnects. */
+/** A WebSocket with a heartbeat, reconnects and subscriptions. */
 export declare class HeartbeatSocket extends HeartbeatEventTarget {
   #private;
-  /** `readyState` before the first connection, and between two. */
+  /** `readyState` while there is no open connection, but attempts are made. */
   static readonly CONNECTING = 0;
-  /** `readyState` of a connection. */
+  /** `readyState` of an open connection. */
   static readonly OPEN = 1;
   /** `readyState` after `close()`. */
   static readonly CLOSING = 2;
-  /** `readyState` in the end: closed, or given up. */
+  /** `readyState` after the close is done, or after it gave up. */
   static readonly CLOSED = 3;
   /** As of the class. */
   readonly CONNECTING = 0;
@@ -185,42 +203,45 @@ export declare class HeartbeatSocket extends HeartbeatEventTarget {
   /**
    * Connects.
    *
-   * @param url http and https stand for ws and wss; in a page it may be relative; a function is
-   *   asked before each attempt
-   * @param options or, as WebSocket has it, the subprotocols
-   * @throws {TypeError} if the URL or an option is none
-   * @throws {RangeError} if what must be a number is none, or out of range
+   * @param url http and https mean ws and wss; in a page it may be relative; a function is called
+   *   before each attempt
+   * @param options the options or, as in WebSocket, the subprotocols
+   * @throws {TypeError} if the URL is not valid, the profile is unknown, or the platform has no
+   *   WebSocket
+   * @throws {RangeError} if a numeric option is no number, or out of range
    */
   constructor(url: Address, options?: HeartbeatSocketOptions | string | string[]);
-  /** As WebSocket's; between two connections CONNECTING. */
+  /** As WebSocket's; CONNECTING between two connections. */
   get readyState(): 0 | 1 | 2 | 3;
-  /** Of the newest attempt; empty before an address function has returned the first. */
+  /** The address of the newest attempt; empty until an address function has returned one. */
   get url(): string;
   /** The subprotocol that the server chose. */
   get protocol(): string;
   /** The extensions that the server chose. */
   get extensions(): string;
-  /** Bytes that wait to be sent, those in the outbox included. */
+  /** Bytes that are not sent yet, including the outbox. */
   get bufferedAmount(): number;
-  /** How binary frames are received. */
+  /** The type of received binary frames. */
   binaryType: BinaryType;
-  /** The newest round trip of this connection, ms. */
+  /** The newest round trip of this connection, ms; undefined before the first. */
   get rtt(): number | undefined;
-  /** The standard deviation of its last ones (`maxSamples`), ms; 0 below two. */
+  /** The standard deviation of its last `maxSamples` round trips, ms; 0 for fewer than two. */
   get jitter(): number;
-  /** The health status, by the average of the last round trips. */
+  /** The health of the connection, by the average of these round trips. */
   get status(): HealthStatus;
-  /** Sends, or keeps for the next connection. After `close()` a message is dropped. */
+  /** Sends, or keeps the message for the next connection. After `close()` it is dropped. */
   send(data: Sendable): void;
   /** Subscribes to a channel, also after a reconnect. @throws {TypeError} if the profile cannot */
   subscribe(channel: string): void;
-  /** Unsubscribes from it. @throws {TypeError} if the profile cannot */
+  /** Ends the subscription of a channel. @throws {TypeError} if the profile cannot */
   unsubscribe(channel: string): void;
-  /** Publishes on a channel; kept like what `send()` sends. @throws {TypeError} if the profile cannot */
+  /** Publishes on a channel, as `send()` sends. @throws {TypeError} if the profile cannot */
   publish(channel: string, data: unknown): void;
   /**
-   * Closes for good: no reconnect, whatever was planned.
+   * Closes for good: cancels a scheduled reconnect.
    *
+   * @param code 1000 (the default) or 3000 to 4999
+   * @param reason at most 123 bytes of UTF-8; "Client closed" by default
    * @throws {DOMException} as WebSocket does, if the code or the reason may not be sent
    */
   close(code?: number, reason?: string): void;

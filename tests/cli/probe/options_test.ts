@@ -4,19 +4,19 @@ import { ConfigError } from "../../../server/base/errors.ts";
 
 const URL_TEXT = "ws://localhost:8080/ws";
 
-/** What is wrong with a command line. */
+/** The problems of a command line. */
 function problemsOf(...args: string[]): readonly string[] {
   const error = assertThrows(() => parseProbeArgs(args));
   assert(error instanceof ConfigError, String(error));
   return error.problems;
 }
 
-Deno.test("parseProbeArgs() fills in what USAGE promises", () => {
+Deno.test("parseProbeArgs() has the defaults of USAGE", () => {
   const { target, plan, json, notes } = parseProbeArgs([URL_TEXT])!;
   assertEquals(target.url.href, URL_TEXT);
   assertEquals([target.headers, target.subprotocols, target.insecure], [{}, [], false]);
   assertEquals([plan.count, plan.intervalMs, plan.timeoutMs], [undefined, 1_000, 5_000]);
-  assertEquals([plan.idleMs, plan.mute, plan.wireProfile], [undefined, false, undefined]);
+  assertEquals([plan.idleMs, plan.mute, plan.profile], [undefined, false, undefined]);
   assertEquals([target.timeoutMs, json, notes], [5_000, false, []]);
   assertEquals(parseProbeArgs(["--help"]), undefined);
 });
@@ -25,12 +25,12 @@ Deno.test("parseProbeArgs() knows every option that USAGE lists", () => {
   const listed = [...USAGE.matchAll(/^ {2}--([a-z]+)/gm)].map(([, name]) => name);
   assertEquals(listed.length, 11);
   for (const name of listed) {
-    // An option that there is not throws a TypeError of parseArgs, not our ConfigError.
+    // An unknown option throws a TypeError of parseArgs, not a ConfigError.
     problemsOf(`--${name}${/^(mute|insecure|json)$/.test(name) ? "" : "=1"}`);
   }
 });
 
-Deno.test("parseProbeArgs() takes --idle alone, with seconds, and before the address", () => {
+Deno.test("parseProbeArgs() accepts --idle alone, with seconds, and before the address", () => {
   for (
     const [args, idleMs] of [
       [["--idle", URL_TEXT], 600_000],
@@ -41,13 +41,13 @@ Deno.test("parseProbeArgs() takes --idle alone, with seconds, and before the add
   ) assertEquals(parseProbeArgs(args)?.plan.idleMs, idleMs, args.join(" "));
 });
 
-Deno.test("parseProbeArgs() takes http:// as ws:// and says so", () => {
+Deno.test("parseProbeArgs() converts http:// to ws:// with a note", () => {
   const { target, notes } = parseProbeArgs(["https://example.test/ws#part"])!;
   assertEquals(target.url.href, "wss://example.test/ws");
-  assertEquals(notes, ["took https:// as wss://"]);
+  assertEquals(notes, ["using wss:// instead of https://"]);
 });
 
-Deno.test("parseProbeArgs() puts the credential where the profile's clients have it", () => {
+Deno.test("parseProbeArgs() puts the credential where the profile's clients send it", () => {
   const placed = (profile: string[], key?: string) => {
     const { url, headers } = parseProbeArgs([...profile, URL_TEXT], key)!.target;
     return [url.search, headers];
@@ -64,7 +64,7 @@ Deno.test("parseProbeArgs() puts the credential where the profile's clients have
   ) assertEquals(placed(["--profile", profile, "--key", "a.b"]), [search, {}]);
 });
 
-Deno.test("parseProbeArgs() tells all that is wrong at once, and no value that may be secret", () => {
+Deno.test("parseProbeArgs() reports all problems at once, and no value that may be secret", () => {
   const problems = problemsOf(
     ...["--count", "0", "--interval", "soon", "--timeout", "1e9", "--profile", "mqtt"],
     ...["--header", "Authorization hunter2", "--header", "Upgrade: hunter2"],
@@ -101,7 +101,7 @@ Deno.test("parseProbeArgs() tells all that is wrong at once, and no value that m
   assertStringIncludes(problemsOf(...both, URL_TEXT)[0], "both give Authorization");
 });
 
-Deno.test("parseProbeArgs() subscribes to health where events-hub's heartbeat needs it, and reports it", () => {
+Deno.test("parseProbeArgs() subscribes to health where events-hub's heartbeat needs it, with a note", () => {
   const typesOf = (query: string) => {
     const url = `ws://localhost/api/v1/ws/subscribe${query}`;
     const { target, notes } = parseProbeArgs(["--profile", "events-hub", url])!;

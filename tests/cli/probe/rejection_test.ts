@@ -3,14 +3,14 @@ import {
   explainAnswer,
   explainError,
   explainTimeout,
-  type HttpRefusal,
+  type RejectionResponse,
 } from "../../../server/cli/probe/rejection.ts";
 
 const TARGET = new URL("wss://user:hunter2@example.test/ws?token=hunter2");
 
-const adviceOn = (answer: HttpRefusal) => explainAnswer(TARGET, answer).advice;
+const adviceOn = (answer: RejectionResponse) => explainAnswer(TARGET, answer).advice;
 
-Deno.test("explainAnswer() says what to do about each kind of answer", () => {
+Deno.test("explainAnswer() has an advice for each kind of response", () => {
   assertStringIncludes(adviceOn({ status: 200 }), "no WebSocket at this path");
   assertStringIncludes(adviceOn({ status: 403 }), "Origin");
   assertStringIncludes(adviceOn({ status: 426 }), "Upgrade header");
@@ -26,7 +26,7 @@ Deno.test("explainAnswer() says what to do about each kind of answer", () => {
   );
 });
 
-Deno.test("explainAnswer() quotes of headers what is no secret and no terminal's command", () => {
+Deno.test("explainAnswer() quotes no secret and no control character of a header", () => {
   const asked = adviceOn({ status: 401, challenge: 'Bearer realm="hunter2"' });
   assertStringIncludes(asked, "It asks for: Bearer.");
   assert(!asked.includes("hunter2"), asked);
@@ -37,11 +37,11 @@ Deno.test("explainAnswer() quotes of headers what is no secret and no terminal's
   assertStringIncludes(elsewhere, "ws://other.test/");
   assert(!elsewhere.includes("hunter2"), elsewhere);
   assertStringIncludes(adviceOn({ status: 302, location: "http://" }), "not a URL");
-  assertStringIncludes(adviceOn({ status: 302 }), "redirect to nowhere");
+  assertStringIncludes(adviceOn({ status: 302 }), "redirect without a target");
   assertStringIncludes(adviceOn({ status: 401, challenge: "\x9b2J" }), "\\u{9b}2J");
 });
 
-Deno.test("explainError() tells the platform's errors apart, and never says a credential", () => {
+Deno.test("explainError() distinguishes the platform's errors, and quotes no credential", () => {
   for (
     const [code, error, words] of [
       ["ECONNREFUSED", "refused", "Start the server"],
@@ -62,18 +62,18 @@ Deno.test("explainError() tells the platform's errors apart, and never says a cr
       ["EMFILE", "network", "network"],
     ] as const
   ) {
-    const refusal = explainError(TARGET, { code, message: "words of the platform" });
-    assertEquals(refusal.error, error, code);
-    assertStringIncludes(refusal.advice, words, code);
-    assert(!JSON.stringify(refusal).includes("hunter2"), code);
+    const rejection = explainError(TARGET, { code, message: "text of the platform" });
+    assertEquals(rejection.error, error, code);
+    assertStringIncludes(rejection.advice, words, code);
+    assert(!JSON.stringify(rejection).includes("hunter2"), code);
   }
 });
 
-Deno.test("explainTimeout() tells a host that is not there from one that hangs", () => {
+Deno.test("explainTimeout() distinguishes an unreachable host from one that hangs", () => {
   assertStringIncludes(explainTimeout(TARGET, 5_000, "connecting").advice, "firewall");
   const { message } = explainTimeout(TARGET, 300, "waiting");
   assertEquals(
     message,
-    "example.test took the connection but did not finish the handshake in 0.3 s",
+    "example.test accepted the connection but did not finish the handshake in 0.3 s",
   );
 });

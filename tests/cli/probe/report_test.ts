@@ -2,14 +2,14 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { PingFigures } from "../../../server/cli/probe/pings.ts";
 import { jsonReport, textReport } from "../../../server/cli/probe/report.ts";
 import { exitCodeOf } from "../../../server/cli/probe.ts";
-import type { End, Findings } from "../../../server/cli/probe/session.ts";
+import type { Findings, ProbeEnd } from "../../../server/cli/probe/session.ts";
 import type { PeerEnd } from "../../../server/cli/probe/socket.ts";
 import { shownSubprotocol } from "../../../server/cli/probe/format.ts";
 
 const SUBJECT = {
   url: new URL("ws://localhost:8080/ws?access_token=hunter2"),
-  profile: "json",
-  answered: true,
+  profileName: "json",
+  answers: true,
   timeoutMs: 5_000,
   idle: false,
 };
@@ -50,9 +50,9 @@ const found = (findings: Partial<Findings> = {}): Findings => ({
   messages: 0,
   ...findings,
 });
-const cut = (end: PeerEnd): End => ({ by: "peer", ...end });
+const closed = (end: PeerEnd): ProbeEnd => ({ by: "peer", ...end });
 
-Deno.test("textReport() summarises in whole", () => {
+Deno.test("textReport() prints a whole summary", () => {
   const findings = found({
     app: { ...ANSWERED, sent: 3, lost: 1, lossPercent: 33.33 },
     messages: 4,
@@ -69,63 +69,63 @@ json pings: 3 sent, 2 answered, 1 lost (33.33 %)
 server's control pings: 3, every 54.00 s
 server's json pings: 1
 other messages: 4
-control pongs that came late or unasked: 1
-ended by the probe`,
+control pongs that match no open ping: 1
+closed by the probe`,
   );
 });
 
-Deno.test("textReport() says who cut an idle connection, after which silence", () => {
+Deno.test("textReport() prints who closed an idle connection, and after which silence", () => {
   const report = textReport({ ...SUBJECT, idle: true });
-  const endOf = (end: PeerEnd) => report.summary(found({ end: cut(end) })).split("\n").slice(3);
+  const endOf = (end: PeerEnd) => report.summary(found({ end: closed(end) })).split("\n").slice(3);
   assertEquals(endOf({ how: "close_frame", code: 1001, text: "idle\u009b" }), [
-    "cut by the other side after 1.23 s (its last frame: 60.00 s before, the probe's: none)",
-    '  close frame, code 1001 "idle\\u{9b}": the server decided it',
-    "  to keep it, send something sooner",
+    "closed by the other side after 1.23 s (its last frame: 60.00 s before, the probe's: none)",
+    '  close frame, code 1001 "idle\\u{9b}": a decision of the server',
+    "  to prevent it, send data more often",
   ]);
   assertStringIncludes(
     endOf({ how: "close_frame", code: null, text: "" })[1],
-    "close frame, no code: the server",
+    "close frame, no code: a decision",
   );
   assertStringIncludes(endOf({ how: "fin" })[1], "without a close frame");
   assertStringIncludes(endOf({ how: "reset" })[1], "reset");
   assertStringIncludes(endOf({ how: "network", problem: "ETIMEDOUT" })[1], "ETIMEDOUT");
-  const answered = report.summary(found({ end: cut({ how: "fin" }), sinceSentMs: 5 }));
-  assertStringIncludes(answered, "answering its pings did not keep it");
+  const answered = report.summary(found({ end: closed({ how: "fin" }), sinceSentMs: 5 }));
+  assertStringIncludes(answered, "answering its pings did not prevent it");
   assertEquals(endOf({ how: "bad_frame", problem: "bad opcode" }), [
-    "ended by the probe: what came is no valid frame (bad opcode)",
+    "closed by the probe: it received an invalid frame (bad opcode)",
   ]);
 });
 
-Deno.test("textReport() says where to look when answers of one kind are missing", () => {
+Deno.test("textReport() prints the likely cause when answers of one kind are missing", () => {
   const last = (control: PingFigures, app: PingFigures | null) =>
     textReport(SUBJECT).summary(found({ control, app })).split("\n").at(-1)!;
-  assertStringIncludes(last(LOST, null), "no control pong came back");
+  assertStringIncludes(last(LOST, null), "no control pong arrived");
   assertStringIncludes(last(LOST, ANSWERED), "control frames are dropped on the way");
-  assertStringIncludes(last(LOST, LOST), "nothing came back");
+  assertStringIncludes(last(LOST, LOST), "no answer arrived");
   assertStringIncludes(last(ANSWERED, LOST), "json answers do not");
-  assertEquals(last(ANSWERED, ANSWERED), "ended by the probe");
+  assertEquals(last(ANSWERED, ANSWERED), "closed by the probe");
 });
 
-Deno.test("jsonReport() prints one object a line, without the query", () => {
+Deno.test("jsonReport() prints one object per line, without the query", () => {
   const report = jsonReport(SUBJECT);
   const url = "ws://localhost:8080/ws?…";
-  const { summary, event, refused } = report;
+  const { summary, event, rejected } = report;
   assertEquals(JSON.parse(summary(found())), { kind: "summary", url, profile: "json", ...found() });
   assertEquals(
     event({ kind: "answer", ping: "app", seq: 1, rttMs: 1.23456 }),
     '{"kind":"answer","ping":"app","seq":1,"rttMs":1.23}',
   );
-  const refusal = { error: "http", status: 404, message: "m", advice: "a" } as const;
-  assertEquals(JSON.parse(refused(refusal)), { kind: "refused", url, ...refusal });
+  const rejection = { error: "http", status: 404, message: "m", advice: "a" } as const;
+  assertEquals(JSON.parse(rejected(rejection)), { kind: "refused", url, ...rejection });
 });
 
-Deno.test("exitCodeOf() tells answers, silence and cuts apart", () => {
+Deno.test("exitCodeOf() distinguishes answers, silence and a close by the peer", () => {
   assertEquals(exitCodeOf(found(), false), 0);
   assertEquals(exitCodeOf(found({ control: LOST }), false), 1);
   assertEquals(exitCodeOf(found({ control: LOST, app: ANSWERED }), false), 0);
   assertEquals(exitCodeOf(found({ control: NONE }), true), 0);
-  assertEquals(exitCodeOf(found({ end: cut({ how: "fin" }) }), false), 4);
-  assertEquals(exitCodeOf(found({ end: cut({ how: "fin" }) }), true), 4);
+  assertEquals(exitCodeOf(found({ end: closed({ how: "fin" }) }), false), 4);
+  assertEquals(exitCodeOf(found({ end: closed({ how: "fin" }) }), true), 4);
 });
 
 Deno.test("shownSubprotocol() shows names and hides credentials", () => {

@@ -13,6 +13,9 @@ import { until } from "../until.ts";
 /** A first load on a busy machine. */
 const LOAD_MS = 60_000;
 
+/** An element that has not moved for so long is clicked, ms. */
+const STABLE_MS = 50;
+
 /** An error that the page showed. */
 export interface Problem {
   /** `exception`, `console`, or where the browser says it is from: `network`, `security`, … */
@@ -102,11 +105,15 @@ export class Page {
 
   /** Clicks on the middle of an element, once it is there and nothing lies over it. */
   async click(selector: string): Promise<void> {
-    const { x, y } = await this.until(`(() => {
+    // A page that still loads moves its elements: the click waits until this one stays.
+    const { x, y } = await this.until(`(async () => {
       const element = document.querySelector(${JSON.stringify(selector)});
       element?.scrollIntoView({ block: "nearest", behavior: "instant" });
       const { left, top, width, height } = element?.getBoundingClientRect() ?? { width: 0 };
-      if (width === 0) return;
+      if (width === 0 || document.readyState !== "complete") return;
+      await new Promise((done) => setTimeout(done, ${STABLE_MS}));
+      const now = element.getBoundingClientRect();
+      if (now.left !== left || now.top !== top) return;
       const [x, y] = [left + width / 2, top + height / 2];
       const hit = document.elementFromPoint(x, y);
       return (hit === element || element.contains(hit)) && { x, y };

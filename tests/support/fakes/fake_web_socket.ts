@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Fields, fieldsOf, HEARTBEAT_ID } from "../../../server/sdk/profile.ts";
+import { type Fields, fieldsOf, HEARTBEAT_ID_PREFIX } from "../../../server/sdk/profile.ts";
 import type { WebSocketConstructor } from "../../../server/sdk/options.ts";
 
 /** One side's view is WebSocket's; the methods below the line are the server's. */
@@ -144,5 +144,5 @@ export class FakeServer {
 }
 
 function isBeat({ type, id }: Fields): boolean {
-  return type === "ping" && `${id}`.startsWith(HEARTBEAT_ID);
+  return type === "ping" && `${id}`.startsWith(HEARTBEAT_ID_PREFIX);
 }
