@@ -5,7 +5,7 @@
  * @module
  */
 
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { createPrivateKey, createPublicKey, X509Certificate } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerOptions } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { connect, isIPv6 } from "node:net";
@@ -40,9 +40,7 @@ export function makeHttpServer(tls: TlsPair | undefined): Server {
 function makeTlsServer(tls: TlsPair): Server {
   try {
     // Deno's https accepts any text as a pair and fails at each handshake instead (2.9.6).
-    if (!new X509Certificate(tls.cert).checkPrivateKey(createPrivateKey(tls.key))) {
-      throw new Error("the key does not belong to the certificate");
-    }
+    if (!isPair(tls)) throw new Error("the key does not belong to the certificate");
     return createTlsServer({ ...OPTIONS, ...tls }) as unknown as Server;
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
@@ -50,6 +48,15 @@ function makeTlsServer(tls: TlsPair): Server {
       cause,
     });
   }
+}
+
+/** Does what `X509Certificate.checkPrivateKey()` does, which Deno before 2.7 does not implement. */
+function isPair({ cert, key }: TlsPair): boolean {
+  const [certified, own] = [
+    new X509Certificate(cert).publicKey,
+    createPublicKey(createPrivateKey(key)),
+  ].map((publicKey) => publicKey.export({ type: "spki", format: "der" }));
+  return certified.equals(own);
 }
 
 /**
@@ -72,8 +79,9 @@ export async function listen(server: Server, address: Listen): Promise<Listen> {
     const message = `Cannot start: cannot listen on ${formatAddress(address)}: ${why}`;
     throw new StartError(message, { cause });
   }
-  const bound = server.address();
-  if (bound === null || typeof bound === "string") return address; // a unix socket
+  // Deno before 2.8 reports 0.0.0.0 for a unix socket.
+  const bound = address.kind === "unix" ? null : server.address();
+  if (bound === null || typeof bound === "string") return address;
   return { kind: "tcp", host: bound.address, port: bound.port };
 }
 

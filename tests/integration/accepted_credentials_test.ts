@@ -5,13 +5,7 @@
  * @module
  */
 
-import {
-  assertEquals,
-  assertGreaterOrEqual,
-  assertLess,
-  assertMatch,
-  assertRejects,
-} from "@std/assert";
+import { assertEquals, assertGreaterOrEqual, assertLess, assertMatch } from "@std/assert";
 import { signedToken, testKey } from "../support/server/credentials.ts";
 import {
   type AuthScheme,
@@ -82,22 +76,34 @@ integrationTest("Right credentials get in by every way", async () => {
   }
 });
 
-/** As pages do it: they give up unless one of theirs is selected. @returns the selected one */
-async function connectAsPage(server: GuardedServer, offered: string[]): Promise<string> {
-  const socket = new WebSocket(new URL("/ws", server.process.url), offered);
-  const ended = new Promise((resolve) => socket.onclose = resolve);
-  await within(
-    "a page's connection",
-    5_000,
-    new Promise((resolve) => {
-      socket.onopen = socket.onerror = resolve;
-    }),
-  );
-  const { protocol, readyState } = socket;
-  socket.close();
-  await ended;
-  if (readyState !== WebSocket.OPEN) throw new Error("no connection");
-  return protocol;
+/** A connection as pages open it: they give up unless one of their subprotocols is selected. */
+class PageConnection {
+  readonly #socket: WebSocket;
+  readonly #opened: Promise<unknown>;
+  readonly #closed: Promise<CloseEvent>;
+
+  constructor(server: GuardedServer, offered: string[]) {
+    const socket = this.#socket = new WebSocket(new URL("/ws", server.process.url), offered);
+    this.#opened = new Promise((resolve, reject) => {
+      socket.onopen = resolve;
+      socket.onerror = () => reject(new Error("no connection"));
+    });
+    this.#closed = new Promise((resolve) => socket.onclose = resolve);
+  }
+
+  /** @returns the subprotocol that was selected */
+  async selectedSubprotocol(): Promise<string> {
+    await within("a page's connection", 5_000, this.#opened);
+    this.#socket.close();
+    await within("its close", 5_000, this.#closed);
+    return this.#socket.protocol;
+  }
+
+  /** @returns how the server ended the connection */
+  async closeByServer(): Promise<CloseEvent> {
+    await within("a page's connection", 5_000, this.#opened);
+    return await within("the server's close", 5_000, this.#closed);
+  }
 }
 
 integrationTest(
@@ -105,14 +111,19 @@ integrationTest(
   async () => {
     await using server = await start();
     const token = server.secret(await signedToken(JWT_SECRET));
+    const selected = (offered: string[]) =>
+      new PageConnection(server, offered).selectedSubprotocol();
     for (const credential of [FULL.credential, token]) {
       const carrier = `systole.bearer.${credential}`;
-      assertEquals(await connectAsPage(server, [carrier]), carrier);
-      assertEquals(await connectAsPage(server, ["systole", carrier]), "systole");
-      assertEquals(await connectAsPage(server, [carrier, "systole"]), "systole");
+      assertEquals(await selected([carrier]), carrier);
+      assertEquals(await selected(["systole", carrier]), "systole");
+      assertEquals(await selected([carrier, "systole"]), "systole");
     }
-    await assertRejects(() => connectAsPage(server, ["systole", "systole.bearer.full.wrong"]));
-    await assertRejects(() => connectAsPage(server, ["systole"]));
+    for (const offered of [["systole", "systole.bearer.full.wrong"], ["systole"]]) {
+      const { code, reason } = await new PageConnection(server, offered).closeByServer();
+      assertEquals(code, 3000);
+      assertMatch(reason, /; no retry$/);
+    }
   },
 );
 

@@ -34,12 +34,12 @@ const frame = (subject: ProtocolSession, reason: "stale" | "rate_limited") =>
 Deno.test("matches() takes /ws with business, and /news", () => {
   const matches = (url: string) => profile.matches(parseTarget(url)!);
   assertEquals(
-    ["/ws?business=stock&apikey=k", "/ws?business=", "/news", "/news?apikey=k"]
+    ["/ws?business=stock&apikey=k", "/ws?business=", "/news", "/news/", "/news?apikey=k"]
       .filter(matches).length,
-    4,
+    5,
   );
   assertEquals(
-    ["/ws", "/ws?apikey=k", "/?business=stock", "/ws/news", "/news/"]
+    ["/ws", "/ws?apikey=k", "/?business=stock", "/ws/news"]
       .filter(matches),
     [],
   );
