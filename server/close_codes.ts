@@ -1,6 +1,6 @@
 /**
- * The tables of why a connection ends and why an upgrade is rejected: every other module names a row,
- * none invents a code. Owns the reasons, what the peer gets and what the operator sees.
+ * Why a connection ends, and why an upgrade is rejected: two tables. They own the names of the reasons,
+ * the close codes and what the peer reads; other modules name a row.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export type Ending =
   /** Nothing to do: the peer or the network ended it. */
   | "none";
 
-/** Causes of an end, for operators; three of them depend on more than the reason. */
+/** Causes of an end, for operators; diagnosis/close_cause.ts chooses one by more than the reason. */
 export const CAUSES = [
   "client close",
   "network",

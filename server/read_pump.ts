@@ -1,7 +1,7 @@
 /**
- * The readPump: from a client's socket to the hub. Every frame first counts as a sign of life, then
- * against the flood limit; then the client's session decodes it and the hub gets the command. While
- * the hub's mailbox is full it stops reading.
+ * The readPump: from a client's socket to the hub. A frame first counts as a sign of life, where the
+ * profile takes it for one, then against the flood limit; then the client's session decodes it and the
+ * hub gets the command. While the hub's mailbox is full it stops reading.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The ticker of the write pump, one for each connection, driven by the wheel: it ends silent
- * connections and those whose credential expires, and sends pings and the profile's own heartbeat.
+ * The timer of one connection, called by the wheel: it ends silent connections and those whose
+ * credential expires, and sends pings and the profile's own heartbeat, as a writePump's ticker does.
  * The control ping goes around the send queue, the app ping through it.
  *
  * @module
@@ -84,13 +84,13 @@ export class HeartbeatTimer implements TimerTask {
         return this.#ping(nowMs);
       case "stale":
       case "missed_heartbeats":
-        this.#expire(nowMs);
+        this.#recordExpiry(nowMs);
         return decision;
     }
   }
 
   /** Records a dead peer. */
-  #expire(nowMs: number): void {
+  #recordExpiry(nowMs: number): void {
     const { wheel, metrics } = this.#options;
     const { heartbeat, profile, counts, health } = this.#connection;
     const silentMs = nowMs - heartbeat.lastActivityMs;

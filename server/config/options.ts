@@ -1,9 +1,9 @@
 /**
- * Every option as data: name, unit, default, meaning, and how its text is read. Each table stands for a
- * place in `Config`: an option is there under its name in camel case, without another line of code. A
- * profile's own options stand beside the profile, those of authentication in auth/options.ts.
+ * The options as data: name, unit, default, meaning, and how the text is read. GENERAL_OPTIONS are in
+ * `Config` under their names in camel case, LIMIT_OPTIONS in `Config.limits`; config.ts puts together
+ * the others. Options of a profile are in its definition.ts, those of authentication in auth/options.ts.
  *
- * Must not know how options depend on each other (config.ts, limits.ts, liveness/timing.ts).
+ * Relations between options are checked in config.ts, limits.ts and liveness/timing.ts.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The profiles that this server has. A new one is a folder and a line here.
+ * The profiles that this server has. A new one is a folder and a line here; what else names it, see
+ * docs/architecture.md.
  *
  * @module
  */

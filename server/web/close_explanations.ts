@@ -28,7 +28,7 @@ const BY_CAUSE: Readonly<Record<string, (closed: ClosedSummary) => string>> = {
     } no heartbeat or message came.`,
 };
 
-const BY_REASON: Readonly<Partial<Record<CloseReason, (closed: ClosedSummary) => string>>> = {
+const BY_REASON: Readonly<Record<CloseReason, (closed: ClosedSummary) => string>> = {
   client_close: ({ seconds }) => `The client closed the connection after ${duration(seconds)}.`,
   network_error: ({ silentSeconds }) =>
     `The connection broke without a close frame, ${

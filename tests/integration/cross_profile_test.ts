@@ -17,7 +17,7 @@ const VM = { vm_id: "7", state: "running", more: ["ä", null, 1e21, { "": false 
 const TRADE = { s: "BTCUSDT", t: 1747550648097, p: "104131.15", v: "0.01", vw: "1041.3", td: 1 };
 
 /** A client whose every frame is foreseen. */
-class Follower implements Disposable {
+class ReceivingClient implements Disposable {
   readonly #client: TextClient;
   #foreseen = 0;
 
@@ -29,8 +29,8 @@ class Follower implements Disposable {
     server: ServerProcess,
     path: string,
     initialFrames: string,
-  ): Promise<Follower> {
-    const subscriber = new Follower(await TextClient.connect(new URL(path, server.url)));
+  ): Promise<ReceivingClient> {
+    const subscriber = new ReceivingClient(await TextClient.connect(new URL(path, server.url)));
     await subscriber.gets(initialFrames);
     return subscriber;
   }
@@ -54,8 +54,8 @@ class Follower implements Disposable {
   }
 }
 
-async function ofJson(server: ServerProcess, channel: string): Promise<Follower> {
-  const subscriber = await Follower.connect(
+async function ofJson(server: ServerProcess, channel: string): Promise<ReceivingClient> {
+  const subscriber = await ReceivingClient.connect(
     server,
     "/ws",
     '{"type":"welcome","clientId":"<uuid>","pingPeriodMs":54000,"pongWaitMs":60000}',
@@ -66,15 +66,15 @@ async function ofJson(server: ServerProcess, channel: string): Promise<Follower>
 }
 
 /** Its subscription gets no answer: see `followedBy()`. */
-async function ofTank(server: ServerProcess, channel: string): Promise<Follower> {
+async function ofTank(server: ServerProcess, channel: string): Promise<ReceivingClient> {
   const hello = "Hello, alice! Welcome to WebSocket server.";
-  const subscriber = await Follower.connect(server, "/ws?user_id=alice", hello);
+  const subscriber = await ReceivingClient.connect(server, "/ws?user_id=alice", hello);
   subscriber.say(`sub:${channel}`);
   return subscriber;
 }
 
-async function ofEventsHub(server: ServerProcess): Promise<Follower> {
-  return await Follower.connect(
+async function ofEventsHub(server: ServerProcess): Promise<ReceivingClient> {
+  return await ReceivingClient.connect(
     server,
     "/api/v1/ws/subscribe?event_types=pdfm",
     '{"id":"<hex64>","event_type":"global","timestamp":"<rfc3339>","message":"WebSocket ' +
@@ -83,9 +83,9 @@ async function ofEventsHub(server: ServerProcess): Promise<Follower> {
   );
 }
 
-async function ofInfoway(server: ServerProcess): Promise<Follower> {
+async function ofInfoway(server: ServerProcess): Promise<ReceivingClient> {
   const initialFrames = '{"code":200,"msg":"ws connect success"}';
-  const subscriber = await Follower.connect(
+  const subscriber = await ReceivingClient.connect(
     server,
     "/ws?business=crypto&apikey=any",
     initialFrames,
@@ -95,9 +95,9 @@ async function ofInfoway(server: ServerProcess): Promise<Follower> {
   return subscriber;
 }
 
-async function ofTalo(server: ServerProcess): Promise<Follower> {
+async function ofTalo(server: ServerProcess): Promise<ReceivingClient> {
   const initialFrames = '{"res":"v1.connected","data":{}}';
-  const subscriber = await Follower.connect(server, "/game?ticket=any", initialFrames);
+  const subscriber = await ReceivingClient.connect(server, "/game?ticket=any", initialFrames);
   subscriber.say({ req: "v1.players.identify", data: { playerAliasId: 7, socketToken: "any" } });
   await subscriber.gets('{"res":"v1.players.identify.success","data":{"id":7}}');
   return subscriber;
@@ -127,7 +127,12 @@ const tankForm = (topic: string, data: unknown) =>
 /** One publication on a topic of a profile's own client, and its frame there. */
 async function reachesAllThree(
   server: ServerProcess,
-  { own, channel, data, form }: { own: Follower; channel: string; data: unknown; form: string },
+  { own, channel, data, form }: {
+    own: ReceivingClient;
+    channel: string;
+    data: unknown;
+    form: string;
+  },
 ): Promise<void> {
   using json = await ofJson(server, channel);
   using tank = await ofTank(server, channel);

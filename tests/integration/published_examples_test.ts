@@ -178,7 +178,7 @@ function closeOf(socket: WebSocket): Promise<void> {
 }
 
 /**
- * Tank's client as PROTOCOLS section 4 has it: it never answers the text heartbeat, subscribes again
+ * Tank's client as its documentation has it: it never answers the text heartbeat, subscribes again
  * on every connection, and polls once a second whether it has to reconnect.
  */
 class SocketClient implements AsyncDisposable {

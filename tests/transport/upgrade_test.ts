@@ -1,6 +1,6 @@
 /**
  * The upgrade when the check of a credential takes as long as the test wants: what a peer does
- * meanwhile, over real sockets, and what becomes of it after the verdict.
+ * meanwhile, over real sockets, and what becomes of it after the decision.
  *
  * @module
  */
@@ -45,7 +45,7 @@ interface UpgradeFixture {
   /** The server begins to drain. */
   drain(): void;
   /** Ends the check. Resolves when the upgrade has been dealt with. */
-  decide(verdict: AuthResult): Promise<void>;
+  decide(result: AuthResult): Promise<void>;
 }
 
 async function withUpgrader(test: (fixture: UpgradeFixture) => Promise<void>): Promise<void> {
@@ -86,8 +86,8 @@ async function withUpgrader(test: (fixture: UpgradeFixture) => Promise<void>): P
         port: address.port,
         raw: async () => (await arrival()).raw,
         drain: () => upgrader.drain(),
-        async decide(verdict) {
-          check.resolve(verdict);
+        async decide(result) {
+          check.resolve(result);
           await (await arrival()).upgraded;
         },
       });

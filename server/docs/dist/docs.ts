@@ -1641,40 +1641,45 @@ is the first.</p>
 </tbody>
 </table></div>
 <h2 id="the-way-of-a-frame">The way of a frame<a class="anchor" href="#the-way-of-a-frame" aria-label="Link to this section">#</a></h2>
-<p>A json client publishes; subscribers of two profiles receive.</p>
+<p>A json client publishes; all subscribers of the channel receive. &quot;Allocated&quot; lists what the server&#39;s
+own code allocates, without what <code>ws</code> and <code>node:net</code> allocate inside.</p>
 <div class="scroll" tabindex="0"><table>
-<thead><tr><th>hop</th><th>module</th><th>what happens</th></tr></thead>
+<thead><tr><th>hop</th><th>function</th><th>what happens</th><th>allocated</th></tr></thead>
 <tbody>
-<tr><td>1</td><td><code>transport/ws_socket.ts</code></td><td><code>ws</code> parses the bytes; a complete message becomes the event <code>message</code></td></tr>
-<tr><td>2</td><td><code>read_pump.ts</code> <code>message()</code></td><td><code>heartbeat.touch()</code> counts a sign of life; the flood limit and the key&#39;s quota count the message</td></tr>
-<tr><td>3</td><td><code>profiles/</code> <code>session.decode()</code></td><td>the profile turns the bytes into a command, <code>{ kind: &quot;publish&quot;, … }</code>; no I/O, no exception</td></tr>
-<tr><td>4</td><td><code>read_pump.ts</code></td><td>checks the rights and puts the command into the mailbox by <code>hub.tell()</code>; while the mailbox is full it pauses the socket</td></tr>
-<tr><td>5</td><td><code>hub.ts</code> <code>dispatch</code></td><td>takes the message out of the mailbox, in order of arrival</td></tr>
-<tr><td>6</td><td><code>hub/commands.ts</code></td><td>stamps the publication, passes it to the broker, and queues the acknowledgement of the publisher</td></tr>
-<tr><td>7</td><td><code>brokers/memory.ts</code></td><td>calls back the hub of this process; another broker would carry the publication to all nodes</td></tr>
-<tr><td>8</td><td><code>hub/fan_out.ts</code> <code>deliver()</code></td><td>looks up the subscribers; each profile makes one text, <code>transport/text_frame.ts</code> makes one frame of it, and all receivers of that profile share it</td></tr>
-<tr><td>9</td><td><code>write_pump.ts</code> <code>enqueue()</code></td><td>puts the frame into the send queue; a peer that reads too slowly is closed with <code>slow_consumer</code></td></tr>
-<tr><td>10</td><td><code>write_pump.ts</code> <code>Flusher</code></td><td>at the end of the turn of the event loop each write pump takes one batch; pumps with the same frames share one buffer</td></tr>
-<tr><td>11</td><td><code>transport/ws_socket.ts</code> <code>write()</code></td><td>one write to TCP for each receiver; when it has drained, the next batch follows</td></tr>
+<tr><td>1</td><td><code>transport/ws_socket.ts</code> <code>attach()</code>, <code>frame_counter.ts</code> <code>count()</code></td><td>counts continuation frames; <code>ws</code> parses the bytes and emits each complete message</td><td>nothing</td></tr>
+<tr><td>2</td><td><code>read_pump.ts</code> <code>message()</code>, <code>#admit()</code></td><td>sign of life where the profile counts frames as one (<code>heartbeat.touch()</code>), flood limit (<code>RateLimit.take()</code>), <code>counters.received()</code>, <code>health.message()</code>; after decoding, the quota of the key (not for heartbeats)</td><td>nothing: numbers change</td></tr>
+<tr><td>3</td><td><code>profiles/json/json.ts</code> <code>decode()</code></td><td>the bytes become a command; no I/O, no exception leaves it</td><td>the text, the parsed JSON, one argument object, one closure, the command; the acknowledgement&#39;s text if the client asked for one</td></tr>
+<tr><td>4</td><td><code>read_pump.ts</code> <code>#authorize()</code>, <code>auth/rights.ts</code> <code>mayPublish()</code></td><td>checks the rights</td><td>nothing</td></tr>
+<tr><td>5</td><td><code>read_pump.ts</code> <code>#tell()</code>, <code>hub.ts</code> <code>tell()</code>, <code>base/channel.ts</code> <code>send()</code></td><td>puts the command into the mailbox; if that is full, the pump pauses the socket</td><td>the message <code>{ kind, subscriber, command }</code></td></tr>
+<tr><td>6</td><td><code>hub.ts</code> <code>run()</code>, <code>#dispatch()</code></td><td>takes messages in order of arrival</td><td>one promise each time the mailbox was empty, not for each message</td></tr>
+<tr><td>7</td><td><code>hub/commands.ts</code> <code>execute()</code>, <code>#publish()</code>, <code>broadcast()</code></td><td>stamps the publication and hands it to the broker</td><td>the publication</td></tr>
+<tr><td>8</td><td><code>brokers/memory.ts</code> <code>publish()</code></td><td>calls back the hub of this process; another broker would carry it to all nodes</td><td>nothing</td></tr>
+<tr><td>9</td><td><code>hub/fan_out.ts</code> <code>deliver()</code>, <code>transport/text_frame.ts</code> <code>textFrame()</code></td><td>each profile makes one text and one frame, which all its receivers share</td><td>one <code>Map</code>; for each profile one text and one <code>Buffer</code></td></tr>
+<tr><td>10</td><td><code>write_pump.ts</code> <code>enqueue()</code>, <code>client/send_queue.ts</code> <code>wouldExceed()</code>, <code>add()</code></td><td>for each receiver: bounds, budget (<code>hub/load_shedder.ts</code>), counters; marks the pump for the end of the turn</td><td>nothing but growth of the queue&#39;s array</td></tr>
+<tr><td>11</td><td><code>write_pump.ts</code> <code>Flusher</code>, <code>flush()</code>, <code>#start()</code>, <code>send_queue.ts</code> <code>take()</code></td><td>at the end of the turn each marked pump takes one batch</td><td>one array for each pump; one joined <code>Buffer</code> for several frames, shared by pumps with the same frames; one frame is written as it is</td></tr>
+<tr><td>12</td><td><code>transport/ws_socket.ts</code> <code>write()</code>, then <code>write_pump.ts</code> <code>#drained()</code></td><td>one write to TCP for each receiver; when it has drained, the next batch may start</td><td>nothing: the callback was made with the pump</td></tr>
 </tbody>
 </table></div>
-<p>Control pings, and the pongs that answer a peer&#39;s pings, do not go through the send queue. The wheel
-calls the <code>HeartbeatTimer</code> of a connection when something is due: a ping, a missed heartbeat, the
-deadline, or the expiry of a token.</p>
+<p>The acknowledgement to the publisher is one more frame (<code>hub/commands.ts</code> <code>#send()</code>), queued by hops
+10 to 12.</p>
+<p><code>client.ts</code> has no hop: it makes the parts of a connection and ends it. Of it, a frame reads only
+whether the connection is closing. Control pings, and the pongs that answer a peer&#39;s pings, do not
+go through the send queue. The wheel calls the <code>HeartbeatTimer</code> of a connection when something is
+due: a ping, a missed heartbeat, the deadline, or the expiry of a token.</p>
 <h2 id="where-to-add-things">Where to add things<a class="anchor" href="#where-to-add-things" aria-label="Link to this section">#</a></h2>
 <div class="scroll" tabindex="0"><table>
 <thead><tr><th>to add</th><th>change</th></tr></thead>
 <tbody>
-<tr><td>a profile</td><td>a folder in <code>profiles/</code> with its <code>Profile</code> and its definition (name, timing, options), and a line in <code>profiles/registry.ts</code>; golden frames in <code>tests/fixtures/</code>; a section in <code>server/docs/messages.md</code></td></tr>
-<tr><td>a metric</td><td>one entry in <code>metrics/table.ts</code>, in the part where its value comes from; a panel in <code>ops/dashboard.json</code>; a row in <code>server/docs/metrics.md</code></td></tr>
-<tr><td>an option</td><td>one entry in <code>config/options.ts</code>, in <code>auth/options.ts</code>, or in a profile&#39;s definition; a row in <code>server/docs/options.md</code></td></tr>
-<tr><td>a close reason</td><td>one row in <code>CLOSE_REASONS</code> of <code>close_codes.ts</code>; a row in <code>server/docs/liveness.md</code> and the code in <code>README.md</code></td></tr>
+<tr><td>a profile</td><td>a folder in <code>profiles/</code> with its <code>Profile</code> and its <code>definition.ts</code> (name, timing, options), and a line in <code>profiles/registry.ts</code>; the prefix of its options (<code>NAME_*</code>) in <code>--allow-env</code> of <code>deno.json</code>; in <code>sdk/</code>, its name in <code>options.ts</code> and its frames in <code>profiles.ts</code>, if the client library speaks it; golden frames in <code>tests/fixtures/</code>; a row in <code>README.md</code>, a section in <code>server/docs/messages.md</code>, the rows that <code>server/docs/options.md</code> lacks</td></tr>
+<tr><td>a metric</td><td>one entry in <code>metrics/table.ts</code>, in the part where its value comes from; where a counter counts, <code>counts.name++</code>; a panel in <code>ops/dashboard.json</code>; a row in <code>server/docs/metrics.md</code></td></tr>
+<tr><td>an option</td><td>one entry in <code>config/options.ts</code>, in <code>auth/options.ts</code>, or in a profile&#39;s <code>definition.ts</code>; it is then in <code>Config</code> in camel case (limits in <code>Config.limits</code>), and <code>server.ts</code> passes it to the part that needs it; its name in <code>--allow-env</code> of <code>deno.json</code> if no pattern there matches; a row in <code>server/docs/options.md</code>. Where it listens and how large queues are depends on several options: <code>config/config.ts</code> and <code>config/limits.ts</code></td></tr>
+<tr><td>a close reason</td><td>one row in <code>CLOSE_TABLE</code> of <code>close_codes.ts</code>, and its sentence in <code>web/close_explanations.ts</code>, without which the types do not fit; a row in <code>server/docs/liveness.md</code> and the code in <code>README.md</code></td></tr>
 <tr><td>an HTTP route</td><td>one file in <code>http/</code> with its description, and a line in <code>http/routes.ts</code>; a row in <code>server/docs/http.md</code></td></tr>
 </tbody>
 </table></div>
-<p>After a change of a manual run <code>deno task docs</code>, after a change of the client library
-<code>deno task sdk</code>; tests compare the committed builds with their sources, and the tables of the
-manuals with the code.</p>
+<p>After a change of the client library, of the page or of a manual run <code>deno task build</code>. Tests
+compare the committed builds with their sources and the tables of the manuals with the code: they
+name what is missing.</p>
 <p>Two benches measure the fan-out and the memory of idle connections:</p>
 <div class="scroll" tabindex="0"><pre><code class="language-sh">deno task bench:fanout &amp;&amp; deno task bench:idle</code></pre></div>
 <h2 id="decisions">Decisions<a class="anchor" href="#decisions" aria-label="Link to this section">#</a></h2>
@@ -1717,7 +1722,7 @@ covers all five.</li>
 <tr><td><code>UpgradeRequest</code></td><td>an HTTP request that asks for a WebSocket</td></tr>
 <tr><td><code>Wheel</code></td><td>the one timer of all connections; ticks every 25 ms and measures stalls</td></tr>
 <tr><td><code>TimerTask</code></td><td>what the wheel calls when it is due</td></tr>
-<tr><td><code>HeartbeatTimer</code></td><td>sends pings and ends expired connections, called by the wheel</td></tr>
+<tr><td><code>HeartbeatTimer</code></td><td>sends pings and ends connections past their deadline, called by the wheel</td></tr>
 <tr><td><code>Heartbeat</code></td><td>the deadline and the missed pings of one connection; pure</td></tr>
 <tr><td><code>pongWaitMs</code></td><td>a connection without a sign of life for this long expires</td></tr>
 <tr><td><code>pingPeriodMs</code></td><td>from one ping to the next</td></tr>

@@ -15,7 +15,7 @@ const HTML =
 const WITNESS = new URL("../../browser/witness.js", import.meta.url);
 
 /** Something that happened in the page. */
-export interface Seen {
+export interface PageObservations {
   readonly type: string;
   /** By the page's `performance.now()`. */
   readonly atMs: number;
@@ -81,8 +81,8 @@ export class SdkPage implements AsyncDisposable {
   }
 
   /** What happened of a type, to a socket if it is told which. */
-  async seen(type: string, { socket }: { socket?: string } = {}): Promise<Seen[]> {
-    const all: Seen[] = await this.tab.evaluate("witness.seen");
+  async seen(type: string, { socket }: { socket?: string } = {}): Promise<PageObservations[]> {
+    const all: PageObservations[] = await this.tab.evaluate("witness.seen");
     return all.filter((it) => it.type === type && (socket === undefined || it.socket === socket));
   }
 
@@ -90,7 +90,7 @@ export class SdkPage implements AsyncDisposable {
   happens(
     type: string,
     { socket, times = 1, withinMs = 10_000 }: Wait = {},
-  ): Promise<Seen[]> {
+  ): Promise<PageObservations[]> {
     return until(`${times} ${type} of ${socket ?? "the page"}`, async () => {
       const found = await this.seen(type, { socket });
       return found.length >= times && found;

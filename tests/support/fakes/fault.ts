@@ -92,7 +92,7 @@ export interface Fault {
 }
 
 /** What the server made of it. */
-export interface Seen {
+export interface FaultResult {
   readonly life: Course;
   readonly status: Course;
   /** Of its death; undefined while it is connected. */
@@ -100,8 +100,8 @@ export interface Seen {
 }
 
 /** Lets it happen. @param check looks at the scene in the end */
-export async function suffer(fault: Fault, check?: (scene: Scene) => void): Promise<Seen> {
-  let seen: Seen | undefined;
+export async function suffer(fault: Fault, check?: (scene: Scene) => void): Promise<FaultResult> {
+  let result: FaultResult | undefined;
   await withWorld({ maxMessagesPerSecond: 1_000 }, async (world) => {
     const { profile, url, beat } = SYSTEMS[fault.system ?? "json"];
     const relay = new Relay(world.clock, fault.way ?? WAY);
@@ -115,13 +115,13 @@ export async function suffer(fault: Fault, check?: (scene: Scene) => void): Prom
     const peer = world.connect({ profile: profile(fault.timing), url, socket: relay });
     const scene = { ...peer, world, relay, peer: model };
     const courses = await watch(fault, scene);
-    seen = { ...courses, cause: world.closeHistory.find(peer.client.id)?.cause };
+    result = { ...courses, cause: world.closeHistory.find(peer.client.id)?.cause };
     check?.(scene);
   });
-  return seen!;
+  return result!;
 }
 
-async function watch(fault: Fault, scene: Scene): Promise<Pick<Seen, "life" | "status">> {
+async function watch(fault: Fault, scene: Scene): Promise<Pick<FaultResult, "life" | "status">> {
   const { clock } = scene.world;
   const { health } = scene.client;
   const life: [number, string][] = [[0, health.liveness]];
