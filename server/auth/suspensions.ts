@@ -50,6 +50,8 @@ interface LocalSuspension {
   readonly untilMs: number;
   /** Whether the store has had it: if so, and the store has it no more, it was lifted elsewhere. */
   isStored: boolean;
+  /** Whether it was lifted on this node, which its writer must know after a slow write. */
+  isLifted?: true;
 }
 
 export class Suspensions {
@@ -116,7 +118,9 @@ export class Suspensions {
   async lift(keyId: string): Promise<boolean> {
     if (Buffer.byteLength(keyId) > MAX_ENTRY_ID_BYTES) return false; // no key has such a name
     const entry = await this.#options.store.take(COLLECTION, keyId);
-    const wasLocal = this.isSuspendedHere(keyId) && !this.#seen.get(keyId)!.isStored;
+    const seen = this.#seen.get(keyId);
+    const wasLocal = this.isSuspendedHere(keyId) && !seen!.isStored;
+    if (seen !== undefined) seen.isLifted = true;
     this.#seen.delete(keyId);
     this.#violations.forget(keyId);
     await this.#removeViolations(keyId);
@@ -148,7 +152,7 @@ export class Suspensions {
     const seen: LocalSuspension = { untilMs: clock.wall() + rules.durationMs, isStored: false };
     this.#remember(keyId, seen);
     await store.put(COLLECTION, { id: keyId, value: null, expiresAtMs: seen.untilMs });
-    if (this.#seen.get(keyId) !== seen) return void await store.take(COLLECTION, keyId); // lifted
+    if (seen.isLifted) return void await store.take(COLLECTION, keyId);
     seen.isStored = true;
     await this.#removeViolations(keyId);
   }

@@ -301,3 +301,24 @@ test(
     await assertRejects(() => suspensions.violation("k2"), Error, "gone");
   },
 );
+
+test(
+  "A suspension holds that is read from the store before its writer goes on",
+  async (store, clock) => {
+    const key = "k";
+    const node = nodeOn({
+      put: async (...args) => {
+        await store.put(...args);
+        if (args[0] === "suspensions") assertEquals(await node.suspensions.isSuspended(key), true);
+      },
+      get: (...args) => store.get(...args),
+      take: (...args) => store.take(...args),
+      list: (...args) => store.list(...args),
+      close: () => Promise.resolve(),
+    }, clock);
+    for (let violations = 1; violations <= 3; violations++) await node.suspensions.violation(key);
+    assertEquals(await node.suspensions.isSuspended(key), true);
+    assertEquals(await nodeOn(store, clock).suspensions.isSuspended(key), true);
+    assertEquals((await node.suspensions.list()).map(({ keyId }) => keyId), [key]);
+  },
+);
