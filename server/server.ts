@@ -17,6 +17,7 @@ import type { Listen } from "./base/option_values.ts";
 import type { Broker } from "./brokers/broker.ts";
 import { MemoryBroker } from "./brokers/memory.ts";
 import { Client, type ClientOptions } from "./client.ts";
+import { AdvisedClients } from "./client/reconnect_advice.ts";
 import { CloseHistory } from "./client/close_history.ts";
 import type { Config } from "./config/config.ts";
 import type { Files } from "./config/files.ts";
@@ -199,6 +200,7 @@ function clientOptions(
     idleTimeouts,
     budget,
     flusher: new Flusher(clock),
+    advisedClients: new AdvisedClients(),
     queueMessages: limits.sendQueueMessages,
     queueBytes: limits.sendQueueBytes,
     writeWaitMs: config.writeWaitMs,

@@ -3,7 +3,7 @@ import { type Env, parseConfig } from "../server/config/config.ts";
 import { StartError } from "../server/base/errors.ts";
 import { startServer } from "../server/server.ts";
 
-const SILENT = { info() {}, warning() {}, error() {} };
+const SILENT = { debug() {}, info() {}, warning() {}, error() {} };
 
 /** The sanitizers of tests see what is left behind. */
 async function leavesNothingBehind(env: Env, tls?: { cert: string; key: string }): Promise<void> {

@@ -22,6 +22,8 @@ export type LogLevel = typeof LOG_LEVELS[number];
 export type Properties = Record<string, unknown>;
 
 export interface Logger {
+  /** Details that help to find a fault. */
+  debug(message: string, properties?: Properties): void;
   /** Normal operation. */
   info(message: string, properties?: Properties): void;
   /** An operator should look at it, not at once. */

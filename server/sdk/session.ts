@@ -56,6 +56,10 @@ export class Session {
   readonly #timers: Timers;
   readonly #scheduler: ReconnectScheduler;
   readonly #unwatchNetwork: () => void;
+  /** Whether it has reconnected for bad health and not been healthy since. */
+  #hasMoved = false;
+  /** How often it has reconnected for bad health: each time it waits twice as long. */
+  #moves = 0;
   /** Cancels the timeout of a pending address; unique for each attempt. */
   #cancelAddress: (() => void) | undefined;
 
@@ -149,12 +153,20 @@ export class Session {
       failed: () => emit(eventOf("error")),
       heartbeat: (rtt) => {
         if (rtt !== undefined) this.health.sample(rtt);
+        if (this.health.status === "healthy" && connection.isStable) this.#hasMoved = false;
         emit(eventOf("heartbeat", { rtt }));
       },
       advised: ({ afterMs, reason }) => {
+        const isForHealth = reason === "poor" || reason === "critical";
+        if (isForHealth && this.#hasMoved) return; // another connection did not help
         if (connection.isStable) this.#scheduler.reset(); // the server's request is no failure
         if (this.closeState || this.#scheduler.isExhausted) return; // no attempt is left
-        this.#scheduler.schedule(waitOf(afterMs), `advised: ${reason}`);
+        let waitMs = waitOf(afterMs);
+        if (isForHealth) {
+          this.#hasMoved = true;
+          waitMs = waitOf(waitMs * 2 ** this.#moves++);
+        }
+        this.#scheduler.schedule(waitMs, `advised: ${reason}`);
       },
       timeout: () => {
         this.health.reset("timeout");

@@ -1,8 +1,14 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { tankProfile } from "../../server/profiles/tank/tank.ts";
-import type { FakeSocket } from "../support/fakes/fake_socket.ts";
+import { FakeSocket } from "../support/fakes/fake_socket.ts";
 import { seeded } from "../support/fakes/seeded.ts";
-import { RULES, type TestPeer, withWorld, type World } from "../support/fakes/world.ts";
+import {
+  type ConnectOptions,
+  RULES,
+  type TestPeer,
+  withWorld,
+  type World,
+} from "../support/fakes/world.ts";
 
 /** A minute between pings, so that delays of a second fit in. */
 const CALM = { ...RULES, pingPeriodMs: 20_000, pongWaitMs: 60_000, heartbeatTimeoutMs: 10_000 };
@@ -61,10 +67,17 @@ Deno.test("A degraded connection is pinged twice as often until it is healthy ag
     ]);
   }));
 
-for (const [rttMs, status] of [[700, "poor"], [1_500, "critical"]] as const) {
-  Deno.test(`A ${status} connection is advised to come back, and counted as an alert`, () =>
+/** A connection whose round trips were short. */
+async function fastPeer(world: World, options?: ConnectOptions): Promise<TestPeer> {
+  const peer = world.connect(options);
+  for (let answers = 0; answers < 3; answers++) await answerAfter(world, peer, 40);
+  return peer;
+}
+
+for (const [rttMs, status] of [[2_500, "poor"], [4_000, "critical"]] as const) {
+  Deno.test(`A connection that becomes ${status} is advised to come back, and counted as an alert`, () =>
     withWorld({ rules: CALM }, async (world) => {
-      const peer = world.connect();
+      const peer = await fastPeer(world);
       await answerAfter(world, peer, rttMs);
       assertEquals(told(peer, "reconnect"), [
         { type: "reconnect", afterMs: 1_000, reason: status },
@@ -77,8 +90,8 @@ for (const [rttMs, status] of [[700, "poor"], [1_500, "critical"]] as const) {
 
 Deno.test("Who has no word for it is not said to be advised", () =>
   withWorld({}, async (world) => {
-    const peer = world.connect({ profile: tankProfile({ timing: CALM }) });
-    await answerAfter(world, peer, 700);
+    const peer = await fastPeer(world, { profile: tankProfile({ timing: CALM }) });
+    await answerAfter(world, peer, 2_500);
     assertEquals(world.metrics.of("tank").healthAlerts, 1);
     const { message } = world.log.findLast(({ level }) => level === "warning")!;
     assertEquals(message, TROUBLE);
@@ -86,7 +99,7 @@ Deno.test("Who has no word for it is not said to be advised", () =>
 
 Deno.test("Getting better is no alert, and a connection is advised once, however it recovers", () =>
   withWorld({ rules: CALM }, async (world) => {
-    const peer = world.connect();
+    const peer = await fastPeer(world);
     const { client, socket } = peer;
     const warnings = () => world.log.filter(({ level }) => level === "warning").length;
     const courseTo = async (status: string, rttMs: number) => {
@@ -95,7 +108,6 @@ Deno.test("Getting better is no alert, and a connection is advised once, however
       }
       assertEquals(client.health.status, status);
     };
-    await courseTo("healthy", 10);
     await courseTo("critical", 4_000);
     assertEquals([client.counts.healthAlerts, warnings()], [1, 1]);
     await courseTo("poor", 10);
@@ -110,6 +122,84 @@ Deno.test("Getting better is no alert, and a connection is advised once, however
     await courseTo("healthy", 10);
     await courseTo("poor", 1_500);
     assertEquals([client.counts.healthAlerts, told(peer, "reconnect").length], [2, 2]);
+  }));
+
+/** A path with a round trip of its own, which may change; each pong takes half to one and a half of it. */
+class FarSocket extends FakeSocket {
+  readonly #world: World;
+  readonly #random = seeded(7);
+  rttMs: number;
+
+  constructor(world: World, rttMs: number) {
+    super();
+    this.#world = world;
+    this.rttMs = rttMs;
+  }
+
+  override ping(payload: Uint8Array): void {
+    super.ping(payload);
+    const delayMs = this.rttMs * (0.5 + this.#random());
+    this.#world.clock.after(delayMs, () => this.peerPong(payload));
+  }
+}
+
+const MINUTE_MS = 60_000;
+
+Deno.test("A far client is never advised to reconnect: relays of 150 to 1200 ms each way, ten hours", () =>
+  withWorld({ rules: { ...CALM, pingPeriodMs: 24_000 } }, async (world) => {
+    const far = [150, 300, 600, 1_200].map((oneWayMs) =>
+      world.connect({ socket: new FarSocket(world, 2 * oneWayMs) })
+    );
+    for (let hours = 0; hours < 10; hours++) await world.clock.pass(60 * MINUTE_MS);
+    assertEquals(far.map((peer) => told(peer, "reconnect")), [[], [], [], []]);
+    assertEquals(far.map(({ socket }) => socket.closedWith), Array(4).fill(undefined));
+    assertEquals(far.map(({ client }) => client.health.status).slice(1), [
+      "poor",
+      "critical",
+      "critical",
+    ]);
+  }));
+
+Deno.test("A client whose path turns bad is advised once, within three pings, until it has been healthy", () =>
+  withWorld({ rules: CALM }, async (world) => {
+    const bad = new FarSocket(world, 40);
+    const peer = world.connect({ socket: bad });
+    await world.clock.pass(10 * MINUTE_MS);
+    bad.rttMs = 3_000;
+    const pings = bad.pings.length;
+    while (told(peer, "reconnect").length === 0) await world.clock.pass(1_000);
+    assertLessOrEqual(bad.pings.length - pings, 3);
+    await world.clock.pass(10 * MINUTE_MS);
+    assertEquals(told(peer, "reconnect").length, 1);
+    const other = new FarSocket(world, 250); // better, but not healthy
+    const moved = world.connect({ socket: other });
+    peer.client.terminate();
+    await world.clock.pass(10 * MINUTE_MS);
+    other.rttMs = 3_000;
+    await world.clock.pass(10 * MINUTE_MS);
+    assertEquals([moved.client.health.status, told(moved, "reconnect")], ["critical", []]);
+    other.rttMs = 40;
+    await world.clock.pass(10 * MINUTE_MS);
+    assertEquals(moved.client.health.status, "healthy");
+    other.rttMs = 3_000;
+    await world.clock.pass(10 * MINUTE_MS);
+    assertEquals(told(moved, "reconnect").length, 1);
+  }));
+
+Deno.test("Each change of health is a log line: for the worse at info, else at debug", () =>
+  withWorld({ rules: CALM }, async (world) => {
+    const peer = await fastPeer(world);
+    await answerAfter(world, peer, 4_000);
+    for (let answers = 0; answers < 20; answers++) await answerAfter(world, peer, 40);
+    const changes = world.log
+      .filter(({ message }) => message === "connection health changed")
+      .map(({ level, properties }) => [level, properties.previous, properties.status]);
+    assertEquals(changes, [
+      ["debug", "unknown", "healthy"],
+      ["info", "healthy", "critical"],
+      ["debug", "critical", "poor"],
+      ["debug", "poor", "healthy"],
+    ]);
   }));
 
 Deno.test("Health is judged by the thresholds of the profile", () =>

@@ -298,7 +298,7 @@ Deno.test("HeartbeatSocket uses its only attempt for advice, and without one kee
     assertEquals(second.readyState, 1);
   }));
 
-const ADVICE = { type: "reconnect", afterMs: 2_000, reason: "poor" };
+const ADVICE = { type: "reconnect", afterMs: 2_000, reason: "drain" };
 
 Deno.test("HeartbeatSocket counts attempts from 1 on advice to a stable connection", () =>
   withPage(async (page) => {
@@ -340,6 +340,30 @@ Deno.test("HeartbeatSocket stops reconnecting to a server that advises it at onc
     await page.pass(10_000);
     assertEquals(page.server.sockets.length, 5);
     assertEquals(page.of("giveup"), []);
+  }));
+
+Deno.test("HeartbeatSocket reconnects for bad health once until it is healthy again, each time after a longer wait", () =>
+  withPage(async (page) => {
+    page.server.latencyMs = 700;
+    page.connect({ reconnectInterval: 100 });
+    await page.pass(60_000);
+    const waitsS = () => page.of("reconnecting").map(({ delayMs }) => Math.floor(delayMs / 1_000));
+    const advise = async (reason: string) => {
+      page.server.last.say({ type: "reconnect", afterMs: 1_000, reason });
+      await page.pass(60_000);
+    };
+    await advise("poor");
+    assertEquals([waitsS(), page.server.sockets.length], [[1], 2]);
+    for (const reason of ["critical", "poor", "critical"]) await advise(reason);
+    assertEquals(page.server.sockets.length, 2, "another connection was no better");
+    await advise("drain");
+    assertEquals([waitsS(), page.server.sockets.length], [[1, 1], 3]);
+    page.server.latencyMs = 20;
+    await page.pass(600_000);
+    assertEquals(page.of("health").at(-1), "degraded -> healthy");
+    page.server.latencyMs = 700;
+    for (const reason of ["poor", "critical"]) await advise(reason);
+    assertEquals([waitsS(), page.server.sockets.length], [[1, 1, 2], 4]);
   }));
 
 Deno.test("HeartbeatSocket makes its only attempt, however often it is postponed", () =>

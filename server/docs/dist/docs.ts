@@ -764,14 +764,18 @@ than a ping period and <code>HEARTBEAT_TIMEOUT_MS</code>.</p>
 <tr><td><code>unknown</code></td><td>no answer yet</td><td></td></tr>
 <tr><td><code>healthy</code></td><td>up to 100 ms</td><td></td></tr>
 <tr><td><code>degraded</code></td><td>up to 500 ms</td><td>logs a warning, pings twice as often until the connection is healthy</td></tr>
-<tr><td><code>poor</code></td><td>up to 1 s</td><td>logs and counts an alert, advises the client to <code>reconnect</code>, pings twice as often</td></tr>
+<tr><td><code>poor</code></td><td>up to 1 s</td><td>logs and counts an alert, may advise the client to <code>reconnect</code>, pings twice as often</td></tr>
 <tr><td><code>critical</code></td><td>above</td><td>the same</td></tr>
 <tr><td><code>timeout</code></td><td>nothing at all followed the last heartbeat (not in talo and infoway, which have no misses)</td><td></td></tr>
 <tr><td><code>dead</code></td><td>the deadline has passed</td><td>terminates the connection</td></tr>
 </tbody>
 </table></div>
 <p>The server acts when a connection is worse than it was at any time since it was last healthy. A
-recovery to a better status, or a timeout in between, does not repeat the alert.</p>
+recovery to a better status, or a timeout in between, does not repeat the alert. Every change of
+status is in the log: for the worse at <code>info</code>, for the better at <code>debug</code>.</p>
+<p>A new connection helps against a bad path, not against distance. So a client is advised only if the
+average has grown to three times its best on this connection, and once until one of its connections
+has been healthy again; a client is its address (of IPv6 the /64) and its key.</p>
 <p>The thresholds are <code>HEALTHY_LATENCY_MS</code>, <code>DEGRADED_LATENCY_MS</code> and <code>POOR_LATENCY_MS</code>, and each
 profile&#39;s own (<code>TANK_POOR_LATENCY_MS</code>). They must ascend. A default that does not fit between given
 values moves to the middle of its neighbours, or to twice the lower one. A status gets worse at the
@@ -987,7 +991,7 @@ never an id or an address.</p>
 <tbody>
 <tr><td><code>systole_connections_by_health</code></td><td>open now, by <a href="/docs/liveness#health">health</a></td><td>many <code>degraded</code> at once: a congested network; if they are only far away, raise <code>HEALTHY_LATENCY_MS</code> and its neighbours for that profile</td></tr>
 <tr><td><code>systole_connections_by_liveness</code></td><td>open now, by <a href="/docs/liveness#liveness-states">liveness state</a></td><td>many <code>frozen</code>: a client release that blocks its event loop, or pages that browsers froze; many <code>stripped</code>: a proxy that drops control frames</td></tr>
-<tr><td><code>systole_health_alerts_total</code></td><td>connections that became poor or critical, or worse than they were since they were last healthy; json clients are advised to reconnect</td><td><code>GET /api/v1/connections?sort=health</code> lists them</td></tr>
+<tr><td><code>systole_health_alerts_total</code></td><td>connections that became poor or critical, or worse than they were since they were last healthy</td><td><code>GET /api/v1/connections?sort=health</code> lists them</td></tr>
 <tr><td><code>systole_heartbeats_missed_total</code></td><td>pings that no sign of life followed in time</td><td>silent connections of one network: check that network; if answers come but late, raise <code>HEARTBEAT_TIMEOUT_MS</code></td></tr>
 <tr><td><code>systole_pings_sent_total</code></td><td>pings; 1 − missed / sent control pings is the success ratio, recorded by the rules as <code>profile:systole_heartbeat_success:ratio_rate5m</code></td><td></td></tr>
 <tr><td><code>systole_pongs_received_total</code></td><td>pongs</td><td>control pongs far below control pings while the ratio is good: a proxy drops control frames; app pongs below app pings: scripts hang</td></tr>
@@ -1221,7 +1225,7 @@ and no pattern of a key, <code>*</code> included, allows them.</p>
 <p><code>HeartbeatSocket</code> is a <code>WebSocket</code> that keeps itself alive. It sends heartbeats, measures round
 trips, detects a silent peer, reconnects as the server advises, restores its subscriptions, and
 sends what was queued while there was no connection. The hub serves it at <code>/sdk.js</code>, readable from
-any origin: one module of at most 6 KiB compressed, without dependencies, with its types beside it
+any origin: one module of at most 6.5 KiB compressed, without dependencies, with its types beside it
 (<code>/sdk.d.ts</code>).</p>
 <div class="scroll" tabindex="0"><pre><code class="language-js">import { HeartbeatSocket } from &quot;http://localhost:8080/sdk.js&quot;;
 
@@ -1349,8 +1353,10 @@ time of the next attempt; the jitter is added to it. <code>no retry</code> is fi
 which the same would happen again (1002, 1003, 1007, 1009, 1010, 3000, 3003). 1008 without advice,
 the rate limit of infoway and talo, is a minute&#39;s wait. After advice to reconnect the connection
 stays open until that time. Advice to a connection younger than 10 s counts as a failed attempt;
-when no attempt is left, the connection stays. With a function for the URL, 3000 is a reason to
-call it for a new ticket.</li>
+when no attempt is left, the connection stays. Advice for bad health (<code>poor</code>, <code>critical</code>) is taken
+once until a connection has been healthy, and each time after twice the wait: a connection that is
+slow because its server is far away is kept. With a function for the URL, 3000 is a reason to call
+it for a new ticket.</li>
 <li><strong>The network</strong>: while the browser is <code>offline</code> the library makes no attempts, runs no heartbeat
 timeout, and keeps messages until the peer has answered again. At <code>online</code> it tries at once and
 counts again from zero. When a page is shown or thawed, or the kind of network changes, it sends

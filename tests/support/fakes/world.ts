@@ -8,6 +8,7 @@
 import { assertEquals } from "@std/assert";
 import { MemoryBroker } from "../../../server/brokers/memory.ts";
 import { Client, type ClientOptions } from "../../../server/client.ts";
+import { AdvisedClients } from "../../../server/client/reconnect_advice.ts";
 import { CloseHistory } from "../../../server/client/close_history.ts";
 import { Flusher } from "../../../server/write_pump.ts";
 import { type Grant, OPEN_GRANT } from "../../../server/auth/grant.ts";
@@ -110,6 +111,7 @@ export class World {
       idleTimeouts: this.idleTimeouts,
       budget: this.budget,
       flusher: new Flusher(clock),
+      advisedClients: new AdvisedClients(),
       queueMessages: options.queueMessages ?? 256,
       queueBytes: options.queueBytes ?? 1 << 20,
       writeWaitMs: options.writeWaitMs ?? 10_000,
@@ -180,5 +182,10 @@ function recordingLogger(lines: LogLine[]): Logger {
   const level = (level: string) => (message: string, properties: Record<string, unknown> = {}) => {
     lines.push({ level, message, properties });
   };
-  return { info: level("info"), warning: level("warning"), error: level("error") };
+  return {
+    debug: level("debug"),
+    info: level("info"),
+    warning: level("warning"),
+    error: level("error"),
+  };
 }
