@@ -69,6 +69,7 @@ const CLOSE_TABLE = {
   network_error: [1006, "none", "connection lost", "network", 0],
   stale: [1006, "abort", "no sign of life within pongWait", "network", 0],
   missed_heartbeats: [1006, "abort", "too many heartbeats missed", "network", 0],
+  frozen: [4000, "immediate", "no app ping answered within FROZEN_WAIT_MS", "frozen", 0],
   write_timeout: [1006, "abort", "a write was not drained in time", "slow consumer", 0],
   slow_consumer: [
     1013,

@@ -204,6 +204,7 @@ function clientOptions(
     queueMessages: limits.sendQueueMessages,
     queueBytes: limits.sendQueueBytes,
     writeWaitMs: config.writeWaitMs,
+    frozenWaitMs: config.frozenWaitMs,
     maxMessagesPerSecond: limits.maxMessagesPerSecond,
     random: Math.random,
   };

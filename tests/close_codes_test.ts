@@ -19,6 +19,7 @@ Deno.test("The table has the codes that the design fixes", () => {
     network_error: 1006,
     stale: 1006,
     missed_heartbeats: 1006,
+    frozen: 4000,
     write_timeout: 1006,
     slow_consumer: 1013,
     message_too_big: 1009,

@@ -21,6 +21,8 @@ export interface HeartbeatTimerOptions {
   readonly metrics: Metrics;
   /** A batch must drain within so long, ms. */
   readonly writeWaitMs: number;
+  /** A frozen application that has sent nothing for so long ends its connection, ms; 0 = never. */
+  readonly frozenWaitMs: number;
 }
 
 export class HeartbeatTimer implements TimerTask {
@@ -72,6 +74,7 @@ export class HeartbeatTimer implements TimerTask {
       health.recorder.record("write_stuck", nowMs, nowMs - writingSinceMs);
       return "write_timeout";
     }
+    if (mayExpire && nowMs >= this.#frozenDueMs) return "frozen";
     const decision = heartbeat.evaluate(nowMs, mayExpire);
     switch (decision) {
       case "ok":
@@ -130,6 +133,11 @@ export class HeartbeatTimer implements TimerTask {
     return isQueued;
   }
 
+  get #frozenDueMs(): number {
+    const { frozenWaitMs } = this.#options;
+    return frozenWaitMs > 0 ? this.#connection.health.frozenSinceMs + frozenWaitMs : Infinity;
+  }
+
   /** A batch that starts right after this call is due after writeWait at the earliest. */
   #dueMs(nowMs: number): number {
     const { writeWaitMs, clock } = this.#options;
@@ -138,6 +146,7 @@ export class HeartbeatTimer implements TimerTask {
       heartbeat.dueMs,
       health.dueMs(nowMs),
       this.#textHeartbeatDueMs,
+      this.#frozenDueMs,
       Math.min(writingSinceMs, nowMs) + writeWaitMs,
       nowMs + this.#expiresAtMs - clock.wall(),
     );

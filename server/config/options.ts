@@ -79,6 +79,10 @@ export const GENERAL_OPTIONS = {
     fallback: 10_000,
     meaning: "a write that has not drained by then ends the connection",
   }),
+  FROZEN_WAIT_MS: option(milliseconds({ min: 0 }), {
+    fallback: 0,
+    meaning: "a client that answers control pings but for so long no app ping is closed; 0 = off",
+  }),
   CLOSE_WAIT_MS: option(milliseconds(), {
     fallback: 2000,
     meaning: "a close that is not answered by then ends the connection",

@@ -105,6 +105,11 @@ export class ConnectionHealth {
     return Math.max(this.#liveness.transportMs, this.#pingedMs);
   }
 
+  /** Since when a frozen application has sent nothing; Infinity while it is not frozen. */
+  get frozenSinceMs(): number {
+    return this.#liveness.frozenSinceMs;
+  }
+
   /** The payload of the next control ping. */
   payload(): Uint8Array {
     return this.#pings.payload();
@@ -173,6 +178,8 @@ export class ConnectionHealth {
   /** The connection has timed out. @param silentMs since its last sign of life */
   expired(nowMs: number, silentMs: number): void {
     const previous = this.liveness;
+    this.wire.lost(this.#pings.expire(nowMs)); // no answer can come any more
+    this.app.lost(this.#pings.expireApp(nowMs));
     this.#lastActiveLayer = this.#liveness.expire(nowMs - this.#timeoutMs);
     this.#changeLiveness(previous, nowMs, silentMs);
     this.#health.expire();

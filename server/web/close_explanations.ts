@@ -44,6 +44,8 @@ const BY_REASON: Readonly<Record<CloseReason, (closed: ClosedSummary) => string>
     `The client left too many pings in a row unanswered, and sent nothing for ${
       duration(silentSeconds)
     }.`,
+  frozen: ({ silentSeconds }) =>
+    `The client's network answered, but for ${duration(silentSeconds)} its program did not.`,
   write_timeout: () =>
     "The client did not read a write in time: its network or its program was stuck.",
   slow_consumer: () => "The client read too slowly, until its send queue was full.",

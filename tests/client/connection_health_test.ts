@@ -159,3 +159,24 @@ Deno.test("A pong whose round trip is not known is recorded without one", () => 
   ]);
   assert(!JSON.stringify(timelineOf(of)).includes("null}"));
 });
+
+Deno.test("expired() counts the pings that are open as lost", () =>
+  withWorld({ rules: { ...CALM, missedHeartbeats: 1_000 } }, async (world) => {
+    const peer = world.connect();
+    await every(world, 20_010, {
+      times: 4,
+      act: () => {
+        peer.socket.answer();
+        answerApp(peer);
+      },
+    });
+    const { health } = peer.client;
+    assertEquals([health.wire.lossRatio, health.app.lossRatio], [0, 0]);
+    await world.clock.pass(61_000);
+    assertEquals(health.status, "dead");
+    const open = peer.socket.pings.length - 4;
+    assertEquals([health.wire.lossRatio, health.app.lossRatio], [
+      open / (4 + open),
+      open / (4 + open),
+    ]);
+  }));

@@ -280,6 +280,32 @@ Deno.test("A client whose script freezes is told apart from one whose control fr
     );
   }));
 
+Deno.test("FROZEN_WAIT_MS ends whose script has answered nothing for so long, and nobody else", () =>
+  withWorld({ rules: CALM, frozenWaitMs: 45_000 }, async (world) => {
+    const [frozen, recovered, plain, silent] = [1, 2, 3, 4].map(() => world.connect());
+    const appPong = ({ socket }: TestPeer) =>
+      socket.say({ type: "pong", id: told({ socket }, "ping").at(-1).id });
+    await world.clock.pass(20_100);
+    for (const { socket } of [frozen, recovered, plain, silent]) socket.answer();
+    for (const peer of [frozen, recovered, silent]) appPong(peer); // plain never answers app pings
+    for (let pings = 0; pings < 2; pings++) {
+      await world.clock.pass(20_000);
+      for (const { socket } of [frozen, recovered, plain]) socket.answer();
+    }
+    appPong(recovered);
+    await world.clock.pass(4_800); // 44.8 s without an app pong
+    assertEquals(frozen.socket.closedWith, undefined);
+    await world.clock.pass(300);
+    const { how, code } = frozen.socket.closedWith!;
+    assertEquals([how, code], ["abort", 4000]);
+    frozen.socket.leave();
+    await world.clock.turnOver();
+    const closed = world.closeHistory.find(frozen.client.id);
+    assertEquals([closed?.reason, closed?.cause], ["frozen", "frozen"]);
+    const others = [recovered, plain, silent];
+    assertEquals(others.map(({ socket }) => socket.closedWith), [undefined, undefined, undefined]);
+  }));
+
 Deno.test("The health of all connections is counted, and nobody is left when they have gone", async () => {
   const statuses = async (world: World) =>
     (await world.metrics.text()).split("\n")

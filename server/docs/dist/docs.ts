@@ -479,6 +479,7 @@ that lists every problem.</p>
 <tr><td><code>LOG_FORMAT</code></td><td>text, json</td><td>text</td><td>a readable line per event, or a line of JSON</td></tr>
 <tr><td><code>LOG_LEVEL</code></td><td>debug, info, warning, error, fatal</td><td>info</td><td>least severe level that is logged</td></tr>
 <tr><td><code>WRITE_WAIT_MS</code></td><td>ms</td><td>10000</td><td>a write that has not drained by then ends the connection</td></tr>
+<tr><td><code>FROZEN_WAIT_MS</code></td><td>ms</td><td>0</td><td>a client that answers control pings but for so long no app ping is closed; 0 = off</td></tr>
 <tr><td><code>CLOSE_WAIT_MS</code></td><td>ms</td><td>2000</td><td>a close that is not answered by then ends the connection</td></tr>
 <tr><td><code>SHUTDOWN_MS</code></td><td>ms</td><td>4500</td><td>the whole drain takes no longer</td></tr>
 <tr><td><code>API_KEYS</code></td><td>JSON</td><td>none</td><td>the keys, a list; without keys and tokens the hub is open</td></tr>
@@ -794,8 +795,9 @@ application (the client&#39;s script).</p>
 <tr><td><code>dead</code></td><td>expired</td></tr>
 </tbody>
 </table></div>
-<p><code>frozen</code> and <code>stripped</code> are lines of the log, values of <code>search=</code>, and labels of the metric
-<code>systole_connections_by_liveness</code>.</p>
+<p>A frozen connection stays open, unless <code>FROZEN_WAIT_MS</code> is above 0: then it is closed once its
+application has sent nothing for so long. <code>frozen</code> and <code>stripped</code> are lines of the log, values of
+<code>search=</code>, and labels of the metric <code>systole_connections_by_liveness</code>.</p>
 <p>What a fault looks like (json with <code>PING_PERIOD_MS=20000</code>; <code>tests/client/faults_test.ts</code> has all
 systems):</p>
 <div class="scroll" tabindex="0"><table>
@@ -863,6 +865,7 @@ text.</p>
 <tr><td><code>network_error</code></td><td>1006</td><td>yes</td><td>TCP ended without a close frame</td></tr>
 <tr><td><code>stale</code></td><td>1006</td><td>yes</td><td>no sign of life for <code>PONG_WAIT_MS</code></td></tr>
 <tr><td><code>missed_heartbeats</code></td><td>1006</td><td>yes</td><td><code>MISSED_HEARTBEATS</code> pings in a row without an answer</td></tr>
+<tr><td><code>frozen</code></td><td>4000</td><td>yes</td><td>the transport answered, but the application has answered no app ping for <code>FROZEN_WAIT_MS</code></td></tr>
 <tr><td><code>write_timeout</code></td><td>1006</td><td>yes</td><td>a write had not drained after <code>WRITE_WAIT_MS</code></td></tr>
 <tr><td><code>slow_consumer</code></td><td>1013</td><td>after 1 s</td><td>the send queue was full while the socket did not drain</td></tr>
 <tr><td><code>overload</code></td><td>1013</td><td>after 5 s</td><td>the data that waited for more than a second, for all clients together, exceeded the budget, and this client had the most of it</td></tr>

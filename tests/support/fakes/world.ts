@@ -46,6 +46,7 @@ export interface WorldOptions {
   readonly queueBytes?: number;
   readonly budgetBytes?: number;
   readonly writeWaitMs?: number;
+  readonly frozenWaitMs?: number;
   readonly maxMessagesPerSecond?: number;
   readonly maxSubscriptions?: number;
   readonly echo?: boolean;
@@ -115,6 +116,7 @@ export class World {
       queueMessages: options.queueMessages ?? 256,
       queueBytes: options.queueBytes ?? 1 << 20,
       writeWaitMs: options.writeWaitMs ?? 10_000,
+      frozenWaitMs: options.frozenWaitMs ?? 0,
       maxMessagesPerSecond: options.maxMessagesPerSecond ?? 0,
       random: options.random ?? (() => 0.999_999),
     };
