@@ -117,14 +117,21 @@ function serve({ config, log }: ServerOptions, auth: Auth, bound: BoundServer): 
   const routes = new ProfileRoutes(Object.values(profiles), config.defaultProfile);
   const admission = new Admission(config.limits, clock.now());
   // What upgrades and plain HTTP requests both need.
-  const access = { authenticator, proxies, suspensions, routes, allowedOrigins, loopbackHostOnly };
+  const access = {
+    authenticator,
+    proxies,
+    suspensions,
+    routes,
+    quotas: new Quotas(),
+    allowedOrigins,
+    loopbackHostOnly,
+  };
   const observed = { clock, metrics, log };
   const upgrader = new Upgrader({
     ...access,
     ...observed,
     acceptor: new WsAcceptor({ maxMessageBytes, closeWaitMs }),
     connect: (connection) => void new Client(connection, options),
-    quotas: new Quotas(),
     admission,
     closeWaitMs,
   });

@@ -61,6 +61,18 @@ export class Quotas {
     this.#left.set(name, { window: shared.window, leftMs: nowMs });
   }
 
+  /**
+   * Takes a message that came without a connection.
+   *
+   * @returns how long until its key may send it, ms; 0 = taken
+   */
+  take(claims: QuotaTerms, nowMs: number): number {
+    const window = this.join(claims, nowMs);
+    if (window === undefined) return 0;
+    this.leave(claims, nowMs);
+    return window.take(nowMs) ? 0 : window.waitMs(nowMs);
+  }
+
   #forget(nowMs: number): void {
     for (const [name, { leftMs }] of this.#left) {
       if (leftMs > nowMs - MINUTE_MS) break;

@@ -39,6 +39,14 @@ export function problem(...[status, detail, headers]: Parameters<ErrorResponse>)
   return new Response(rejection.body, rejection);
 }
 
+/** The response of a route to who asked too often. @param what the requests that are limited */
+export function tooMany(what: string, retryAfterMs: number): Response {
+  const seconds = Math.ceil(retryAfterMs / 1_000);
+  return problem(STATUS_CODE.TooManyRequests, `too many ${what}: try again in ${seconds} s`, {
+    "Retry-After": `${seconds}`,
+  });
+}
+
 /** The response of a route when the hub has stopped. */
 export function restarting(): Response {
   return problem(STATUS_CODE.ServiceUnavailable, "the server is restarting", {

@@ -7,9 +7,11 @@
 import { STATUS_CODE } from "@std/http/status";
 import { Hono } from "hono";
 import * as v from "valibot";
+import type { Quotas } from "../auth/quotas.ts";
+import type { Clock } from "../base/clock.ts";
 import type { Hub } from "../hub.ts";
 import { MAX_CHANNEL_LENGTH } from "../message.ts";
-import { problem, restarting } from "../base/problem.ts";
+import { problem, restarting, tooMany } from "../base/problem.ts";
 import { anyKey, type ApiEnv, type App, type CredentialChecker } from "./caller.ts";
 import { authErrors, described, json, problemResponses } from "./description.ts";
 import { jsonBody } from "./requests.ts";
@@ -44,11 +46,14 @@ const Published = v.pipe(
 export interface PublishOptions {
   readonly authenticator: CredentialChecker;
   readonly hub: Hub;
+  readonly clock: Clock;
+  readonly quotas: Pick<Quotas, "take">;
   /** Longest body: that of a message. */
   readonly maxMessageBytes: number;
 }
 
-export function publishRoutes({ authenticator, hub, maxMessageBytes }: PublishOptions): App {
+export function publishRoutes(options: PublishOptions): App {
+  const { authenticator, hub, clock, quotas, maxMessageBytes } = options;
   return new Hono<ApiEnv>().post(
     "/api/v1/publish",
     described({
@@ -60,6 +65,7 @@ export function publishRoutes({ authenticator, hub, maxMessageBytes }: PublishOp
           400: "no JSON",
           413: "larger than MAX_MESSAGE_BYTES",
           422: "not as it must be",
+          429: "more than the key's maxMessagesPerMinute; Retry-After says when to retry",
         }),
         ...authErrors("the key lacks the right to publish on this channel, or a foreign Origin"),
       },
@@ -72,6 +78,8 @@ export function publishRoutes({ authenticator, hub, maxMessageBytes }: PublishOp
         const detail = `this key has no right to publish on ${JSON.stringify(channel)}`;
         return problem(STATUS_CODE.Forbidden, detail);
       }
+      const waitMs = quotas.take(context.var.grant, clock.now());
+      if (waitMs > 0) return tooMany("messages of this key", waitMs);
       const subscribers = await hub.publish(channel, data);
       if (subscribers === undefined) return restarting();
       return context.json({ channel, subscribers } satisfies v.InferOutput<typeof Published>);

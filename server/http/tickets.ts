@@ -4,14 +4,13 @@
  * @module
  */
 
-import { STATUS_CODE } from "@std/http/status";
 import { Hono } from "hono";
 import { cors } from "hono/cors";
 import * as v from "valibot";
 import type { TrustedProxies } from "../auth/client_address.ts";
 import { originAllowed } from "../auth/origin.ts";
 import type { Tickets } from "../auth/tickets.ts";
-import { problem } from "../base/problem.ts";
+import { tooMany } from "../base/problem.ts";
 import {
   anyKey,
   type ApiEnv,
@@ -57,9 +56,7 @@ export function ticketRoutes(options: TicketsRoutesOptions): App {
       if (answer.kind === "issued") {
         return context.json({ ticket: answer.ticket } satisfies v.InferOutput<typeof Ticket>);
       }
-      const seconds = Math.ceil(answer.retryAfterMs / 1_000);
-      const detail = `too many tickets: try again in ${seconds} s`;
-      return problem(STATUS_CODE.TooManyRequests, detail, { "Retry-After": `${seconds}` });
+      return tooMany("tickets", answer.retryAfterMs);
     },
   );
 }

@@ -52,3 +52,15 @@ Deno.test("A window is kept while anybody holds it, and no longer than a minute 
   quotas.leave(KEY, 200_000);
   assertEquals(quotas.size, 2); // k0, k
 });
+
+Deno.test("take() counts with the connections of the key, and says how long to wait", () => {
+  const quotas = new Quotas();
+  const window = quotas.join(KEY, 0)!;
+  assertEquals([quotas.take(KEY, 0), window.take(10_000), quotas.take(KEY, 15_000)], [
+    0,
+    true,
+    45_000,
+  ]);
+  assertEquals([window.take(20_000), quotas.take({ keyId: "free" }, 20_000)], [false, 0]);
+  assertEquals(quotas.take(KEY, 60_000), 0);
+});

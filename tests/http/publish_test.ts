@@ -50,6 +50,19 @@ Deno.test("POST /api/v1/publish needs the right to publish on the channel", () =
     assertEquals((await publish("news/a")).status, 401);
   }));
 
+Deno.test("POST /api/v1/publish counts for the key's maxMessagesPerMinute", () =>
+  withApi({ keys: true }, async (api) => {
+    const publish = () => api.call(PATH, { key: "slow.s", body: { channel: "c", data: 1 } });
+    const answers = [];
+    for (const passMs of [0, 20_000, 500, 39_400, 100]) {
+      await api.world.clock.pass(passMs);
+      const response = await publish();
+      await response.body?.cancel();
+      answers.push([response.status, response.headers.get("Retry-After")]);
+    }
+    assertEquals(answers, [[200, null], [200, null], [429, "40"], [429, "1"], [200, null]]);
+  }));
+
 for (
   const [what, body, status, detail] of [
     ["no JSON", "{", 400, /no JSON/],

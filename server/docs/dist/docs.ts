@@ -351,7 +351,7 @@ Without <code>--publish</code>, <code>--subscribe</code> and <code>--admin</code
 <tr><td><code>secretSha256</code></td><td>SHA-256 of the secret, 64 hex digits; the server never holds the secret</td></tr>
 <tr><td><code>publish</code>, <code>subscribe</code></td><td>channel patterns; <code>*</code> is any run of characters; what no pattern allows is forbidden</td></tr>
 <tr><td><code>admin</code></td><td>may inspect and end connections, and read the metrics</td></tr>
-<tr><td><code>maxConnections</code>, <code>maxMessagesPerMinute</code></td><td>limits of the key over all its connections on this node; optional</td></tr>
+<tr><td><code>maxConnections</code>, <code>maxMessagesPerMinute</code></td><td>limits of the key on this node, over all its connections and HTTP publishes; optional</td></tr>
 <tr><td><code>expiresAt</code></td><td>ISO 8601 with zone; optional</td></tr>
 </tbody>
 </table></div>

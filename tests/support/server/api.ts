@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Quotas } from "../../../server/auth/quotas.ts";
 import { type Grant, grantOf, OPEN_GRANT, rejected } from "../../../server/auth/grant.ts";
 import type { Suspension } from "../../../server/auth/suspensions.ts";
 import type { TicketAnswer } from "../../../server/auth/tickets.ts";
@@ -28,6 +29,7 @@ const NOTHING = { publish: [], subscribe: [], admin: false };
 const KEYS: Readonly<Record<string, Grant>> = {
   "root.s": grantOf({ ...NOTHING, keyId: "root", admin: true }),
   "news.s": grantOf({ ...NOTHING, keyId: "news", publish: ["news/*"] }),
+  "slow.s": grantOf({ ...NOTHING, keyId: "slow", publish: ["*"], maxMessagesPerMinute: 2 }),
   "other.s": grantOf({ ...NOTHING, keyId: "other" }),
 };
 
@@ -105,6 +107,7 @@ export class Api {
             : Promise.resolve(this.ticket);
         },
       },
+      quotas: new Quotas(),
       proxies: { clientAddress: (peer, forwarded) => forwarded ?? peer },
     });
     const result = (presented: Credential) => {
