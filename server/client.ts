@@ -109,8 +109,12 @@ export class Client implements Connection {
   }
 
   stats(): ConnectionStats {
-    const idleMs = this.#options.wheel.now() - this.heartbeat.lastActivityMs;
-    return this.counters.stats({ idleMs, queuedMessages: this.writePump.queuedMessages });
+    const nowMs = this.#options.wheel.now();
+    return this.counters.stats({
+      idleMs: nowMs - this.heartbeat.lastActivityMs,
+      applicationIdleMs: nowMs - this.health.applicationMs,
+      queuedMessages: this.writePump.queuedMessages,
+    });
   }
 
   notify(notice: Notice): boolean {

@@ -70,7 +70,9 @@ export class ConnectionCounters {
   }
 
   /** A snapshot, with what others measure. */
-  stats(others: Pick<ConnectionStats, "idleMs" | "queuedMessages">): ConnectionStats {
+  stats(
+    others: Pick<ConnectionStats, "idleMs" | "applicationIdleMs" | "queuedMessages">,
+  ): ConnectionStats {
     return {
       openedMs: this.#openedMs,
       ageMs: this.#clock.now() - this.#startMs,

@@ -42,6 +42,7 @@ const OpenEntry = v.pipe(
   v.object({
     ...COMMON_FIELDS,
     idleMs: v.pipe(v.number(), v.description("since the last sign of life")),
+    applicationIdleMs: v.pipe(v.number(), v.description("since its last message or app pong")),
     queuedMessages: v.number(),
     queuedBytes: v.number(),
     channelCount: v.number(),
@@ -222,7 +223,7 @@ function openEntry(
   subscriber: Subscriber,
   registry: SubscriptionRegistry,
 ): v.InferOutput<typeof OpenEntry> {
-  const { ageMs, idleMs, ...counts } = subscriber.stats();
+  const { ageMs, idleMs, applicationIdleMs, ...counts } = subscriber.stats();
   return {
     id: subscriber.id,
     profile: subscriber.profile.name,
@@ -231,6 +232,7 @@ function openEntry(
     ...counts,
     seconds: Math.round(ageMs) / 1_000,
     idleMs: Math.round(idleMs),
+    applicationIdleMs: Math.round(applicationIdleMs),
     queuedBytes: subscriber.writePump.pendingBytes,
     channelCount: registry.channelsOf(subscriber).size,
     ...healthOf(subscriber.health),

@@ -56,6 +56,7 @@ const Stats = v.pipe(
       v.description("connections ended since the start, by cause"),
     ),
     health: v.pipe(v.record(v.string(), v.number()), v.description("open now, by health")),
+    liveness: v.pipe(v.record(v.string(), v.number()), v.description("open now, by liveness")),
     rtt: v.pipe(Distribution, v.description("round trips of control pings since the start")),
     lateness: v.pipe(Distribution, v.description("of the wheel's ticks since the start")),
     stalls: v.pipe(

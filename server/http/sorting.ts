@@ -6,10 +6,11 @@
 
 import type { ClosedConnection } from "../client/close_history.ts";
 import { SEVERITY } from "../liveness/health.ts";
+import { LIVENESS_STATES } from "../liveness/liveness.ts";
 import type { Subscriber } from "../hub/subscription_registry.ts";
 
 /** What a list may be sorted by. */
-export type Sort = "age" | "idle" | "queue" | "rtt" | "jitter" | "health";
+export type Sort = "age" | "idle" | "queue" | "rtt" | "jitter" | "health" | "liveness";
 
 export type Order = "descending" | "ascending";
 
@@ -20,6 +21,7 @@ const SORT_KEYS: Readonly<Record<Sort, (subscriber: Subscriber) => number>> = {
   rtt: ({ health }) => health.rtt.averageMs ?? -1,
   jitter: ({ health }) => health.rtt.jitterMs ?? -1,
   health: ({ health }) => SEVERITY.indexOf(health.status),
+  liveness: ({ health }) => LIVENESS_STATES.indexOf(health.liveness),
 };
 
 export const SORTS = Object.keys(SORT_KEYS) as readonly Sort[];

@@ -17,6 +17,8 @@ export interface ConnectionStats {
   readonly ageMs: number;
   /** How long ago its last sign of life was, ms, without the server's own stalls. */
   readonly idleMs: number;
+  /** The same for its application alone: a message or an app pong. */
+  readonly applicationIdleMs: number;
   /** Messages that wait for it, without the batch in flight. */
   readonly queuedMessages: number;
   /** Messages that it sent. */

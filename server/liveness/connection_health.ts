@@ -105,6 +105,11 @@ export class ConnectionHealth {
     return Math.max(this.#liveness.transportMs, this.#pingedMs);
   }
 
+  /** When the application last sent a message or an app pong. */
+  get applicationMs(): number {
+    return this.#liveness.applicationMs;
+  }
+
   /** Since when a frozen application has sent nothing; Infinity while it is not frozen. */
   get frozenSinceMs(): number {
     return this.#liveness.frozenSinceMs;

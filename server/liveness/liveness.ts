@@ -41,7 +41,6 @@ export const STRIPPED_AFTER = 3;
 export class Liveness {
   readonly #timeoutMs: number;
   #transportMs: number;
-  /** When an app pong or a message last arrived. */
   #applicationMs: number;
   /** The first ping of either kind since anything arrived; Infinity when none is outstanding. */
   #pingedMs = Infinity;
@@ -69,6 +68,11 @@ export class Liveness {
   /** When anything last arrived. */
   get transportMs(): number {
     return this.#transportMs;
+  }
+
+  /** When an app pong or a message last arrived. */
+  get applicationMs(): number {
+    return this.#applicationMs;
   }
 
   /** Since when a frozen application has sent nothing; Infinity in any other state. */

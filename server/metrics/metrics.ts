@@ -30,6 +30,8 @@ export interface Summary {
   readonly disconnects: Readonly<Record<string, number>>;
   /** Connections open now, by health. */
   readonly health: Readonly<Record<string, number>>;
+  /** Connections open now, by liveness. */
+  readonly liveness: Readonly<Record<string, number>>;
   /** Round trips of control pings, seconds. */
   readonly rtt: Distribution;
   /** How late the wheel's ticks came, seconds. */
@@ -137,6 +139,7 @@ export class Metrics {
     return {
       disconnects: { ...this.#values.disconnects },
       health: { ...this.#values.health },
+      liveness: { ...this.#values.liveness },
       rtt: this.#values.roundTrips.wire.distribution,
       lateness: this.#values.lateness.distribution,
       stalls: { count: this.#values.stalls, seconds: this.#values.stalledMs / 1_000 },

@@ -40,6 +40,8 @@ export interface ConnectionSummary {
 export interface Connection extends ConnectionSummary {
   /** Since its last sign of life. */
   readonly idleMs: number;
+  /** Since its last message or app pong. */
+  readonly applicationIdleMs: number;
   /** Messages in its send queue. */
   readonly queuedMessages: number;
   /** Bytes in its send queue. */

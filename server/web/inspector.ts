@@ -10,7 +10,7 @@
 import type { Api } from "./api.ts";
 import { byId, el, setText } from "./dom.ts";
 import { bytes, duration, milliseconds, moment, NO_VALUE, whole } from "./format.ts";
-import { type InspectedConnection, isClosed } from "./api_types.ts";
+import { type Connection, type InspectedConnection, isClosed } from "./api_types.ts";
 import { listOf, pictureOf } from "./timeline.ts";
 import { explainClose } from "./close_explanations.ts";
 
@@ -104,7 +104,25 @@ function sentenceOf(connection: InspectedConnection): string {
   if (isClosed(connection)) return explainClose(connection);
   const { seconds, health, liveness, idleMs } = connection;
   return `Open for ${duration(seconds)}; ${health}, ${liveness}; ` +
-    `last sign of life ${milliseconds(idleMs)} ago.`;
+    `last sign of life ${milliseconds(idleMs)} ago.${adviceOn(connection)}`;
+}
+
+/** What a fault of an open connection means. */
+function adviceOn({ liveness, applicationIdleMs }: Connection): string {
+  if (liveness === "frozen") {
+    return ` Its network answers, its script has not for ${duration(applicationIdleMs / 1_000)}: ` +
+      "a frozen tab or a blocked script.";
+  }
+  return liveness === "stripped"
+    ? " Its script answers, control pings do not come back: a proxy on the way drops control frames."
+    : "";
+}
+
+/** How old the newest app round trip is, where the application no longer answers. */
+function ageOf(connection: InspectedConnection): string {
+  return !isClosed(connection) && connection.liveness === "frozen"
+    ? ` (${duration(connection.applicationIdleMs / 1_000)} ago)`
+    : "";
 }
 
 function factsOf(connection: InspectedConnection): [string, string][] {
@@ -119,7 +137,7 @@ function factsOf(connection: InspectedConnection): [string, string][] {
     ["Shortest", milliseconds(wire.minMs)],
     ["Jitter", milliseconds(connection.jitterMs)],
     ["Pings lost", loss],
-    ["App round trip", milliseconds(app.averageMs)],
+    ["App round trip", milliseconds(app.averageMs) + ageOf(connection)],
     ["Messages in / out", `${whole(connection.messagesIn)} / ${whole(connection.messagesOut)}`],
   ];
   if (!isClosed(connection)) {

@@ -40,7 +40,7 @@ export class Rows {
   /** Called when a request fails. */
   onError: (error: unknown) => void = () => {};
   readonly #fetch: FetchPage;
-  #listing: Listing = { sort: "age", order: "descending", search: "" };
+  #listing: Listing = { sort: "health", order: "descending", search: "" };
   /** The listing of `#pages`, which stay until the first page of another listing arrives. */
   #shown = this.#listing;
   #pages = new Map<number, readonly Connection[]>();

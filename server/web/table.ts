@@ -154,6 +154,7 @@ export class Table {
     row.setAttribute("aria-rowindex", String(index + 2));
     row.tabIndex = index === this.#active ? 0 : -1;
     row.dataset.health = of?.health ?? "";
+    row.dataset.liveness = of?.liveness ?? "";
     row.title = of?.id ?? "";
     TABLE_COLUMNS.forEach(({ text }, i) =>
       setText(row.cells[i], of === undefined ? NO_VALUE : text(of))

@@ -23,6 +23,7 @@ export interface TableColumn {
 export const TABLE_COLUMNS: readonly TableColumn[] = [
   { name: "Connection", text: ({ id }) => id },
   { name: "Health", sort: "health", text: ({ health }) => health },
+  { name: "Liveness", sort: "liveness", text: ({ liveness }) => liveness },
   { name: "RTT", sort: "rtt", numeric: true, text: ({ rttMs }) => milliseconds(rttMs) },
   { name: "Jitter", sort: "jitter", numeric: true, text: ({ jitterMs }) => milliseconds(jitterMs) },
   { name: "Idle", sort: "idle", numeric: true, text: ({ idleMs }) => duration(idleMs / 1_000) },

@@ -44,7 +44,7 @@ const TILES:
       return {
         name: `Disconnects, last ${seconds < RECENT_SECONDS ? `${seconds} s` : "minute"}`,
         figure: seconds === 0 ? NO_VALUE : whole(sumOf(recent)),
-        detail: causes(recent) || `${whole(sumOf(disconnects))} since the start`,
+        detail: largest(recent) || `${whole(sumOf(disconnects))} since the start`,
       };
     }],
     ["Event loop stalls", ({ stalls, uptimeSeconds }) => ({
@@ -58,6 +58,7 @@ export class Tiles {
   readonly #tiles: Readonly<Record<keyof TileContent, HTMLElement>>[];
   readonly #bar = el("div", { "class": "bar", "aria-hidden": true });
   readonly #statuses = el("ul", { "class": "legend" });
+  readonly #liveness = el("p", { "class": "quiet" });
 
   /** Empty at first. */
   constructor(host: HTMLElement) {
@@ -69,7 +70,7 @@ export class Tiles {
       return { name, figure, detail };
     });
     const health = el("div", { "class": "tile" }, el("h2", {}, "Health"), this.#bar);
-    health.append(this.#statuses);
+    health.append(this.#statuses, this.#liveness);
     host.children[0].after(health);
   }
 
@@ -85,6 +86,8 @@ export class Tiles {
       setText(this.#tiles[i].detail, detail);
     });
     this.#showHealth(latest.health);
+    const { alive: _, ...others } = latest.liveness;
+    setText(this.#liveness, largest(others));
   }
 
   #showHealth(health: Readonly<Record<string, number>>): void {
@@ -107,8 +110,9 @@ function sumOf(counts: Readonly<Record<string, number>>): number {
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
-function causes(counts: Readonly<Record<string, number>>): string {
+/** The three largest counts with their names. */
+function largest(counts: Readonly<Record<string, number>>): string {
   return Object.entries(counts).filter(([, count]) => count > 0)
     .sort(([, a], [, b]) => b - a).slice(0, 3)
-    .map(([cause, count]) => `${cause} ${whole(count)}`).join(" · ");
+    .map(([name, count]) => `${name} ${whole(count)}`).join(" · ");
 }

@@ -22,6 +22,7 @@ Deno.test("GET /api/v1/connections lists each connection, the oldest first", () 
       openedMs,
       seconds: 2.5,
       idleMs: 2_500,
+      applicationIdleMs: 2_500,
       queuedMessages: 0,
       queuedBytes: 0,
       messagesIn: 1,
@@ -110,15 +111,21 @@ Deno.test("GET /api/v1/connections and /closed find connections by liveness", ()
   withApi({}, async (api) => {
     const { client, socket } = api.world.connect();
     api.world.connect().socket.leave();
+    const other = api.world.connect();
     await api.world.clock.pass(54_100);
+    other.socket.answer();
     socket.answer();
     const ping = socket.messages.findLast(({ type }) => type === "ping");
     socket.say({ type: "pong", id: ping.id }); // once; then the script hangs
     await api.world.clock.pass(54_000);
-    socket.answer();
+    for (const each of [socket, other.socket]) each.answer();
     await api.world.clock.pass(3_000);
     const { body } = await api.json(`${PATH}?search=FROZEN`);
     assertEquals(body.connections.map(({ id }: { id: string }) => id), [client.id]);
+    const { applicationIdleMs } = body.connections[0];
+    assertEquals([applicationIdleMs >= 57_000, applicationIdleMs < 57_100], [true, true]);
+    const first = await api.json(`${PATH}?sort=liveness&limit=1`);
+    assertEquals(first.body.connections[0].id, client.id);
     socket.leave();
     await api.world.clock.turnOver();
     const { body: { closed } } = await api.json("/api/v1/closed?search=frozen");

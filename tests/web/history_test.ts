@@ -27,6 +27,7 @@ function stats(
     profiles: { json: totals },
     disconnects,
     health: { healthy: 7 },
+    liveness: { alive: 7 },
     rtt: { bounds: [0.01, 0.1], counts: rtt },
     lateness: { bounds: [0.01, 0.1], counts: [0, 0, 0] },
     stalls: { count: 0, seconds: stalled },

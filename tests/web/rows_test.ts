@@ -30,7 +30,11 @@ Deno.test("Rows requests each missing visible page once", async () => {
   const again = rows.load([90, 130], "all"); // while the first requests are pending
   assertEquals(answerAll(), [0, 100]);
   await Promise.all([loaded, again]);
-  assertEquals([rows.at(95)?.id, rows.at(129)?.id, rows.at(250)], ["age 95", "age 129", undefined]);
+  assertEquals([rows.at(95)?.id, rows.at(129)?.id, rows.at(250)], [
+    "health 95",
+    "health 129",
+    undefined,
+  ]);
   assertEquals([rows.total, changes], [TOTAL, 2]);
   await rows.load([90, 130], "missing");
   assertEquals(answerAll(), []);
@@ -46,7 +50,7 @@ Deno.test("Rows refreshes the visible pages, and drops the others", async () => 
   const refreshed = rows.load([500, 530], "all");
   assertEquals(answerAll(), [500]);
   await refreshed;
-  assertEquals([rows.at(0), rows.at(500)?.id], [undefined, "age 500"]);
+  assertEquals([rows.at(0), rows.at(500)?.id], [undefined, "health 500"]);
 });
 
 Deno.test("Rows ignores late responses and failures of another listing", async () => {
@@ -75,7 +79,11 @@ Deno.test("Rows keeps the last listing until the first page of another arrives",
   const failing = rows.load([0, 30], "missing");
   requests.splice(0)[0].fail();
   await failing;
-  assertEquals([rows.shown.sort, rows.at(0)?.id, rows.at(120)?.id], ["age", "age 0", "age 120"]);
+  assertEquals([rows.shown.sort, rows.at(0)?.id, rows.at(120)?.id], [
+    "health",
+    "health 0",
+    "health 120",
+  ]);
   const loaded = rows.load([0, 30], "missing");
   answerAll();
   await loaded;
@@ -93,5 +101,5 @@ Deno.test("Rows reports a failed request, and repeats it the next time", async (
   const again = rows.load([0, 30], "missing");
   requests.splice(0)[0].answer();
   await again;
-  assertEquals(rows.at(3)?.id, "age 3");
+  assertEquals(rows.at(3)?.id, "health 3");
 });
