@@ -46,16 +46,27 @@ export class Api {
    * @throws {Error} with the server's error text, or if the server cannot be reached
    */
   async get<Of>(path: string, query: Readonly<Record<string, string | number>> = {}): Promise<Of> {
-    const { key } = this;
     const parameters = new URLSearchParams(
       Object.entries(query).map(([name, value]) => [name, String(value)]),
     );
-    const response = await fetch(`${path}?${parameters}`, {
+    const response = await this.#fetch("GET", `${path}?${parameters}`);
+    return await response.json();
+  }
+
+  /** Deletes what a path names. @throws as `get()` */
+  async delete(path: string): Promise<void> {
+    await this.#fetch("DELETE", path);
+  }
+
+  async #fetch(method: string, path: string): Promise<Response> {
+    const { key } = this;
+    const response = await fetch(path, {
+      method,
       headers: key === null ? {} : { Authorization: `Bearer ${key}` },
     }).catch((cause) => {
       throw new Error("The server cannot be reached.", { cause });
     });
-    if (response.ok) return await response.json();
+    if (response.ok) return response;
     const detail = await response.json().then(
       (body) => String(body.detail),
       () => `The server answered ${response.status}.`, // a proxy's error, which is no JSON

@@ -1,6 +1,6 @@
 /**
- * A dialog for one connection: its state or why it closed, its timeline and its last events.
- * Refreshes while the connection is open.
+ * A dialog for one connection: its state or why it closed, its timeline and its last events, and a
+ * button that disconnects it. Refreshes while the connection is open. Has an address of its own.
  *
  * @module
  */
@@ -15,6 +15,12 @@ import { listOf, pictureOf } from "./timeline.ts";
 import { explainClose } from "./close_explanations.ts";
 
 const REFRESH_MS = 2_000;
+
+/** The start of the page's fragment while a connection is shown; its id follows. */
+const ADDRESS = "#/connection/";
+
+/** The texts of the button: it disconnects when pressed twice. */
+const [DISCONNECT, CONFIRM] = ["Disconnect", "Press again to disconnect it"];
 
 /** Owns the element `#inspector`. */
 export class Inspector {
@@ -33,13 +39,19 @@ export class Inspector {
     el("h3", {}, "Last events, the newest first"),
     this.#events,
   );
+  readonly #disconnect = el("button", { type: "button", "class": "disconnect" }, DISCONNECT);
   #id = "";
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** Closed at first. */
   constructor(api: Api) {
     this.#api = api;
-    this.#dialog.addEventListener("close", () => clearTimeout(this.#timer));
+    this.#dialog.addEventListener("close", () => {
+      clearTimeout(this.#timer);
+      if (location.hash.startsWith(ADDRESS)) history.replaceState(null, "", location.pathname);
+    });
+    addEventListener("hashchange", () => this.openAddressed());
+    this.#disconnect.addEventListener("click", () => void this.#pressDisconnect());
     // A click outside closes the dialog, but not a text selection that begins inside and ends outside.
     let pressed: EventTarget | null = null;
     this.#dialog.addEventListener("pointerdown", ({ target }) => pressed = target);
@@ -48,14 +60,27 @@ export class Inspector {
     });
   }
 
+  /** Shows the connection that the page's address names, if it names one. */
+  openAddressed(): void {
+    const { hash } = location;
+    if (!hash.startsWith(ADDRESS)) return;
+    const id = decodeURIComponent(hash.slice(ADDRESS.length));
+    if (id !== this.#id || !this.#dialog.open) this.open(id);
+  }
+
   /** Shows a connection. */
   open(id: string): void {
     this.#id = id;
+    history.replaceState(null, "", `${ADDRESS}${encodeURIComponent(id)}`);
+    setText(this.#disconnect, DISCONNECT);
+    this.#disconnect.hidden = true;
     const close = el("button", { type: "button", "class": "close", "aria-label": "Close" }, "×");
     close.addEventListener("click", () => this.#dialog.close());
     const title = el("h2", { id: "inspector-title" }, "Connection ", el("code", {}, id));
     const heading = el("div", { "class": "heading" }, title, close);
-    this.#dialog.replaceChildren(el("div", {}, heading, this.#sentence, this.#details));
+    this.#dialog.replaceChildren(
+      el("div", {}, heading, this.#sentence, this.#disconnect, this.#details),
+    );
     this.#setSentence("Loading…", "");
     this.#details.hidden = true;
     if (!this.#dialog.open) this.#dialog.showModal();
@@ -79,7 +104,22 @@ export class Inspector {
     }
   }
 
+  async #pressDisconnect(): Promise<void> {
+    if (this.#disconnect.textContent === DISCONNECT) {
+      return setText(this.#disconnect, CONFIRM);
+    }
+    const id = this.#id;
+    this.#disconnect.hidden = true;
+    try {
+      await this.#api.delete(`/api/v1/connections/${encodeURIComponent(id)}`);
+    } catch (error) {
+      return this.#setSentence(error instanceof Error ? error.message : String(error), "");
+    }
+    if (this.#id === id) await this.#refresh(id);
+  }
+
   #show(connection: InspectedConnection): void {
+    this.#disconnect.hidden = isClosed(connection);
     this.#setSentence(sentenceOf(connection), connection.health);
     this.#picture.replaceChildren(pictureOf(connection));
     this.#facts.replaceChildren(

@@ -67,6 +67,7 @@ async function start(): Promise<void> {
   charts ??= new Charts(byId("charts", HTMLElement), history, profiles);
   table ??= new Table(rows, open);
   feed = new Feed(api.key, { stats: showStats, connection: showState });
+  inspector.openAddressed();
   await Promise.all([table.refresh(), search.run()]);
 }
 

@@ -11,6 +11,7 @@ import { Browser } from "../support/browser/browser.ts";
 import { apiKeys, testKey } from "../support/server/credentials.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
 import type { Page, Screen } from "../support/browser/page.ts";
+import { TextClient } from "../support/peers/text_client.ts";
 import { ServerProcess } from "../support/server/server_process.ts";
 import { until, within } from "../support/until.ts";
 
@@ -419,6 +420,32 @@ integrationTest(
       source !== "network" || !/status of 40[13]/.test(text)
     );
     assertEquals(others, []);
+  },
+);
+
+integrationTest(
+  "A connection has an address on the page, and a button that asks before it disconnects",
+  async () => {
+    await using server = await ServerProcess.start();
+    using client = await TextClient.connect(new URL("/ws", server.url));
+    const { id } = await server.line("connection opened");
+    await using browser = await Browser.start();
+    const page = await browser.open(`${pageOf(server)}#/connection/${id}`);
+    const shows = (words: RegExp) =>
+      page.until(`${words}.test(document.querySelector("#inspector[open] .sentence").textContent)`);
+    await shows(/^Open for/);
+    await page.click(".disconnect");
+    assertEquals(await text(page, ".disconnect"), "Press again to disconnect it");
+    await page.click(".disconnect");
+    await shows(/^An operator disconnected it/);
+    assertEquals((await client.end()).reason, "admin: closed by an operator; no retry");
+    assertEquals(await page.evaluate("document.querySelector('.disconnect').hidden"), true);
+    await page.press("Escape");
+    await page.until("!document.querySelector('#inspector').open");
+    assertEquals(await page.evaluate("location.hash"), "");
+    await page.evaluate(`location.hash = "#/connection/${id}"`);
+    await shows(/^An operator disconnected it/);
+    assertEquals(page.problems, []);
   },
 );
 
