@@ -1142,9 +1142,9 @@ curl -X DELETE 'http://127.0.0.1:8080/api/v1/connections/&lt;id&gt;'</code></pre
 <h2 id="the-live-page">The live page<a class="anchor" href="#the-live-page" aria-label="Link to this section">#</a></h2>
 <p>Open <code>http://127.0.0.1:8080/</code> in a browser.</p>
 <ul>
-<li><strong>Now</strong>: connections by profile, health, round trip (median and 99 %), messages in a second,
-disconnects of the last minute (at first: since the page was opened) and their causes, stalls of
-the server. While the hub is out of reach, its last figures are dimmed.</li>
+<li><strong>Now</strong>: connections by profile, health and liveness, round trip (median and 99 %), messages in a
+second, disconnects of the last minute (at first: since the page was opened) and their causes,
+stalls of the server. While the hub is out of reach, its last figures are dimmed.</li>
 <li><strong>Over time</strong>, for the last 15 minutes that the page was open: connections, disconnects by cause,
 round trips as a distribution (the darker a cell, the more round trips it holds), health,
 messages, and how late the wheel was. The page keeps what it received itself, so it starts empty.
@@ -1152,9 +1152,11 @@ Its times are those of the hub&#39;s clock.</li>
 <li><strong>Why did it close?</strong> Search the last 10 000 ended connections by any part of an id, key, address,
 profile, reason or cause. Each result is a sentence; Enter or a click opens the connection&#39;s last
 events as a picture and as a list.</li>
-<li><strong>Connections</strong>: sorted by health, round trip, jitter, idle time, queue or age; filtered by any
-part of id, key, address, profile, health or liveness. By keyboard: Tab to the table; the arrows,
-Page Up, Page Down, Home and End move; Enter opens; Escape closes.</li>
+<li><strong>Connections</strong>: the worst health first, or sorted by liveness, round trip, jitter, idle time,
+queue or age; filtered by any part of id, key, address, profile, health or liveness. By keyboard:
+Tab to the table; the arrows, Page Up, Page Down, Home and End move; Enter opens; Escape closes.</li>
+<li><strong>One connection</strong>, at <code>/#/connection/&lt;id&gt;</code>: its state with advice where it is frozen or stripped,
+its last events, and <em>Disconnect</em>, which asks first.</li>
 <li>In the header: the page&#39;s own connection with its round trip ± jitter and health, or when it
 reconnects.</li>
 </ul>
