@@ -38,6 +38,9 @@ export interface Point {
   readonly y: number;
 }
 
+/** How an expression ends whose page is reloaded meanwhile: its successor is asked next. */
+const LOADING = /navigated or closed|context was destroyed|Cannot find context/;
+
 export class Page {
   /** What went wrong so far. */
   readonly problems: Problem[] = [];
@@ -99,7 +102,13 @@ export class Page {
   /** Waits until an expression is truthy. @returns its value */
   // deno-lint-ignore no-explicit-any -- whatever the page has
   until(expression: string, withinMs = 5_000): Promise<any> {
-    const look = async () => (await this.evaluate(expression)) || undefined;
+    const look = async () => {
+      try {
+        return (await this.evaluate(expression)) || undefined;
+      } catch (error) {
+        if (!LOADING.test(`${error}`)) throw error;
+      }
+    };
     return until(`${expression} in the page`, look, { withinMs });
   }
 

@@ -28,7 +28,7 @@ export interface HttpAnswer {
 }
 
 const HEAD_END = "\r\n\r\n";
-const ANSWER_MS = 5_000;
+const ANSWER_MS = 20_000;
 
 /** Headers that ask for a WebSocket. The key is the example of RFC 6455 section 1.2. */
 export const UPGRADE_HEADERS: Readonly<Record<string, string>> = {
