@@ -68,7 +68,12 @@ const AUTH_ERRORS = {
   503: json("the server is restarting", EventsHubError),
 };
 
-/** An error in the form of the system, which has 400 for an invalid body. */
+const NOT_FROM_GLOBAL = `cannot unsubscribe from ${GLOBAL_TYPE}`;
+
+/**
+ * A message in the form that the system has for errors, and for what succeeded in part; it has 400 for
+ * an invalid body.
+ */
 export function eventsHubError(...[status, message]: Parameters<ErrorResponse>): Response {
   const code = status === STATUS_CODE.UnprocessableEntity ? STATUS_CODE.BadRequest : status;
   return Response.json({ message, code }, { status: code });
@@ -98,7 +103,10 @@ function addUnsubscribe(app: App, options: EventsHubRoutesOptions): void {
     summary: "Unsubscribe from event types",
     tag: "events-hub",
     responses: {
-      200: empty("Done"),
+      200: json(
+        "Done; where only in part, a text that names both lists, else empty",
+        EventsHubError,
+      ),
       400: json(
         "unknown client, not subscribed, only `global` named, or no valid type",
         EventsHubError,
@@ -122,7 +130,7 @@ function addUnsubscribe(app: App, options: EventsHubRoutesOptions): void {
       }
       const channels = named.filter((type) => type !== GLOBAL_TYPE);
       if (channels.length === 0) {
-        return eventsHubError(STATUS_CODE.BadRequest, `cannot unsubscribe from ${GLOBAL_TYPE}`);
+        return eventsHubError(STATUS_CODE.BadRequest, NOT_FROM_GLOBAL);
       }
       const answer = await hub.ask((registry) => {
         const subscriber = clientsIn(registry, eventsHub).find((subscriber) =>
@@ -135,14 +143,19 @@ function addUnsubscribe(app: App, options: EventsHubRoutesOptions): void {
           return eventsHubError(STATUS_CODE.Forbidden, "the client belongs to another key");
         }
         const subscribed = registry.channelsOf(subscriber);
-        if (!channels.some((type) => subscribed.has(type))) {
-          return eventsHubError(
-            STATUS_CODE.BadRequest,
-            `not subscribed to ${channels.join(", ")}`,
-          );
+        const others = channels.filter((type) => !subscribed.has(type));
+        const notSubscribed = `not subscribed to ${others.join(", ")}`;
+        if (others.length === channels.length) {
+          return eventsHubError(STATUS_CODE.BadRequest, notSubscribed);
         }
         hub.tell({ kind: "command", subscriber, command: { kind: "unsubscribe", channels } });
-        return context.body(null);
+        const failures = [
+          ...(others.length > 0 ? [notSubscribed] : []),
+          ...(channels.length < named.length ? [NOT_FROM_GLOBAL] : []),
+        ];
+        if (failures.length === 0) return context.body(null);
+        const done = channels.filter((type) => subscribed.has(type)).join(", ");
+        return eventsHubError(STATUS_CODE.OK, `${failures.join(", ")}; unsubscribed from: ${done}`);
       });
       return answer ?? restarting();
     },

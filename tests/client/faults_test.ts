@@ -230,7 +230,7 @@ const ROWS: readonly Row[] = [
     },
     ...FOUND_DEAD,
   },
-  ...ofSystem("events-hub", { pongS: 30.08, strippedS: 127.5, silentS: 67.5, deadS: 90.04 }),
+  ...ofSystem("events-hub", { pongS: 30.08, strippedS: 130, silentS: 70, deadS: 110.04 }),
   ...ofSystem("tank", { pongS: 5.08, strippedS: 65, silentS: 55, deadS: 60.08 }),
   ...ofSystem("talo", { pongS: 30.08, strippedS: 130, silentS: 70, deadS: 90, misses: false }),
   ...ofSystem("infoway", {

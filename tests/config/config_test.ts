@@ -40,9 +40,9 @@ Deno.test("parseConfig() of an empty environment gives the documented defaults",
       },
       "events-hub": {
         pingPeriodMs: 30_000,
-        pongWaitMs: 45_000,
-        heartbeatTimeoutMs: 7_500,
-        missedHeartbeats: 3,
+        pongWaitMs: 65_000,
+        heartbeatTimeoutMs: 10_000,
+        missedHeartbeats: 7,
         health,
       },
       "infoway": {

@@ -205,8 +205,10 @@ with <code>base64(&lt;id&gt;:&lt;secret&gt;)</code>.</p>
 <p>The query subscribes; <code>POST /api/v1/ws/unsubscribe</code> <a href="/docs/http#routes">unsubscribes</a>. Channels are the
 event types: <code>global</code>, <code>pdfm</code>, <code>system</code>, <code>system_logs</code>, <code>health</code>, <code>orchestrator</code>, <code>stats</code>,
 <code>reverse_proxy</code>, <code>catalog_cache</code>, <code>job_manager</code>, <code>auth</code>. A publication arrives as
-<code>{&quot;id&quot;:&quot;…&quot;,&quot;event_type&quot;:&quot;pdfm&quot;,&quot;timestamp&quot;:&quot;…&quot;,&quot;message&quot;:&quot;pdfm&quot;,&quot;body&quot;:1}</code>. The server pings every
-30 s; the deadline is 45 s.</p>
+<code>{&quot;id&quot;:&quot;…&quot;,&quot;event_type&quot;:&quot;pdfm&quot;,&quot;timestamp&quot;:&quot;…&quot;,&quot;message&quot;:&quot;pdfm&quot;,&quot;body&quot;:1}</code>. What is published as
+<code>{&quot;message&quot;:&quot;VM_STATE_CHANGED&quot;,&quot;body&quot;:{&quot;vm_id&quot;:&quot;7&quot;}}</code> arrives with that <code>message</code> and <code>body</code>. The
+server pings every 30 s; the deadline is 65 s, so a client that pings each 60 s lives without
+control frames.</p>
 <h2 id="infoway">infoway<a class="anchor" href="#infoway" aria-label="Link to this section">#</a></h2>
 <div class="scroll" tabindex="0"><pre><code class="language-console">$ npx -y wscat -c 'ws://127.0.0.1:8080/ws?business=crypto&amp;apikey=&lt;credential&gt;'
 &lt; {&quot;code&quot;:200,&quot;msg&quot;:&quot;ws connect success&quot;}
@@ -532,10 +534,10 @@ of the same profile.</p>
 <div class="scroll" tabindex="0"><table>
 <thead><tr><th>option</th><th>json</th><th>events-hub <code>EVENTS_HUB_…</code></th><th>infoway <code>INFOWAY_…</code></th><th>tank <code>TANK_…</code></th><th>talo <code>TALO_…</code></th></tr></thead>
 <tbody>
-<tr><td><code>PONG_WAIT_MS</code></td><td>60000</td><td>45000</td><td>60000</td><td>15000</td><td>30000</td></tr>
+<tr><td><code>PONG_WAIT_MS</code></td><td>60000</td><td>65000</td><td>60000</td><td>15000</td><td>30000</td></tr>
 <tr><td><code>PING_PERIOD_MS</code></td><td>(1)</td><td>30000 (2)</td><td>30000 (2)</td><td>5000 (2)</td><td>30000 (3)</td></tr>
 <tr><td><code>HEARTBEAT_TIMEOUT_MS</code></td><td>(4)</td><td>(4)</td><td>—</td><td>(4)</td><td>—</td></tr>
-<tr><td><code>MISSED_HEARTBEATS</code></td><td>3</td><td>3</td><td>—</td><td>3</td><td>—</td></tr>
+<tr><td><code>MISSED_HEARTBEATS</code></td><td>3</td><td>7</td><td>—</td><td>3</td><td>—</td></tr>
 <tr><td><code>HEALTHY_LATENCY_MS</code></td><td>100</td><td>100</td><td>100</td><td>100</td><td>100</td></tr>
 <tr><td><code>DEGRADED_LATENCY_MS</code></td><td>500</td><td>500</td><td>500</td><td>500</td><td>500</td></tr>
 <tr><td><code>POOR_LATENCY_MS</code></td><td>1000</td><td>1000</td><td>1000</td><td>1000</td><td>1000</td></tr>

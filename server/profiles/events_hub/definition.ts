@@ -11,9 +11,9 @@ export const eventsHub = defineProfile({
   name: "events-hub",
   prefix: "EVENTS_HUB_",
   timing: {
-    pongWaitMs: 45_000,
+    pongWaitMs: 65_000,
     pingPeriodMs: 30_000,
-    missedHeartbeats: 3,
+    missedHeartbeats: 7, // after PONG_WAIT_MS: a client that pings each 60 s need not answer pings
     silenceFrom: "life",
   },
   options: {},

@@ -49,7 +49,9 @@ const EVENT_TYPES: ReadonlySet<string> = new Set([
 ]);
 
 const PATH = "/api/v1/ws/subscribe";
-const WELCOME = "WebSocket connection established subscribed to global by default";
+const WELCOME = "WebSocket connection established";
+const SUBSCRIBED_TO_GLOBAL = " subscribed to global by default";
+const NO_HEALTH = "pings are not answered: this key has no right to subscribe to health";
 const IDENTITY = "client-id";
 const API_KEY_FORM = "API key must be in format base64(key:secret)";
 const BEARER = /^Bearer +/i;
@@ -146,31 +148,37 @@ function openSession(
   const initialSubscriptions = knownEventTypes([...asked, GLOBAL_TYPE])
     .filter((type) => rights.maySubscribe(type)); // `global` too: a client cannot request rights
   const body = { client_id: clientId, subscriptions: initialSubscriptions };
+  const message = WELCOME + (rights.maySubscribe(GLOBAL_TYPE) ? SUBSCRIBED_TO_GLOBAL : "");
+  const mayPing = rights.maySubscribe(HEALTH_TYPE);
   return {
-    initialFrames: [envelope({ type: GLOBAL_TYPE, wallMs, message: WELCOME, body })],
+    initialFrames: [envelope({ type: GLOBAL_TYPE, wallMs, message, body })],
     initialSubscriptions,
-    decode: (frame, { wallMs }) => decode(TEXT.decode(frame), { clientId, wallMs }),
+    decode: (frame, { wallMs }) => decode(TEXT.decode(frame), { clientId, mayPing, wallMs }),
     notify: () => undefined,
     deny: () => undefined, // no request can be denied
   };
 }
 
-function decode(text: string, { clientId, wallMs }: { clientId: string; wallMs: number }): Inbound {
+function decode(
+  text: string,
+  { clientId, mayPing, wallMs }: { clientId: string; mayPing: boolean; wallMs: number },
+): Inbound {
   const value = parseJson(text);
   if (value === undefined) return malformed("invalid message: not JSON", { wallMs });
   const { id, event_type: type, message }: Fields = isObject(value) ? value : {};
   if (typeof type !== "string" || !EVENT_TYPES.has(type)) {
     return malformed(`invalid message type ${plain(type)}`, { wallMs });
   }
-  const refId = typeof id === "string" && id !== "" ? id : undefined;
-  const origin = { refId: refId ?? randomId(), clientId, wallMs };
+  const refId = typeof id === "string" && id !== "" ? id : randomId();
+  const origin = { refId, clientId, wallMs };
   switch (type) {
     case HEALTH_TYPE:
-      return message === "ping" ? pong(origin) : { kind: "nothing" };
+      if (message !== "ping") return { kind: "nothing" };
+      return mayPing ? pong(origin) : { kind: "reply", text: errorOf(NO_HEALTH, origin) };
     case SYSTEM_TYPE:
       return isIdRequest(message) ? identity(origin) : { kind: "nothing" };
     default:
-      return malformed(`no handlers registered for type ${type}`, { refId, clientId, wallMs });
+      return malformed(`no handlers registered for type ${type}`, origin);
   }
 }
 
@@ -191,8 +199,11 @@ function identity(origin: Required<Origin>): Inbound {
 }
 
 function malformed(error: string, origin: Origin): Inbound {
-  const text = envelope({ ...origin, type: GLOBAL_TYPE, message: "error", body: { error } });
-  return { kind: "malformed", text };
+  return { kind: "malformed", text: errorOf(error, origin) };
+}
+
+function errorOf(error: string, origin: Origin): string {
+  return envelope({ ...origin, type: GLOBAL_TYPE, message: "error", body: { error } });
 }
 
 /** A value as a word of an error; what has an inside is not written out. */
@@ -202,8 +213,15 @@ function plain(value: unknown): string {
 
 function publication({ channel, data, timestamp }: Publication): string | undefined {
   if (!EVENT_TYPES.has(channel)) return undefined;
-  const body = data ?? undefined; // null is as empty as nothing
-  return envelope({ type: channel, wallMs: timestamp, message: channel, body });
+  const { message, body } = isEvent(data) ? data : { message: channel, body: data };
+  // A body that is null is as empty as none.
+  return envelope({ type: channel, wallMs: timestamp, message, body: body ?? undefined });
+}
+
+/** Whether a publisher has named the event: the system's consumers dispatch on `message`. */
+function isEvent(data: unknown): data is { message: string; body?: unknown } {
+  return isObject(data) && typeof data.message === "string" &&
+    Object.keys(data).every((name) => name === "message" || name === "body");
 }
 
 /** The order of the keys is the system's own. */

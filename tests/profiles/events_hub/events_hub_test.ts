@@ -72,6 +72,23 @@ Deno.test("open() leaves out what the key may not subscribe to, global included"
   assertEquals(subscribed([]), []);
 });
 
+Deno.test("open() says that global is subscribed to only where it is", () => {
+  const greeting = (subscribe: string[]) =>
+    JSON.parse(open("", { rights: rightsOf({ subscribe, publish: [] }) }).initialFrames[0]).message;
+  const established = "WebSocket connection established";
+  assertEquals(greeting(["*"]), `${established} subscribed to global by default`);
+  assertEquals(greeting(["pdfm"]), established);
+});
+
+Deno.test("decode() tells a client whose key may not subscribe to health that it gets no pong", () => {
+  const { decode } = open("", { rights: rightsOf({ subscribe: ["pdfm"], publish: [] }) });
+  const inbound = decode(bytes('{"event_type":"health","message":"ping","id":"p"}'), FRAME_TIMES);
+  assert(inbound.kind === "reply" && inbound.text !== undefined);
+  const error = "pings are not answered: this key has no right to subscribe to health";
+  const parts = { before: '"ref_id":"p",', after: `,"client_id":"${MINE}"` };
+  assertMatch(inbound.text, errorForm(error, parts));
+});
+
 Deno.test("open() lives by anything that arrives", () => {
   const { silenceFrom, framesAreLife, pongsAreLife, pingsAreLife } = session.rules;
   assertEquals({ silenceFrom, framesAreLife, pongsAreLife, pingsAreLife }, {
@@ -157,7 +174,7 @@ Deno.test("decode() has no handlers but for health and system", () => {
     const withId = answerTo(JSON.stringify({ event_type: type, id: "r" }), "malformed");
     assertMatch(withId, errorForm(error, { before: '"ref_id":"r",', after }));
     const without = answerTo(JSON.stringify({ event_type: type, data: 1 }), "malformed");
-    assertMatch(without, errorForm(error, { after }));
+    assertMatch(without, errorForm(error, { before: '"ref_id":"<hex64>",', after }));
   }
 });
 
@@ -213,6 +230,17 @@ Deno.test("publication() is an envelope on a type and nothing elsewhere", () => 
   assertMatch(frame("global", "")!, form("global", ',"body":""'));
   assertMatch(frame("stats", 0)!, form("stats", ',"body":0'));
   assertMatch(frame("stats", null)!, form("stats", ""));
+  const named = (data: unknown) => {
+    const { event_type, message, body } = JSON.parse(frame("pdfm", data)!);
+    return { event_type, message, body };
+  };
+  const vm = { vm_id: "7" };
+  const [event_type, message] = ["pdfm", "VM_STATE_CHANGED"];
+  assertEquals(named({ message, body: vm }), { event_type, message, body: vm });
+  assertEquals(named({ message }), { event_type, message, body: undefined });
+  for (const data of [{ message: 7, body: 1 }, { message, body: 1, more: 2 }, { body: 1 }, [1]]) {
+    assertEquals(named(data), { event_type, message: "pdfm", body: data });
+  }
   for (const channel of ["updates", "PDFM", "", "toString"]) {
     assertEquals(frame(channel, 1), undefined, channel);
   }
