@@ -16,7 +16,7 @@ import { GLOBAL_TYPE, knownEventTypes, timestampOf } from "../profiles/events_hu
 import type { Profile } from "../profiles/profile.ts";
 import type { Subscriber, SubscriptionRegistry } from "../hub/subscription_registry.ts";
 import { anyKey, type ApiEnv, type App } from "./caller.ts";
-import { described, empty, json } from "./description.ts";
+import { described, json } from "./description.ts";
 import { jsonBody } from "./requests.ts";
 
 const Unauthorized = v.pipe(

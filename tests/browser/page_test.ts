@@ -432,7 +432,9 @@ integrationTest(
     await using browser = await Browser.start();
     const page = await browser.open(`${pageOf(server)}#/connection/${id}`);
     const shows = (words: RegExp) =>
-      page.until(`${words}.test(document.querySelector("#inspector[open] .sentence").textContent)`);
+      page.until(
+        `${words}.test(document.querySelector("#inspector[open] .sentence")?.textContent)`,
+      );
     await shows(/^Open for/);
     await page.click(".disconnect");
     assertEquals(await text(page, ".disconnect"), "Press again to disconnect it");

@@ -231,10 +231,10 @@ control frames.</p>
 <tr><td><code>{&quot;code&quot;:10010,&quot;trace&quot;:&quot;t&quot;,&quot;ack&quot;:1}</code></td><td>the heartbeat</td><td><code>10011</code> with <code>&quot;ack&quot;:1</code>, else none</td><td></td></tr>
 </tbody>
 </table></div>
-<p>Only the heartbeat 10010 is a sign of life; on <code>/news</code> control pongs and pings are signs of life,
-too. After 60 s without one the server sends frame 513 and closes with 1008. The 61st message within
-a minute is answered with frame 501 and the connection is closed; the third such close within ten
-minutes <a href="/docs/keys#suspension">suspends</a> the key for fifteen.</p>
+<p>A second 10020 replaces the language. Only the heartbeat 10010 is a sign of life; on <code>/news</code> control
+pongs and pings are signs of life, too. After 60 s without one the server sends frame 513 and closes
+with 1008. The 61st message within a minute is answered with frame 501 and the connection is closed;
+the third such close within ten minutes <a href="/docs/keys#suspension">suspends</a> the key for fifteen.</p>
 <h2 id="tank">tank<a class="anchor" href="#tank" aria-label="Link to this section">#</a></h2>
 <div class="scroll" tabindex="0"><pre><code class="language-js">const socket = new WebSocket(&quot;ws://127.0.0.1:8080/ws?user_id=alice&quot;);
 socket.onopen = () =&gt; socket.send(&quot;sub:news&quot;);

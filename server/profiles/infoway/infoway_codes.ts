@@ -32,7 +32,13 @@ export interface Fault {
 
 /** What a message asks for. */
 export type Request =
-  | { readonly kind: "subscribe"; readonly ackCode: number; readonly channels: readonly string[] }
+  | {
+    readonly kind: "subscribe";
+    readonly ackCode: number;
+    readonly channels: readonly string[];
+    /** Whether they replace what the connection had of the same feed. */
+    readonly isReplacement: boolean;
+  }
   /** By name, or by how they begin. */
   | {
     readonly kind: "unsubscribe";
@@ -52,6 +58,8 @@ interface Feed {
   readonly ack: number;
   readonly push: number;
   readonly unsubscribe: number;
+  /** A later subscription replaces the one before: news comes in one language. */
+  readonly isSingle?: boolean;
   readonly subscriptions: (data: Fields) => readonly string[] | Fault;
   readonly unsubscriptions: (data: Fields) => Unsubscriptions | Fault;
 }
@@ -70,7 +78,14 @@ const FEEDS: readonly Feed[] = [
     subscriptions: klineSubscriptions,
     unsubscriptions: klineUnsubscriptions,
   },
-  { ...listed("news", "lang"), subscribe: 10020, ack: 10021, push: 10022, unsubscribe: 11020 },
+  {
+    ...listed("news", "lang"),
+    subscribe: 10020,
+    ack: 10021,
+    push: 10022,
+    unsubscribe: 11020,
+    isSingle: true,
+  },
 ];
 
 const BY_SUBSCRIBE = new Map<unknown, Feed>(FEEDS.map((feed) => [feed.subscribe, feed]));
@@ -105,7 +120,9 @@ function subscribe(feed: Feed, data: unknown): Request {
   if (isMissing(data)) return lost("data");
   if (!isObject(data)) return wrong("data");
   const channels = feed.subscriptions(data);
-  return "code" in channels ? channels : { kind: "subscribe", ackCode: feed.ack, channels };
+  if ("code" in channels) return channels;
+  const { ack: ackCode, isSingle: isReplacement = false } = feed;
+  return { kind: "subscribe", ackCode, channels, isReplacement };
 }
 
 function unsubscribe(feed: Feed, data: unknown): Request {

@@ -142,6 +142,19 @@ Deno.test("A subscriber gets pushes of its subscriptions until it unsubscribes",
     ]);
   }));
 
+Deno.test("A second subscription to news replaces the language", () =>
+  withWorld({}, async (world) => {
+    const { socket } = world.connect({ profile, url: "/news" });
+    for (const lang of ["en", "de"]) {
+      socket.say({ code: 10020, trace: lang, data: { lang } });
+      await world.clock.turnOver();
+    }
+    for (const lang of ["en", "de"]) await world.hub.publish(`news/${lang}`, lang);
+    await world.clock.turnOver();
+    const pushed = '{"code":10022,"data":"de"}';
+    assertEquals(socket.texts, [CONNECTED, ack(10021, "en"), ack(10021, "de"), pushed]);
+  }));
+
 Deno.test("A subscription without the right is answered with 519, one too many with 505", () =>
   withWorld({ maxSubscriptions: 2 }, async (world) => {
     const rights = {
