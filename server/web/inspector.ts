@@ -47,6 +47,7 @@ export class Inspector {
   constructor(api: Api) {
     this.#api = api;
     this.#dialog.addEventListener("close", () => {
+      if (this.#dialog.open) return; // opened again before this event came
       clearTimeout(this.#timer);
       if (location.hash.startsWith(ADDRESS)) history.replaceState(null, "", location.pathname);
     });

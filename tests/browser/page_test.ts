@@ -441,10 +441,10 @@ integrationTest(
     await page.click(".disconnect");
     await shows(/^An operator disconnected it/);
     assertEquals((await client.end()).reason, "admin: closed by an operator; no retry");
-    assertEquals(await page.evaluate("document.querySelector('.disconnect').hidden"), true);
+    await page.until("document.querySelector('.disconnect').hidden");
     await page.press("Escape");
     await page.until("!document.querySelector('#inspector').open");
-    assertEquals(await page.evaluate("location.hash"), "");
+    await page.until(`location.hash === ""`); // the event close comes later
     await page.evaluate(`location.hash = "#/connection/${id}"`);
     await shows(/^An operator disconnected it/);
     assertEquals(page.problems, []);
