@@ -13,13 +13,13 @@ export const MAX_CHANNEL_LENGTH = 256;
 /** What a client asks the hub to do. `ack` is the ready answer to a command that was carried out. */
 export type Command =
   /**
-   * Subscribe to all of these channels or to none, and unsubscribe from those that they replace.
-   * `ref` names the request in a denial.
+   * Subscribe to all of these channels or to none, and unsubscribe from all others that begin with
+   * `replaces`. `ref` names the request in a denial.
    */
   | {
     readonly kind: "subscribe";
     readonly channels: readonly string[];
-    readonly replaces?: readonly string[];
+    readonly replaces?: string;
     readonly ack?: string;
     readonly ref?: string;
   }

@@ -70,16 +70,18 @@ export class Commands {
 
   /** @returns false when it was denied */
   #subscribe(subscriber: Subscriber, command: Omit<CommandOf<"subscribe">, "kind">): boolean {
-    const { channels, replaces = [], ack, ref } = command;
+    const { channels, replaces, ack, ref } = command;
     const { registry, maxSubscriptions } = this.#options;
     const current = registry.channelsOf(subscriber);
     const added = new Set(channels.filter((channel) => !current.has(channel)));
-    const freed = replaces.filter((channel) => current.has(channel) && !channels.includes(channel));
+    const freed = replaces === undefined
+      ? []
+      : this.#channelsWith(subscriber, [replaces]).filter((channel) => !channels.includes(channel));
     if (current.size + added.size - freed.length > maxSubscriptions) {
       this.#deny(subscriber, "too_many_subscriptions", { ref, channel: channels[0] });
       return false;
     }
-    for (const channel of replaces) registry.unsubscribe(subscriber, channel);
+    for (const channel of freed) registry.unsubscribe(subscriber, channel);
     for (const channel of channels) registry.subscribe(subscriber, channel);
     this.#send(subscriber, ack);
     return true;
@@ -90,12 +92,17 @@ export class Commands {
     const { registry } = this.#options;
     for (const channel of channels) registry.unsubscribe(subscriber, channel);
     if (prefixes.length > 0) {
-      for (const channel of [...registry.channelsOf(subscriber)]) {
-        const isMeant = prefixes.some((prefix) => channel.startsWith(prefix));
-        if (isMeant) registry.unsubscribe(subscriber, channel);
+      for (const channel of this.#channelsWith(subscriber, prefixes)) {
+        registry.unsubscribe(subscriber, channel);
       }
     }
     this.#send(subscriber, ack);
+  }
+
+  /** The channels of a subscriber that begin with one of the prefixes. */
+  #channelsWith(subscriber: Subscriber, prefixes: readonly string[]): string[] {
+    const channels = [...this.#options.registry.channelsOf(subscriber)];
+    return channels.filter((channel) => prefixes.some((prefix) => channel.startsWith(prefix)));
   }
 
   #publish(publisher: Subscriber, command: CommandOf<"publish">): void {

@@ -68,8 +68,6 @@ class InfowaySession implements ProtocolSession {
   readonly #limit: number;
   readonly #window: SlidingWindow | undefined;
   #lastTrace = "";
-  /** The channels of the feed of which there is one subscription at a time. */
-  #replaceable: readonly string[] = [];
 
   constructor({ path, query }: UpgradeTarget, { timing, maxMessagesPerMinute }: InfowayOptions) {
     this.rules = {
@@ -96,7 +94,7 @@ class InfowaySession implements ProtocolSession {
     }
     if (trace !== undefined) this.#keep(trace);
     if (!isObject(message)) return { kind: "malformed", text: errorText(NOT_JSON, "") };
-    return this.#inboundOf(message, trace ?? "");
+    return inboundOf(message, trace ?? "");
   }
 
   notify(): undefined {}
@@ -122,37 +120,28 @@ class InfowaySession implements ProtocolSession {
     }
   }
 
-  #inboundOf(message: Fields, trace: string): Inbound {
-    if (message.code === HEARTBEAT) {
-      if (message.ack !== 1) return { kind: "heartbeat" };
-      return { kind: "heartbeat", text: ackText(HEARTBEAT_ACK, trace) };
-    }
-    const request = requestOf(message);
-    switch (request.kind) {
-      case "fault":
-        return { kind: "malformed", text: errorText(request, trace) };
-      case "subscribe": {
-        const { channels, ackCode, isReplacement } = request;
-        const command = {
-          kind: "subscribe",
-          channels,
-          ack: ackText(ackCode, trace),
-          ref: trace,
-        } as const;
-        if (!isReplacement) return command;
-        const replaces = this.#replaceable;
-        this.#replaceable = channels;
-        return replaces.length === 0 ? command : { ...command, replaces };
-      }
-      case "unsubscribe": {
-        const { channels, prefixes, ackCode } = request;
-        return { kind: "unsubscribe", channels, prefixes, ack: ackText(ackCode, trace) };
-      }
-    }
-  }
-
   #keep(trace: string): void {
     this.#lastTrace = trace.length <= MAX_KEPT_TRACE ? trace : "";
+  }
+}
+
+function inboundOf(message: Fields, trace: string): Inbound {
+  if (message.code === HEARTBEAT) {
+    if (message.ack !== 1) return { kind: "heartbeat" };
+    return { kind: "heartbeat", text: ackText(HEARTBEAT_ACK, trace) };
+  }
+  const request = requestOf(message);
+  switch (request.kind) {
+    case "fault":
+      return { kind: "malformed", text: errorText(request, trace) };
+    case "subscribe": {
+      const { ackCode, ...command } = request;
+      return { ...command, ack: ackText(ackCode, trace), ref: trace };
+    }
+    case "unsubscribe": {
+      const { channels, prefixes, ackCode } = request;
+      return { kind: "unsubscribe", channels, prefixes, ack: ackText(ackCode, trace) };
+    }
   }
 }
 

@@ -36,8 +36,8 @@ export type Request =
     readonly kind: "subscribe";
     readonly ackCode: number;
     readonly channels: readonly string[];
-    /** Whether they replace what the connection had of the same feed. */
-    readonly isReplacement: boolean;
+    /** How the channels begin that these replace; undefined: none. */
+    readonly replaces?: string;
   }
   /** By name, or by how they begin. */
   | {
@@ -121,8 +121,8 @@ function subscribe(feed: Feed, data: unknown): Request {
   if (!isObject(data)) return wrong("data");
   const channels = feed.subscriptions(data);
   if ("code" in channels) return channels;
-  const { ack: ackCode, isSingle: isReplacement = false } = feed;
-  return { kind: "subscribe", ackCode, channels, isReplacement };
+  const replaced = feed.isSingle && { replaces: `${feed.name}/` };
+  return { kind: "subscribe", ackCode: feed.ack, channels, ...replaced };
 }
 
 function unsubscribe(feed: Feed, data: unknown): Request {

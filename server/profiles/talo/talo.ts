@@ -165,12 +165,17 @@ class TaloSession implements ProtocolSession {
     if (!isKey(data.socketToken)) return BAD_TOKEN;
     const id = data.playerAliasId;
     const channel = PLAYERS + id;
-    const replaces = this.#alias === undefined ? [] : [PLAYERS + this.#alias];
     if (rights.maySubscribe(channel)) {
       this.#alias = id;
       limit.identified();
     }
-    return { kind: "subscribe", channels: [channel], replaces, ack: identified(id), ref: IDENTIFY };
+    return {
+      kind: "subscribe",
+      channels: [channel],
+      replaces: PLAYERS,
+      ack: identified(id),
+      ref: IDENTIFY,
+    };
   }
 
   #channelMessage(data: unknown): Inbound {

@@ -155,6 +155,26 @@ Deno.test("A second subscription to news replaces the language", () =>
     assertEquals(socket.texts, [CONNECTED, ack(10021, "en"), ack(10021, "de"), pushed]);
   }));
 
+Deno.test("A language that is denied replaces nothing, and is not what the next one replaces", () =>
+  withWorld({}, async (world) => {
+    const rights = {
+      ...OPEN_GRANT.rights,
+      maySubscribe: (channel: string) => channel !== "news/fr",
+    };
+    const { socket } = world.connect({ profile, url: "/news", grant: { rights } });
+    const pushesAfter = async (lang: string) => {
+      socket.say({ code: 10020, trace: lang, data: { lang } });
+      await world.clock.turnOver();
+      const before = socket.texts.length;
+      for (const each of ["en", "fr", "de"]) await world.hub.publish(`news/${each}`, each);
+      await world.clock.turnOver();
+      return socket.texts.slice(before).map((text) => JSON.parse(text).data);
+    };
+    assertEquals(await pushesAfter("en"), ["en"]);
+    assertEquals(await pushesAfter("fr"), ["en"]);
+    assertEquals(await pushesAfter("de"), ["de"]);
+  }));
+
 Deno.test("A subscription without the right is answered with 519, one too many with 505", () =>
   withWorld({ maxSubscriptions: 2 }, async (world) => {
     const rights = {

@@ -140,7 +140,7 @@ Deno.test("decode() turns an identify into a subscription to the player's topic"
   assertEquals(hear(open(), IDENTIFY), {
     kind: "subscribe",
     channels: ["players/7"],
-    replaces: [],
+    replaces: "players/",
     ack: '{"res":"v1.players.identify.success","data":{"id":7}}',
     ref: "v1.players.identify",
   });
