@@ -5,6 +5,7 @@
  * @module
  */
 
+import { clientOf } from "../base/subnet.ts";
 import { CLOSE_REASONS } from "../close_codes.ts";
 import type { HealthListener } from "../liveness/connection_health.ts";
 import { BANDS, type HealthStatus, SEVERITY } from "../liveness/health.ts";
@@ -13,7 +14,6 @@ import { rounded, type RttKind } from "../liveness/rtt.ts";
 import type { Wheel } from "../liveness/wheel.ts";
 import type { Logger } from "../logging/logging.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import { clientOf } from "../base/subnet.ts";
 import type { Connection } from "./connection.ts";
 import { type AdvisedClients, BestAverage } from "./reconnect_advice.ts";
 
@@ -76,9 +76,10 @@ export class HealthActions implements HealthListener {
     if (this.#connection.closing) return;
     const { rtt } = this.#connection.health;
     const [latency, jitter] = [rounded(rtt.averageMs), rounded(rtt.deviationMs) ?? 0];
+    const change: Change = { status, previous, latency, jitter };
     this.#connection.notify({ kind: "health_status", status, latency, jitter });
-    this.#logChange({ status, previous, latency, jitter });
-    this.#act({ status, previous, latency, jitter });
+    this.#logChange(change);
+    this.#act(change);
   }
 
   livenessChanged(liveness: LivenessState, previous: LivenessState): void {

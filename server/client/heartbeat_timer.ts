@@ -135,7 +135,9 @@ export class HeartbeatTimer implements TimerTask {
 
   get #frozenDueMs(): number {
     const { frozenWaitMs } = this.#options;
-    return frozenWaitMs > 0 ? this.#connection.health.frozenSinceMs + frozenWaitMs : Infinity;
+    const { health } = this.#connection;
+    if (frozenWaitMs === 0 || health.liveness !== "frozen") return Infinity;
+    return health.applicationMs + frozenWaitMs;
   }
 
   /** A batch that starts right after this call is due after writeWait at the earliest. */

@@ -110,11 +110,6 @@ export class ConnectionHealth {
     return this.#liveness.applicationMs;
   }
 
-  /** Since when a frozen application has sent nothing; Infinity while it is not frozen. */
-  get frozenSinceMs(): number {
-    return this.#liveness.frozenSinceMs;
-  }
-
   /** The payload of the next control ping. */
   payload(): Uint8Array {
     return this.#pings.payload();

@@ -75,11 +75,6 @@ export class Liveness {
     return this.#applicationMs;
   }
 
-  /** Since when a frozen application has sent nothing; Infinity in any other state. */
-  get frozenSinceMs(): number {
-    return this.#state === "frozen" ? this.#applicationMs : Infinity;
-  }
-
   /** The result of the last `evaluate()`. */
   get state(): LivenessState {
     return this.#state;

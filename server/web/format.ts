@@ -1,11 +1,16 @@
 /**
- * Formats numbers for people: short, with a unit. Pure.
+ * Formats numbers, times and errors for people: short, numbers with a unit. Pure.
  *
  * @module
  */
 
 /** Shown in place of a missing number. */
 export const NO_VALUE = "–";
+
+/** The text of an error. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
 
 const GROUPS = /\B(?=(\d{3})+$)/g;
 

@@ -9,7 +9,7 @@
 
 import type { Api } from "./api.ts";
 import { byId, el, setText } from "./dom.ts";
-import { bytes, duration, milliseconds, moment, NO_VALUE, whole } from "./format.ts";
+import { bytes, duration, messageOf, milliseconds, moment, NO_VALUE, whole } from "./format.ts";
 import { type Connection, type InspectedConnection, isClosed } from "./api_types.ts";
 import { listOf, pictureOf } from "./timeline.ts";
 import { explainClose } from "./close_explanations.ts";
@@ -100,7 +100,7 @@ export class Inspector {
       if (!isClosed(connection)) this.#timer = setTimeout(() => void this.#refresh(id), REFRESH_MS);
     } catch (error) {
       if (this.#id !== id) return;
-      this.#setSentence(error instanceof Error ? error.message : String(error), "");
+      this.#setSentence(messageOf(error), "");
       this.#details.hidden = true;
     }
   }
@@ -114,7 +114,7 @@ export class Inspector {
     try {
       await this.#api.delete(`/api/v1/connections/${encodeURIComponent(id)}`);
     } catch (error) {
-      return this.#setSentence(error instanceof Error ? error.message : String(error), "");
+      return this.#setSentence(messageOf(error), "");
     }
     if (this.#id === id) await this.#refresh(id);
   }

@@ -9,7 +9,7 @@
 import type { Api } from "./api.ts";
 import { CAUSES } from "./palette.ts";
 import { byId, el } from "./dom.ts";
-import { moment } from "./format.ts";
+import { messageOf, moment } from "./format.ts";
 import type { ClosedConnection } from "./api_types.ts";
 import { explainClose } from "./close_explanations.ts";
 
@@ -53,7 +53,7 @@ export class Search {
       );
       if (search === this.#text.value.trim()) this.#show(closed, search);
     } catch (error) {
-      this.#count.textContent = error instanceof Error ? error.message : String(error);
+      this.#count.textContent = messageOf(error);
     }
   }
 

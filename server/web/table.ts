@@ -10,7 +10,7 @@
 
 import { TABLE_COLUMNS } from "./table_columns.ts";
 import { byId, el, setText } from "./dom.ts";
-import { NO_VALUE, whole } from "./format.ts";
+import { messageOf, NO_VALUE, whole } from "./format.ts";
 import type { Rows } from "./rows.ts";
 
 /** The height of a row, px, as in the style sheet. */
@@ -53,7 +53,7 @@ export class Table {
       this.#draw();
     };
     rows.onError = (error) => {
-      this.#error = error instanceof Error ? error.message : String(error);
+      this.#error = messageOf(error);
       this.#draw();
     };
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });

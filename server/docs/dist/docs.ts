@@ -1610,7 +1610,7 @@ mailbox, the hub waits for no client. No client can block another one.</p>
 <tr><td><code>message.ts</code></td><td>what profiles, pumps and hub say to each other: commands, publications, notices</td></tr>
 <tr><td><code>close_codes.ts</code></td><td>the tables of close reasons and of rejections</td></tr>
 <tr><td><code>hub/</code></td><td>subscription registry, commands, fan-out, load shedder, mailbox probe</td></tr>
-<tr><td><code>client/</code></td><td>the connection record, heartbeat timer, health actions, send queue, close history</td></tr>
+<tr><td><code>client/</code></td><td>the connection record, heartbeat timer, health actions, advice to reconnect, send queue, close history</td></tr>
 <tr><td><code>transport/</code></td><td>listener, upgrade, selection of the profile, the socket port and its implementation with <code>ws</code>, text frames</td></tr>
 <tr><td><code>auth/</code></td><td>keys, tokens, tickets, rights, suspension, origins, admission, quotas, rate limits</td></tr>
 <tr><td><code>profiles/</code></td><td>the five systems: wire format, credentials, timing</td></tr>
