@@ -106,7 +106,9 @@ async function authenticate(
 /** One text for an unknown id and a wrong secret: it must not reveal which keys exist. */
 function byKey(parts: IdAndSecret, { keys }: AuthenticatorOptions): AuthResult {
   const grant = keys.verify(parts);
-  return grant === undefined ? rejected("unknown key or wrong secret") : { kind: "granted", grant };
+  return grant === undefined
+    ? rejected("unknown key or wrong secret", "invalid")
+    : { kind: "granted", grant };
 }
 
 async function byToken(token: string, options: AuthenticatorOptions): Promise<AuthResult> {
@@ -141,9 +143,9 @@ async function checkValidity(
   grant: Grant,
   { clock, suspensions }: AuthenticatorOptions,
 ): Promise<AuthResult> {
-  if (expired(grant, clock)) return rejected("the key has expired");
+  if (expired(grant, clock)) return rejected("the key has expired", "expired");
   if (await suspensions.isSuspended(grant.keyId ?? "")) {
-    return rejected("the key is suspended for breaking its limits");
+    return rejected("the key is suspended for breaking its limits", "suspended");
   }
   return { kind: "granted", grant };
 }

@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { KeyFault } from "./grant.ts";
+
 /** What of a request chooses a profile. */
 export interface UpgradeTarget {
   /** The path, without the query. */
@@ -45,5 +47,10 @@ export function bearerOf({ header }: Pick<CredentialSource, "header">): string |
 
 /** Why a connection is rejected before it opens. */
 export type HandshakeRejection =
-  | { readonly kind: "unauthorized"; readonly presented: Credential; readonly detail: string }
+  | {
+    readonly kind: "unauthorized";
+    readonly presented: Credential;
+    readonly detail: string;
+    readonly fault?: KeyFault;
+  }
   | { readonly kind: "too_many_for_key"; readonly detail: string };

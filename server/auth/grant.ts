@@ -30,11 +30,14 @@ export interface Grant extends Claims {
   readonly rights: Rights;
 }
 
+/** What is wrong with a key, for a profile that has a text of its own for it. */
+export type KeyFault = "invalid" | "suspended" | "expired";
+
 /** The outcome of a check. */
 export type AuthResult =
   | { readonly kind: "granted"; readonly grant: Grant }
   /** `detail` is for the client; it never holds the credential. */
-  | { readonly kind: "rejected"; readonly detail: string };
+  | { readonly kind: "rejected"; readonly detail: string; readonly fault?: KeyFault };
 
 /** The grant that claims describe. */
 export function grantOf(claims: Claims): Grant {
@@ -50,6 +53,6 @@ export const OPEN_GRANT: Grant = grantOf({
 });
 
 /** The result for a credential that is not valid. @param detail for the client: why */
-export function rejected(detail: string): AuthResult {
-  return { kind: "rejected", detail };
+export function rejected(detail: string, fault?: KeyFault): AuthResult {
+  return { kind: "rejected", detail, ...(fault !== undefined && { fault }) };
 }

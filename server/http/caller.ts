@@ -99,7 +99,8 @@ async function authenticate(
     context.set("grant", result.grant);
     return undefined;
   }
-  const rejection = scheme.rejectionOf({ kind: "unauthorized", presented, detail: result.detail });
+  const { detail, fault } = result;
+  const rejection = scheme.rejectionOf({ kind: "unauthorized", presented, detail, fault });
   if (rejection.kind === "http") return new Response(rejection.body, rejection);
   return problem(STATUS_CODE.Unauthorized, result.detail);
 }

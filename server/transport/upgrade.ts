@@ -150,7 +150,8 @@ export class Upgrader {
     }
     permit.release();
     if (result.kind === "granted") return this.#reject(routed, "draining");
-    this.#rejectAsProfile(routed, { kind: "unauthorized", presented, detail: result.detail });
+    const { detail, fault } = result;
+    this.#rejectAsProfile(routed, { kind: "unauthorized", presented, detail, fault });
   }
 
   /** Where a request comes from. @param forwarded the X-Forwarded-For header */

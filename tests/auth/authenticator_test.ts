@@ -120,6 +120,21 @@ test("check() refuses no credential and wrong ones, with the same words for any 
   }
 });
 
+test("check() says which fault a key has, for systems with a text for each", async (fixture) => {
+  const faultOf = async (token: string) => {
+    const result = await fixture.authenticator.check({ kind: "token", token });
+    return result.kind === "rejected" ? result.fault : result.kind;
+  };
+  assertEquals(await faultOf("k9.s-k9"), "invalid");
+  assertEquals(await faultOf("k1.s-k2"), "invalid");
+  fixture.clock.block(LIFE_MS);
+  assertEquals(await faultOf("old.s-old"), "expired");
+  assertEquals(await faultOf("old.wrong"), "invalid");
+  await fixture.suspensions.violation("k1");
+  assertEquals(await faultOf("k1.s-k1"), "suspended");
+  assertEquals(await faultOf("k1.wrong"), "invalid");
+});
+
 test("check() refuses what cannot be read with its own detail, on an open hub too", async (fixture) => {
   const unreadable = { kind: "unreadable", detail: "two credentials at once" } as const;
   assertEquals(await fixture.outcome(unreadable), "refused: two credentials at once");

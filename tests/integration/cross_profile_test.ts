@@ -12,6 +12,7 @@ import { ServerProcess } from "../support/server/server_process.ts";
 import { TextClient } from "../support/peers/text_client.ts";
 import { patternOf } from "../support/peers/transcript.ts";
 import { until } from "../support/until.ts";
+import { aliasForm, channelForm } from "../support/peers/talo_forms.ts";
 
 const VM = { vm_id: "7", state: "running", more: ["ä", null, 1e21, { "": false }] };
 const TRADE = { s: "BTCUSDT", t: 1747550648097, p: "104131.15", v: "0.01", vw: "1041.3", td: 1 };
@@ -99,7 +100,7 @@ async function ofTalo(server: ServerProcess): Promise<ReceivingClient> {
   const initialFrames = '{"res":"v1.connected","data":{}}';
   const subscriber = await ReceivingClient.connect(server, "/game?ticket=any", initialFrames);
   subscriber.say({ req: "v1.players.identify", data: { playerAliasId: 7, socketToken: "any" } });
-  await subscriber.gets('{"res":"v1.players.identify.success","data":{"id":7}}');
+  await subscriber.gets(`{"res":"v1.players.identify.success","data":${aliasForm(7)}}`);
   return subscriber;
 }
 
@@ -151,9 +152,9 @@ integrationTest(
     using eventsHub = await ofEventsHub(server);
     using infoway = await ofInfoway(server);
     using talo = await ofTalo(server);
-    const frame = '{"res":"v1.channels.message","data":{"channel":{"id":1},"message":';
+    const frame = `{"res":"v1.channels.message","data":{"channel":${channelForm(1)},"message":`;
     talo.say({ req: "v1.channels.message", data: { channel: { id: 1 }, message: "joins" } });
-    await talo.gets(`${frame}"joins","playerAlias":{"id":7}}}`);
+    await talo.gets(`${frame}"joins","playerAlias":${aliasForm(7)}}}`);
     await reachesAllThree(server, {
       own: eventsHub,
       channel: "pdfm",
@@ -187,8 +188,8 @@ integrationTest("What a talo client says reaches json and tank and itself", asyn
   const message = 'hi, "all"';
   own.say({ req: "v1.channels.message", data: { channel: { id: 1 }, message } });
   await own.gets(
-    '{"res":"v1.channels.message","data":{"channel":{"id":1},"message":"hi, \\"all\\"",' +
-      '"playerAlias":{"id":7}}}',
+    `{"res":"v1.channels.message","data":{"channel":${channelForm(1)},` +
+      `"message":"hi, \\"all\\"","playerAlias":${aliasForm(7)}}}`,
   );
   await json.gets(jsonForm(channel, message));
   await tank.gets(tankForm(channel, message));

@@ -11,6 +11,7 @@ import { integrationTest } from "../support/integration_test_case.ts";
 import type { HttpAnswer } from "../support/peers/plain_http.ts";
 import { patternOf } from "../support/peers/transcript.ts";
 import { until } from "../support/until.ts";
+import { aliasForm } from "../support/peers/talo_forms.ts";
 
 const JWT_SECRET = `signs tokens here ${crypto.randomUUID()}`;
 const FULL = testKey("full");
@@ -146,7 +147,7 @@ integrationTest(
       await speak(1);
       await nextIs(guest, error("v1.channels.message", "NO_PLAYER_FOUND"));
       await identify(1, NARROW.credential);
-      await nextIs(guest, '{"res":"v1.players.identify.success","data":{"id":1}}');
+      await nextIs(guest, `{"res":"v1.players.identify.success","data":${aliasForm(1)}}`);
       for (const id of [2, 3]) { // nothing at all, and no right to subscribe
         await speak(id);
         await nextIs(guest, error("v1.channels.message", missing));

@@ -22,6 +22,7 @@ import {
   type HandshakeRejection,
   tokenOf,
 } from "../../auth/credential.ts";
+import type { KeyFault } from "../../auth/grant.ts";
 import type { RejectionResponse } from "../../close_codes.ts";
 
 /** The type that every client is subscribed to, requested or not. */
@@ -54,6 +55,12 @@ const SUBSCRIBED_TO_GLOBAL = " subscribed to global by default";
 const NO_HEALTH = "pings are not answered: this key has no right to subscribe to health";
 const IDENTITY = "client-id";
 const API_KEY_FORM = "API key must be in format base64(key:secret)";
+/** The system's own texts, but one for an unknown key and a wrong secret, for which it has two. */
+const KEY_FAULTS: Readonly<Record<KeyFault, string>> = {
+  invalid: "Invalid API key",
+  suspended: "Api Key has been revoked",
+  expired: "Api Key has expired",
+};
 const BEARER = /^Bearer +/i;
 const TEXT = new TextDecoder();
 
@@ -130,7 +137,9 @@ function rejectionOf(rejection: HandshakeRejection): RejectionResponse {
   if (rejection.kind === "too_many_for_key") {
     return rejectionForm(STATUS_CODE.TooManyRequests, "too_many_connections", rejection.detail);
   }
-  const detail = rejection.presented.kind === "none" ? API_KEY_FORM : rejection.detail;
+  const { presented, fault } = rejection;
+  const text = fault === undefined ? rejection.detail : KEY_FAULTS[fault];
+  const detail = presented.kind === "none" ? API_KEY_FORM : text;
   const form = rejectionForm(STATUS_CODE.Unauthorized, "unauthorized_client", detail);
   return { ...form, headers: { ...form.headers, "WWW-Authenticate": "Bearer" } };
 }

@@ -114,7 +114,7 @@ class TaloSession implements ProtocolSession {
     this.#options = options;
   }
 
-  decode(frame: Uint8Array, { nowMs }: Timestamps): Inbound {
+  decode(frame: Uint8Array, { nowMs, wallMs }: Timestamps): Inbound {
     const { limit } = this.#options;
     const outcome = limit.take(nowMs);
     if (outcome !== "accepted") return outcome === "warned" ? WARNING : RATE_LIMITED;
@@ -128,7 +128,7 @@ class TaloSession implements ProtocolSession {
     if (!isObject(value) || value.data === undefined) return malformed(invalidMessage(text));
     switch (value.req) {
       case IDENTIFY:
-        return this.#identify(value.data);
+        return this.#identify(value.data, wallMs);
       case CHANNEL_MESSAGE:
         return this.#channelMessage(value.data);
       default:
@@ -157,7 +157,7 @@ class TaloSession implements ProtocolSession {
    * new alias the old one stays; with it the change is immediate, since the new channel takes the old
    * one's place.
    */
-  #identify(data: unknown): Inbound {
+  #identify(data: unknown, wallMs: number): Inbound {
     const { isKey, rights, limit } = this.#options;
     if (!isObject(data) || !isId(data.playerAliasId) || typeof data.socketToken !== "string") {
       return malformed(invalidData(IDENTIFY, data));
@@ -173,7 +173,7 @@ class TaloSession implements ProtocolSession {
       kind: "subscribe",
       channels: [channel],
       replaces: PLAYERS,
-      ack: identified(id),
+      ack: identified(id, wallMs),
       ref: IDENTIFY,
     };
   }

@@ -83,13 +83,15 @@ export function listenerError(req: string | undefined, cause: string): string {
   });
 }
 
-/** The answer to a valid identify. */
-export function identified(id: number): string {
-  return response(`${IDENTIFY}.success`, { id });
+/** The answer to a valid identify. @param wallMs now */
+export function identified(id: number, wallMs: number): string {
+  return response(`${IDENTIFY}.success`, aliasOf(id, wallMs));
 }
 
 /** The frame of a publication; undefined on topics that Talo does not have. */
-export function publication({ channel, data, by }: Publication): string | undefined {
+export function publication(
+  { channel, data, by, timestamp }: Publication,
+): string | undefined {
   if (channel.startsWith(PLAYERS)) {
     const isPlayer = idOf(channel.slice(PLAYERS.length)) !== undefined;
     return isPlayer ? response("v1.players.message", data) : undefined;
@@ -99,8 +101,53 @@ export function publication({ channel, data, by }: Publication): string | undefi
   if (id === undefined) return undefined;
   const message = typeof data === "string" ? data : JSON.stringify(data);
   const alias = by === undefined ? undefined : idOf(by); // another system's sender is no alias
-  const playerAlias = alias === undefined ? undefined : { id: alias };
-  return response(CHANNEL_MESSAGE, { channel: { id }, message, playerAlias });
+  const playerAlias = alias === undefined ? undefined : aliasOf(alias, timestamp);
+  return response(CHANNEL_MESSAGE, { channel: channelOf(id, timestamp), message, playerAlias });
+}
+
+/**
+ * A player's alias with all fields that Talo's own clients read: the Godot one stops at a missing field.
+ * The hub knows the id alone; the player is named after it, and the times are those of the frame.
+ */
+function aliasOf(id: number, wallMs: number) {
+  const [name, time] = [String(id), new Date(wallMs).toISOString()];
+  const player = {
+    id: name,
+    props: [],
+    aliases: [],
+    devBuild: false,
+    createdAt: time,
+    lastSeenAt: time,
+    groups: [],
+    presence: null,
+  };
+  return {
+    id,
+    service: "custom",
+    identifier: name,
+    displayName: name,
+    player,
+    lastSeenAt: time,
+    createdAt: time,
+    updatedAt: time,
+  };
+}
+
+/** A channel in the same way. */
+function channelOf(id: number, wallMs: number) {
+  const time = new Date(wallMs).toISOString();
+  return {
+    id,
+    name: String(id),
+    owner: null,
+    totalMessages: 0,
+    props: [],
+    autoCleanup: false,
+    private: false,
+    temporaryMembership: false,
+    createdAt: time,
+    updatedAt: time,
+  };
 }
 
 /** Whether a value can be an id: a whole number that no reader rounds. */

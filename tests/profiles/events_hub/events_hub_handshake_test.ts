@@ -67,6 +67,17 @@ Deno.test("refuse() speaks as the system does", () => {
     401,
     '{"error":"unauthorized_client","error_description":"why"}',
   ]);
+  const texts = {
+    invalid: "Invalid API key",
+    suspended: "Api Key has been revoked",
+    expired: "Api Key has expired",
+  };
+  for (const [fault, text] of Object.entries(texts) as [keyof typeof texts, string][]) {
+    assertEquals(refusal({ kind: "unauthorized", presented: wrong, detail, fault }), [
+      401,
+      `{"error":"unauthorized_client","error_description":"${text}"}`,
+    ]);
+  }
   assertEquals(refusal({ kind: "too_many_for_key", detail }), [
     429,
     '{"error":"too_many_connections","error_description":"why"}',

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
 import { OPEN_GRANT } from "../../../server/auth/grant.ts";
 import { type Rights, rightsOf } from "../../../server/auth/rights.ts";
@@ -7,6 +7,8 @@ import type { HandshakeInfo, ProtocolSession } from "../../../server/profiles/pr
 import { taloProfile } from "../../../server/profiles/talo/talo.ts";
 import { parseTarget } from "../../../server/transport/profile_routes.ts";
 import { RULES, withWorld, type World } from "../../support/fakes/world.ts";
+import { aliasForm, channelForm } from "../../support/peers/talo_forms.ts";
+import { patternOf } from "../../support/peers/transcript.ts";
 
 const TIMING = { ...RULES, pingPeriodMs: 30_000, pongWaitMs: 30_000 };
 const LIMITS = { messagesPerMinute: 300, messagesPerMinuteIdentified: 3_600 };
@@ -35,6 +37,9 @@ function open(handshake: Partial<HandshakeInfo> = {}, subject = profile): Protoc
     ...handshake,
   });
 }
+
+/** Of wall clock 1. */
+const TIME = "1970-01-01T00:00:00.001Z";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
@@ -141,7 +146,7 @@ Deno.test("decode() turns an identify into a subscription to the player's topic"
     kind: "subscribe",
     channels: ["players/7"],
     replaces: "players/",
-    ack: '{"res":"v1.players.identify.success","data":{"id":7}}',
+    ack: `{"res":"v1.players.identify.success","data":${aliasForm(7, TIME)}}`,
     ref: "v1.players.identify",
   });
 });
@@ -248,16 +253,17 @@ Deno.test("An identified connection may say 3600 a minute, those from before cou
 Deno.test("publication() words a channel's message, with the alias of a Talo sender only", () => {
   const on = (channel: string, data: unknown, by?: string) =>
     profile.publication({ kind: "publication", channel, data, timestamp: 1, by });
-  const message = (fields: string) => `{"res":"v1.channels.message","data":{${fields}}}`;
+  const message = (id: number, fields: string) =>
+    `{"res":"v1.channels.message","data":{"channel":${channelForm(id, TIME)},${fields}}}`;
   assertEquals(
     on("channels/1", "hi", "7"),
-    message('"channel":{"id":1},"message":"hi","playerAlias":{"id":7}'),
+    message(1, `"message":"hi","playerAlias":${aliasForm(7, TIME)}`),
   );
-  assertEquals(on("channels/0", "hi"), message('"channel":{"id":0},"message":"hi"'));
-  assertEquals(on("channels/1", { a: 1 }), message('"channel":{"id":1},"message":"{\\"a\\":1}"'));
-  assertEquals(on("channels/1", null), message('"channel":{"id":1},"message":"null"'));
+  assertEquals(on("channels/0", "hi"), message(0, '"message":"hi"'));
+  assertEquals(on("channels/1", { a: 1 }), message(1, '"message":"{\\"a\\":1}"'));
+  assertEquals(on("channels/1", null), message(1, '"message":"null"'));
   for (const by of ["alice", "", "1e3", "-1", "007", "9007199254740993"]) {
-    assertEquals(on("channels/1", "hi", by), message('"channel":{"id":1},"message":"hi"'), by);
+    assertEquals(on("channels/1", "hi", by), message(1, '"message":"hi"'), by);
   }
   assertEquals(on("players/7", { a: [1] }), '{"res":"v1.players.message","data":{"a":[1]}}');
   for (const channel of ["channels/", "channels/01", "channels/x", "players/-1", "pdfm", ""]) {
@@ -434,17 +440,17 @@ Deno.test("Clients meet in a channel, each hears its own word, and a json client
     guest.socket.say({ type: "publish", channel: "channels/1", data: { a: 1 } });
     guest.socket.say({ type: "publish", channel: "players/7", data: "psst" });
     await world.clock.turnOver();
+    const frame = `{"res":"v1.channels.message","data":{"channel":${channelForm(1)},`;
     const said = (id: number, text: string) =>
-      '{"res":"v1.channels.message","data":{"channel":{"id":1},' +
-      `"message":"${text}","playerAlias":{"id":${id}}}}`;
-    const told = '{"res":"v1.channels.message","data":{"channel":{"id":1},' +
-      '"message":"{\\"a\\":1}"}}';
-    assertEquals(alice.socket.texts.slice(2), [
-      said(7, "hi"),
-      told,
-      '{"res":"v1.players.message","data":"psst"}',
-    ]);
-    assertEquals(bob.socket.texts.slice(2), [said(8, "anyone?"), said(7, "hi"), told]);
+      `${frame}"message":"${text}","playerAlias":${aliasForm(id)}}}`;
+    const told = `${frame}"message":"{\\"a\\":1}"}}`;
+    const psst = '{"res":"v1.players.message","data":"psst"}';
+    const assertTexts = (texts: readonly string[], expected: readonly string[]) => {
+      assertEquals(texts.length, expected.length);
+      expected.forEach((form, i) => assertMatch(texts[i], patternOf(form)));
+    };
+    assertTexts(alice.socket.texts.slice(2), [said(7, "hi"), told, psst]);
+    assertTexts(bob.socket.texts.slice(2), [said(8, "anyone?"), said(7, "hi"), told]);
     const heard = guest.socket.messages.filter(({ type }) => type === "message");
     assertEquals(heard.map(({ data }) => data), ["anyone?", "hi", { a: 1 }]);
   }));
