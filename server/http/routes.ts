@@ -128,6 +128,8 @@ function rejectElsewhere({ url, method }: Request, routes: ProfileRoutes): Respo
   if (target === undefined || routes.profileOf(target) === undefined) {
     return problem(STATUS_CODE.NotFound, `nothing is at ${pathname.slice(0, 256)}`);
   }
+  const missing = routes.notFound(target);
+  if (missing !== undefined) return new Response(missing.answer.body, missing.answer);
   if (method !== "GET") return methodNotAllowed("GET");
   return problem(STATUS_CODE.UpgradeRequired, "this is a WebSocket: send an upgrade request", {
     Upgrade: "websocket",

@@ -13,6 +13,7 @@ import type {
   UpgradeTarget,
 } from "../auth/credential.ts";
 import type { Rights } from "../auth/rights.ts";
+import type { HttpRejection } from "../base/problem.ts";
 import type { CloseReason, RejectionResponse } from "../close_codes.ts";
 import type { HeartbeatRules } from "../liveness/heartbeat.ts";
 import type { Denial, Inbound, Notice, Publication } from "../message.ts";
@@ -95,6 +96,8 @@ export interface Profile {
   readonly name: string;
   /** Whether a request is for this profile, beside `/ws/<name>`. */
   matches(target: UpgradeTarget): boolean;
+  /** The answer to a target of this system that names something it does not have. */
+  notFound?(target: UpgradeTarget): HttpRejection | undefined;
   /** The credential that a request carries, where this system's clients put it. */
   credential(source: CredentialSource): Credential;
   /** Whether a browser that is rejected for good gets a close frame instead of an HTTP status. */

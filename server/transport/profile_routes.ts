@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { HttpRejection } from "../base/problem.ts";
 import type { Profile } from "../profiles/profile.ts";
 import type { UpgradeTarget } from "../auth/credential.ts";
 
@@ -30,6 +31,14 @@ export class ProfileRoutes {
     return this.#profiles.find(({ name }) => target.path === `/ws/${name}`) ??
       this.#profiles.find((profile) => profile.matches(target)) ??
       (DEFAULT_PATHS.includes(target.path) ? this.#default : undefined);
+  }
+
+  /** The profile whose target this is and what it answers, where it has nothing there. */
+  notFound(target: UpgradeTarget): { profile: Profile; answer: HttpRejection } | undefined {
+    for (const profile of this.#profiles) {
+      const answer = profile.notFound?.(target);
+      if (answer !== undefined) return { profile, answer };
+    }
   }
 }
 

@@ -134,6 +134,8 @@ export class Upgrader {
     const target = parseTarget(request.url);
     const profile = target && routes.profileOf(target);
     if (target === undefined || profile === undefined) return this.#reject(unrouted, "not_found");
+    const missing = routes.notFound(target);
+    if (missing !== undefined) return this.#rejectTarget(unrouted, missing);
     const routed = { ...unrouted, target, profile };
     const rejection = this.#rejectionFor(request);
     if (rejection !== undefined) return this.#reject(routed, rejection);
@@ -227,6 +229,16 @@ export class Upgrader {
   #rejectHandshake(routed: RoutedUpgrade, { status, detail, headers }: HandshakeProblem): void {
     this.#record(routed, { reason: "bad_handshake", detail });
     this.#answer(routed, problemRejection(status, detail, headers), detail);
+  }
+
+  /** Rejects a target in the form of the profile to which it belongs. */
+  #rejectTarget(
+    unrouted: UpgradeRequest,
+    { profile, answer }: { readonly profile: Profile; readonly answer: HttpRejection },
+  ): void {
+    const upgrade = { ...unrouted, profile };
+    this.#record(upgrade, { reason: "not_found" });
+    this.#answer(upgrade, answer, REJECTION_DETAILS.not_found);
   }
 
   #reject(upgrade: UpgradeRequest, reason: keyof typeof STATUS): void {

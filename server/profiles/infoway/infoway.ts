@@ -10,6 +10,7 @@ import { STATUS_CODE } from "@std/http/status";
 import type { CloseReason, RejectionResponse } from "../../close_codes.ts";
 import { perMinute, type SlidingWindow } from "../../auth/sliding_window.ts";
 import { type Fields, isObject, parseJson } from "../../base/json.ts";
+import type { HttpRejection } from "../../base/problem.ts";
 import type { HeartbeatRules } from "../../liveness/heartbeat.ts";
 import type { Denial, Inbound, Publication } from "../../message.ts";
 import type { Timing } from "../../liveness/timing.ts";
@@ -32,6 +33,17 @@ const POLICY_VIOLATION = 1008;
 /** A longer trace is echoed, but not kept for the last frame: it would stay in memory for hours. */
 const MAX_KEPT_TRACE = 256;
 
+/** The markets of `?business=`. */
+const BUSINESSES: readonly string[] = [
+  "stock",
+  "crypto",
+  "common",
+  "japan",
+  "india",
+  "korea",
+  "taiwan",
+];
+
 const CONNECTED = JSON.stringify({ code: 200, msg: "ws connect success" });
 const STOCK_PERMISSION = "You have permission to subscribe to all market data";
 
@@ -50,6 +62,7 @@ export function infowayProfile(options: InfowayOptions): Profile {
   return {
     name: "infoway",
     matches: ({ path, query }) => isNewsPath(path) || (path === "/ws" && query.has("business")),
+    notFound,
     credential,
     rejectionOf,
     open: ({ target }) => new InfowaySession(target, options),
@@ -163,6 +176,22 @@ function rejectionOf({ kind }: HandshakeRejection): RejectionResponse {
   const msg = "The number of connections exceed the limit of the apikey";
   const text = errorText({ code: 512, msg }, "");
   return { kind: "close", texts: [text], code: POLICY_VIOLATION, reason: msg };
+}
+
+/** As the system answers a key without a market, and a market that it does not have. */
+function notFound({ path, query }: UpgradeTarget): HttpRejection | undefined {
+  const business = query.get("business");
+  const isKnown = business === null
+    ? path !== "/ws" || !query.has("apikey")
+    : BUSINESSES.includes(business);
+  if (isKnown || (path !== "/ws" && path !== "/ws/infoway")) return undefined;
+  const msg = `The endpoint does not exist: business must be one of ${BUSINESSES.join(", ")}`;
+  return {
+    kind: "http",
+    status: STATUS_CODE.NotFound,
+    headers: { "Content-Type": "application/json" },
+    body: errorText({ code: STATUS_CODE.NotFound, msg }, ""),
+  };
 }
 
 function isNewsPath(path: string): boolean {

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { REASON_NAMES } from "../../../server/close_codes.ts";
 import { OPEN_GRANT } from "../../../server/auth/grant.ts";
 import type { Inbound } from "../../../server/message.ts";
@@ -43,6 +43,40 @@ Deno.test("matches() takes /ws with business, and /news", () => {
       .filter(matches),
     [],
   );
+});
+
+Deno.test("notFound() answers a key without a market, and an unknown market", () => {
+  const answer = (url: string) => profile.notFound?.(parseTarget(url)!);
+  for (
+    const url of [
+      "/ws?apikey=k",
+      "/ws?business=",
+      "/ws?business=mars&apikey=k",
+      "/ws?business=Stock",
+      "/ws/infoway?business=mars",
+    ]
+  ) {
+    const { status, headers, body = "" } = answer(url) ?? {};
+    assertEquals([status, headers?.["Content-Type"]], [404, "application/json"], url);
+    const { traceId, code, msg } = JSON.parse(body);
+    assertEquals([traceId, code], ["", 404]);
+    assertMatch(msg, /stock, crypto/);
+  }
+  for (
+    const url of [
+      ...["stock", "crypto", "common", "japan", "india", "korea", "taiwan"].map((name) =>
+        `/ws?business=${name}&apikey=k`
+      ),
+      "/ws",
+      "/ws?access_token=k",
+      "/ws/infoway?apikey=k",
+      "/news?apikey=k",
+      "/?business=mars",
+      "/ws/json?business=mars",
+    ]
+  ) {
+    assertEquals(answer(url), undefined, url);
+  }
 });
 
 Deno.test("open() greets, a stock client with its permission first", () => {
