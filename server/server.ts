@@ -37,6 +37,7 @@ import type { DetectionBounds } from "./metrics/detection_times.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { createProfiles, PROFILE_NAMES, PROFILES } from "./profiles/registry.ts";
 import { formatAddress, listen, makeHttpServer, reachableByOthers } from "./transport/listener.ts";
+import { PendingConnections } from "./transport/pending_connections.ts";
 import { ProfileRoutes } from "./transport/profile_routes.ts";
 import { Upgrader } from "./transport/upgrade.ts";
 import { WsAcceptor } from "./transport/ws_socket.ts";
@@ -135,6 +136,21 @@ function serve({ config, log }: ServerOptions, auth: Auth, bound: BoundServer): 
     admission,
     closeWaitMs,
   });
+  const pending = new PendingConnections({
+    limits: { ...config.limits, requestWaitMs: config.requestWaitMs },
+    proxies,
+    wheel,
+    metrics,
+    log,
+  });
+  metrics.read({
+    mailboxMessages: () => hub.backlog,
+    queuedBytes: () => budget.usedBytes,
+    pendingConnections: () => pending.size,
+    channels: () => hub.channelCount,
+    idleTimeouts: () => idleTimeouts.size,
+    idleTimeoutCuts: () => idleTimeouts.cut,
+  });
   const stats = { hub, budget, metrics, idleTimeouts, clock, profileNames: PROFILE_NAMES };
   const readStats = statsReader(stats);
   const feed = new OverviewFeed({ hub, clock, readStats });
@@ -154,6 +170,7 @@ function serve({ config, log }: ServerOptions, auth: Auth, bound: BoundServer): 
   const respond = getRequestListener((request, env) => app.fetch(request, env), {
     overrideGlobalObjects: false,
   });
+  pending.watch(http, config.tls !== undefined);
   http.on("request", respond);
   http.on("upgrade", (request, raw, head) => upgrader.upgrade(request, raw as NetSocket, head));
   wheel.start();
@@ -187,13 +204,6 @@ function clientOptions(
     broker,
     maxSubscriptions: limits.maxSubscriptions,
     onError: (error) => log.error("a hub command failed: please report this", { error }),
-  });
-  metrics.read({
-    mailboxMessages: () => hub.backlog,
-    queuedBytes: () => budget.usedBytes,
-    channels: () => hub.channelCount,
-    idleTimeouts: () => idleTimeouts.size,
-    idleTimeoutCuts: () => idleTimeouts.cut,
   });
   wheel.schedule(new MailboxProbe({ hub, clock, metrics }), wheel.now());
   wheel.schedule(new LoadShedder({ hub, budget }), wheel.now());

@@ -38,6 +38,7 @@ async function exposedSeries(): Promise<Map<string, Map<string, Set<string>>>> {
   metrics.read({
     mailboxMessages: one,
     queuedBytes: one,
+    pendingConnections: one,
     channels: one,
     idleTimeouts: one,
     idleTimeoutCuts: one,

@@ -39,6 +39,11 @@ export class TrustedProxies {
     return nearest;
   }
 
+  /** Whether an address is a trusted proxy's. @param peer the other end of the TCP connection */
+  isTrusted(peer: string): boolean {
+    return this.#trusts(plainAddress(peer) ?? peer);
+  }
+
   #trusts(address: string): boolean {
     if (!isIPv4(address)) return isIP(address) > 0 && this.#trusted.check(address, "ipv6");
     // A block may also have been given in the mapped form.

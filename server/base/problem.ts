@@ -33,6 +33,17 @@ export function problemRejection(
   return { kind: "http", status, headers: { "Content-Type": PROBLEM_TYPE, ...headers }, body };
 }
 
+/** The rejection as it is written to a socket, which is closed after it. */
+export function responseText({ status, headers, body }: HttpRejection): string {
+  const lines = [
+    `HTTP/1.1 ${status} ${STATUS_TEXT[status as keyof typeof STATUS_TEXT]}`,
+    "Connection: close",
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+    `Content-Length: ${new TextEncoder().encode(body).length}`,
+  ];
+  return `${lines.join("\r\n")}\r\n\r\n${body}`;
+}
+
 /** The error response of a route. */
 export function problem(...[status, detail, headers]: Parameters<ErrorResponse>): Response {
   const rejection = problemRejection(status, detail, headers);

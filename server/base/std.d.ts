@@ -51,6 +51,7 @@ declare module "@std/http/status" {
     readonly Forbidden: 403;
     readonly NotFound: 404;
     readonly MethodNotAllowed: 405;
+    readonly RequestTimeout: 408;
     readonly ContentTooLarge: 413;
     readonly UnprocessableEntity: 422;
     readonly UpgradeRequired: 426;

@@ -83,6 +83,10 @@ export const GENERAL_OPTIONS = {
     fallback: 0,
     meaning: "a client that answers control pings but for so long no app ping is closed; 0 = off",
   }),
+  REQUEST_WAIT_MS: option(milliseconds(), {
+    fallback: 10_000,
+    meaning: "a connection that has not sent a whole request by then is cut",
+  }),
   CLOSE_WAIT_MS: option(milliseconds(), {
     fallback: 2000,
     meaning: "a close that is not answered by then ends the connection",
@@ -126,6 +130,10 @@ export const LIMIT_OPTIONS = {
     meaning: "messages that may wait for one client whose last write has been stuck for 100 ms",
   }),
   MAX_CONNECTIONS: option(count(), { fallback: 15_000, meaning: "connections in all; 0 = off" }),
+  MAX_PENDING_CONNECTIONS: option(count(), {
+    fallback: 1000,
+    meaning: "connections that have not sent a whole request; the oldest is cut; 0 = off",
+  }),
   MAX_CONNECTIONS_PER_ADDRESS: option(count(), {
     fallback: 0,
     meaning: "connections from one client address; 0 = off",

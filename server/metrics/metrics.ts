@@ -19,6 +19,7 @@ import {
   type ExternalValues,
   type Metric,
   newValues,
+  type PendingCut,
   PROCESS_METRICS,
   PROFILE_METRICS,
   type ProfileCounts,
@@ -92,6 +93,11 @@ export class Metrics {
   /** An upgrade was rejected. */
   upgradeRejected(reason: RejectionReason): void {
     this.#values.upgradesRejected[reason]++;
+  }
+
+  /** A connection was cut before it had sent a whole request. */
+  pendingCut(reason: PendingCut): void {
+    this.#values.pendingCuts[reason]++;
   }
 
   /** A handshake was completed before its credential was rejected: a connection that ended at once. */

@@ -42,6 +42,11 @@ const TRIPS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 const KINDS = ["wire", "app"] as const satisfies readonly RttKind[];
 
+/** Why a connection without a whole request is cut. */
+const PENDING_CUTS = ["request_timeout", "too_many_pending", "too_many_from_address"] as const;
+
+export type PendingCut = typeof PENDING_CUTS[number];
+
 /** Values that are counted for each profile; exposed with the label `profile`. */
 export const PROFILE_METRICS = {
   opened: counter({ name: "systole_connections_opened_total", help: "Connections accepted" }),
@@ -139,6 +144,13 @@ export const PROCESS_METRICS = {
     label: "reason",
     values: REJECTION_REASONS,
   }),
+  pendingCuts: numberPer({
+    type: "counter",
+    name: "systole_pending_connections_cut_total",
+    help: "Connections cut before they had sent a whole request, by reason",
+    label: "reason",
+    values: PENDING_CUTS,
+  }),
   disconnects: numberPer({
     type: "counter",
     name: "systole_disconnects_total",
@@ -193,6 +205,11 @@ export const EXTERNAL_METRICS = {
     type: "gauge",
     name: "systole_send_queue_bytes",
     help: "Bytes in all send queues",
+  }),
+  pendingConnections: external({
+    type: "gauge",
+    name: "systole_pending_connections",
+    help: "Connections that have sent no whole request",
   }),
   channels: external({
     type: "gauge",

@@ -20,9 +20,21 @@ function asksForWebSocket({ headers }: IncomingMessage): boolean {
   return /\bwebsocket\b/i.test(headers.upgrade ?? "");
 }
 
-/** Node 24.9, not yet in its types: whether a request that asks to upgrade is given to `upgrade`. */
-const OPTIONS: ServerOptions & { shouldUpgradeCallback(request: IncomingMessage): boolean } = {
+/** Options that are not yet in the types of Node. */
+interface NewOptions {
+  /** Node 24.9: whether a request that asks to upgrade is given to `upgrade`. */
+  shouldUpgradeCallback(request: IncomingMessage): boolean;
+  /** Node 24.6: added to `keepAliveTimeout`, which the client is told, ms. */
+  keepAliveTimeoutBuffer: number;
+}
+
+/** Times in ms. A request's own time is the business of `PendingConnections`. */
+const OPTIONS: ServerOptions & NewOptions = {
   shouldUpgradeCallback: asksForWebSocket,
+  keepAliveTimeout: 4_000,
+  keepAliveTimeoutBuffer: 1_000, // idle for 5 s at most
+  headersTimeout: 0,
+  requestTimeout: 0,
 };
 
 /**

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { STATUS_CODE, STATUS_TEXT } from "@std/http/status";
+import { STATUS_CODE } from "@std/http/status";
 import type { IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import type { Admission, Permit } from "../auth/admission.ts";
@@ -19,7 +19,7 @@ import type { Quotas } from "../auth/quotas.ts";
 import type { SlidingWindow } from "../auth/sliding_window.ts";
 import type { Suspensions } from "../auth/suspensions.ts";
 import type { Clock } from "../base/clock.ts";
-import { type HttpRejection, problemRejection } from "../base/problem.ts";
+import { type HttpRejection, problemRejection, responseText } from "../base/problem.ts";
 import { REJECTION_DETAILS, type RejectionReason } from "../close_codes.ts";
 import type { Logger } from "../logging/logging.ts";
 import type { Metrics } from "../metrics/metrics.ts";
@@ -266,7 +266,7 @@ export class Upgrader {
 
   /** Answers instead of upgrading, and ends TCP, also for a peer that stays or goes on sending. */
   #answer(upgrade: UpgradeRequest, response: HttpRejection, detail: string): void {
-    const { status, headers, body } = response;
+    const { status } = response;
     if (!CAN_REJECT_UPGRADES) {
       const isTemporary = status === STATUS_CODE.ServiceUnavailable ||
         status === STATUS_CODE.TooManyRequests;
@@ -283,13 +283,7 @@ export class Upgrader {
       }
       if (isAccepted) return;
     }
-    const lines = [
-      `HTTP/1.1 ${status} ${STATUS_TEXT[status]}`,
-      "Connection: close",
-      ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
-      `Content-Length: ${new TextEncoder().encode(body).length}`,
-    ];
-    upgrade.raw.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
+    upgrade.raw.end(responseText(response));
     this.#destroyLater(upgrade.raw);
   }
 

@@ -1,5 +1,5 @@
 /**
- * What `node:http` of Deno before 2.7 lacks for upgrades, added from outside:
+ * What `node:http` of Deno before 2.7.13 lacks for upgrades, added from outside:
  *
  * - the peer's address: the socket of an upgrade has none (denoland/deno#30707), the one that the
  *   request had until then has it;
@@ -8,7 +8,7 @@
  *
  * In these versions the last thing that happens before an upgrade is that the server counts its own
  * `upgrade` listeners, and the newest event emitter is then the request. Newer versions are left as they
- * are: 2.7 and 2.8 have the address, and answer h2c with an error; 2.9 has both.
+ * are: 2.7.13 to 2.8 have the address, and may answer h2c with an error; 2.9 has both.
  *
  * @module
  */
@@ -23,13 +23,17 @@ const Emitter = EventEmitter as unknown as { init: (this: object, ...args: unkno
 let newestEmitter: unknown;
 let isHooked = false;
 
-const [MAJOR, MINOR] = Deno.version.deno.split(".").map(Number);
+const [MAJOR, MINOR, PATCH] = Deno.version.deno.split(/[.+-]/).map(Number);
+
+function isAtLeast(minor: number, patch: number): boolean {
+  return MAJOR > 2 || MINOR > minor || (MINOR === minor && PATCH >= patch);
+}
 
 /**
- * Whether the socket of an upgrade can send another answer than `101`. Before 2.7 it cannot: a
+ * Whether the socket of an upgrade can send another answer than `101`. Before 2.7.5 it cannot: a
  * rejected client is then accepted and told the reason in a close frame.
  */
-export const CAN_REJECT_UPGRADES: boolean = MAJOR > 2 || (MAJOR === 2 && MINOR >= 7);
+export const CAN_REJECT_UPGRADES: boolean = isAtLeast(7, 5);
 
 /**
  * Adds to a server what its version of Deno lacks.
@@ -40,7 +44,7 @@ export function completeUpgrades(
   server: Server,
   isUpgrade: (request: IncomingMessage) => boolean,
 ): void {
-  if (CAN_REJECT_UPGRADES) return;
+  if (isAtLeast(7, 13)) return;
   hookEmitters();
   const { listenerCount } = server;
   let address: string | undefined;

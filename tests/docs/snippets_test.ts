@@ -164,16 +164,20 @@ for (const { document, block } of blocksIn("console")) {
 /** Ids and times differ from run to run. */
 const VOLATILE = /^(…|[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\dT[\d:.]+Z|\d{13})$/;
 
-/** Asserts that a value is like an example: the same fields in order, the same values but volatile ones. */
+/**
+ * Asserts that a value is like an example: the same fields in order, the same values but volatile ones;
+ * `"…":"…"` at the end of an object stands for its other fields.
+ */
 function assertLike(actual: unknown, example: unknown): void {
   const masked = (value: unknown, like: unknown): unknown => {
     if (VOLATILE.test(String(like)) && typeof value === typeof like) return like;
     if (typeof value !== "object" || value === null || typeof like !== "object") return value;
     if (Array.isArray(value)) return value;
+    const shown = Object.keys(like ?? {}).indexOf("…");
+    const entries = Object.entries(value);
+    const fields = shown < 0 ? entries : [...entries.slice(0, shown), ["…", "…"] as const];
     return Object.fromEntries(
-      Object.entries(value).map((
-        [key, inner],
-      ) => [key, masked(inner, (like as Record<string, unknown>)?.[key])]),
+      fields.map(([key, inner]) => [key, masked(inner, (like as Record<string, unknown>)?.[key])]),
     );
   };
   assertEquals(JSON.stringify(masked(actual, example)), JSON.stringify(example));

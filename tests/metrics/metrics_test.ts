@@ -265,7 +265,13 @@ Deno.test("Connections that known idle timeouts have cut are a counter", async (
   const metrics = new Metrics();
   let cuts = 3;
   const none = () => 0;
-  const gauges = { mailboxMessages: none, queuedBytes: none, channels: none, idleTimeouts: none };
+  const gauges = {
+    mailboxMessages: none,
+    queuedBytes: none,
+    pendingConnections: none,
+    channels: none,
+    idleTimeouts: none,
+  };
   metrics.read({ ...gauges, idleTimeoutCuts: () => cuts });
   const value = async () =>
     new Exposition(await metrics.text()).value("systole_idle_timeout_cuts_total");

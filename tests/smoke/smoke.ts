@@ -91,7 +91,7 @@ const CHECKS: Readonly<Record<string, (server: ServerProcess) => Promise<void>>>
   },
 };
 
-/** Why an upgrade is rejected: by HTTP, or on Deno before 2.7 by a close frame. */
+/** Why an upgrade is rejected: by HTTP, or on Deno before 2.7.5 by a close frame. */
 async function rejection(server: ServerProcess): Promise<string> {
   const { ended, status, body } = await new Promise<
     { ended?: string; status?: number; body?: string }

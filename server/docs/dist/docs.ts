@@ -267,9 +267,11 @@ can set headers needs no ticket: <code>X-Api-Key: &lt;id&gt;.&lt;secret&gt;</cod
 <div class="scroll" tabindex="0"><pre><code class="language-console">$ npx -y wscat -c 'ws://127.0.0.1:8080/ws/talo' -H 'X-Api-Key: &lt;credential&gt;'
 &lt; {&quot;res&quot;:&quot;v1.connected&quot;,&quot;data&quot;:{}}
 &gt; {&quot;req&quot;:&quot;v1.players.identify&quot;,&quot;data&quot;:{&quot;playerAliasId&quot;:7,&quot;socketToken&quot;:&quot;&lt;credential&gt;&quot;}}
-&lt; {&quot;res&quot;:&quot;v1.players.identify.success&quot;,&quot;data&quot;:{&quot;id&quot;:7}}
+&lt; {&quot;res&quot;:&quot;v1.players.identify.success&quot;,&quot;data&quot;:{&quot;id&quot;:7,&quot;service&quot;:&quot;custom&quot;,&quot;identifier&quot;:&quot;7&quot;,&quot;…&quot;:&quot;…&quot;}}
 &gt; {&quot;req&quot;:&quot;v1.channels.message&quot;,&quot;data&quot;:{&quot;channel&quot;:{&quot;id&quot;:21},&quot;message&quot;:&quot;hi&quot;}}
-&lt; {&quot;res&quot;:&quot;v1.channels.message&quot;,&quot;data&quot;:{&quot;channel&quot;:{&quot;id&quot;:21},&quot;message&quot;:&quot;hi&quot;,&quot;playerAlias&quot;:{&quot;id&quot;:7}}}</code></pre></div>
+&lt; {&quot;res&quot;:&quot;v1.channels.message&quot;,&quot;data&quot;:{&quot;channel&quot;:{&quot;id&quot;:21,&quot;…&quot;:&quot;…&quot;},&quot;message&quot;:&quot;hi&quot;,&quot;playerAlias&quot;:{&quot;id&quot;:7,&quot;…&quot;:&quot;…&quot;}}}</code></pre></div>
+<p>Aliases, players and channels have all fields that Talo&#39;s engine clients read. The hub knows ids
+alone: names are the ids, lists are empty, and times are those of the frame.</p>
 <div class="scroll" tabindex="0"><table>
 <thead><tr><th>client sends</th><th>effect</th></tr></thead>
 <tbody>
@@ -482,6 +484,7 @@ that lists every problem.</p>
 <tr><td><code>LOG_LEVEL</code></td><td>debug, info, warning, error, fatal</td><td>info</td><td>least severe level that is logged</td></tr>
 <tr><td><code>WRITE_WAIT_MS</code></td><td>ms</td><td>10000</td><td>a write that has not drained by then ends the connection</td></tr>
 <tr><td><code>FROZEN_WAIT_MS</code></td><td>ms</td><td>0</td><td>a client that answers control pings but for so long no app ping is closed; 0 = off</td></tr>
+<tr><td><code>REQUEST_WAIT_MS</code></td><td>ms</td><td>10000</td><td>a connection that has not sent a whole request by then is cut</td></tr>
 <tr><td><code>CLOSE_WAIT_MS</code></td><td>ms</td><td>2000</td><td>a close that is not answered by then ends the connection</td></tr>
 <tr><td><code>SHUTDOWN_MS</code></td><td>ms</td><td>4500</td><td>the whole drain takes no longer</td></tr>
 <tr><td><code>API_KEYS</code></td><td>JSON</td><td>none</td><td>the keys, a list; without keys and tokens the hub is open</td></tr>
@@ -504,6 +507,7 @@ that lists every problem.</p>
 <tr><td><code>QUEUE_BUDGET_BYTES</code></td><td>bytes</td><td>268435456</td><td>bytes that wait for longer than a second for all clients together at most</td></tr>
 <tr><td><code>SEND_QUEUE_MESSAGES</code></td><td>count</td><td>256</td><td>messages that may wait for one client whose last write has been stuck for 100 ms</td></tr>
 <tr><td><code>MAX_CONNECTIONS</code></td><td>count</td><td>15000</td><td>connections in all; 0 = off</td></tr>
+<tr><td><code>MAX_PENDING_CONNECTIONS</code></td><td>count</td><td>1000</td><td>connections that have not sent a whole request; the oldest is cut; 0 = off</td></tr>
 <tr><td><code>MAX_CONNECTIONS_PER_ADDRESS</code></td><td>count</td><td>0</td><td>connections from one client address; 0 = off</td></tr>
 <tr><td><code>MAX_CONNECTIONS_PER_KEY</code></td><td>count</td><td>0</td><td>connections with one key that has no limit of its own; 0 = off</td></tr>
 <tr><td><code>MAX_UPGRADES_PER_SECOND</code></td><td>count</td><td>0</td><td>upgrades per second, wrong credentials included; 0 = off</td></tr>
@@ -988,6 +992,8 @@ never an id or an address.</p>
 <tr><td><code>systole_connections_closed_total</code></td><td>ended, by <code>reason</code>: what the server did</td><td>see <a href="/docs/liveness#how-a-connection-ends">How a connection ends</a></td></tr>
 <tr><td><code>systole_disconnects_total</code></td><td>ended, by <code>cause</code>: what was behind it; every cause is there from the start, at 0</td><td>see <a href="/docs/liveness#causes">Causes</a></td></tr>
 <tr><td><code>systole_upgrades_refused_total</code></td><td>rejected upgrades, by <a href="/docs/liveness#rejected-upgrades"><code>reason</code></a></td><td><code>too_many_at_once</code>: many clients reconnect, or one guesses credentials; the log line <code>upgrade refused</code> has address, system and detail</td></tr>
+<tr><td><code>systole_pending_connections</code></td><td>connections that have sent no whole request: handshakes, slow requests, kept-alive ones between two</td><td></td></tr>
+<tr><td><code>systole_pending_connections_cut_total</code></td><td>of these, cut after <code>REQUEST_WAIT_MS</code> (<code>request_timeout</code>), or as the oldest of too many (<code>too_many_pending</code>, <code>too_many_from_address</code>), by <code>reason</code></td><td>many <code>too_many_…</code>: a flood of half requests; block its addresses before the hub</td></tr>
 </tbody>
 </table></div>
 <h2 id="health-and-liveness">Health and liveness<a class="anchor" href="#health-and-liveness" aria-label="Link to this section">#</a></h2>
