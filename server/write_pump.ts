@@ -14,6 +14,7 @@ import { SendQueue, type SendQueueOptions, STUCK_MS } from "./client/send_queue.
 import type { CloseReason } from "./close_codes.ts";
 import { TICK_MS, type TimerTask } from "./liveness/wheel.ts";
 import type { Socket } from "./transport/socket.ts";
+import { pingFrame } from "./transport/text_frame.ts";
 
 /**
  * A batch is at most so large, or one message: a ping is not stuck behind a megabyte, and writeWait
@@ -108,7 +109,12 @@ export class WritePump implements TimerTask {
     return "queued";
   }
 
-  /** Writes a control ping at once. */
+  /** Queues a control ping behind what waits, for the same write. */
+  queuePing(payload: Uint8Array): void {
+    if (this.#queue.add(pingFrame(payload))) this.#mark();
+  }
+
+  /** Writes a control ping at once, around the queue. */
   ping(payload: Uint8Array): void {
     this.#socket.ping(payload);
   }

@@ -71,8 +71,11 @@ export class HealthActions implements HealthListener {
     this.#connection.counts.pongsUnmatched++;
   }
 
-  healthChanged(status: HealthStatus, previous: HealthStatus): void {
+  statusChanged(status: HealthStatus, previous: HealthStatus): void {
     this.#options.metrics.health(previous, status);
+  }
+
+  healthChanged(status: HealthStatus, previous: HealthStatus): void {
     if (this.#connection.closing) return;
     const { rtt } = this.#connection.health;
     const [latency, jitter] = [rounded(rtt.averageMs), rounded(rtt.deviationMs) ?? 0];

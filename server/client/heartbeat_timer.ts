@@ -33,7 +33,7 @@ export class HeartbeatTimer implements TimerTask {
   #textHeartbeatDueMs: number;
   #pings = 0;
 
-  /** Starts at once. @param expiresAtMs when the credential expires, wall-clock ms */
+  /** Pings at once, behind the first frames, and starts. @param expiresAtMs when the credential expires, wall-clock ms */
   constructor(connection: Connection, expiresAtMs: number, options: HeartbeatTimerOptions) {
     const { wheel } = options;
     const nowMs = wheel.now();
@@ -41,6 +41,7 @@ export class HeartbeatTimer implements TimerTask {
     this.#options = options;
     this.#expiresAtMs = expiresAtMs;
     this.#textHeartbeatDueMs = nowMs + (connection.session.textHeartbeat?.firstMs ?? Infinity);
+    this.#measureAtOnce(nowMs);
     this.#entry = wheel.schedule(this, this.#dueMs(nowMs));
   }
 
@@ -102,6 +103,17 @@ export class HeartbeatTimer implements TimerTask {
     if (isLate && nowMs > wheel.mayExpireSinceMs) counts.detectionsLate++;
     if (heartbeat.isAwaitingPong) counts.heartbeatsMissed++; // its answer cannot come any more
     health.expired(nowMs, silentMs);
+  }
+
+  /**
+   * The first round trip is known within a second instead of half a minute. The ping is none of the
+   * schedule: no deadline and no missed heartbeat depends on it.
+   */
+  #measureAtOnce(nowMs: number): void {
+    const { health, counts, writePump } = this.#connection;
+    writePump.queuePing(health.payload());
+    health.pingedFirst(nowMs);
+    counts.controlPings++;
   }
 
   #ping(nowMs: number): undefined {

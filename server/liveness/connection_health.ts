@@ -19,6 +19,8 @@ export interface HealthListener {
   /** A pong answered none of our pings. */
   pongUnmatched(): void;
   /** The status has changed. */
+  statusChanged(status: HealthStatus, previous: HealthStatus): void;
+  /** The same once a ping of the schedule was sent: one round trip of a new connection decides nothing. */
   healthChanged(status: HealthStatus, previous: HealthStatus): void;
   /** The liveness has changed. */
   livenessChanged(liveness: LivenessState, previous: LivenessState): void;
@@ -28,6 +30,7 @@ export interface HealthListener {
 export const NO_LISTENER: HealthListener = {
   measured() {},
   pongUnmatched() {},
+  statusChanged() {},
   healthChanged() {},
   livenessChanged() {},
 };
@@ -59,8 +62,13 @@ export class ConnectionHealth {
   /** An answer that takes longer is lost. */
   readonly #timeoutMs: number;
   #listener: HealthListener;
-  /** The last status that was reported. */
+  /** The last status, and the last one that was decided on. */
   #statusSeen: HealthStatus = "unknown";
+  #statusDecided: HealthStatus = "unknown";
+  /** Whether the ping of the first frames is the only one so far. */
+  #isNew = false;
+  /** Whether its round trip is all that is known: the handshake may have delayed it. */
+  #isProvisional = false;
   #lastActiveLayer: ActiveLayer = "nothing";
   #pingedMs = -Infinity;
 
@@ -115,8 +123,15 @@ export class ConnectionHealth {
     return this.#pings.payload();
   }
 
+  /** A control ping was written with the first frames. What it measures holds until the next answer. */
+  pingedFirst(nowMs: number): void {
+    this.pinged(nowMs);
+    this.#isNew = this.#isProvisional = true;
+  }
+
   /** A control ping was written. */
   pinged(nowMs: number): void {
+    this.#isNew = false;
     this.wire.lost(this.#pings.expire(nowMs - this.#timeoutMs));
     this.app.lost(this.#pings.expireApp(nowMs - this.#timeoutMs));
     this.wire.lost(this.#pings.sent(nowMs));
@@ -244,12 +259,19 @@ export class ConnectionHealth {
   /** A time below 0 means that it is not known: see `PongTime`. */
   #onPong(kind: RttKind, rttMs: number, nowMs: number): void {
     const isKnown = rttMs >= 0;
+    if (kind === "wire" && this.#isProvisional && !this.#isNew) this.#restart();
     this.recorder.record(kind === "wire" ? "pong" : "app_pong", nowMs, isKnown ? rttMs : NaN);
     this[kind].sample(rttMs);
     if (isKnown) this.#listener.measured(kind, rttMs);
     if (this[kind] !== this.rtt) return;
     this.#health.sample(this.rtt.averageMs);
     this.#reportStatus(nowMs);
+  }
+
+  #restart(): void {
+    this.#isProvisional = false;
+    this.wire.restart();
+    this.#health.restart();
   }
 
   #unmatched(nowMs: number): void {
@@ -259,12 +281,17 @@ export class ConnectionHealth {
 
   #reportStatus(nowMs: number): void {
     const { status } = this;
-    const previous = this.#statusSeen;
-    if (status === previous) return;
-    this.#statusSeen = status;
-    const averageMs = this.rtt.averageMs ?? undefined;
-    const value = status === "timeout" ? this.#health.consecutiveTimeouts : averageMs;
-    this.recorder.record(`status_${status}`, nowMs, value);
+    if (status !== this.#statusSeen) {
+      const previous = this.#statusSeen;
+      this.#statusSeen = status;
+      const averageMs = this.rtt.averageMs ?? undefined;
+      const value = status === "timeout" ? this.#health.consecutiveTimeouts : averageMs;
+      this.recorder.record(`status_${status}`, nowMs, value);
+      this.#listener.statusChanged(status, previous);
+    }
+    if (this.#isNew || status === this.#statusDecided) return;
+    const previous = this.#statusDecided;
+    this.#statusDecided = status;
     this.#listener.healthChanged(status, previous);
   }
 }

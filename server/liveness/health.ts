@@ -92,6 +92,11 @@ export class HealthMonitor {
     if (averageMs !== null) this.#band = this.#bandAt(averageMs);
   }
 
+  /** The next answer decides as the first one does, without hysteresis. */
+  restart(): void {
+    this.#band = UNKNOWN;
+  }
+
   /** A heartbeat timed out. */
   timeout(): void {
     this.#timeouts++;

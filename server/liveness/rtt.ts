@@ -55,6 +55,11 @@ export class RttEstimator {
     this.#measured++;
   }
 
+  /** Forgets the times, not the losses. */
+  restart(): void {
+    this.#measured = 0;
+  }
+
   /** @param count heartbeats without an answer */
   lost(count: number = 1): void {
     this.#lost += count;

@@ -1,20 +1,30 @@
 /**
- * The text frame that all receivers of a text share (RFC 6455 section 5.2): final, not compressed,
- * and without a mask, since it goes from server to client (section 5.1). Pure.
+ * The text frame that all receivers of a text share, and the ping that goes with texts (RFC 6455 section
+ * 5.2): final, not compressed, and without a mask, since they go from server to client (section 5.1).
+ * Pure.
  *
  * @module
  */
 
 import { Buffer } from "node:buffer";
 
-/** FIN and the opcode of a text frame. */
-const FINAL_TEXT = 0x81;
+/** FIN and the opcode. */
+const [FINAL_TEXT, FINAL_PING] = [0x81, 0x89];
 
 /** The longest payload whose length fits into the header's second byte. */
 const MAX_SHORT_LENGTH = 125;
 
 /** In the second byte: the length follows in 2 bytes, or in 8. */
 const [LENGTH_16, LENGTH_64] = [126, 127];
+
+/** Frames a control ping. @param payload at most 125 bytes */
+export function pingFrame(payload: Uint8Array): Uint8Array {
+  const frame = Buffer.allocUnsafe(2 + payload.length);
+  frame[0] = FINAL_PING;
+  frame[1] = payload.length;
+  frame.set(payload, 2);
+  return frame;
+}
 
 /** Frames a text. A `Buffer`, because `node:net` would wrap any other `Uint8Array` at each write. */
 export function textFrame(text: string): Uint8Array {

@@ -2,6 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { healthOf, timelineOf } from "../../server/http/connection_health.ts";
 import { ConnectionHealth } from "../../server/liveness/connection_health.ts";
 import { NO_LISTENER } from "../../server/liveness/connection_health.ts";
+import { framesOf } from "../support/fakes/fake_socket.ts";
+import { OPCODE } from "../support/peers/frames.ts";
 import { RULES, type TestPeer, withWorld, type World } from "../support/fakes/world.ts";
 
 /** Time for answers of some seconds, three pings a minute. */
@@ -78,6 +80,7 @@ Deno.test("A pong between a period and the heartbeat timeout is measured: late i
     async (world) => {
       const peer = world.connect();
       const { socket, client } = peer;
+      world.clock.after(1_500, () => socket.answerFirst());
       let answered = 0;
       for (let ms = 0; ms < 20_000; ms += 50) {
         await world.clock.pass(50);
@@ -163,6 +166,8 @@ Deno.test("A pong whose round trip is not known is recorded without one", () => 
 Deno.test("expired() counts the pings that are open as lost", () =>
   withWorld({ rules: { ...CALM, missedHeartbeats: 1_000 } }, async (world) => {
     const peer = world.connect();
+    await world.clock.pass(1);
+    peer.socket.answerFirst();
     await every(world, 20_010, {
       times: 4,
       act: () => {
@@ -176,7 +181,54 @@ Deno.test("expired() counts the pings that are open as lost", () =>
     assertEquals(health.status, "dead");
     const open = peer.socket.pings.length - 4;
     assertEquals([health.wire.lossRatio, health.app.lossRatio], [
-      open / (4 + open),
+      open / (5 + open),
       open / (4 + open),
     ]);
+  }));
+
+Deno.test("A new connection is measured at once, by a ping in the write of its first frames", () =>
+  withWorld({ rules: CALM }, async (world) => {
+    const { socket, client } = world.connect();
+    await world.clock.turnOver();
+    assertEquals(socket.batches.length, 1);
+    assertEquals(framesOf(socket.batches[0]).map(({ opcode }) => opcode), [
+      OPCODE.text,
+      OPCODE.ping,
+    ]);
+    assertEquals(client.health.status, "unknown");
+    await world.clock.pass(80);
+    socket.answerFirst();
+    assertEquals([client.health.status, client.health.wire.lastMs], ["healthy", 80]);
+    assertEquals(world.metrics.summary().health.healthy, 1);
+    assertEquals(client.stats().messagesOut, 1); // a ping is no message
+  }));
+
+Deno.test("One round trip of a new connection decides nothing, the first ping of the schedule does", () =>
+  withWorld({ rules: CALM }, async (world) => {
+    const far = world.connect(), near = world.connect();
+    await world.clock.pass(80);
+    near.socket.answerFirst();
+    await world.clock.pass(620);
+    far.socket.answerFirst();
+    const told = ({ socket }: TestPeer) =>
+      socket.messages.filter(({ type }) => type === "health_status").map(({ status }) => status);
+    assertEquals(far.client.health.status, "poor");
+    assertEquals([far, near].flatMap(told), []);
+    assertEquals(far.client.counts.healthAlerts, 0);
+    await world.clock.pass(19_400); // a period, spread by nothing
+    assertEquals(far.socket.pings.length, 1);
+    near.socket.answer();
+    await world.clock.pass(700);
+    far.socket.answer();
+    await world.clock.turnOver();
+    assertEquals([told(far), told(near)], [["poor"], ["healthy"]]);
+    assertEquals(far.client.counts.healthAlerts, 1);
+  }));
+
+Deno.test("The first ping moves no deadline, and whoever leaves it unanswered is not missed for it", () =>
+  withWorld({ rules: { ...CALM, heartbeatTimeoutMs: 3_000 } }, async (world) => {
+    const { client } = world.connect();
+    await world.clock.pass(19_000);
+    assertEquals(client.heartbeat.isAwaitingPong, false);
+    assertEquals([client.counts.heartbeatsMissed, client.closing], [0, false]);
   }));

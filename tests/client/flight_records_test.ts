@@ -15,14 +15,16 @@ const CALM = { ...RULES, pingPeriodMs: 54_000 };
 Deno.test("The recorder has a stall of the server, for all connections that were open then", () =>
   withWorld({ rules: CALM }, async (world) => {
     const peers = [world.connect(), world.connect()];
-    await world.clock.pass(5_000);
+    await world.clock.pass(1);
+    for (const { socket } of peers) socket.answerFirst();
+    await world.clock.pass(4_999);
     world.clock.block(3_000);
     await world.clock.pass(1_000);
     const later = world.connect();
     peers[0].socket.leave();
     await world.clock.pass(100);
     for (const peer of peers) {
-      const [kind, value] = story(peer)[1];
+      const [kind, value] = story(peer)[2];
       assertEquals([kind, Math.round(value! / 100)], ["stall", 30]);
     }
     assertEquals(story(later), [["opened", undefined]]);
@@ -45,13 +47,14 @@ Deno.test("The recorder's times are the machine's, stalls included, as the conne
       client.health.recorder.events().map(({ kind, atMs }) => [kind, atMs]);
     assertEquals(times(peer), [
       ["opened", 0],
+      ["ping", 0],
       ["pong_unmatched", 8_525],
       ["stall", 8_525],
       ["stall", 10_225],
       ["ended", 10_500],
     ]);
     // Its birth was stamped before the wheel had noticed: 95 ms late at most.
-    assertEquals(times(newcomer), [["opened", 0], ["stall", 1_630], ["ended", 1_905]]);
+    assertEquals(times(newcomer), [["opened", 0], ["ping", 0], ["stall", 1_630], ["ended", 1_905]]);
   }));
 
 Deno.test("The recorder has a write that did not drain", () =>

@@ -137,13 +137,15 @@ Deno.test("GET /api/v1/connections and /closed find connections by liveness", ()
 Deno.test("GET /api/v1/connections/{id} shows the loss since the start and the recent loss", () =>
   withApi({}, async (api) => {
     const { client, socket } = api.world.connect();
+    await api.world.clock.pass(1);
+    socket.answerFirst();
     for (let ping = 0; ping < 34; ping++) {
       await api.world.clock.pass(54_000);
       socket.say("hello");
       if (ping > 3) socket.answer();
     }
     const { body: { wire, app } } = await api.json(`${PATH}/${client.id}`);
-    assertEquals([wire.lossRatio, wire.recentLossRatio], [4 / 34, 2 / 32]);
+    assertEquals([wire.lossRatio, wire.recentLossRatio], [4 / 35, 2 / 32]);
     assertEquals(app.recentLossRatio, 1);
   }));
 

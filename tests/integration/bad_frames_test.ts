@@ -134,7 +134,7 @@ integrationTest(
     for (let frame = await peer.read(); frame !== undefined; frame = await peer.read()) {
       opcodes.push(frame.opcode);
     }
-    assertEquals(opcodes, [text, close]); // the initialFrames, the end
+    assertEquals(opcodes, [text, OPCODE.ping, close]); // the initialFrames, the end
   },
 );
 

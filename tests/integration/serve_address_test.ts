@@ -9,6 +9,9 @@ async function serves(server: ServerProcess): Promise<void> {
   assertEquals((await server.ask({ path: "/healthz" })).body, "alive\n");
   using peer = await RawPeer.connect(server.dial);
   await peer.message("welcome");
+  const first = await peer.read();
+  assertEquals(first!.opcode, OPCODE.ping);
+  await peer.pong(first!.payload);
   await peer.write(clientFrame(OPCODE.ping, "are you there?"));
   const pong = await peer.read();
   assertEquals([pong!.opcode, textOf(pong!)], [OPCODE.pong, "are you there?"]);

@@ -27,8 +27,8 @@ Deno.test("A silent client's pings are all missed, an answering one's are not", 
       await world.clock.pass(1_000);
       talker.socket.answer();
     }
-    // Of the silent one: 54 s: ping; 57 s: missed, ping; 60 s: dead, and that ping with it.
-    assertEquals([counts(world).controlPings, counts(world).heartbeatsMissed], [3, 2]);
+    // Both: a ping at once. Of the silent one: 54 s: ping; 57 s: missed, ping; 60 s: dead, and that ping with it.
+    assertEquals([counts(world).controlPings, counts(world).heartbeatsMissed], [5, 2]);
     assertEquals(world.closed("stale"), 1);
   }));
 
@@ -38,9 +38,9 @@ Deno.test("Where misses end no connection, the unanswered ping counts as missed"
     const limits = { messagesPerMinute: 0, messagesPerMinuteIdentified: 0, isKey: () => true };
     const profile = taloProfile({ timing, ...limits });
     world.connect({ profile });
-    await world.clock.pass(60_100); // 30 s: ping; 60 s: dead
+    await world.clock.pass(60_100); // 0 and 30 s: ping; 60 s: dead
     const { controlPings, heartbeatsMissed, detectionsLate } = world.metrics.of("talo");
-    assertEquals([controlPings, heartbeatsMissed, detectionsLate], [1, 1, 0]);
+    assertEquals([controlPings, heartbeatsMissed, detectionsLate], [2, 1, 0]);
   }));
 
 Deno.test("A peer that answers after a stall and would have timed out by it counts as averted, once a stall", () =>

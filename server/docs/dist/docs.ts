@@ -765,6 +765,9 @@ timestamp: control pings by their payload (the wire), app pings by id, by timest
 newest one (through the send queue and the client&#39;s script). A pong with a wrong, foreign, late or
 repeated payload is not measured; <code>systole_pongs_unmatched_total</code> counts it. Late means after more
 than a ping period and <code>HEARTBEAT_TIMEOUT_MS</code>.</p>
+<p>The first control ping comes with the first frames of a connection, so its health is known within a
+second. It is no part of the schedule: no deadline and no missed heartbeat depends on it, and what
+it measured holds until the next answer, from which on the client is told of its health.</p>
 <div class="scroll" tabindex="0"><table>
 <thead><tr><th>status</th><th>average of the last 10 round trips</th><th>what the server does</th></tr></thead>
 <tbody>

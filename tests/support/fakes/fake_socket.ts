@@ -5,6 +5,7 @@
  * @module
  */
 
+import { OPCODE } from "../peers/frames.ts";
 import type { Socket, SocketEvents, SocketFault } from "../../../server/transport/socket.ts";
 
 const TEXT = new TextDecoder();
@@ -22,7 +23,9 @@ export class FakeSocket implements Socket {
   readonly batches: Uint8Array[] = [];
   /** All that was written, in order: texts, `ping <n>` and `pong <n>` with the payload's length. */
   readonly journal: string[] = [];
-  /** Control frames written. */
+  /** The control ping that came with the first frames. */
+  firstPing: Uint8Array | undefined;
+  /** Control frames written; the pings are those of the schedule. */
   readonly pings: Uint8Array[] = [];
   readonly pongs: Uint8Array[] = [];
   closedWith: SocketClose | undefined;
@@ -42,7 +45,10 @@ export class FakeSocket implements Socket {
 
   write(frames: Uint8Array, drained: () => void): void {
     this.batches.push(frames);
-    this.journal.push(...textsOf(frames));
+    for (const { opcode, payload } of framesOf(frames)) {
+      if (opcode === OPCODE.ping) this.firstPing = payload;
+      else this.journal.push(TEXT.decode(payload));
+    }
     if (this.stuck) this.#waiting.push(drained);
     else queueMicrotask(drained);
   }
@@ -103,6 +109,11 @@ export class FakeSocket implements Socket {
     this.#events?.pong(payload);
   }
 
+  /** The peer answers the ping of the first frames. */
+  answerFirst(): void {
+    this.peerPong(this.firstPing);
+  }
+
   /** The peer answers everything that has been asked: the newest control ping. */
   answer(): void {
     const payload = this.pings.at(-1);
@@ -145,9 +156,16 @@ export class FakeSocket implements Socket {
   }
 }
 
-/** Splits a batch of unmasked text frames. */
+/** The texts of a batch of unmasked frames. */
 export function textsOf(batch: Uint8Array): string[] {
-  const texts: string[] = [];
+  return framesOf(batch).filter(({ opcode }) => opcode !== OPCODE.ping).map(({ payload }) =>
+    TEXT.decode(payload)
+  );
+}
+
+/** The frames of a batch. */
+export function framesOf(batch: Uint8Array): { opcode: number; payload: Uint8Array }[] {
+  const frames: { opcode: number; payload: Uint8Array }[] = [];
   const view = new DataView(batch.buffer, batch.byteOffset, batch.length);
   for (let at = 0; at < batch.length;) {
     const short = batch[at + 1];
@@ -160,8 +178,8 @@ export function textsOf(batch: Uint8Array): string[] {
       length = Number(view.getBigUint64(at + 2));
       start = at + 10;
     }
-    texts.push(TEXT.decode(batch.subarray(start, start + length)));
+    frames.push({ opcode: batch[at] & 15, payload: batch.subarray(start, start + length) });
     at = start + length;
   }
-  return texts;
+  return frames;
 }

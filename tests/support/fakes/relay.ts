@@ -7,7 +7,8 @@
  */
 
 import type { Clock } from "../../../server/base/clock.ts";
-import { FakeSocket, textsOf } from "./fake_socket.ts";
+import { OPCODE } from "../peers/frames.ts";
+import { FakeSocket, framesOf } from "./fake_socket.ts";
 
 /** What sits at the other end. */
 export interface Peer {
@@ -61,7 +62,10 @@ export class Relay extends FakeSocket {
     this.stuck = !this.#hoards;
     super.write(frames, drained);
     const leftMs = this.#down(frames.length, () => {
-      for (const text of textsOf(frames)) this.peer?.text(text);
+      for (const { opcode, payload } of framesOf(frames)) {
+        if (opcode !== OPCODE.ping) this.peer?.text(new TextDecoder().decode(payload));
+        else if (!this.strips) this.peer?.ping(payload);
+      }
     });
     if (this.stuck) this.#clock.after(leftMs, () => this.drain());
   }

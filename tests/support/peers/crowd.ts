@@ -23,6 +23,8 @@ export class CrowdMember {
   lastSentMs: number;
   /** When its first control ping came. */
   firstPingMs: number | undefined;
+  /** When the one behind the welcome came. */
+  welcomePingMs: number | undefined;
   /** When its connection ended. */
   endedMs: number | undefined;
   /** Resolves at the end. */
@@ -44,7 +46,8 @@ export class CrowdMember {
   async #live(): Promise<void> {
     for (let frame = await this.#peer.read(); frame; frame = await this.#peer.read()) {
       if (frame.opcode !== OPCODE.ping) continue;
-      this.firstPingMs ??= performance.now();
+      if (this.welcomePingMs === undefined) this.welcomePingMs = performance.now();
+      else this.firstPingMs ??= performance.now();
       if (!this.answers) continue;
       this.lastSentMs = performance.now();
       await this.#peer.write(clientFrame(OPCODE.pong, frame.payload)).catch(() => {}); // it has ended
