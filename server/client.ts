@@ -66,6 +66,7 @@ export class Client implements Connection {
   readonly #onViolation: () => void;
   readonly #heartbeatTimer: HeartbeatTimer;
   readonly #healthActions: HealthActions;
+  readonly #readPump: ReadPump;
   #reason: CloseReason | undefined;
 
   /** Starts both pumps and sends the profile's first frames. */
@@ -101,7 +102,8 @@ export class Client implements Connection {
     for (const text of this.session.initialFrames) this.#sendText(text);
     hub.tell({ kind: "join", subscriber: this, channels: this.session.initialSubscriptions });
     this.#heartbeatTimer = new HeartbeatTimer(this, expiresAtMs, options);
-    socket.attach(new ReadPump(this, socket, options));
+    this.#readPump = new ReadPump(this, socket, options);
+    socket.attach(this.#readPump);
   }
 
   get closing(): boolean {
@@ -115,6 +117,14 @@ export class Client implements Connection {
       applicationIdleMs: nowMs - this.health.applicationMs,
       queuedMessages: this.writePump.queuedMessages,
     });
+  }
+
+  pauseReading(): void {
+    this.#readPump.pause();
+  }
+
+  resumeReading(): void {
+    this.#readPump.resume();
   }
 
   notify(notice: Notice): boolean {

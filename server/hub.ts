@@ -10,6 +10,8 @@ import { Channel, type Sent } from "./base/channel.ts";
 import { assertNever } from "./base/errors.ts";
 import { Commands, type CommandsOptions } from "./hub/commands.ts";
 import { deliver } from "./hub/fan_out.ts";
+import { HeldCommands } from "./hub/held_commands.ts";
+import { PublishGate, type PublishGateOptions } from "./hub/publish_gate.ts";
 import { type Subscriber, SubscriptionRegistry } from "./hub/subscription_registry.ts";
 import type { Command } from "./message.ts";
 
@@ -38,28 +40,48 @@ export type HubMessage =
     readonly kind: "publish";
     readonly channel: string;
     readonly data: unknown;
-    /** Called before the delivery with the number of subscribers here. */
-    readonly onAccepted: (subscribers: number) => void;
+    /** Called before the delivery with the number of subscribers here; "busy": it is not delivered. */
+    readonly onAccepted: (subscribers: number | "busy") => void;
   }
   /** Runs between two commands. */
   | { readonly kind: "run"; readonly run: (registry: SubscriptionRegistry) => void };
 
-export interface HubOptions extends Omit<CommandsOptions, "registry"> {
+type Publish = Extract<HubMessage, { kind: "publish" }>;
+
+export interface HubOptions
+  extends
+    Omit<CommandsOptions, "registry">,
+    Pick<PublishGateOptions, "wheel" | "budget" | "onRefused"> {
   /** A message failed: a bug, which the hub survives. */
   readonly onError: (error: unknown) => void;
 }
 
 export class Hub {
+  /** Holds publishers whose readers are behind. */
+  readonly gate: PublishGate;
   readonly #options: HubOptions;
   readonly #mailbox = new Channel<HubMessage>(MAILBOX_COMMANDS);
   readonly #registry = new SubscriptionRegistry();
   readonly #commands: Commands;
+  readonly #heldCommands: HeldCommands;
+  /** One message for all checks of the gate. */
+  readonly #checkGate: HubMessage = { kind: "run", run: () => this.gate.check() };
   #work = 0;
 
   /** Accepts messages at once, handles them once `run()` is called. */
   constructor(options: HubOptions) {
     this.#options = options;
-    this.#commands = new Commands({ registry: this.#registry, ...options });
+    const { clock } = options;
+    const requestCheck = () => void this.tell(this.#checkGate);
+    const commands = new Commands({ registry: this.#registry, ...options });
+    this.gate = new PublishGate({ registry: this.#registry, ...options, requestCheck });
+    this.#commands = commands;
+    this.#heldCommands = new HeldCommands({
+      gate: this.gate,
+      clock,
+      execute: (subscriber, command) => this.#spend(commands.execute(subscriber, command)),
+      refuse: (subscriber, command) => commands.refuse(subscriber, command),
+    });
   }
 
   /** Messages that wait. */
@@ -110,11 +132,13 @@ export class Hub {
   }
 
   /**
-   * Publishes in the order of all messages; waits first while the mailbox is full.
+   * Publishes in the order of all messages; waits while the mailbox is full, and while the channel's
+   * readers are behind.
    *
-   * @returns the number of subscribers here; undefined once the hub has stopped
+   * @returns the number of subscribers here; "busy" when they have stayed behind; undefined once the
+   *   hub has stopped
    */
-  async publish(channel: string, data: unknown): Promise<number | undefined> {
+  async publish(channel: string, data: unknown): Promise<number | "busy" | undefined> {
     await this.room();
     return await new Promise((onAccepted) => {
       const message: HubMessage = { kind: "publish", channel, data, onAccepted };
@@ -124,13 +148,15 @@ export class Hub {
 
   /** Handles what is in the mailbox and ends. */
   stop(): void {
+    this.runInHub(() => this.gate.open());
     this.#mailbox.close();
   }
 
   /** The actor's loop. Called once; resolves after `stop()`, when the mailbox is empty. */
   async run(): Promise<void> {
     const { broker, onError } = this.#options;
-    await broker.start((broadcast) => this.#spend(deliver(broadcast, this.#registry)));
+    const receivers = { registry: this.#registry, gate: this.gate };
+    await broker.start((broadcast) => this.#spend(deliver(broadcast, receivers)));
     for (;;) {
       const message = this.#mailbox.tryReceive() ?? await this.#mailbox.receive();
       if (message === undefined) return;
@@ -164,15 +190,29 @@ export class Hub {
       case "leave":
         return this.#registry.remove(message.subscriber);
       case "command":
+        if (this.#heldCommands.hold(message.subscriber, message.command)) return;
         return this.#spend(this.#commands.execute(message.subscriber, message.command));
       case "publish":
-        message.onAccepted(this.#registry.subscribersOf(message.channel).size);
-        return this.#commands.broadcast(message);
+        return this.gate.isHolding(message.channel) ? this.#hold(message) : this.#publish(message);
       case "run":
         return message.run(this.#registry);
       default:
         assertNever(message);
     }
+  }
+
+  #hold(message: Publish): void {
+    const isHeld = this.gate.hold(message.channel, {
+      sinceMs: this.#options.clock.now(),
+      admit: () => this.#publish(message),
+      refuse: () => message.onAccepted("busy"),
+    });
+    if (!isHeld) message.onAccepted("busy");
+  }
+
+  #publish(message: Publish): void {
+    message.onAccepted(this.#registry.subscribersOf(message.channel).size);
+    this.#commands.broadcast(message);
   }
 
   #join(subscriber: Subscriber, channels: readonly string[]): void {

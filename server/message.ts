@@ -63,7 +63,10 @@ export type Inbound =
   | { readonly kind: "nothing" };
 
 /** Why a command is not carried out. */
-export type Denial = "forbidden" | "too_many_subscriptions";
+export type Denial = "forbidden" | "too_many_subscriptions" | "busy";
+
+/** When a publisher that was denied as `busy` may try again, ms: as long as it has waited. */
+export const BUSY_AFTER_MS = 1_000;
 
 /** What the server sends to a client by itself. A profile that has no frame for a notice omits it. */
 export type Notice =

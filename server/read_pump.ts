@@ -1,7 +1,7 @@
 /**
  * The readPump: from a client's socket to the hub. A frame first counts as a sign of life, where the
  * profile takes it for one, then against the flood limit; then the client's session decodes it and the
- * hub gets the command. While the hub's mailbox is full it stops reading.
+ * hub gets the command. While the hub's mailbox is full, or the hub holds a publication, it stops reading.
  *
  * @module
  */
@@ -40,7 +40,8 @@ export class ReadPump implements SocketEvents {
   readonly #connection: Connection;
   readonly #socket: Socket;
   readonly #options: ReadPumpOptions;
-  #paused = false;
+  #pauses = 0;
+  #isWaitingForRoom = false;
   /** Whether the hub is about to close the connection for a violation. */
   #violated = false;
 
@@ -163,22 +164,34 @@ export class ReadPump implements SocketEvents {
   #tell(command: Command): void {
     if (command.kind === "policyViolation") this.#violated = true;
     const sent = this.#options.hub.tell({ kind: "command", subscriber: this.#connection, command });
-    if (sent === "full" && !this.#paused) void this.#pause();
+    if (sent === "full" && !this.#isWaitingForRoom) void this.#waitForRoom();
   }
 
   /** What has been read already is still passed on: the mailbox takes it beyond its bound. */
-  async #pause(): Promise<void> {
+  async #waitForRoom(): Promise<void> {
+    this.#isWaitingForRoom = true;
+    this.pause();
+    await this.#options.hub.room();
+    this.#isWaitingForRoom = false;
+    this.resume();
+  }
+
+  /** Reads no more until `resume()` was called as often. */
+  pause(): void {
+    if (this.#pauses++ > 0) return;
     const { heartbeat, health } = this.#connection;
-    const { hub, wheel } = this.#options;
-    this.#paused = true;
     this.#socket.pause();
     heartbeat.suspend();
-    health.suspend(wheel.now());
-    await hub.room();
-    this.#paused = false;
+    health.suspend(this.#options.wheel.now());
+  }
+
+  resume(): void {
+    if (--this.#pauses > 0) return;
+    const { heartbeat, health, closing } = this.#connection;
+    const { wheel } = this.#options;
     heartbeat.resume(wheel.now());
     health.resume(wheel.now());
-    if (!this.#connection.closing) this.#socket.resume();
+    if (!closing) this.#socket.resume();
   }
 }
 

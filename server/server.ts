@@ -146,6 +146,8 @@ function serve({ config, log }: ServerOptions, auth: Auth, bound: BoundServer): 
   metrics.read({
     mailboxMessages: () => hub.backlog,
     queuedBytes: () => budget.usedBytes,
+    publicationsHeld: () => hub.gate.held,
+    publicationsRefused: () => hub.gate.refused,
     pendingConnections: () => pending.size,
     channels: () => hub.channelCount,
     idleTimeouts: () => idleTimeouts.size,
@@ -201,9 +203,13 @@ function clientOptions(
   });
   const hub = new Hub({
     clock,
+    wheel,
+    budget,
     broker,
     maxSubscriptions: limits.maxSubscriptions,
     onError: (error) => log.error("a hub command failed: please report this", { error }),
+    onRefused: (channel) =>
+      log.warning("publications refused: subscribers are behind", { channel }),
   });
   wheel.schedule(new MailboxProbe({ hub, clock, metrics }), wheel.now());
   wheel.schedule(new LoadShedder({ hub, budget }), wheel.now());
@@ -217,6 +223,7 @@ function clientOptions(
     idleTimeouts,
     budget,
     flusher: new Flusher(clock),
+    gate: hub.gate,
     advisedClients: new AdvisedClients(),
     queueMessages: limits.sendQueueMessages,
     queueBytes: limits.sendQueueBytes,

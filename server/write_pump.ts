@@ -10,8 +10,10 @@
 
 import { Buffer } from "node:buffer";
 import type { Clock } from "./base/clock.ts";
-import { SendQueue, type SendQueueOptions, STUCK_MS } from "./client/send_queue.ts";
+import { QUICK_TICKS, SendQueue, type SendQueueOptions, STUCK_MS } from "./client/send_queue.ts";
 import type { CloseReason } from "./close_codes.ts";
+import type { PublishGate } from "./hub/publish_gate.ts";
+import type { Pace } from "./hub/subscription_registry.ts";
 import { TICK_MS, type TimerTask } from "./liveness/wheel.ts";
 import type { Socket } from "./transport/socket.ts";
 import { pingFrame } from "./transport/text_frame.ts";
@@ -24,15 +26,14 @@ import { pingFrame } from "./transport/text_frame.ts";
  */
 const BATCH_BYTES = 65_536;
 
-/** A batch drained in the tick after its own, at the latest, was drained at once. */
-const QUICK_TICKS = 1;
-
 /** `node:net` wraps any `Uint8Array` that is no `Buffer` at each write. */
 const EMPTY = Buffer.alloc(0);
 
 /** What all write pumps share. */
 export interface WritePumpOptions extends SendQueueOptions {
   readonly flusher: Flusher;
+  /** Told when a peer has taken a batch. */
+  readonly gate: Pick<PublishGate, "relieved">;
 }
 
 /** The connection that a pump writes for. */
@@ -79,6 +80,11 @@ export class WritePump implements TimerTask {
 
   get overdueBytes(): number {
     return this.#queue.overdueBytes;
+  }
+
+  /** How the peer keeps up. */
+  get pace(): Pace {
+    return this.#queue.pace;
   }
 
   /** When the batch in flight was written, time on the wheel; Infinity when there is none. */
@@ -179,12 +185,13 @@ export class WritePump implements TimerTask {
   }
 
   readonly #drained = (): void => {
+    const { queueBytes, gate } = this.#options;
     const isQuick = this.#queue.batchTicks <= QUICK_TICKS;
     const drainedBytes = this.#queue.batchDrained();
+    gate.relieved();
     this.#startedMs = Infinity;
     this.#batchBytes = BATCH_BYTES;
     if (this.#queue.length === 0) return;
-    const { queueBytes } = this.#options;
     if (isQuick) this.#batchBytes = Math.max(BATCH_BYTES, Math.min(2 * drainedBytes, queueBytes));
     this.#mark();
   };

@@ -38,6 +38,8 @@ async function exposedSeries(): Promise<Map<string, Map<string, Set<string>>>> {
   metrics.read({
     mailboxMessages: one,
     queuedBytes: one,
+    publicationsHeld: one,
+    publicationsRefused: one,
     pendingConnections: one,
     channels: one,
     idleTimeouts: one,

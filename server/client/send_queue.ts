@@ -7,12 +7,25 @@
 
 import { Channel } from "../base/channel.ts";
 import type { QueueBudget } from "../hub/load_shedder.ts";
+import type { Pace } from "../hub/subscription_registry.ts";
 import { TICK_MS, type Wheel } from "../liveness/wheel.ts";
 
-/** A batch that has waited for four ticks was not drained although its socket had its turn. */
-const STUCK_TICKS = 4;
+/**
+ * A batch that has waited for four ticks was not drained although its socket had its turn; one that is
+ * larger than the smallest batch may take longer, so that a line of 0.7 MB/s is never stuck.
+ */
+const [STUCK_TICKS, STUCK_BYTES] = [4, 65_536];
 
-/** From the start of a batch until it counts as stuck, ms. */
+/** A batch drained in the tick after its own, at the latest, was drained at once. */
+export const QUICK_TICKS = 1;
+
+/**
+ * How long a peer that has shown that it reads may take nothing: a Linux receiver opens its window only
+ * when a sixteenth of its buffer is free, which is up to 2 MiB, or 2 s at 1 MB/s.
+ */
+const PAUSE_TICKS = 3_000 / TICK_MS;
+
+/** From the start of a batch until it counts as stuck, ms, at the earliest. */
 export const STUCK_MS: number = STUCK_TICKS * TICK_MS;
 
 /**
@@ -46,6 +59,8 @@ export class SendQueue {
   #queuedBytes = 0;
   #inFlightBytes = 0;
   #batchTick = 0;
+  /** Whether a batch was drained that had to wait: the line is the limit, and the peer may pause. */
+  #isPaced = false;
   /** Since when something has been waiting without a break. */
   #waitingTick = 0;
 
@@ -92,7 +107,21 @@ export class SendQueue {
 
   /** Whether the batch in flight was not drained although the socket had time for it. */
   get isStuck(): boolean {
-    return this.#inFlightBytes > 0 && this.batchTicks >= STUCK_TICKS;
+    if (this.#inFlightBytes === 0) return false;
+    const ticks = this.#isPaced ? PAUSE_TICKS : STUCK_TICKS;
+    return this.batchTicks >= Math.max(ticks, STUCK_TICKS * this.#inFlightBytes / STUCK_BYTES);
+  }
+
+  /** How its peer keeps up. On the frame path. */
+  get pace(): Pace {
+    // Without a batch in flight, what waits is written at the end of the turn.
+    if (this.#inFlightBytes === 0 || !this.#isHalfFull) return "free";
+    return this.isStuck ? "stuck" : "behind";
+  }
+
+  get #isHalfFull(): boolean {
+    const { queueMessages, queueBytes } = this.#options;
+    return 2 * this.#frames.length > queueMessages || 2 * this.#queuedBytes > queueBytes;
   }
 
   /** Whether more waits than the bounds allow behind a stuck batch. */
@@ -148,6 +177,7 @@ export class SendQueue {
     const bytes = this.#inFlightBytes;
     this.#options.budget.release(bytes);
     this.#inFlightBytes = 0;
+    if (this.batchTicks > QUICK_TICKS) this.#isPaced = true;
     return bytes;
   }
 

@@ -114,8 +114,8 @@ export const SIZE_OPTIONS = {
   SEND_QUEUE_BYTES: option(bytes({ min: 2 * MIN_MESSAGE_BYTES }), {
     fallback: 1_048_576,
     meaning:
-      "bytes that may wait for one client whose last write has been stuck for 100 ms, and 16 " +
-      "times as many until then; <= QUEUE_BUDGET_BYTES",
+      "bytes that may wait for one client whose last write has been stuck for 100 ms (3 s on a " +
+      "slow line), and 16 times as many until then; <= QUEUE_BUDGET_BYTES",
   }),
   QUEUE_BUDGET_BYTES: option(bytes({ min: 2 * MIN_MESSAGE_BYTES }), {
     fallback: 268_435_456,

@@ -48,6 +48,6 @@ export class OverviewFeed {
     const data = await readStats();
     if (data === undefined) return;
     const publication = { kind: "publication", channel, data, timestamp: clock.wall() } as const;
-    hub.runInHub((registry) => deliver(publication, registry));
+    hub.runInHub((registry) => deliver(publication, { registry, gate: hub.gate }));
   }
 }

@@ -10,7 +10,7 @@ import * as v from "valibot";
 import type { Quotas } from "../auth/quotas.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Hub } from "../hub.ts";
-import { MAX_CHANNEL_LENGTH } from "../message.ts";
+import { BUSY_AFTER_MS, MAX_CHANNEL_LENGTH } from "../message.ts";
 import { problem, restarting, tooMany } from "../base/problem.ts";
 import { anyKey, type ApiEnv, type App, type CredentialChecker } from "./caller.ts";
 import { authErrors, described, json, problemResponses } from "./description.ts";
@@ -65,7 +65,9 @@ export function publishRoutes(options: PublishOptions): App {
           400: "no JSON",
           413: "larger than MAX_MESSAGE_BYTES",
           422: "not as it must be",
-          429: "more than the key's maxMessagesPerMinute; Retry-After says when to retry",
+          429:
+            "more than the key's maxMessagesPerMinute, or than the channel's subscribers take; " +
+            "Retry-After says when to retry",
         }),
         ...authErrors("the key lacks the right to publish on this channel, or a foreign Origin"),
       },
@@ -81,6 +83,9 @@ export function publishRoutes(options: PublishOptions): App {
       const waitMs = quotas.take(context.var.grant, clock.now());
       if (waitMs > 0) return tooMany("messages of this key", waitMs);
       const subscribers = await hub.publish(channel, data);
+      if (subscribers === "busy") {
+        return tooMany("publications for the subscribers of this channel", BUSY_AFTER_MS);
+      }
       if (subscribers === undefined) return restarting();
       return context.json({ channel, subscribers } satisfies v.InferOutput<typeof Published>);
     },

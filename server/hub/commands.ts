@@ -56,6 +56,13 @@ export class Commands {
     }
   }
 
+  /** Tells a publisher that its publication is not delivered: the readers are behind. */
+  refuse(subscriber: Subscriber, command: Command): void {
+    const channel = command.kind === "publish" ? command.channel : "*";
+    const ref = command.kind === "publish" ? command.ref : undefined;
+    this.#deny(subscriber, "busy", { ref, channel });
+  }
+
   /** Hands a publication to the broker, which carries it to all hubs. */
   broadcast({ channel, data, by }: Pick<Publication, "channel" | "data" | "by">): void {
     const timestamp = this.#options.clock.wall();

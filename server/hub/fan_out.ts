@@ -7,24 +7,33 @@
 import type { Broadcast, Publication, Relay } from "../message.ts";
 import type { Profile } from "../profiles/profile.ts";
 import { textFrame } from "../transport/text_frame.ts";
+import { type PublishGate, relayTarget } from "./publish_gate.ts";
 import type { SubscriptionRegistry } from "./subscription_registry.ts";
 
 /** So many bytes of a frame weigh as much as one of its receivers. */
 const BYTES_PER_RECEIVER = 16;
 
-/** Queues a broadcast for its receivers. @returns the work: connections looked at, and frame bytes */
-export function deliver(broadcast: Broadcast, registry: SubscriptionRegistry): number {
-  return broadcast.kind === "relay"
-    ? deliverRelay(broadcast, registry)
-    : deliverPublication(broadcast, registry);
+/** Whom a broadcast reaches, and who is told how they keep up. */
+export interface Receivers {
+  readonly registry: SubscriptionRegistry;
+  readonly gate: PublishGate;
 }
 
-function deliverPublication(publication: Publication, registry: SubscriptionRegistry): number {
+/** Queues a broadcast for its receivers. @returns the work: connections looked at, and frame bytes */
+export function deliver(broadcast: Broadcast, receivers: Receivers): number {
+  return broadcast.kind === "relay"
+    ? deliverRelay(broadcast, receivers)
+    : deliverPublication(broadcast, receivers);
+}
+
+function deliverPublication(publication: Publication, { registry, gate }: Receivers): number {
+  const { count } = gate;
   const subscribers = registry.subscribersOf(publication.channel);
   const frames = new Map<Profile, Uint8Array | undefined>();
   let profile: Profile | undefined;
   let frame: Uint8Array | undefined;
   let bytes = 0;
+  count.start();
   for (const subscriber of subscribers) {
     if (subscriber.profile !== profile) {
       profile = subscriber.profile;
@@ -36,16 +45,27 @@ function deliverPublication(publication: Publication, registry: SubscriptionRegi
       }
       frame = frames.get(profile);
     }
-    if (frame !== undefined) subscriber.writePump.enqueue(frame);
+    if (frame === undefined) continue;
+    subscriber.writePump.enqueue(frame);
+    count.add(subscriber.writePump.pace);
   }
+  gate.delivered(publication.channel);
   return subscribers.size + bytes / BYTES_PER_RECEIVER;
 }
 
-function deliverRelay({ profile, text, sender }: Relay, registry: SubscriptionRegistry): number {
+function deliverRelay(
+  { profile, text, sender }: Relay,
+  { registry, gate }: Receivers,
+): number {
+  const { count } = gate;
   const frame = textFrame(text);
+  count.start();
   for (const subscriber of registry.subscribers) {
     const isReceiver = subscriber.profile.name === profile && subscriber.id !== sender;
-    if (isReceiver) subscriber.writePump.enqueue(frame);
+    if (!isReceiver) continue;
+    subscriber.writePump.enqueue(frame);
+    count.add(subscriber.writePump.pace);
   }
+  gate.delivered(relayTarget(profile));
   return registry.size + frame.length / BYTES_PER_RECEIVER;
 }

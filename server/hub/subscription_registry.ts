@@ -27,12 +27,23 @@ export interface ConnectionStats {
   readonly messagesOut: number;
 }
 
+/** How a reader keeps up. */
+export type Pace =
+  /** At most half of its queue waits behind what is being written. */
+  | "free"
+  /** More than that, and the peer takes it. */
+  | "behind"
+  /** More than that, and the peer has taken nothing for a while. */
+  | "stuck";
+
 /** The send queue of a connection as the hub sees it. */
 export interface FrameSink {
   /** Bytes that wait. */
   readonly pendingBytes: number;
   /** The same if some of them have waited for a second, else 0; 0 once the connection is closing. */
   readonly overdueBytes: number;
+  /** How the peer keeps up. On the frame path. */
+  readonly pace: Pace;
   /** Queues a frame. MUST NOT wait and MUST NOT throw: a peer that is too slow is closed by it. */
   enqueue(frame: Uint8Array): void;
 }
@@ -50,6 +61,9 @@ export interface Subscriber {
   readonly health: ConnectionHealth;
   readonly writePump: FrameSink;
   stats(): ConnectionStats;
+  /** Reads nothing more from its socket until `resumeReading()`, called once for each. */
+  pauseReading(): void;
+  resumeReading(): void;
   /** Begins to close it. MUST NOT wait and MUST NOT throw. @param change of the reason's table row */
   close(reason: CloseReason, change?: CloseChange): void;
   /** Ends it at once, even during a graceful close. */

@@ -206,6 +206,16 @@ export const EXTERNAL_METRICS = {
     name: "systole_send_queue_bytes",
     help: "Bytes in all send queues",
   }),
+  publicationsHeld: external({
+    type: "counter",
+    name: "systole_publications_held_total",
+    help: "Publications that waited because the subscribers of their channel were behind",
+  }),
+  publicationsRefused: external({
+    type: "counter",
+    name: "systole_publications_refused_total",
+    help: "Publications that were refused because the subscribers stayed behind",
+  }),
   pendingConnections: external({
     type: "gauge",
     name: "systole_pending_connections",

@@ -36,6 +36,8 @@ export interface ConnectionCallbacks {
   readonly heartbeat: (rttMs: number | undefined) => void;
   /** The server advises a new connection. */
   readonly advised: (advice: Extract<DecodedFrame, { kind: "advice" }>) => void;
+  /** The server wants no messages for so long, ms; not validated. */
+  readonly busy: (afterMs: unknown) => void;
   /** The server is silent; `closed` follows. */
   readonly timeout: () => void;
   /** It is closed, or the attempt failed. */
@@ -200,6 +202,7 @@ export class Connection {
     if (frame?.kind === "heartbeat") return this.#answered(frame.id);
     if (frame?.kind === "ping") return void this.send(frame.answer);
     if (frame?.kind === "advice") this.#callbacks.advised(frame);
+    if (frame?.kind === "busy") this.#callbacks.busy(frame.afterMs);
     this.#callbacks.received(event);
   }
 

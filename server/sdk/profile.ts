@@ -13,7 +13,9 @@ export type DecodedFrame =
   /** The server requests an answer. */
   | { readonly kind: "ping"; readonly answer: string }
   /** The server advises a new connection, and when to make it. The user receives the frame, too. */
-  | { readonly kind: "advice"; readonly afterMs: unknown; readonly reason: string };
+  | { readonly kind: "advice"; readonly afterMs: unknown; readonly reason: string }
+  /** A publication was refused, and when to publish again. The user receives the frame, too. */
+  | { readonly kind: "busy"; readonly afterMs: unknown };
 
 /** The frames of one profile. A frame that the profile does not have is left out. */
 export interface SdkProfile {

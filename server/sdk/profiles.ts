@@ -14,7 +14,7 @@ const JSON_PROFILE: SdkProfile = {
   answers: true,
   heartbeat: (id) => JSON.stringify({ type: "ping", id, timestamp: Date.now() }),
   decode: (text) => {
-    const { type, id, timestamp, afterMs, reason } = fieldsOf(text);
+    const { type, id, timestamp, afterMs, reason, code } = fieldsOf(text);
     if (type === "pong") return heartbeatOf(id);
     if (type === "ping") {
       const pong = { type: "pong", id, timestamp, clientTime: Date.now() };
@@ -23,6 +23,7 @@ const JSON_PROFILE: SdkProfile = {
     if (type === "reconnect") {
       return { kind: "advice", afterMs, reason: `${reason}` };
     }
+    if (type === "error" && code === "busy") return { kind: "busy", afterMs };
   },
   subscribe: (channels) => channels.map((channel) => typed("subscribe", channel)),
   unsubscribe: (channels) => channels.map((channel) => typed("unsubscribe", channel)),

@@ -60,6 +60,9 @@ export class Session {
   #hasMoved = false;
   /** How often it has reconnected for bad health: each time it waits twice as long. */
   #moves = 0;
+  /** Whether the server has refused a publication, and its wait is not over. */
+  #isBusy = false;
+  #cancelBusy = () => {};
   /** Cancels the timeout of a pending address; unique for each attempt. */
   #cancelAddress: (() => void) | undefined;
 
@@ -98,9 +101,10 @@ export class Session {
     for (const frame of frames) this.connection?.send(frame);
   }
 
-  /** Sends, or keeps the message until there is a connection that is not suspended. */
+  /** Sends, or keeps the message until there is a connection that is not suspended and takes it. */
   send(data: Sendable): void {
-    if (!this.connection?.isSuspended && this.connection?.send(data)) return;
+    const mayNot = this.#isBusy || this.connection?.isSuspended;
+    if (!mayNot && this.connection?.send(data)) return;
     this.outbox.push(data);
     if (this.closeState) this.outbox.close();
   }
@@ -168,6 +172,14 @@ export class Session {
         }
         this.#scheduler.schedule(waitMs, `advised: ${reason}`);
       },
+      busy: (afterMs) => {
+        this.#isBusy = true;
+        this.#cancelBusy();
+        this.#cancelBusy = this.#timers.after(waitOf(afterMs), () => {
+          this.#isBusy = false;
+          this.#flush();
+        });
+      },
       timeout: () => {
         this.health.reset("timeout");
         emit(eventOf("heartbeattimeout"));
@@ -188,6 +200,7 @@ export class Session {
   }
 
   #flush(): void {
+    if (this.#isBusy) return;
     this.outbox.flush((data) => this.connection?.send(data) ?? false);
   }
 

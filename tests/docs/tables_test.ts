@@ -116,6 +116,8 @@ Deno.test("metrics.md lists every metric and label that is exposed, and no other
   metrics.read({
     mailboxMessages: one,
     queuedBytes: one,
+    publicationsHeld: one,
+    publicationsRefused: one,
     pendingConnections: one,
     channels: one,
     idleTimeouts: one,

@@ -1,5 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
+import { Relay } from "../support/fakes/relay.ts";
+import { deliverTo } from "../support/fakes/world.ts";
 import { MAX_BYTES, withApi } from "../support/server/api.ts";
 
 const PATH = "/api/v1/publish";
@@ -160,4 +162,28 @@ Deno.test("POST /api/v1/publish accepts or rejects any body without a failure", 
       }),
       { numRuns: 500 },
     );
+  }));
+
+Deno.test("POST /api/v1/publish waits for readers that are behind, then answers 429", () =>
+  withApi({}, async (api) => {
+    const { world } = api;
+    const socket = new Relay(world.clock, { delayMs: 20, bytesPerSecond: 700_000, hoards: false });
+    world.connect({ socket });
+    socket.say({ type: "subscribe", channel: "c" });
+    await world.clock.pass(100);
+    for (let i = 0; i < 30; i++) deliverTo(world, "c", "x".repeat(60_000));
+    const calls = [1, 2, 3].map((data) => api.call(PATH, { body: { channel: "c", data } }));
+    await world.clock.pass(900);
+    assertEquals([world.hub.gate.held, world.hub.gate.refused], [3, 0]);
+    await world.clock.pass(200);
+    for (const answer of await Promise.all(calls)) {
+      assertEquals([answer.status, answer.headers.get("retry-after")], [429, "1"]);
+      const { detail } = await answer.json();
+      assertStringIncludes(detail, "subscribers of this channel");
+    }
+    await world.clock.pass(2_000);
+    assertEquals((await api.json(PATH, { body: { channel: "c", data: 4 } })).status, 200);
+    await world.clock.pass(1_000);
+    const got = socket.messages.filter(({ type }) => type === "message").map(({ data }) => data);
+    assertEquals(got.slice(30), [4]); // those that were refused reach nobody
   }));

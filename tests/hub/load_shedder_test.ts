@@ -3,7 +3,7 @@ import type { HubMessage } from "../../server/hub.ts";
 import { TICK_MS } from "../../server/liveness/wheel.ts";
 import { LoadShedder } from "../../server/hub/load_shedder.ts";
 import { SubscriptionRegistry } from "../../server/hub/subscription_registry.ts";
-import { RULES, type TestPeer, withWorld, type World } from "../support/fakes/world.ts";
+import { deliverTo, RULES, type TestPeer, withWorld, type World } from "../support/fakes/world.ts";
 
 /** What has waited for longer is overdue. */
 const OVERDUE_MS = 1_000;
@@ -24,8 +24,9 @@ async function subscribers(world: World, count: number): Promise<TestPeer[]> {
   return peers;
 }
 
+/** As what waits at no gate. */
 function publish(world: World, channel: string, bytes: number): void {
-  void world.hub.publish(channel, "x".repeat(bytes));
+  deliverTo(world, channel, "x".repeat(bytes));
 }
 
 /** Which of them had to go. */

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { MemoryBroker } from "../../server/brokers/memory.ts";
+import { QueueBudget } from "../../server/hub/load_shedder.ts";
 import { Hub } from "../../server/hub.ts";
 import { detectionBoundMs } from "../../server/liveness/heartbeat.ts";
 import { STALL_MS, Wheel, WheelEntry } from "../../server/liveness/wheel.ts";
@@ -239,13 +240,16 @@ Deno.test("MailboxProbe measures once a second how long a message waits, one mes
 Deno.test("MailboxProbe sends no second message before the hub has handled the first", async () => {
   const clock = new VirtualClock();
   const metrics = new Metrics();
+  const wheel = new Wheel(clock, metrics);
   const hub = new Hub({
     clock,
+    wheel,
+    budget: new QueueBudget(1),
     broker: new MemoryBroker(),
     maxSubscriptions: 1,
     onError: () => {},
+    onRefused: () => {},
   });
-  const wheel = new Wheel(clock, metrics);
   wheel.start();
   wheel.schedule(new MailboxProbe({ hub, clock, metrics }), wheel.now());
   await clock.pass(25); // the probe's first beat; the hub does not handle messages yet
@@ -268,6 +272,8 @@ Deno.test("Connections that known idle timeouts have cut are a counter", async (
   const gauges = {
     mailboxMessages: none,
     queuedBytes: none,
+    publicationsHeld: none,
+    publicationsRefused: none,
     pendingConnections: none,
     channels: none,
     idleTimeouts: none,

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
 import { HeartbeatSocket } from "../../server/sdk/heartbeat_socket.ts";
 import { withPage } from "../support/fakes/virtual_page.ts";
 
@@ -253,6 +253,28 @@ Deno.test("HeartbeatSocket reconnects on advice: it keeps the connection until t
       ...["open", "health", "reconnecting", "message"],
       ...["health", "close", "open", "health"],
     ]);
+  }));
+
+Deno.test("HeartbeatSocket keeps its messages for as long as a busy server asks, and then sends them", () =>
+  withPage(async (page) => {
+    const socket = page.connect();
+    await page.pass(40);
+    const { last } = page.server;
+    const busy = { type: "error", code: "busy", message: "not published", afterMs: 1_000 };
+    last.say(busy);
+    assertEquals(page.of("message").length, 1, "the user receives it, too");
+    socket.send("a");
+    socket.publish("c", 1);
+    await page.pass(500);
+    last.say(busy); // the wait begins anew
+    await page.pass(990);
+    assert(!last.sent.includes("a"));
+    assertGreater(socket.bufferedAmount, 0);
+    await page.pass(20);
+    const own = last.sent.filter((text) => text === "a" || `${text}`.includes("publish"));
+    assertEquals(own, ["a", '{"type":"publish","channel":"c","data":1}']);
+    socket.send("b");
+    assertEquals(last.sent.at(-1), "b");
   }));
 
 Deno.test("HeartbeatSocket makes one attempt for advice and the close that follows it", () =>

@@ -174,7 +174,11 @@ order of the requests.</p>
 received value as <code>data</code>. Otherwise the answer is
 <code>{&quot;type&quot;:&quot;error&quot;,&quot;code&quot;:&quot;unknown_type&quot;,&quot;message&quot;:&quot;…&quot;}</code> (with the request&#39;s <code>id</code> if there is one),
 and the connection stays open. The error codes are <code>bad_json</code>, <code>bad_message</code>, <code>unknown_type</code>,
-<code>bad_channel</code>, <code>forbidden</code> and <code>too_many_subscriptions</code>.</p>
+<code>bad_channel</code>, <code>forbidden</code>, <code>too_many_subscriptions</code> and <code>busy</code>.</p>
+<p>While most subscribers of a channel are more than half a send queue behind, what is published there
+waits, and nothing more is read from its publisher. After a second it is refused with <code>busy</code>, which
+has an <code>afterMs</code>, and with 429 over HTTP; it is then delivered to nobody. One slow subscriber among
+others holds nobody.</p>
 <div class="scroll" tabindex="0"><table>
 <thead><tr><th>server sends</th><th>when</th></tr></thead>
 <tbody>
@@ -503,7 +507,7 @@ that lists every problem.</p>
 <tr><td><code>TALO_MESSAGES_PER_MINUTE</code></td><td>count</td><td>300</td><td>talo: messages of one connection in any minute before it is identified; 0 = off</td></tr>
 <tr><td><code>TALO_MESSAGES_PER_MINUTE_IDENTIFIED</code></td><td>count</td><td>3600</td><td>talo: the same after that; 0 = off</td></tr>
 <tr><td><code>MAX_MESSAGE_BYTES</code></td><td>bytes</td><td>65536</td><td>largest message from a client; &lt;= SEND_QUEUE_BYTES</td></tr>
-<tr><td><code>SEND_QUEUE_BYTES</code></td><td>bytes</td><td>1048576</td><td>bytes that may wait for one client whose last write has been stuck for 100 ms, and 16 times as many until then; &lt;= QUEUE_BUDGET_BYTES</td></tr>
+<tr><td><code>SEND_QUEUE_BYTES</code></td><td>bytes</td><td>1048576</td><td>bytes that may wait for one client whose last write has been stuck for 100 ms (3 s on a slow line), and 16 times as many until then; &lt;= QUEUE_BUDGET_BYTES</td></tr>
 <tr><td><code>QUEUE_BUDGET_BYTES</code></td><td>bytes</td><td>268435456</td><td>bytes that wait for longer than a second for all clients together at most</td></tr>
 <tr><td><code>SEND_QUEUE_MESSAGES</code></td><td>count</td><td>256</td><td>messages that may wait for one client whose last write has been stuck for 100 ms</td></tr>
 <tr><td><code>MAX_CONNECTIONS</code></td><td>count</td><td>15000</td><td>connections in all; 0 = off</td></tr>
@@ -1035,6 +1039,8 @@ never an id or an address.</p>
 <tr><td><code>systole_mailbox_wait_seconds</code></td><td>how long a message waits for the hub, measured once a second</td><td>more commands and deliveries than one core executes: lower <code>MAX_MESSAGES_PER_SECOND</code>, or add a node</td></tr>
 <tr><td><code>systole_mailbox_messages</code></td><td>messages that wait for the hub now</td><td>the same</td></tr>
 <tr><td><code>systole_send_queue_bytes</code></td><td>bytes in all send queues</td><td>above <code>QUEUE_BUDGET_BYTES</code> for more than a moment: slow consumers; send less, or raise the budget</td></tr>
+<tr><td><code>systole_publications_held_total</code></td><td>publications that waited because most subscribers of their channel were more than half a queue behind</td><td>their subscribers&#39; lines carry less than is published: publish less, or smaller</td></tr>
+<tr><td><code>systole_publications_refused_total</code></td><td>publications that were refused after a second of that: HTTP 429, <code>error</code> <code>busy</code></td><td>the same</td></tr>
 <tr><td><code>systole_idle_timeouts</code></td><td><a href="/docs/liveness#idle-timeouts-on-the-way">idle timeouts</a> known on the way</td><td>set the <code>PROXY_PRESET</code> or period that <code>/api/v1/stats</code> names</td></tr>
 <tr><td><code>systole_idle_timeout_cuts_total</code></td><td>connections that they cut</td><td>the same</td></tr>
 <tr><td><code>systole_messages_received_total</code></td><td>messages from clients</td><td></td></tr>
@@ -1384,7 +1390,9 @@ once more. Only the third late timer in a row without a frame from the peer is a
 scheduled.</li>
 <li><strong>The outbox</strong> stores what is neither text nor bytes as the text that <code>WebSocket</code> would send. It
 is not a queue with acknowledgements: a message that was sent on a connection that failed a moment
-later is lost. Where that matters, give a <code>publish</code> message an <code>id</code> and wait for <code>published</code>.</li>
+later is lost. Where that matters, give a <code>publish</code> message an <code>id</code> and wait for <code>published</code>.
+After a <code>busy</code> error of the hub, messages wait in the outbox for as long as it asks; the refused
+one is not sent again.</li>
 </ul>
 <h2 id="what-a-browser-does-to-a-heartbeat">What a browser does to a heartbeat<a class="anchor" href="#what-a-browser-does-to-a-heartbeat" aria-label="Link to this section">#</a></h2>
 <div class="scroll" tabindex="0"><table>
@@ -1673,7 +1681,7 @@ own code allocates, without what <code>ws</code> and <code>node:net</code> alloc
 <tr><td>3</td><td><code>profiles/json/json.ts</code> <code>decode()</code></td><td>the bytes become a command; no I/O, no exception leaves it</td><td>the text, the parsed JSON, one argument object, one closure, the command; the acknowledgement&#39;s text if the client asked for one</td></tr>
 <tr><td>4</td><td><code>read_pump.ts</code> <code>#authorize()</code>, <code>auth/rights.ts</code> <code>mayPublish()</code></td><td>checks the rights</td><td>nothing</td></tr>
 <tr><td>5</td><td><code>read_pump.ts</code> <code>#tell()</code>, <code>hub.ts</code> <code>tell()</code>, <code>base/channel.ts</code> <code>send()</code></td><td>puts the command into the mailbox; if that is full, the pump pauses the socket</td><td>the message <code>{ kind, subscriber, command }</code></td></tr>
-<tr><td>6</td><td><code>hub.ts</code> <code>run()</code>, <code>#dispatch()</code></td><td>takes messages in order of arrival</td><td>one promise each time the mailbox was empty, not for each message</td></tr>
+<tr><td>6</td><td><code>hub.ts</code> <code>run()</code>, <code>#dispatch()</code></td><td>takes messages in order of arrival; while the readers of a channel are behind, <code>hub/publish_gate.ts</code> and <code>hub/held_commands.ts</code> hold what is published there</td><td>one promise each time the mailbox was empty, not for each message</td></tr>
 <tr><td>7</td><td><code>hub/commands.ts</code> <code>execute()</code>, <code>#publish()</code>, <code>broadcast()</code></td><td>stamps the publication and hands it to the broker</td><td>the publication</td></tr>
 <tr><td>8</td><td><code>brokers/memory.ts</code> <code>publish()</code></td><td>calls back the hub of this process; another broker would carry it to all nodes</td><td>nothing</td></tr>
 <tr><td>9</td><td><code>hub/fan_out.ts</code> <code>deliver()</code>, <code>transport/text_frame.ts</code> <code>textFrame()</code></td><td>each profile makes one text and one frame, which all its receivers share</td><td>one <code>Map</code>; for each profile one text and one <code>Buffer</code></td></tr>

@@ -7,6 +7,7 @@
 
 import { STATUS_CODE } from "@std/http/status";
 import {
+  BUSY_AFTER_MS,
   type Denial,
   type Inbound,
   MAX_CHANNEL_LENGTH,
@@ -50,7 +51,7 @@ export function jsonProfile({ timing, echo }: JsonOptions): Profile {
       decode(TEXT.decode(frame), { wallMs, echo }),
     notify,
     deny: (denial: Denial, { ref, channel }: { ref?: string; channel: string }) =>
-      errorText(denial, DENIALS[denial](channel), ref),
+      denial === "busy" ? busyText(channel, ref) : errorText(denial, DENIALS[denial](channel), ref),
   } satisfies Omit<ProtocolSession, "initialFrames">;
   return {
     name: "json",
@@ -70,7 +71,7 @@ export function jsonProfile({ timing, echo }: JsonOptions): Profile {
   };
 }
 
-const DENIALS: Record<Denial, (channel: string) => string> = {
+const DENIALS: Record<Exclude<Denial, "busy">, (channel: string) => string> = {
   forbidden: (channel) => `this key has no right for that on ${JSON.stringify(channel)}`,
   too_many_subscriptions: (channel) =>
     `cannot subscribe to ${JSON.stringify(channel)}: unsubscribe from another channel first`,
@@ -180,6 +181,11 @@ function error(code: ErrorCode, message: string, id?: unknown): Inbound {
 
 function errorText(code: ErrorCode, message: string, id: unknown): string {
   return JSON.stringify({ type: "error", code, message, id });
+}
+
+function busyText(channel: string, id: string | undefined): string {
+  const message = `not published: the subscribers of ${JSON.stringify(channel)} are behind`;
+  return JSON.stringify({ type: "error", code: "busy", message, id, afterMs: BUSY_AFTER_MS });
 }
 
 function nameOf(value: unknown): string {

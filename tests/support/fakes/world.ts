@@ -12,6 +12,7 @@ import { AdvisedClients } from "../../../server/client/reconnect_advice.ts";
 import { CloseHistory } from "../../../server/client/close_history.ts";
 import { Flusher } from "../../../server/write_pump.ts";
 import { type Grant, OPEN_GRANT } from "../../../server/auth/grant.ts";
+import { deliver } from "../../../server/hub/fan_out.ts";
 import { Hub } from "../../../server/hub.ts";
 import { HEALTH_RULES } from "../../../server/liveness/health.ts";
 import type { HeartbeatRules } from "../../../server/liveness/heartbeat.ts";
@@ -98,9 +99,13 @@ export class World {
     this.wheel = new Wheel(clock, metrics);
     this.hub = new Hub({
       clock,
+      wheel: this.wheel,
+      budget: this.budget,
       broker: new MemoryBroker(),
       maxSubscriptions: options.maxSubscriptions ?? 10_000,
       onError: (error) => this.errors.push(error),
+      onRefused: (channel) =>
+        this.log.push({ level: "warning", message: "refused", properties: { channel } }),
     });
     this.context = {
       clock,
@@ -112,6 +117,7 @@ export class World {
       idleTimeouts: this.idleTimeouts,
       budget: this.budget,
       flusher: new Flusher(clock),
+      gate: this.hub.gate,
       advisedClients: new AdvisedClients(),
       queueMessages: options.queueMessages ?? 256,
       queueBytes: options.queueBytes ?? 1 << 20,
@@ -168,6 +174,12 @@ export class World {
     this.wheel.stop();
     assertEquals(this.errors, [], "a hub command failed");
   }
+}
+
+/** Delivers to the subscribers of a channel without asking whether they are behind. */
+export function deliverTo({ hub, clock }: World, channel: string, data: unknown): void {
+  const publication = { kind: "publication", channel, data, timestamp: clock.wall() } as const;
+  hub.runInHub((registry) => deliver(publication, { registry, gate: hub.gate }));
 }
 
 /** Runs a test in a world of its own. */
