@@ -39,6 +39,7 @@ import { createProfiles, PROFILE_NAMES, PROFILES } from "./profiles/registry.ts"
 import { formatAddress, listen, makeHttpServer, reachableByOthers } from "./transport/listener.ts";
 import { PendingConnections } from "./transport/pending_connections.ts";
 import { ProfileRoutes } from "./transport/profile_routes.ts";
+import { RejectionHistory } from "./transport/rejection_history.ts";
 import { Upgrader } from "./transport/upgrade.ts";
 import { WsAcceptor } from "./transport/ws_socket.ts";
 import { Flusher } from "./write_pump.ts";
@@ -128,12 +129,14 @@ function serve({ config, log }: ServerOptions, auth: Auth, bound: BoundServer): 
     loopbackHostOnly,
   };
   const observed = { clock, metrics, log };
+  const rejections = new RejectionHistory();
   const upgrader = new Upgrader({
     ...access,
     ...observed,
     acceptor: new WsAcceptor({ maxMessageBytes, closeWaitMs }),
     connect: (connection) => void new Client(connection, options),
     admission,
+    rejections,
     closeWaitMs,
   });
   const pending = new PendingConnections({
@@ -162,6 +165,7 @@ function serve({ config, log }: ServerOptions, auth: Auth, bound: BoundServer): 
     ...observed,
     hub,
     closeHistory,
+    rejections,
     tickets,
     maxMessageBytes,
     eventsHub: profiles["events-hub"],

@@ -7,7 +7,7 @@
 import { STATUS_CODE } from "@std/http/status";
 import { Hono } from "hono";
 import * as v from "valibot";
-import { REASON_NAMES } from "../close_codes.ts";
+import { REASON_NAMES, REJECTION_REASONS } from "../close_codes.ts";
 import {
   CLOSE_HISTORY_SIZE,
   type ClosedConnection,
@@ -19,7 +19,19 @@ import { problem, restarting } from "../base/problem.ts";
 import type { Subscriber, SubscriptionRegistry } from "../hub/subscription_registry.ts";
 import { adminKey, type ApiEnv, type App, type CredentialChecker } from "./caller.ts";
 import { authErrors, BAD_QUERY, described, empty, json, problemResponses } from "./description.ts";
-import { closedMatchesSearch, matchesSearch, ORDERS, sorted, SORTS } from "./sorting.ts";
+import {
+  type CountedRejection,
+  REJECTION_HISTORY_SIZE,
+  type RejectionHistory,
+} from "../transport/rejection_history.ts";
+import {
+  closedMatchesSearch,
+  matchesSearch,
+  ORDERS,
+  rejectionMatchesSearch,
+  sorted,
+  SORTS,
+} from "./sorting.ts";
 import { HEALTH_FIELDS, healthOf, TIMELINE_FIELDS, timelineOf } from "./connection_health.ts";
 import { DEFAULT_LIMIT, limitUpTo, query, wholeNumber } from "./requests.ts";
 
@@ -105,10 +117,37 @@ const ClosedQuery = v.objectWithRest({
   search: SearchParameter,
 }, v.never());
 
+const Rejected = v.pipe(
+  v.object({
+    rejected: v.array(v.object({
+      profile: v.pipe(v.nullable(v.string()), v.description("null where the target has none")),
+      key: v.pipe(v.nullable(v.string()), v.description("where the credential was good")),
+      address: v.string(),
+      reason: v.picklist(REJECTION_REASONS),
+      detail: v.string(),
+      count: v.number(),
+      firstMs: v.pipe(v.number(), v.description("wall-clock ms")),
+      lastMs: v.pipe(v.number(), v.description("wall-clock ms")),
+    })),
+  }),
+  v.metadata({ ref: "Rejected" }),
+);
+
+const RejectedQuery = v.objectWithRest({
+  limit: limitUpTo(REJECTION_HISTORY_SIZE),
+  reason: v.optional(v.picklist(REJECTION_REASONS)),
+  search: v.optional(v.pipe(
+    v.string(),
+    v.toLowerCase(),
+    v.description("part of a key, address, profile, reason or detail"),
+  )),
+}, v.never());
+
 export interface ConnectionsOptions {
   readonly authenticator: CredentialChecker;
   readonly hub: Hub;
   readonly closeHistory: CloseHistory;
+  readonly rejections: RejectionHistory;
   readonly log: Logger;
 }
 
@@ -118,6 +157,7 @@ export function connectionRoutes(options: ConnectionsOptions): App {
   addDetails(app, options);
   addDisconnect(app, options);
   addClosed(app, options);
+  addRejected(app, options);
   return app;
 }
 
@@ -217,6 +257,36 @@ function addClosed(app: App, { authenticator, closeHistory }: ConnectionsOptions
     const closed = closeHistory.latest(limit, matches).map(closedEntry);
     return context.json({ closed } satisfies v.InferOutput<typeof Closed>);
   });
+}
+
+function addRejected(app: App, { authenticator, rejections }: ConnectionsOptions): void {
+  const description = described({
+    summary: `The last ${REJECTION_HISTORY_SIZE} upgrades that this node has rejected, and why`,
+    tag: "operation",
+    responses: {
+      200: json("The most recent first; the same one again is counted", Rejected),
+      ...BAD_QUERY,
+      ...authErrors("no admin"),
+    },
+  });
+  app.get(
+    "/api/v1/rejected",
+    description,
+    adminKey(authenticator),
+    query(RejectedQuery),
+    (context) => {
+      const { limit = DEFAULT_LIMIT, reason, search } = context.req.valid("query");
+      const matches = (rejection: CountedRejection) =>
+        (reason === undefined || rejection.reason === reason) &&
+        (search === undefined || rejectionMatchesSearch(search, rejection));
+      const rejected = rejections.latest(limit, matches).map(({ profile, key, ...rejection }) => ({
+        ...rejection,
+        profile: profile ?? null,
+        key: key ?? null,
+      }));
+      return context.json({ rejected } satisfies v.InferOutput<typeof Rejected>);
+    },
+  );
 }
 
 function openEntry(

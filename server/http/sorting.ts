@@ -8,6 +8,7 @@ import type { ClosedConnection } from "../client/close_history.ts";
 import { SEVERITY } from "../liveness/health.ts";
 import { LIVENESS_STATES } from "../liveness/liveness.ts";
 import type { Subscriber } from "../hub/subscription_registry.ts";
+import type { Rejection } from "../transport/rejection_history.ts";
 
 /** What a list may be sorted by. */
 export type Sort = "age" | "idle" | "queue" | "rtt" | "jitter" | "health" | "liveness";
@@ -56,6 +57,12 @@ export function closedMatchesSearch(search: string, end: ClosedConnection): bool
     [id, key, address, profile, reason, cause, health.status, health.liveness],
     search,
   );
+}
+
+/** The same for a rejected upgrade. */
+export function rejectionMatchesSearch(search: string, rejection: Rejection): boolean {
+  const { profile, key, address, reason, detail } = rejection;
+  return anyIncludes([profile, key, address, reason, detail], search);
 }
 
 function anyIncludes(fields: readonly (string | undefined)[], search: string): boolean {

@@ -90,6 +90,12 @@ export interface ProtocolSession {
   pong?(): void;
 }
 
+/** The answer to a target that a profile does not have. */
+export interface NotFound extends HttpRejection {
+  /** What is wrong with it, for operators. */
+  readonly detail: string;
+}
+
 /** One heartbeat system: which requests belong to it, and its wire format. */
 export interface Profile {
   /** Its name in routes, logs and metrics. */
@@ -97,7 +103,7 @@ export interface Profile {
   /** Whether a request is for this profile, beside `/ws/<name>`. */
   matches(target: UpgradeTarget): boolean;
   /** The answer to a target of this system that names something it does not have. */
-  notFound?(target: UpgradeTarget): HttpRejection | undefined;
+  notFound?(target: UpgradeTarget): NotFound | undefined;
   /** The credential that a request carries, where this system's clients put it. */
   credential(source: CredentialSource): Credential;
   /** Whether a browser that is rejected for good gets a close frame instead of an HTTP status. */

@@ -5,8 +5,7 @@
  * @module
  */
 
-import type { HttpRejection } from "../base/problem.ts";
-import type { Profile } from "../profiles/profile.ts";
+import type { NotFound, Profile } from "../profiles/profile.ts";
 import type { UpgradeTarget } from "../auth/credential.ts";
 
 /** Paths on which the default profile answers. */
@@ -34,7 +33,7 @@ export class ProfileRoutes {
   }
 
   /** The profile whose target this is and what it answers, where it has nothing there. */
-  notFound(target: UpgradeTarget): { profile: Profile; answer: HttpRejection } | undefined {
+  notFound(target: UpgradeTarget): { profile: Profile; answer: NotFound } | undefined {
     for (const profile of this.#profiles) {
       const answer = profile.notFound?.(target);
       if (answer !== undefined) return { profile, answer };

@@ -23,9 +23,10 @@ import { type HttpRejection, problemRejection, responseText } from "../base/prob
 import { REJECTION_DETAILS, type RejectionReason } from "../close_codes.ts";
 import type { Logger } from "../logging/logging.ts";
 import type { Metrics } from "../metrics/metrics.ts";
-import type { Profile } from "../profiles/profile.ts";
+import type { NotFound, Profile } from "../profiles/profile.ts";
 import { type HandshakeProblem, handshakeProblem } from "./handshake.ts";
 import { parseTarget, type ProfileRoutes } from "./profile_routes.ts";
+import type { RejectionHistory } from "./rejection_history.ts";
 import type { Socket, SocketEvents } from "./socket.ts";
 import { textFrame } from "./text_frame.ts";
 import { CAN_REJECT_UPGRADES } from "./upgrade_compat.ts";
@@ -45,6 +46,8 @@ export interface UpgraderOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly log: Logger;
+  /** What was rejected last. */
+  readonly rejections: RejectionHistory;
   /** How long a rejected peer may stay, ms. */
   readonly closeWaitMs: number;
   readonly allowedOrigins: readonly string[];
@@ -234,11 +237,12 @@ export class Upgrader {
   /** Rejects a target in the form of the profile to which it belongs. */
   #rejectTarget(
     unrouted: UpgradeRequest,
-    { profile, answer }: { readonly profile: Profile; readonly answer: HttpRejection },
+    { profile, answer }: { readonly profile: Profile; readonly answer: NotFound },
   ): void {
     const upgrade = { ...unrouted, profile };
-    this.#record(upgrade, { reason: "not_found" });
-    this.#answer(upgrade, answer, REJECTION_DETAILS.not_found);
+    const { detail } = answer;
+    this.#record(upgrade, { reason: "not_found", detail });
+    this.#answer(upgrade, answer, detail);
   }
 
   #reject(upgrade: UpgradeRequest, reason: keyof typeof STATUS): void {
@@ -258,10 +262,12 @@ export class Upgrader {
       readonly key?: string;
     },
   ): void {
-    const { metrics, log } = this.#options;
+    const { metrics, log, rejections, clock } = this.#options;
     metrics.upgradeRejected(reason);
     const profile = upgrade.profile?.name;
-    log.info("upgrade refused", { profile, key, address: upgrade.address, reason, detail });
+    const rejection = { profile, key, address: upgrade.address, reason, detail };
+    rejections.add(rejection, clock.wall());
+    log.info("upgrade refused", rejection);
   }
 
   /** Answers instead of upgrading, and ends TCP, also for a peer that stays or goes on sending. */

@@ -79,3 +79,29 @@ export function isClosed<Of extends Connection | ClosedConnection>(
 ): connection is Of & ClosedConnection {
   return "reason" in connection;
 }
+
+/** An upgrade that was rejected. */
+export interface RejectedUpgrade {
+  /** The name of the profile that was asked for; null: none. */
+  readonly profile: string | null;
+  /** The key's id, where the credential was good. */
+  readonly key: string | null;
+  /** The peer's address. */
+  readonly address: string;
+  /** The label of logs and metrics. */
+  readonly reason: string;
+  /** What was wrong. */
+  readonly detail: string;
+  /** How often. */
+  readonly count: number;
+  /** The last time, wall-clock ms. */
+  readonly lastMs: number;
+}
+
+/** A channel that has a subscriber. */
+export interface ChannelEntry {
+  /** Its name. */
+  readonly channel: string;
+  /** Of this node. */
+  readonly subscribers: number;
+}

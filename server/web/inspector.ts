@@ -11,7 +11,7 @@ import type { Api } from "./api.ts";
 import { byId, el, setText } from "./dom.ts";
 import { bytes, duration, messageOf, milliseconds, moment, NO_VALUE, whole } from "./format.ts";
 import { type Connection, type InspectedConnection, isClosed } from "./api_types.ts";
-import { listOf, pictureOf } from "./timeline.ts";
+import { laneNames, listOf, pictureOf } from "./timeline.ts";
 import { explainClose } from "./close_explanations.ts";
 
 const REFRESH_MS = 2_000;
@@ -122,7 +122,7 @@ export class Inspector {
   #show(connection: InspectedConnection): void {
     this.#disconnect.hidden = isClosed(connection);
     this.#setSentence(sentenceOf(connection), connection.health);
-    this.#picture.replaceChildren(pictureOf(connection));
+    this.#picture.replaceChildren(laneNames(), pictureOf(connection));
     this.#facts.replaceChildren(
       ...factsOf(connection).map(([name, value]) =>
         el("div", {}, el("dt", {}, name), el("dd", {}, value))

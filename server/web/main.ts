@@ -14,6 +14,7 @@ import { byId, el } from "./dom.ts";
 import { type ConnectionState, Feed } from "./feed.ts";
 import { History } from "./history.ts";
 import { Inspector } from "./inspector.ts";
+import { channelList, rejectedList } from "./lists.ts";
 import { requestKey } from "./key_dialog.ts";
 import { ConnectionBadge } from "./connection_badge.ts";
 import { type ListPage, Rows } from "./rows.ts";
@@ -24,8 +25,8 @@ import { Tiles } from "./tiles.ts";
 /** The wait before the next request to a server that did not answer, ms. */
 const RETRY_MS = 2_000;
 
-/** The refresh period of the closed connections, ms. */
-const CLOSED_REFRESH_MS = 5_000;
+/** The refresh period of the closed connections and the short lists, ms. */
+const LISTS_REFRESH_MS = 5_000;
 
 const api = new Api();
 const history = new History();
@@ -37,6 +38,7 @@ const rows = new Rows(({ search, ...listing }) =>
 );
 const tiles = new Tiles(byId("tiles", HTMLElement));
 const search = new Search(api, open);
+const lists = [rejectedList(api), channelList(api)];
 const forget = byId("forget", HTMLButtonElement);
 let feed: Feed | undefined;
 let charts: Charts | undefined;
@@ -54,8 +56,10 @@ api.onAuthError = () => {
   void start();
 };
 setInterval(() => {
-  if (feed !== undefined && search.isIdle && !document.hidden) void search.run();
-}, CLOSED_REFRESH_MS);
+  if (feed === undefined || document.hidden) return;
+  if (search.isIdle) void search.run();
+  for (const list of lists) void list.refresh();
+}, LISTS_REFRESH_MS);
 void start();
 
 /** Requests the stats, then starts all parts of the page. */
@@ -68,7 +72,7 @@ async function start(): Promise<void> {
   table ??= new Table(rows, open);
   feed = new Feed(api.key, { stats: showStats, connection: showState });
   inspector.openAddressed();
-  await Promise.all([table.refresh(), search.run()]);
+  await Promise.all([table.refresh(), search.run(), ...lists.map((list) => list.refresh())]);
 }
 
 async function firstStats(): Promise<Stats> {

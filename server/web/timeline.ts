@@ -14,30 +14,37 @@ import type { InspectedConnection } from "./api_types.ts";
 import { LANES, layOut, type Mark, type Span } from "./timeline_layout.ts";
 
 /** Sizes in the SVG's own units; the style sheet scales the picture. */
-const WIDTH = 800;
-const LABELS = 120;
+const WIDTH = 680;
 const LANE = 34;
 const AXIS = 20;
 const EDGE = 8;
 
+/** The names of the lanes, beside the picture: they stay in place while it is scrolled. */
+export function laneNames(): HTMLElement {
+  return el(
+    "div",
+    { "class": "lane-names", "aria-hidden": true },
+    ...LANES.map((name) => el("span", {}, name)),
+  );
+}
+
 /** The picture; its right edge is the present, or the close. */
 export function pictureOf(connection: InspectedConnection): SVGSVGElement {
   const { events, seconds, health, liveness } = connection;
-  const width = WIDTH - LABELS - 2 * EDGE;
+  const width = WIDTH - 2 * EDGE;
   const untilMs = seconds * 1_000;
   const { spans, marks, ticks } = layOut(events, { width, untilMs, health, liveness });
   const height = LANES.length * LANE + AXIS;
-  const x = (at: number) => LABELS + EDGE + at;
-  const lanes = LANES.flatMap((name, i) => [
+  const x = (at: number) => EDGE + at;
+  const lanes = LANES.map((_, i) =>
     svg("line", {
       "class": "lane",
       x1: x(0),
       x2: x(width),
       y1: floorOf(i),
       y2: floorOf(i),
-    }),
-    svg("text", { "class": "lane-name", x: 0, y: floorOf(i) - 8 }, name),
-  ]);
+    })
+  );
   const axis = ticks.flatMap(({ x: at, atMs }) => [
     svg("line", { "class": "tick", x1: x(at), x2: x(at), y1: 4, y2: height - AXIS }),
     svg(

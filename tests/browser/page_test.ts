@@ -11,7 +11,9 @@ import { Browser } from "../support/browser/browser.ts";
 import { apiKeys, testKey } from "../support/server/credentials.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
 import type { Page, Screen } from "../support/browser/page.ts";
+import { UPGRADE_HEADERS } from "../support/peers/plain_http.ts";
 import { TextClient } from "../support/peers/text_client.ts";
+import { WsClient } from "../support/peers/ws_client.ts";
 import { ServerProcess } from "../support/server/server_process.ts";
 import { until, within } from "../support/until.ts";
 
@@ -279,6 +281,43 @@ integrationTest(
       const png = await looksRight(page, screen);
       if (PICTURES !== undefined) await Deno.writeFile(`${PICTURES}/screenshot${name}.png`, png);
     }
+    assertEquals(page.problems, []);
+  },
+);
+
+integrationTest(
+  "The page lists rejected upgrades and channels, and is whole on a phone",
+  async () => {
+    await using server = await ServerProcess.start({ env: { PING_PERIOD_MS: "500" } });
+    using client = await WsClient.connect(server.url);
+    client.send({ type: "subscribe", channel: "<b>news</b>" });
+    for (let i = 0; i < 2; i++) await server.ask({ path: "/nowhere", headers: UPGRADE_HEADERS });
+    await using browser = await Browser.start();
+    const page = await browser.open();
+    await page.emulate({ width: 375, height: 812, scheme: "light" });
+    await page.goto(pageOf(server));
+    await page.until(`document.querySelector("#rejected-list li") !== null`, 10_000);
+    assertMatch(await text(page, "#rejected-list li"), /not_found × 2no WebSocket is here/);
+    await page.until(`document.querySelector("#channels-list li") !== null`, 10_000);
+    assertEquals(await text(page, "#channels-list code"), "<b>news</b>");
+    await page.until(`document.querySelectorAll("${ROWS}").length >= 1`, 10_000);
+    await page.evaluate(`document.querySelector("${ROWS}[tabindex='0']").focus()`);
+    await page.press("Enter");
+    await page.until(`document.querySelector("#inspector[open] svg.timeline")?.checkVisibility()`);
+    const box = `(element) => element.getBoundingClientRect()`;
+    const names: [string, number][] = await page.evaluate(`(() => {
+    const picture = document.querySelector(".picture");
+    picture.scrollLeft = 200;
+    const left = (${box})(picture).left;
+    return [...picture.querySelectorAll(".lane-names span")].map((name) =>
+      [name.textContent, (${box})(name).left - left]);
+  })()`);
+    assertEquals(names.map(([name]) => name).includes("heartbeats"), true);
+    assertEquals(names.map(([, offset]) => Math.round(offset)), names.map(() => 0));
+    const cut = await page.evaluate(`[...document.querySelectorAll("#inspector .events li")].filter(
+    ({ scrollWidth, clientWidth }) => scrollWidth > clientWidth).length`);
+    assertEquals(cut, 0);
+    assert(await page.evaluate("document.documentElement.scrollWidth") <= 375, "it is too wide");
     assertEquals(page.problems, []);
   },
 );

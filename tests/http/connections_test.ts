@@ -184,3 +184,36 @@ Deno.test("GET /api/v1/closed lists closed connections, the newest first, by rea
     assertEquals(status, 400);
     assertStringIncludes(body.detail, '"slow_consumer"');
   }));
+
+Deno.test("GET /api/v1/rejected lists who was turned away, from where, why", () =>
+  withApi({ keys: true }, async (api) => {
+    const none = { profile: undefined, key: undefined };
+    const first = {
+      ...none,
+      address: "192.0.2.1",
+      reason: "not_found",
+      detail: "nothing",
+    } as const;
+    const second = {
+      profile: "json",
+      key: "k1",
+      address: "192.0.2.2",
+      reason: "too_many_for_key",
+      detail: "too many for this key",
+    } as const;
+    for (const [rejection, wallMs] of [[first, 1], [second, 2], [first, 3]] as const) {
+      api.rejections.add(rejection, wallMs);
+    }
+    const list = async (query: string) => {
+      const { status, body } = await api.json(`/api/v1/rejected${query}`, { key: "root.s" });
+      return status === 200 ? body.rejected : status;
+    };
+    const shown = { ...first, profile: null, key: null, count: 2, firstMs: 1, lastMs: 3 };
+    assertEquals(await list(""), [shown, { ...second, count: 1, firstMs: 2, lastMs: 2 }]);
+    assertEquals(await list("?limit=1"), [shown]);
+    assertEquals((await list("?reason=too_many_for_key")).length, 1);
+    assertEquals((await list("?search=K1")).length, 1);
+    assertEquals(await list("?search=nobody"), []);
+    assertEquals(await list("?reason=else"), 400);
+    assertEquals((await api.call("/api/v1/rejected")).status, 401);
+  }));

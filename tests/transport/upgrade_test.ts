@@ -14,6 +14,7 @@ import { Quotas } from "../../server/auth/quotas.ts";
 import { Client } from "../../server/client.ts";
 import { listen, makeHttpServer } from "../../server/transport/listener.ts";
 import { ProfileRoutes } from "../../server/transport/profile_routes.ts";
+import { RejectionHistory } from "../../server/transport/rejection_history.ts";
 import { Upgrader } from "../../server/transport/upgrade.ts";
 import { WsAcceptor } from "../../server/transport/ws_socket.ts";
 import { clientFrame, join, OPCODE, textFrame } from "../support/peers/frames.ts";
@@ -54,6 +55,7 @@ async function withUpgrader(test: (fixture: UpgradeFixture) => Promise<void>): P
     const check = Promise.withResolvers<AuthResult>();
     const admission = new Admission(NO_LIMITS, clock.now());
     const upgrader = new Upgrader({
+      rejections: new RejectionHistory(),
       routes: new ProfileRoutes([profile], "json"),
       authenticator: { check: () => check.promise } as unknown as Authenticator,
       acceptor: new WsAcceptor({ maxMessageBytes: 1_000, closeWaitMs: CLOSE_WAIT_MS }),

@@ -920,7 +920,8 @@ them. Ends at the same age and the same moment count once, however many they are
 way cuts all connections at once, a timer cuts them one after another.</p>
 <h2 id="rejected-upgrades">Rejected upgrades<a class="anchor" href="#rejected-upgrades" aria-label="Link to this section">#</a></h2>
 <p>A rejected upgrade never was a connection, except for talo&#39;s 3000. The log line is
-<code>upgrade refused</code>, the metric <code>systole_upgrades_refused_total{reason}</code>.</p>
+<code>upgrade refused</code>, the metric <code>systole_upgrades_refused_total{reason}</code>; the page and
+<code>/api/v1/rejected</code> list the last ones.</p>
 <div class="scroll" tabindex="0"><table>
 <thead><tr><th>reason</th><th>meaning</th></tr></thead>
 <tbody>
@@ -1142,6 +1143,7 @@ this table with it. On an open hub every client has every right.</p>
 <tr><td><code>GET /api/v1/connections/{id}</code></td><td>admin</td><td>one of them, open or ended, with its last events</td></tr>
 <tr><td><code>DELETE /api/v1/connections/{id}</code></td><td>admin</td><td>close it, for the reason <code>admin</code></td></tr>
 <tr><td><code>GET /api/v1/closed</code></td><td>admin</td><td>the last 10 000 that ended, and why: <code>reason</code>, <code>limit</code>, <code>search=</code> any part of id, key, address, profile, reason or cause</td></tr>
+<tr><td><code>GET /api/v1/rejected</code></td><td>admin</td><td>the last 500 rejected upgrades: who, from where, why, and how often; <code>reason</code>, <code>limit</code>, <code>search=</code> any part of key, address, profile, reason or detail</td></tr>
 <tr><td><code>GET /api/v1/channels</code></td><td>admin</td><td>channels and the number of their subscribers</td></tr>
 <tr><td><code>GET /api/v1/stats</code></td><td>admin</td><td>totals, health, disconnects by cause, round trips and lateness of the wheel as counts of buckets, stalls, idle timeouts</td></tr>
 <tr><td><code>GET /api/v1/suspensions</code></td><td>admin</td><td>suspended keys</td></tr>
@@ -1169,6 +1171,8 @@ Its times are those of the hub&#39;s clock.</li>
 <li><strong>Why did it close?</strong> Search the last 10 000 ended connections by any part of an id, key, address,
 profile, reason or cause. Each result is a sentence; Enter or a click opens the connection&#39;s last
 events as a picture and as a list.</li>
+<li><strong>Rejected upgrades</strong>: who was turned away, from where and why, the same one counted.</li>
+<li><strong>Channels</strong>: those with the most subscribers.</li>
 <li><strong>Connections</strong>: the worst health first, or sorted by liveness, round trip, jitter, idle time,
 queue or age; filtered by any part of id, key, address, profile, health or liveness. By keyboard:
 Tab to the table; the arrows, Page Up, Page Down, Home and End move; Enter opens; Escape closes.</li>

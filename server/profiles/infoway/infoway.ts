@@ -10,12 +10,11 @@ import { STATUS_CODE } from "@std/http/status";
 import type { CloseReason, RejectionResponse } from "../../close_codes.ts";
 import { perMinute, type SlidingWindow } from "../../auth/sliding_window.ts";
 import { type Fields, isObject, parseJson } from "../../base/json.ts";
-import type { HttpRejection } from "../../base/problem.ts";
 import type { HeartbeatRules } from "../../liveness/heartbeat.ts";
 import type { Denial, Inbound, Publication } from "../../message.ts";
 import type { Timing } from "../../liveness/timing.ts";
 import { type Fault, NOT_JSON, pushCodeOf, requestOf, tooMany } from "./infoway_codes.ts";
-import type { CloseFrame, Profile, ProtocolSession, Timestamps } from "../profile.ts";
+import type { CloseFrame, NotFound, Profile, ProtocolSession, Timestamps } from "../profile.ts";
 import {
   type Credential,
   type CredentialSource,
@@ -179,18 +178,20 @@ function rejectionOf({ kind }: HandshakeRejection): RejectionResponse {
 }
 
 /** As the system answers a key without a market, and a market that it does not have. */
-function notFound({ path, query }: UpgradeTarget): HttpRejection | undefined {
+function notFound({ path, query }: UpgradeTarget): NotFound | undefined {
   const business = query.get("business");
   const isKnown = business === null
     ? path !== "/ws" || !query.has("apikey")
     : BUSINESSES.includes(business);
   if (isKnown || (path !== "/ws" && path !== "/ws/infoway")) return undefined;
-  const msg = `The endpoint does not exist: business must be one of ${BUSINESSES.join(", ")}`;
+  const detail = `business must be one of ${BUSINESSES.join(", ")}`;
+  const msg = `The endpoint does not exist: ${detail}`;
   return {
     kind: "http",
     status: STATUS_CODE.NotFound,
     headers: { "Content-Type": "application/json" },
     body: errorText({ code: STATUS_CODE.NotFound, msg }, ""),
+    detail,
   };
 }
 

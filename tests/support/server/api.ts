@@ -17,6 +17,7 @@ import { ProfileRoutes } from "../../../server/transport/profile_routes.ts";
 import { statsReader } from "../../../server/http/stats.ts";
 import { RULES, type TestPeer, withWorld, type World } from "../fakes/world.ts";
 import type { Credential } from "../../../server/auth/credential.ts";
+import { RejectionHistory } from "../../../server/transport/rejection_history.ts";
 
 /** Longest body. */
 export const MAX_BYTES = 1_000;
@@ -54,6 +55,7 @@ export interface Call {
 }
 
 export class Api {
+  readonly rejections = new RejectionHistory();
   readonly world: World;
   readonly app: App;
   readonly eventsHub: Profile = eventsHubProfile({ timing: RULES });
@@ -83,6 +85,7 @@ export class Api {
       clock,
       metrics,
       closeHistory,
+      rejections: this.rejections,
       log,
       eventsHub: this.eventsHub,
       routes: new ProfileRoutes([world.profile, this.eventsHub], "json"),
