@@ -14,7 +14,7 @@ import type { Hub } from "./hub.ts";
 import type { Wheel } from "./liveness/wheel.ts";
 import type { Logger } from "./logging/logging.ts";
 import type { Command, Inbound } from "./message.ts";
-import type { Timestamps } from "./profiles/profile.ts";
+import type { FrameInfo } from "./profiles/profile.ts";
 import type { Socket, SocketEnd, SocketEvents, SocketFault } from "./transport/socket.ts";
 
 /** What all read pumps share. */
@@ -30,8 +30,8 @@ export interface ReadPumpOptions {
 /** In messages, for the flood limit: a malformed one takes up to 6 us to read, others 0.8 (measured). */
 const MALFORMED_PRICE = 4;
 
-/** One object for all frames: see `Timestamps`. */
-const FRAME_TIMES: Timestamps = { nowMs: 0, wallMs: 0 };
+/** One object for all frames: see there. */
+const FRAME: FrameInfo = { nowMs: 0, wallMs: 0, isBinary: false };
 
 /** A relayed text names no channel: a receiver may take it for a publication on any. */
 const ANY_CHANNEL = "*";
@@ -51,18 +51,19 @@ export class ReadPump implements SocketEvents {
     this.#options = options;
   }
 
-  message(data: Uint8Array): void {
+  message(data: Uint8Array, isBinary = false): void {
     const { heartbeat, health, quota, counts, counters, flood } = this.#connection;
     const { wheel, clock } = this.#options;
     const wheelMs = wheel.now();
     if (!this.#admit(heartbeat.rules.framesAreLife, wheelMs)) return;
     counters.received();
     health.message(wheelMs);
-    FRAME_TIMES.nowMs = clock.now();
-    FRAME_TIMES.wallMs = clock.wall();
+    FRAME.nowMs = clock.now();
+    FRAME.wallMs = clock.wall();
+    FRAME.isBinary = isBinary;
     const inbound = this.#decode(data);
     const isHeartbeat = inbound.kind === "app_pong" || inbound.kind === "heartbeat";
-    if (!isHeartbeat && quota !== undefined && !quota.take(FRAME_TIMES.nowMs)) {
+    if (!isHeartbeat && quota !== undefined && !quota.take(FRAME.nowMs)) {
       return this.#tell({ kind: "policyViolation", reason: "rate_limited" });
     }
     switch (inbound.kind) {
@@ -135,7 +136,7 @@ export class ReadPump implements SocketEvents {
   #decode(data: Uint8Array): Inbound {
     const { id, session } = this.#connection;
     try {
-      return session.decode(data, FRAME_TIMES);
+      return session.decode(data, FRAME);
     } catch (error) {
       this.#options.log.error("a frame could not be decoded: please report this", { id, error });
       return { kind: "malformed" };

@@ -297,3 +297,16 @@ Deno.test("The profile's last frame finds room in a full queue", () =>
     assertEquals(client.stats().messagesOut, 5);
     assertEquals(client.writePump.pendingBytes, world.budget.usedBytes);
   }));
+
+Deno.test("A binary frame on json is JSON as well, or is told that it is not supported", () =>
+  withWorld({}, async (world) => {
+    const { socket, client } = world.connect();
+    socket.sayBinary(new TextEncoder().encode('{"type":"ping","id":"b"}'));
+    socket.sayBinary(Uint8Array.of(1, 2, 3));
+    socket.say("no JSON");
+    await world.clock.turnOver();
+    const [, pong, ...errors] = socket.messages;
+    assertEquals([pong.type, pong.id], ["pong", "b"]);
+    assertEquals(errors.map(({ code }) => code), ["binary_not_supported", "bad_json"]);
+    assertEquals([client.counts.malformed, client.closing], [2, false]);
+  }));

@@ -30,12 +30,14 @@ export interface HandshakeInfo {
   readonly wallMs: number;
 }
 
-/** When a frame came. One object for all frames: read it during the call only. */
-export interface Timestamps {
+/** When a frame came, and of which kind. One object for all frames: read it during the call only. */
+export interface FrameInfo {
   /** Wall-clock ms, for answers that carry it. */
   wallMs: number;
   /** Monotonic ms, for limits. */
   nowMs: number;
+  /** Whether it is a binary frame. */
+  isBinary?: boolean;
 }
 
 /** A profile's own close frame, where it differs from the table of close reasons. */
@@ -77,7 +79,7 @@ export interface ProtocolSession {
   /** The system's own heartbeat, if it sends one. */
   readonly textHeartbeat?: TextHeartbeat;
   /** What a frame means. */
-  decode(frame: Uint8Array, moment: Timestamps): Inbound;
+  decode(frame: Uint8Array, info: FrameInfo): Inbound;
   /** The frame of a notice, where the system has one. */
   notify(notice: Notice): string | undefined;
   /** The answer to a command that is not carried out, where the system has one. */

@@ -28,6 +28,8 @@ export interface ConnectionCallbacks {
   readonly opened: () => void;
   /** The server answered after `suspend()`: messages no longer need to wait in the outbox. */
   readonly resumed: () => void;
+  /** A frame of the heartbeat came: the server knows the profile. */
+  readonly recognized: () => void;
   /** A message for the user. */
   readonly received: (event: MessageEvent) => void;
   /** The socket failed; `closed` follows. */
@@ -38,8 +40,8 @@ export interface ConnectionCallbacks {
   readonly advised: (advice: Extract<DecodedFrame, { kind: "advice" }>) => void;
   /** The server wants no messages for so long, ms; not validated. */
   readonly busy: (afterMs: unknown) => void;
-  /** The server is silent; `closed` follows. */
-  readonly timeout: () => void;
+  /** The server is silent. @returns whether that is a fault; then `closed` follows */
+  readonly timeout: () => boolean;
   /** It is closed, or the attempt failed. */
   readonly closed: (info: CloseInfo) => void;
 }
@@ -99,7 +101,9 @@ export class Connection {
     const { socket, profile, settings, openByMs, after } = options;
     this.#options = options;
     this.#callbacks = callbacks;
-    this.#monitor = new HeartbeatMonitor({ ...settings, openByMs, answers: profile.answers }, {
+    const { answers, heartbeat } = profile;
+    const timing = { ...settings, openByMs, answers, sends: heartbeat !== undefined };
+    this.#monitor = new HeartbeatMonitor(timing, {
       after,
       send: () => this.#sendHeartbeat(),
       timeout: () => this.#timedOut(),
@@ -184,21 +188,22 @@ export class Connection {
 
   #timedOut(): void {
     if (!this.isOpen) return this.#closed(CONNECT_TIMEOUT);
-    this.#callbacks.timeout();
+    if (!this.#callbacks.timeout()) return this.#monitor.excuse();
     this.#closed(HEARTBEAT_TIMEOUT);
   }
 
   #sendHeartbeat(): void {
     const id = `${HEARTBEAT_ID_PREFIX}${++lastHeartbeatId}`;
-    if (this.send(this.#options.profile.heartbeat(id))) {
+    const { heartbeat } = this.#options.profile;
+    if (heartbeat !== undefined && this.send(heartbeat(id))) {
       this.#pending = { id, sentMs: performance.now() };
     }
   }
 
   #received(event: MessageEvent): void {
     if (!this.isSuspended) this.#monitor.received();
-    const { data } = event;
-    const frame = typeof data === "string" ? this.#options.profile.decode(data) : undefined;
+    const frame = this.#options.profile.decode(event.data);
+    if (frame !== undefined) this.#callbacks.recognized();
     if (frame?.kind === "heartbeat") return this.#answered(frame.id);
     if (frame?.kind === "ping") return void this.send(frame.answer);
     if (frame?.kind === "advice") this.#callbacks.advised(frame);

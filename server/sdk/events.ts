@@ -114,6 +114,20 @@ export type Handler<E> = ((event: E) => void) | null;
 /** A listener of an event. */
 export type Listener<E> = ((event: E) => void) | { handleEvent(event: E): void } | null;
 
+/** Adds or removes a listener; of another event than these with the DOM's own types. */
+export interface AddListener<Options> {
+  <N extends HeartbeatSocketEventName>(
+    type: N,
+    listener: Listener<HeartbeatSocketEventMap[N]>,
+    options?: boolean | Options,
+  ): void;
+  (
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | Options,
+  ): void;
+}
+
 const NAMES: readonly HeartbeatSocketEventName[] = [
   ...["open", "message", "error", "close", "heartbeat"] as const,
   ...["heartbeattimeout", "reconnecting", "giveup", "health", "drop"] as const,
@@ -152,16 +166,8 @@ export class HeartbeatEventTarget extends EventTarget {
   }
 
   /** As EventTarget's, with the event's type derived from its name. */
-  declare addEventListener: <N extends HeartbeatSocketEventName>(
-    type: N,
-    listener: Listener<HeartbeatSocketEventMap[N]>,
-    options?: boolean | AddEventListenerOptions,
-  ) => void;
+  declare addEventListener: AddListener<AddEventListenerOptions>;
 
   /** As EventTarget's. */
-  declare removeEventListener: <N extends HeartbeatSocketEventName>(
-    type: N,
-    listener: Listener<HeartbeatSocketEventMap[N]>,
-    options?: boolean | EventListenerOptions,
-  ) => void;
+  declare removeEventListener: AddListener<EventListenerOptions>;
 }

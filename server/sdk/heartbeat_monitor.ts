@@ -17,6 +17,8 @@ export interface MonitorTiming {
   readonly heartbeatTimeout: number;
   /** The deadline of the connection attempt, on the monotonic clock. */
   readonly openByMs: number;
+  /** Whether heartbeats are sent. If not, silence is no timeout. */
+  readonly sends: boolean;
   /** Whether the server answers a heartbeat. If not, it sends its own as often as the client. */
   readonly answers: boolean;
 }
@@ -65,13 +67,22 @@ export class HeartbeatMonitor {
 
   /** The connection is open: sends the first heartbeat at once, to measure the round trip. */
   opened(): void {
+    if (!this.#timing.sends) return this.excuse();
     this.received();
     this.#send();
     this.#setTimer();
   }
 
+  /** Removes the deadline until data is received: silence proves nothing. */
+  excuse(): void {
+    this.#isProbing = false;
+    this.#deadlineMs = Infinity;
+    this.#setTimer();
+  }
+
   /** Data was received. The timer stays: it compares with the deadline when it fires. */
   received(): void {
+    if (!this.#timing.sends) return;
     const { heartbeatInterval, heartbeatTimeout } = this.#timing;
     this.#deadlineMs = performance.now() + heartbeatInterval + heartbeatTimeout;
     this.#isProbing = false;
@@ -80,7 +91,7 @@ export class HeartbeatMonitor {
 
   /** Sends a heartbeat with a short deadline, unless a probe is already running. */
   probe(): void {
-    if (this.#isProbing) return;
+    if (this.#isProbing || !this.#timing.sends) return;
     this.#isProbing = true;
     this.#deadlineMs = performance.now() + this.#probeMs;
     this.#send();
@@ -92,10 +103,8 @@ export class HeartbeatMonitor {
    * same machine still answers.
    */
   suspend(): void {
-    this.#isProbing = false;
-    this.#deadlineMs = Infinity;
-    this.#send();
-    this.#setTimer();
+    if (this.#timing.sends) this.#send();
+    this.excuse();
   }
 
   /** Cancels the timer. */

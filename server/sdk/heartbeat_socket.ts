@@ -16,7 +16,7 @@
  */
 
 import type { SdkProfile } from "./profile.ts";
-import { SDK_PROFILES } from "./profiles.ts";
+import { profileWith } from "./profiles.ts";
 import { type HealthStatus, HeartbeatEventTarget, type Sendable } from "./events.ts";
 import type { Address, HeartbeatSocketOptions } from "./options.ts";
 import { bytesOf } from "./outbox.ts";
@@ -25,6 +25,7 @@ import { settingsOf } from "./settings.ts";
 
 export { HeartbeatEventTarget } from "./events.ts";
 export type {
+  AddListener,
   DropEvent,
   DropReason,
   GiveUpEvent,
@@ -40,6 +41,7 @@ export type {
 } from "./events.ts";
 export type {
   Address,
+  HeartbeatOptions,
   HeartbeatSocketOptions,
   ProfileName,
   WebSocketConstructor,
@@ -86,14 +88,20 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
     const isProtocols = typeof options === "string" || Array.isArray(options);
     const settings = settingsOf(isProtocols ? { protocols: options } : options);
     this.#profileName = settings.profile;
-    this.#profile = SDK_PROFILES[settings.profile];
+    this.#profile = profileWith(settings.profile, settings.heartbeat);
     const emit = (event: Event) => void this.dispatchEvent(event);
     this.#session = new Session({ address: url, settings, profile: this.#profile, emit });
   }
 
+  /** Consecutive attempts to reconnect since the last stable connection. */
+  get retryCount(): number {
+    return this.#session.attempts;
+  }
+
   /** As WebSocket's; CONNECTING between two connections. */
   get readyState(): 0 | 1 | 2 | 3 {
-    return this.#session.closeState || (this.#session.connection?.isOpen ? 1 : 0);
+    const { closeState, isDormant, connection } = this.#session;
+    return closeState || (isDormant ? 3 : connection?.isOpen ? 1 : 0);
   }
 
   /** The address of the newest attempt; empty until an address function has returned one. */
@@ -142,6 +150,11 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
   /** The health of the connection, by the average of these round trips. */
   get status(): HealthStatus {
     return this.#session.health.status;
+  }
+
+  /** Makes the first attempt, which `startClosed` has put off. Otherwise without effect. */
+  connect(): void {
+    this.#session.start();
   }
 
   /** Sends, or keeps the message for the next connection. After `close()` it is dropped. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { fieldsOf, heartbeatOf, noChannel, type SdkProfile } from "./profile.ts";
+import { fieldsOf, heartbeatOf, type HubProfile, noChannel } from "./profile.ts";
 
 /** The codes of the requests to subscribe to a feed and to unsubscribe. */
 const FEEDS: Readonly<Record<string, readonly [number, number]>> = {
@@ -19,12 +19,12 @@ const FEEDS: Readonly<Record<string, readonly [number, number]>> = {
 const MAX_NAMES = 600;
 
 /** The frames of infoway. */
-export const INFOWAY: SdkProfile = {
+export const INFOWAY: HubProfile = {
   intervalMs: 30_000,
   answers: true, // requested by ack
   heartbeat: (id) => JSON.stringify({ code: 10010, trace: id, ack: 1 }),
-  decode: (text) => {
-    const { code, trace } = fieldsOf(text);
+  decode: (data) => {
+    const { code, trace } = fieldsOf(data);
     return code === 10011 ? heartbeatOf(trace) : undefined;
   },
   subscribe: (channels) => requests(channels, 0),

@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { Sendable } from "./events.ts";
+
 /**
  * The server's address, or a function that returns one before each attempt, for tickets or tokens
  * that are valid only once.
@@ -14,6 +16,21 @@ export type Address = string | URL | (() => string | URL | Promise<string | URL>
 /** The profiles, by the names that the hub has for them. */
 export type ProfileName = "json" | "events-hub" | "infoway" | "tank" | "talo";
 
+/** A heartbeat of your own, for a server that has no profile here. */
+export interface HeartbeatOptions {
+  /** What to send: text or bytes, or a function that returns them for each heartbeat. */
+  message: Sendable | (() => Sendable);
+  /**
+   * Whether received data is the answer, which then is no `message` event. Without it nothing is
+   * measured, and any received data is a sign of life.
+   */
+  isAnswer?: ((data: unknown) => boolean) | undefined;
+  /** As `heartbeatInterval`. Default: 30000. */
+  interval?: number | undefined;
+  /** As `heartbeatTimeout`. Default: 10000. */
+  timeout?: number | undefined;
+}
+
 /** A class with the interface of the platform's WebSocket. */
 export type WebSocketConstructor = new (
   url: string | URL,
@@ -22,45 +39,58 @@ export type WebSocketConstructor = new (
 
 /** All options are optional; undefined means the default. Times are in ms. */
 export interface HeartbeatSocketOptions {
-  /** The wire format of heartbeats and messages. Default: "json". */
-  profile?: ProfileName;
+  /**
+   * The wire format of heartbeats and messages. "none" is any other server: nothing is sent to it but
+   * your own messages, and its silence is no timeout. Default: "json", or "none" with a heartbeat of
+   * your own.
+   */
+  profile?: ProfileName | "none" | undefined;
+  /**
+   * false: sends no heartbeat, and silence is no timeout. An object: a heartbeat of your own; the
+   * profile is then "none" by default. Default: true, the profile's own heartbeat.
+   */
+  heartbeat?: boolean | HeartbeatOptions | undefined;
+  /** Whether the first attempt waits for `connect()`. Default: false. */
+  startClosed?: boolean | undefined;
+  /** Called with a line for each decision: an attempt, a timeout, a wait. Default: nothing. */
+  debug?: ((text: string) => void) | undefined;
   /** Subprotocols to offer, as WebSocket's second argument. Default: none. */
-  protocols?: string | string[];
+  protocols?: string | string[] | undefined;
   /** The period of the client's heartbeat, 1 to 2147483647 ms. Default: 30000, in tank 5000. */
-  heartbeatInterval?: number;
+  heartbeatInterval?: number | undefined;
   /**
    * The connection times out after `heartbeatInterval` plus this time without any received frame,
    * 1 to 2147483647 ms. Default: 10000.
    */
-  heartbeatTimeout?: number;
+  heartbeatTimeout?: number | undefined;
   /** An attempt that has not opened within this time fails, 1 to 2147483647 ms. Default: 20000. */
-  connectTimeout?: number;
+  connectTimeout?: number | undefined;
   /**
    * The base of the backoff, 1 to 2147483647 ms: the wait before attempt n is random between 0 and
    * min(30000, base * 2^(n - 1)). Default: 5000.
    */
-  reconnectInterval?: number;
+  reconnectInterval?: number | undefined;
   /** Consecutive attempts before it gives up, 0 to Infinity. Default: 10. */
-  maxReconnectAttempts?: number;
+  maxReconnectAttempts?: number | undefined;
   /** Whether a worker's timers send the heartbeat; a hidden tab does not throttle them. Default: false. */
-  heartbeatInWorker?: boolean;
+  heartbeatInWorker?: boolean | undefined;
   /** The most messages in the outbox, 0 to Infinity; the oldest is dropped first. Default: 256. */
-  outboxMessages?: number;
+  outboxMessages?: number | undefined;
   /**
    * The most bytes in the outbox, text as UTF-8, 0 to Infinity. The oldest message is dropped first;
    * a message that is larger alone is dropped itself. Default: 1048576.
    */
-  outboxBytes?: number;
+  outboxBytes?: number | undefined;
   /** An older message in the outbox is dropped instead of sent, 0 to Infinity ms. Default: 60000. */
-  outboxAgeMs?: number;
+  outboxAgeMs?: number | undefined;
   /** The highest average round trip of the status healthy, 0 to Infinity ms. Default: 100. */
-  healthyLatency?: number;
+  healthyLatency?: number | undefined;
   /** The highest average round trip of the status degraded, 0 to Infinity ms. Default: 500. */
-  degradedLatency?: number;
+  degradedLatency?: number | undefined;
   /** The highest average round trip of the status poor, 0 to Infinity ms; above: critical. Default: 1000. */
-  poorLatency?: number;
+  poorLatency?: number | undefined;
   /** The number of round trips in the average and the jitter, 1 to 2147483647. Default: 10. */
-  maxSamples?: number;
+  maxSamples?: number | undefined;
   /** Creates the sockets. Default: the platform's WebSocket. */
-  WebSocket?: WebSocketConstructor;
+  WebSocket?: WebSocketConstructor | undefined;
 }

@@ -6,7 +6,9 @@
  * @module
  */
 
-/** What a text frame means to the SDK. Any other frame is a message for the user. */
+import type { Sendable } from "./events.ts";
+
+/** What a frame means to the SDK. Any other frame is a message for the user. */
 export type DecodedFrame =
   /** A heartbeat of the server; where the profile answers heartbeats, the answer to ours. */
   | { readonly kind: "heartbeat"; readonly id?: string }
@@ -25,16 +27,22 @@ export interface SdkProfile {
   readonly answers: boolean;
   /** Adds to the address what the heartbeat needs. */
   readonly prepare?: (url: URL) => void;
-  /** A heartbeat. @param id begins with `HEARTBEAT_ID_PREFIX` */
-  readonly heartbeat: (id: string) => string;
-  /** Decodes a frame; undefined for a message of the user. */
-  readonly decode: (text: string) => DecodedFrame | undefined;
+  /** A heartbeat; undefined: none is sent. @param id begins with `HEARTBEAT_ID_PREFIX` */
+  readonly heartbeat?: (id: string) => Sendable;
+  /** Decodes a frame, text or bytes; undefined for a message of the user. */
+  readonly decode: (data: unknown) => DecodedFrame | undefined;
   /** Frames that subscribe to channels. @throws {TypeError} for a channel that the profile lacks */
   readonly subscribe?: (channels: readonly string[]) => string[];
   /** Frames that end subscriptions. @throws {TypeError} as `subscribe` */
   readonly unsubscribe?: (channels: readonly string[]) => string[];
   /** The frame of a publication. @throws {TypeError} as `subscribe` */
   readonly publish?: (channel: string, data: unknown) => string;
+}
+
+/** A profile of the hub: its heartbeat is text. */
+export interface HubProfile extends SdkProfile {
+  /** A heartbeat. @param id begins with `HEARTBEAT_ID_PREFIX` */
+  readonly heartbeat: (id: string) => string;
 }
 
 /** The fields of a JSON object. Their values are not validated. */
@@ -46,9 +54,9 @@ export const HEARTBEAT_ID_PREFIX = "hb";
 /** The longest heartbeat frame, UTF-16 units: a longer frame is not parsed. */
 const MAX_LENGTH = 1_024;
 
-/** Parses untrusted JSON: a text that is no object, or longer than any heartbeat, has no fields. */
-export function fieldsOf(text: string): Fields {
-  if (text.length > MAX_LENGTH) return {};
+/** Parses untrusted JSON: what is no text, no object, or longer than any heartbeat has no fields. */
+export function fieldsOf(text: unknown): Fields {
+  if (typeof text !== "string" || text.length > MAX_LENGTH) return {};
   try {
     return JSON.parse(text) ?? {}; // null is the only JSON value without properties
   } catch {

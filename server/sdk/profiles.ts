@@ -5,16 +5,16 @@
  * @module
  */
 
-import { fieldsOf, heartbeatOf, noChannel, type SdkProfile } from "./profile.ts";
+import { fieldsOf, heartbeatOf, type HubProfile, noChannel, type SdkProfile } from "./profile.ts";
 import { INFOWAY } from "./infoway.ts";
-import type { ProfileName } from "./options.ts";
+import type { HeartbeatOptions, ProfileName } from "./options.ts";
 
-const JSON_PROFILE: SdkProfile = {
+const JSON_PROFILE: HubProfile = {
   intervalMs: 30_000,
   answers: true,
   heartbeat: (id) => JSON.stringify({ type: "ping", id, timestamp: Date.now() }),
-  decode: (text) => {
-    const { type, id, timestamp, afterMs, reason, code } = fieldsOf(text);
+  decode: (data) => {
+    const { type, id, timestamp, afterMs, reason, code } = fieldsOf(data);
     if (type === "pong") return heartbeatOf(id);
     if (type === "ping") {
       const pong = { type: "pong", id, timestamp, clientTime: Date.now() };
@@ -30,7 +30,7 @@ const JSON_PROFILE: SdkProfile = {
   publish: (channel, data) => typed("publish", channel, data),
 };
 
-const EVENTS_HUB: SdkProfile = {
+const EVENTS_HUB: HubProfile = {
   intervalMs: 30_000,
   answers: true,
   // The server answers only connections that are subscribed to `health`.
@@ -40,28 +40,28 @@ const EVENTS_HUB: SdkProfile = {
     searchParams.set("event_types", `${types && `${types},`}health`);
   },
   heartbeat: (id) => JSON.stringify({ id, event_type: "health", message: "ping" }),
-  decode: (text) => {
-    const { event_type, message, ref_id } = fieldsOf(text);
+  decode: (data) => {
+    const { event_type, message, ref_id } = fieldsOf(data);
     return event_type === "health" && message === "pong" ? heartbeatOf(ref_id) : undefined;
   },
 };
 
-const TANK: SdkProfile = {
+const TANK: HubProfile = {
   intervalMs: 5_000,
   answers: false,
   heartbeat: () => '{"type":"heartbeat"}',
-  decode: (text) => text === "heartbeat" ? { kind: "heartbeat" } : undefined,
+  decode: (data) => data === "heartbeat" ? { kind: "heartbeat" } : undefined,
   subscribe: (channels) => channels.map((channel) => `sub:${channel}`),
   unsubscribe: (channels) => channels.map((channel) => `unsub:${channel}`),
 };
 
 const TALO_HEARTBEAT = "v1.heartbeat";
 
-const TALO: SdkProfile = {
+const TALO: HubProfile = {
   intervalMs: 30_000,
   answers: true,
   heartbeat: () => TALO_HEARTBEAT,
-  decode: (text) => text === TALO_HEARTBEAT ? { kind: "heartbeat" } : undefined,
+  decode: (data) => data === TALO_HEARTBEAT ? { kind: "heartbeat" } : undefined,
   publish: (channel, data) => {
     const [, id] = /^channels\/(\d+)$/.exec(channel) ?? [];
     if (id === undefined) throw noChannel("talo has channels/<id>", channel);
@@ -72,13 +72,38 @@ const TALO: SdkProfile = {
 };
 
 /** The frames of each profile. */
-export const SDK_PROFILES: Readonly<Record<ProfileName, SdkProfile>> = {
+export const SDK_PROFILES: Readonly<Record<ProfileName, HubProfile>> = {
   json: JSON_PROFILE,
   "events-hub": EVENTS_HUB,
   infoway: INFOWAY,
   tank: TANK,
   talo: TALO,
 };
+
+/** Any other server. */
+const NONE: SdkProfile = { intervalMs: 30_000, answers: false, decode: () => undefined };
+
+/** The frames of a profile's name. */
+export function profileOf(name: ProfileName | "none"): SdkProfile {
+  return name === "none" ? NONE : SDK_PROFILES[name];
+}
+
+/** A profile with the heartbeat that the user wants. */
+export function profileWith(
+  name: ProfileName | "none",
+  heartbeat: boolean | HeartbeatOptions,
+): SdkProfile {
+  const profile = profileOf(name);
+  if (heartbeat === true) return profile;
+  if (heartbeat === false) return { ...profile, heartbeat: undefined };
+  const { message, isAnswer } = heartbeat;
+  return {
+    ...profile,
+    answers: isAnswer !== undefined,
+    heartbeat: () => typeof message === "function" ? message() : message,
+    decode: (data) => isAnswer?.(data) ? { kind: "heartbeat" } : profile.decode(data),
+  };
+}
 
 function typed(type: string, channel: string, data?: unknown): string {
   return JSON.stringify({ type, channel, data });

@@ -48,6 +48,8 @@ export class Session {
   url = "";
   /** The type of received binary frames. */
   binaryType: BinaryType = "blob";
+  /** Whether the first attempt waits for `start()`. */
+  isDormant: boolean;
   /** 0 until `close()` or giving up; after that the `readyState`. */
   closeState: 0 | 2 | 3 = 0;
   /** The newest one, until it closes. */
@@ -55,11 +57,14 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #timers: Timers;
   readonly #scheduler: ReconnectScheduler;
-  readonly #unwatchNetwork: () => void;
+  #unwatchNetwork = () => {};
   /** Whether it has reconnected for bad health and not been healthy since. */
   #hasMoved = false;
   /** How often it has reconnected for bad health: each time it waits twice as long. */
   #moves = 0;
+  /** Whether the server has ever sent a frame of the heartbeat. */
+  #isKnown = false;
+  #isWarned = false;
   /** Whether the server has refused a publication, and its wait is not over. */
   #isBusy = false;
   #cancelBusy = () => {};
@@ -76,9 +81,17 @@ export class Session {
     this.#scheduler = new ReconnectScheduler({
       settings,
       after: this.#timers.after,
-      scheduled: (next, reason) => emit(eventOf("reconnecting", { ...next, reason })),
+      scheduled: (next, reason) => {
+        settings.debug(`attempt ${next.attempt} in ${Math.round(next.delayMs)} ms: ${reason}`);
+        emit(eventOf("reconnecting", { ...next, reason }));
+      },
       connect: () => this.#reconnect(),
     });
+    this.isDormant = settings.startClosed;
+    if (!this.isDormant) this.#begin();
+  }
+
+  #begin(): void {
     this.#connect();
     this.#unwatchNetwork = watchNetwork({
       online: () => this.#online(),
@@ -94,6 +107,18 @@ export class Session {
         }
       },
     });
+  }
+
+  /** Consecutive attempts to reconnect. */
+  get attempts(): number {
+    return this.#scheduler.attempts;
+  }
+
+  /** Makes the first attempt, if it waits for that. */
+  start(): void {
+    if (!this.isDormant || this.closeState) return;
+    this.isDormant = false;
+    this.#begin();
   }
 
   /** Sends frames if there is a connection; a later one sends its own subscriptions. */
@@ -149,6 +174,7 @@ export class Session {
     const socket = new settings.WebSocket(url.href, settings.protocols);
     socket.binaryType = this.binaryType;
     this.url = url.href;
+    settings.debug(`connecting to ${url.origin}${url.pathname}`); // a query may hold a credential
     const { after } = this.#timers;
     const connection = new Connection({ socket, profile, settings, after, openByMs }, {
       opened: () => this.#opened(),
@@ -174,15 +200,20 @@ export class Session {
       },
       busy: (afterMs) => {
         this.#isBusy = true;
+        settings.debug(`the server is busy: messages wait ${waitOf(afterMs)} ms`);
         this.#cancelBusy();
         this.#cancelBusy = this.#timers.after(waitOf(afterMs), () => {
           this.#isBusy = false;
           this.#flush();
         });
       },
+      recognized: () => this.#isKnown = true,
       timeout: () => {
+        if (!this.#isKnown) return this.#excuse();
+        settings.debug("the server is silent");
         this.health.reset("timeout");
         emit(eventOf("heartbeattimeout"));
+        return true;
       },
       closed: (info) => this.#closed(info, connection.isStable),
     });
@@ -191,12 +222,24 @@ export class Session {
 
   /** In this order: subscriptions, the user's `open` listeners (a login perhaps), the outbox. */
   #opened(): void {
-    const { profile, emit } = this.#options;
+    const { profile, emit, settings } = this.#options;
     this.#scheduler.stop();
     this.health.reset();
+    settings.debug("open");
     this.sendNow(profile.subscribe?.([...this.channels]) ?? []);
     emit(eventOf("open"));
     this.#flush();
+  }
+
+  /** A server that has never answered a heartbeat may not know it. */
+  #excuse(): false {
+    if (!this.#isWarned) {
+      console.warn(
+        `${this.url} has never answered a heartbeat, so its silence is no timeout: is the profile right?`,
+      );
+    }
+    this.#isWarned = true;
+    return false;
   }
 
   #flush(): void {

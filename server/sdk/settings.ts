@@ -4,11 +4,13 @@
  * @module
  */
 
-import { SDK_PROFILES } from "./profiles.ts";
-import type { HeartbeatSocketOptions, ProfileName } from "./options.ts";
+import { profileOf, SDK_PROFILES } from "./profiles.ts";
+import type { HeartbeatOptions, HeartbeatSocketOptions, ProfileName } from "./options.ts";
 
 /** The options, each with a value. */
-export type Settings = Required<HeartbeatSocketOptions>;
+export type Settings = {
+  readonly [Name in keyof HeartbeatSocketOptions]-?: NonNullable<HeartbeatSocketOptions[Name]>;
+};
 
 /** The longest delay of a browser's timer: 2^31 - 1 ms, 24.8 days. */
 const MAX_TIMER_MS = 0x7fffffff;
@@ -23,11 +25,13 @@ const BOUNDED = /(Interval|Timeout|Samples)$/;
  * @throws {RangeError} if a numeric option is no number, or out of range
  */
 export function settingsOf(given: HeartbeatSocketOptions): Settings {
-  const profile = given.profile ?? "json";
-  if (!Object.hasOwn(SDK_PROFILES, profile)) {
-    throw new TypeError(problem("profile", `one of ${Object.keys(SDK_PROFILES)}`, profile));
+  const heartbeat = given.heartbeat ?? true;
+  const own = typeof heartbeat === "object" ? heartbeat : undefined;
+  const profile = given.profile ?? (own ? "none" : "json");
+  if (profile !== "none" && !Object.hasOwn(SDK_PROFILES, profile)) {
+    throw new TypeError(problem("profile", `one of ${Object.keys(SDK_PROFILES)},none`, profile));
   }
-  const defaults = defaultsOf(profile);
+  const defaults = defaultsOf(profile, own);
   const settings: Record<string, unknown> = {};
   for (const [name, standard] of Object.entries(defaults)) {
     const value = settings[name] = given[name as keyof Settings] ?? standard;
@@ -42,12 +46,15 @@ export function settingsOf(given: HeartbeatSocketOptions): Settings {
   return settings as unknown as Settings;
 }
 
-function defaultsOf(profile: ProfileName): Settings {
+function defaultsOf(profile: ProfileName | "none", own: HeartbeatOptions | undefined): Settings {
   return {
     profile,
+    heartbeat: true,
+    startClosed: false,
+    debug: () => {},
     protocols: [],
-    heartbeatInterval: SDK_PROFILES[profile].intervalMs,
-    heartbeatTimeout: 10_000,
+    heartbeatInterval: own?.interval ?? profileOf(profile).intervalMs,
+    heartbeatTimeout: own?.timeout ?? 10_000,
     connectTimeout: 20_000,
     reconnectInterval: 5_000,
     maxReconnectAttempts: 10,

@@ -8,7 +8,7 @@
 /** The events of a connection. The calls of one socket never overlap. */
 export interface SocketEvents {
   /** A whole message, text or binary. `data` is only valid during the call. */
-  message(data: Uint8Array): void;
+  message(data: Uint8Array, isBinary?: boolean): void;
   /** So many frames of a message after its first have come; the message follows when it is whole. */
   continuations(count: number): void;
   /** A control ping. It has not been answered yet. */

@@ -93,7 +93,7 @@ class WsSocket implements Socket {
       if (continuations > 0) events.continuations(continuations);
     };
     this.#raw.prependListener("data", count); // before ws, so that their cost is counted before the message
-    ws.on("message", (data) => events.message(data as Buffer));
+    ws.on("message", (data, isBinary) => events.message(data as Buffer, isBinary));
     ws.on("ping", (payload) => events.ping(payload));
     ws.on("pong", (payload) => events.pong(payload));
     ws.on("error", (error) => {

@@ -7,6 +7,7 @@ import { type VirtualPage, withPage } from "../support/fakes/virtual_page.ts";
 const TIMING: Omit<MonitorTiming, "openByMs"> = {
   heartbeatInterval: 30_000,
   heartbeatTimeout: 10_000,
+  sends: true,
   answers: true,
 };
 

@@ -7,7 +7,7 @@
 
 import type { Clock } from "../../base/clock.ts";
 import { rounded } from "../../liveness/rtt.ts";
-import type { SdkProfile } from "../../sdk/profile.ts";
+import type { HubProfile } from "../../sdk/profile.ts";
 import { PingInterval, type PingIntervalFigures } from "./ping_interval.ts";
 import { type PingFigures, ProbePings } from "./pings.ts";
 import type { PeerEnd, ProbeSocket } from "./socket.ts";
@@ -28,7 +28,7 @@ export interface ProbePlan {
   /** Leave the server's pings unanswered. */
   readonly mute: boolean;
   /** The frames of the profile, if one is used. */
-  readonly profile?: SdkProfile;
+  readonly profile?: HubProfile;
 }
 
 /** An event of a session: one line of output. */

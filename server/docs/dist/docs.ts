@@ -173,8 +173,9 @@ order of the requests.</p>
 <p>With <code>ECHO=true</code> the answer to any other JSON is <code>{&quot;type&quot;:&quot;echo&quot;,&quot;data&quot;:{},&quot;timestamp&quot;:1}</code> with the
 received value as <code>data</code>. Otherwise the answer is
 <code>{&quot;type&quot;:&quot;error&quot;,&quot;code&quot;:&quot;unknown_type&quot;,&quot;message&quot;:&quot;…&quot;}</code> (with the request&#39;s <code>id</code> if there is one),
-and the connection stays open. The error codes are <code>bad_json</code>, <code>bad_message</code>, <code>unknown_type</code>,
-<code>bad_channel</code>, <code>forbidden</code>, <code>too_many_subscriptions</code> and <code>busy</code>.</p>
+and the connection stays open. The error codes are <code>bad_json</code>, <code>binary_not_supported</code> (a binary
+frame that is not JSON), <code>bad_message</code>, <code>unknown_type</code>, <code>bad_channel</code>, <code>forbidden</code>,
+<code>too_many_subscriptions</code> and <code>busy</code>.</p>
 <p>While most subscribers of a channel are more than half a send queue behind, what is published there
 waits, and nothing more is read from its publisher. After a second it is refused with <code>busy</code>, which
 has an <code>afterMs</code>, and with 429 over HTTP; it is then delivered to nobody. One slow subscriber among
@@ -1242,6 +1243,7 @@ and no pattern of a key, <code>*</code> included, allows them.</p>
 <li class="depth-2"><a href="#profiles">Profiles</a></li>
 <li class="depth-2"><a href="#options">Options</a></li>
 <li class="depth-2"><a href="#events">Events</a></li>
+<li class="depth-2"><a href="#other-servers">Other servers</a></li>
 <li class="depth-2"><a href="#what-it-does-by-itself">What it does by itself</a></li>
 <li class="depth-2"><a href="#what-a-browser-does-to-a-heartbeat">What a browser does to a heartbeat</a></li>
 </ul>
@@ -1251,7 +1253,7 @@ and no pattern of a key, <code>*</code> included, allows them.</p>
 <p><code>HeartbeatSocket</code> is a <code>WebSocket</code> that keeps itself alive. It sends heartbeats, measures round
 trips, detects a silent peer, reconnects as the server advises, restores its subscriptions, and
 sends what was queued while there was no connection. The hub serves it at <code>/sdk.js</code>, readable from
-any origin: one module of at most 6.5 KiB compressed, without dependencies, with its types beside it
+any origin: one module of at most 7 KiB compressed, without dependencies, with its types beside it
 (<code>/sdk.d.ts</code>).</p>
 <div class="scroll" tabindex="0"><pre><code class="language-js">import { HeartbeatSocket } from &quot;http://localhost:8080/sdk.js&quot;;
 
@@ -1328,7 +1330,8 @@ be asynchronous, that returns a URL for each attempt.</p>
 <div class="scroll" tabindex="0"><table>
 <thead><tr><th>option</th><th>default</th><th>meaning</th></tr></thead>
 <tbody>
-<tr><td><code>profile</code></td><td><code>&quot;json&quot;</code></td><td>the system</td></tr>
+<tr><td><code>profile</code></td><td><code>&quot;json&quot;</code></td><td>the system; <code>&quot;none&quot;</code>: any other server</td></tr>
+<tr><td><code>heartbeat</code></td><td><code>true</code></td><td><code>false</code>: none is sent; an object: one of your own, see <a href="#other-servers">Other servers</a></td></tr>
 <tr><td><code>protocols</code></td><td>none</td><td>subprotocols; <code>[&quot;systole&quot;, &quot;systole.bearer.&lt;credential&gt;&quot;]</code> where a key is needed and headers cannot be set</td></tr>
 <tr><td><code>heartbeatInterval</code></td><td>30000, in tank 5000</td><td>from one heartbeat to the next; the first is sent at once</td></tr>
 <tr><td><code>heartbeatTimeout</code></td><td>10000</td><td>a connection on which nothing arrives for interval + timeout is dead</td></tr>
@@ -1343,6 +1346,8 @@ be asynchronous, that returns a URL for each attempt.</p>
 <tr><td><code>degradedLatency</code></td><td>500</td><td>degraded up to this average</td></tr>
 <tr><td><code>poorLatency</code></td><td>1000</td><td>poor up to this average; critical above</td></tr>
 <tr><td><code>maxSamples</code></td><td>10</td><td>round trips in the average and in <code>jitter</code>; each connection starts with none</td></tr>
+<tr><td><code>startClosed</code></td><td><code>false</code></td><td>whether the first attempt waits for <code>connect()</code></td></tr>
+<tr><td><code>debug</code></td><td>nothing</td><td>a function that is called with a line for each decision</td></tr>
 <tr><td><code>WebSocket</code></td><td>the platform&#39;s</td><td>the class that makes the sockets</td></tr>
 </tbody>
 </table></div>
@@ -1363,10 +1368,28 @@ be asynchronous, that returns a URL for each attempt.</p>
 <tr><td><code>drop</code></td><td><code>data</code>, <code>reason</code></td><td>a message will not be sent: the outbox was <code>full</code>, it <code>expired</code>, or the socket is <code>closed</code></td></tr>
 </tbody>
 </table></div>
-<p>In addition to what <code>WebSocket</code> has there are <code>rtt</code> (the newest round trip), <code>jitter</code> (the standard
-deviation of the last <code>maxSamples</code>) and <code>status</code>: <code>unknown</code>; <code>healthy</code>, <code>degraded</code>, <code>poor</code> or
-<code>critical</code> by the average, as on the hub; <code>timeout</code> after a heartbeat without an answer, until the
-next connection; <code>dead</code> after <code>giveup</code>. All are those of the present connection.</p>
+<p>In addition to what <code>WebSocket</code> has there are <code>retryCount</code> (attempts in a row), <code>rtt</code> (the newest
+round trip), <code>jitter</code> (the standard deviation of the last <code>maxSamples</code>) and <code>status</code>: <code>unknown</code>;
+<code>healthy</code>, <code>degraded</code>, <code>poor</code> or <code>critical</code> by the average, as on the hub; <code>timeout</code> after a
+heartbeat without an answer, until the next connection; <code>dead</code> after <code>giveup</code>. All are those of the
+present connection.</p>
+<h2 id="other-servers">Other servers<a class="anchor" href="#other-servers" aria-label="Link to this section">#</a></h2>
+<p>With <code>profile: &quot;none&quot;</code> the library sends nothing but your messages and takes no silence for a
+timeout: it reconnects, and keeps what is sent meanwhile. So it runs under
+<a href="https://the-guild.dev/graphql/ws">graphql-ws</a>, rxjs and y-websocket as their WebSocket. Where a
+server has a heartbeat of its own, describe it:</p>
+<div class="scroll" tabindex="0"><pre><code class="language-js">import { HeartbeatSocket } from &quot;http://localhost:8080/sdk.js&quot;;
+
+new HeartbeatSocket(&quot;ws://localhost:8080/ws&quot;, {
+  heartbeat: {
+    message: () =&gt; JSON.stringify({ type: &quot;ping&quot;, timestamp: Date.now() }), // or a text, or bytes
+    isAnswer: (data) =&gt; typeof data === &quot;string&quot; &amp;&amp; data.startsWith('{&quot;type&quot;:&quot;pong&quot;'),
+    interval: 20_000,
+    timeout: 5_000,
+  },
+});</code></pre></div>
+<p>Without <code>isAnswer</code> nothing is measured, and any frame is a sign of life. A server that has never
+answered a heartbeat may not know it: its silence is no timeout, and a <code>console.warn</code> says so once.</p>
 <h2 id="what-it-does-by-itself">What it does by itself<a class="anchor" href="#what-it-does-by-itself" aria-label="Link to this section">#</a></h2>
 <ul>
 <li><strong>Reconnect</strong>: exponential backoff with full jitter. When 5000 clients lose their server at once,

@@ -14,7 +14,7 @@ import type { HeartbeatRules } from "../../liveness/heartbeat.ts";
 import type { Denial, Inbound, Publication } from "../../message.ts";
 import type { Timing } from "../../liveness/timing.ts";
 import { type Fault, NOT_JSON, pushCodeOf, requestOf, tooMany } from "./infoway_codes.ts";
-import type { CloseFrame, NotFound, Profile, ProtocolSession, Timestamps } from "../profile.ts";
+import type { CloseFrame, FrameInfo, NotFound, Profile, ProtocolSession } from "../profile.ts";
 import {
   type Credential,
   type CredentialSource,
@@ -97,7 +97,7 @@ class InfowaySession implements ProtocolSession {
     this.#window = perMinute(maxMessagesPerMinute === 0 ? undefined : maxMessagesPerMinute);
   }
 
-  decode(frame: Uint8Array, { nowMs }: Timestamps): Inbound {
+  decode(frame: Uint8Array, { nowMs }: FrameInfo): Inbound {
     const message = parseJson(TEXT.decode(frame));
     const trace = isObject(message) ? traceOf(message) : undefined;
     if (this.#window?.take(nowMs) === false) {

@@ -17,7 +17,7 @@ import {
 import { type Fields, isObject, parseJson } from "../../base/json.ts";
 import { problemRejection } from "../../base/problem.ts";
 import type { Timing } from "../../liveness/timing.ts";
-import { ANY_LIFE, type Profile, type ProtocolSession } from "../profile.ts";
+import { ANY_LIFE, type FrameInfo, type Profile, type ProtocolSession } from "../profile.ts";
 import {
   bearerOf,
   type Credential,
@@ -31,7 +31,13 @@ const TALO_HEARTBEAT = "v1.heartbeat";
 
 const TEXT = new TextDecoder();
 
-type ErrorCode = "bad_json" | "bad_message" | "unknown_type" | "bad_channel" | Denial;
+type ErrorCode =
+  | "bad_json"
+  | "binary_not_supported"
+  | "bad_message"
+  | "unknown_type"
+  | "bad_channel"
+  | Denial;
 
 /** What the profile is made of. */
 export interface JsonOptions {
@@ -47,8 +53,8 @@ export function jsonProfile({ timing, echo }: JsonOptions): Profile {
   const session = {
     rules: { ...timing, ...ANY_LIFE },
     initialSubscriptions: [],
-    decode: (frame: Uint8Array, { wallMs }: { wallMs: number }) =>
-      decode(TEXT.decode(frame), { wallMs, echo }),
+    decode: (frame: Uint8Array, { wallMs, isBinary }: FrameInfo) =>
+      decode(TEXT.decode(frame), { wallMs, isBinary: isBinary === true, echo }),
     notify,
     deny: (denial: Denial, { ref, channel }: { ref?: string; channel: string }) =>
       denial === "busy" ? busyText(channel, ref) : errorText(denial, DENIALS[denial](channel), ref),
@@ -89,9 +95,15 @@ function credential(source: CredentialSource): Credential {
   );
 }
 
-function decode(text: string, context: { wallMs: number; echo: boolean }): Inbound {
+function decode(
+  text: string,
+  context: { wallMs: number; isBinary: boolean; echo: boolean },
+): Inbound {
   if (text === TALO_HEARTBEAT) return { kind: "heartbeat", text };
   const value = parseJson(text);
+  if (value === undefined && context.isBinary) {
+    return error("binary_not_supported", "a binary frame that is not JSON: send JSON as text");
+  }
   if (value === undefined) {
     return error(
       "bad_json",

@@ -12,7 +12,7 @@ import { isObject, parseJson } from "../../base/json.ts";
 import type { HeartbeatRules } from "../../liveness/heartbeat.ts";
 import type { Denial, Inbound } from "../../message.ts";
 import type { Timing } from "../../liveness/timing.ts";
-import type { CloseFrame, Profile, ProtocolSession, Timestamps } from "../profile.ts";
+import type { CloseFrame, FrameInfo, Profile, ProtocolSession } from "../profile.ts";
 import {
   CHANNEL_MESSAGE,
   CHANNELS,
@@ -114,7 +114,7 @@ class TaloSession implements ProtocolSession {
     this.#options = options;
   }
 
-  decode(frame: Uint8Array, { nowMs, wallMs }: Timestamps): Inbound {
+  decode(frame: Uint8Array, { nowMs, wallMs }: FrameInfo): Inbound {
     const { limit } = this.#options;
     const outcome = limit.take(nowMs);
     if (outcome !== "accepted") return outcome === "warned" ? WARNING : RATE_LIMITED;

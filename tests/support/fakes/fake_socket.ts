@@ -94,6 +94,11 @@ export class FakeSocket implements Socket {
     this.#events?.message(new TextEncoder().encode(text));
   }
 
+  /** The peer sends bytes. */
+  sayBinary(bytes: Uint8Array): void {
+    this.#events?.message(bytes, true);
+  }
+
   /** The peer sends a message in frames. */
   sayInPieces(pieces: readonly string[]): void {
     this.#events?.continuations(pieces.length - 1);

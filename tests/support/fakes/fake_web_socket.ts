@@ -44,6 +44,10 @@ export class FakeWebSocket {
     if (this.readyState !== 1) return;
     this.sent.push(data);
     if (this.#server.answersBeats) this.answer(data);
+    for (const reply of this.#server.repliesTo?.(data) ?? []) {
+      const event = new MessageEvent("message", { data: reply });
+      setTimeout(() => this.onmessage?.(event), this.#server.latencyMs);
+    }
   }
 
   close(code?: number, reason?: string): void {
@@ -116,6 +120,8 @@ export class FakeServer {
   tellsOfFailures = true;
   /** Whether json heartbeats are answered. */
   answersBeats = true;
+  /** What a server of another kind says to a frame. */
+  repliesTo: ((data: unknown) => readonly unknown[]) | undefined;
   /** Whether it takes its part in the closing handshake. */
   answersCloses = true;
   /** One way is as long as both: ms from a frame to its answer. */

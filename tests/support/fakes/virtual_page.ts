@@ -32,7 +32,7 @@ export class VirtualPage {
   readonly connection = new EventTarget();
   readonly #timers = FakeTimers.install({
     now: 1_700_000_000_123,
-    toFake: ["setTimeout", "clearTimeout", "performance", "Date"],
+    toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance", "Date"],
   });
   readonly #made: HeartbeatSocket[] = [];
 
