@@ -7,6 +7,8 @@
 import process from "node:process";
 import { type Config, parseConfig } from "./config/config.ts";
 import { StartError } from "./base/errors.ts";
+import type { Listen } from "./base/option_values.ts";
+import { VERSION } from "./base/version.ts";
 import { readFiles } from "./config/files.ts";
 import { formatAddress, reachableByOthers } from "./transport/listener.ts";
 import { configureLogging, flushLog, type Logger } from "./logging/logging.ts";
@@ -25,7 +27,8 @@ if (import.meta.main) {
   addEventListener("error", (event) => crash(event, event.error));
   addEventListener("unhandledrejection", (event) => crash(event, event.reason));
   try {
-    await run();
+    if (Deno.args.includes("--version")) console.log(`systole ${VERSION}`);
+    else await run();
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     console.error(error.message);
@@ -45,15 +48,25 @@ function announce({ address, open }: RunningServer, config: Config, log: Logger)
   const profile = config.defaultProfile;
   log.info("listening", {
     address: formatAddress(address, config.tls === undefined ? "ws" : "wss"),
+    version: VERSION,
     profile,
     ...config.timing[profile],
   });
+  const page = pageOf(address, config.tls === undefined ? "http" : "https");
+  if (page !== undefined) log.info(`live page: ${page}, manuals: ${page}docs`);
   if (!open) log.info("closed: every client needs a credential");
   else if (reachableByOthers(address, config.onDeploy)) {
     log.warning("open to every client: no keys are configured");
   } else {
     log.info("open to this machine: no keys are configured, any local client may connect");
   }
+}
+
+/** Where this machine's browser finds the page; undefined on a unix socket. */
+function pageOf(address: Listen, scheme: string): string | undefined {
+  if (address.kind === "unix") return undefined;
+  const host = /^(0\.0\.0\.0|::)$/.test(address.host) ? "localhost" : address.host;
+  return `${formatAddress({ ...address, host }, scheme)}/`;
 }
 
 /** Signals within a second of the first are the same signal; a later one exits at once. */

@@ -8,6 +8,7 @@
 import { randomBytes } from "node:crypto";
 import { systemClock } from "../base/clock.ts";
 import { ConfigError } from "../base/errors.ts";
+import { VERSION } from "../base/version.ts";
 import { HEARTBEAT_ID_PREFIX } from "../sdk/profile.ts";
 import { parseProbeArgs, type ProbeRequest, USAGE } from "./probe/options.ts";
 import { jsonReport, textReport } from "./probe/report.ts";
@@ -84,6 +85,10 @@ async function probe({ target, plan, profileName, json, notes }: ProbeRequest): 
 
 /** @returns the exit code */
 async function run(args: readonly string[], key?: string): Promise<number> {
+  if (args.length === 1 && args[0] === "--version") {
+    print(`systole probe ${VERSION}`);
+    return EXIT_CODE.answered;
+  }
   try {
     const request = parseProbeArgs(args, key);
     if (request !== undefined) return await probe(request);

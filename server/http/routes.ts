@@ -16,6 +16,7 @@ import { docsRoutes } from "./docs.ts";
 import { eventsHubError, eventsHubRoutes, type EventsHubRoutesOptions } from "./events_hub.ts";
 import { type OverviewOptions, overviewRoutes } from "./overview.ts";
 import { problem } from "../base/problem.ts";
+import { VERSION } from "../base/version.ts";
 import { type PublishOptions, publishRoutes } from "./publish.ts";
 import { suspensionRoutes, type SuspensionsRoutesOptions } from "./suspensions.ts";
 import { ticketRoutes, type TicketsRoutesOptions } from "./tickets.ts";
@@ -84,9 +85,12 @@ function addProcessRoutes(app: App, { metrics, authenticator, ready }: HttpRoute
     summary: "Is the process alive?",
     tag: "process",
     access: "open",
-    responses: { 200: text("It is") },
+    responses: { 200: text("It is; the header Systole-Version tells its version") },
   });
-  app.get("/healthz", alive, (context) => context.text("alive\n"));
+  app.get("/healthz", alive, (context) => {
+    context.header("Systole-Version", VERSION);
+    return context.text("alive\n");
+  });
   const accepting = described({
     summary: "Does it accept new connections?",
     tag: "process",

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { VERSION } from "../base/version.ts";
 import { CAUSES, REASON_NAMES, REJECTION_REASONS } from "../close_codes.ts";
 import { SEVERITY } from "../liveness/health.ts";
 import { LIVENESS_STATES } from "../liveness/liveness.ts";
@@ -240,6 +241,12 @@ export const EXTERNAL_METRICS = {
 
 /** Values that are computed from others when they are read. */
 export const DERIVED_METRICS: readonly DerivedMetric[] = [
+  {
+    type: "gauge",
+    name: "systole_build_info",
+    help: "1, labelled with the version of the program and of Deno",
+    samples: () => [{ labels: { version: VERSION, deno: Deno.version.deno }, value: 1 }],
+  },
   {
     type: "gauge",
     name: "systole_connections",

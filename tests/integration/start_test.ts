@@ -1,7 +1,12 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { integrationTest } from "../support/integration_test_case.ts";
 import { RawPeer } from "../support/peers/raw_peer.ts";
-import { runToEnd, ServerProcess, startCommand } from "../support/server/server_process.ts";
+import {
+  PROJECT,
+  runToEnd,
+  ServerProcess,
+  startCommand,
+} from "../support/server/server_process.ts";
 import { CERT_FILE, KEY_FILE, startWithTls } from "../support/server/tls.ts";
 import { sideBySide, until } from "../support/until.ts";
 import { WsClient } from "../support/peers/ws_client.ts";
@@ -77,6 +82,31 @@ integrationTest("It prints where it listens, the profile and the timing it will 
   const { address, profile, pingPeriodMs, pongWaitMs } = await server.line("listening");
   assertEquals(address, `ws://127.0.0.1:${server.port}`);
   assertEquals([profile, pingPeriodMs, pongWaitMs], ["json", 18_000, 20_000]);
+});
+
+integrationTest("It tells its version and where its page is, in every place the same", async () => {
+  const { version } = JSON.parse(await Deno.readTextFile(new URL("deno.json", PROJECT)));
+  await using server = await ServerProcess.start();
+  assertEquals((await server.line("listening")).version, version);
+  const page = `http://127.0.0.1:${server.port}/`;
+  await server.line(`live page: ${page}, manuals: ${page}docs`);
+  const { headers } = await server.ask({ path: "/healthz" });
+  assertEquals(headers.get("systole-version"), version);
+  const labels = { version, deno: Deno.version.deno };
+  assertEquals((await server.metrics()).value("systole_build_info", labels), 1);
+  for (
+    const [program, name] of [["server/main.ts", "systole"], [
+      "server/cli/probe.ts",
+      "systole probe",
+    ]]
+  ) {
+    const command = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-prompt", "--allow-env", program, "--version"],
+      cwd: PROJECT,
+    });
+    const { stdout } = await command.output();
+    assertEquals(new TextDecoder().decode(stdout), `${name} ${version}\n`);
+  }
 });
 
 integrationTest("It needs no file, no other program and no fact of the system", async () => {

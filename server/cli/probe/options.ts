@@ -16,7 +16,7 @@ import type { ProbeTarget } from "./socket.ts";
 const PROFILE_NAMES = Object.keys(SDK_PROFILES) as ProfileName[];
 
 /** What `--help` prints. */
-export const USAGE = `deno task probe [options] ws[s]://host[:port]/path
+export const USAGE = `deno task probe [options] [ws[s]://]host[:port]/path
 
   --count N               rounds of pings; by default until Ctrl-C
   --interval SECONDS      from one round to the next (1)
@@ -34,7 +34,8 @@ export const USAGE = `deno task probe [options] ws[s]://host[:port]/path
   --json                  one JSON object per line
 
 Exit code: 0 answered (--idle: the connection stayed open), 1 no answer, 2 invalid command line,
-3 no connection, 4 closed by the other side, 141 the output was closed (broken pipe).`;
+3 no connection, 4 closed by the other side, 141 the output was closed (broken pipe).
+With --version alone it prints its version.`;
 
 /** A parsed command line. */
 export interface ProbeRequest {
@@ -140,11 +141,12 @@ class ArgumentReader {
   readonly problems: string[] = [];
   readonly notes: string[] = [];
 
-  url([text, ...more]: readonly string[]): URL {
-    if (text === undefined || more.length > 0) {
-      this.problems.push(`one address is needed, got ${text === undefined ? 0 : more.length + 1}`);
+  url([given, ...more]: readonly string[]): URL {
+    if (given === undefined || more.length > 0) {
+      this.problems.push(`one address is needed, got ${given === undefined ? 0 : more.length + 1}`);
     }
-    if (text === undefined) return new URL("ws://localhost");
+    if (given === undefined) return new URL("ws://localhost");
+    const text = this.#withScheme(given);
     const begins = /^(ws|http)s?:\/\//i.test(text);
     if (!begins || !URL.canParse(text)) {
       this.problems.push(
@@ -162,6 +164,14 @@ class ArgumentReader {
     }
     url.hash = "";
     return url;
+  }
+
+  /** An address without a scheme, like `localhost:8080/ws`, is one of ws. */
+  #withScheme(text: string): string {
+    const isBare = /^(localhost|[\w-]+(\.[\w-]+)+|\[[\da-f:]+\])(:\d+)?\//i.test(text);
+    if (!isBare) return text;
+    this.notes.push("using ws://, since the address has no scheme");
+    return `ws://${text}`;
   }
 
   profileName(name: string | undefined): ProfileName | undefined {

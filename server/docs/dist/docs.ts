@@ -635,7 +635,8 @@ hub keeps 16 MiB of lines; it drops what exceeds that, and then logs how many li
 <p>Deno 2.5.0 to 2.9.6. There is no build step: the client library and these pages are committed
 builds.</p>
 <div class="scroll" tabindex="0"><pre><code class="language-console">$ deno task -q start
-2026-11-21T03:42:06.507Z info    listening address=ws://127.0.0.1:8080 profile=json pingPeriodMs=54000 pongWaitMs=60000 heartbeatTimeoutMs=3000 missedHeartbeats=3 health={&quot;healthyMs&quot;:100,&quot;degradedMs&quot;:500,&quot;poorMs&quot;:1000}</code></pre></div>
+2026-11-21T03:42:06.507Z info    listening address=ws://127.0.0.1:8080 version=0.1.0 profile=json pingPeriodMs=54000 pongWaitMs=60000 heartbeatTimeoutMs=3000 missedHeartbeats=3 health={&quot;healthyMs&quot;:100,&quot;degradedMs&quot;:500,&quot;poorMs&quot;:1000}
+2026-11-21T03:42:06.507Z info    live page: http://127.0.0.1:8080/, manuals: http://127.0.0.1:8080/docs</code></pre></div>
 <p><code>deno task start</code> grants the network, read access to files (certificates, keys), write access below
 <code>data/</code> (for <code>DATA_DIR=data</code>), and the environment variables of the <a href="/docs/options">options</a>. The
 process cannot write elsewhere, run programs or load libraries. The V8 flags of <code>start</code> bound the
@@ -989,13 +990,14 @@ way cuts all connections at once, a timer cuts them one after another.</p>
 <h1>Metrics and alerts</h1>
 <p><code>GET /metrics</code> answers in Prometheus&#39; text format; where keys are configured it needs one with the
 right <code>admin</code>. Values are in seconds and bytes. The labels are <code>profile</code>, <code>kind</code> (<code>control</code> and
-<code>app</code> of pings and pongs, <code>wire</code> and <code>app</code> of times), <code>reason</code>, <code>cause</code>, <code>status</code> and <code>liveness</code>;
-never an id or an address.</p>
+<code>app</code> of pings and pongs, <code>wire</code> and <code>app</code> of times), <code>reason</code>, <code>cause</code>, <code>status</code> and <code>liveness</code>, of
+<code>systole_build_info</code> also <code>version</code> and <code>deno</code>; never an id or an address.</p>
 <p>A test compares this page with what the hub exposes.</p>
 <h2 id="connections">Connections<a class="anchor" href="#connections" aria-label="Link to this section">#</a></h2>
 <div class="scroll" tabindex="0"><table>
 <thead><tr><th>metric</th><th>meaning</th><th>what to do</th></tr></thead>
 <tbody>
+<tr><td><code>systole_build_info</code></td><td>1, with <code>version</code> and <code>deno</code> as labels</td><td></td></tr>
 <tr><td><code>systole_connections</code></td><td>open now</td><td></td></tr>
 <tr><td><code>systole_connections_opened_total</code></td><td>accepted</td><td>many at once are clients that reconnect: look at the disconnects before</td></tr>
 <tr><td><code>systole_connections_closed_total</code></td><td>ended, by <code>reason</code>: what the server did</td><td>see <a href="/docs/liveness#how-a-connection-ends">How a connection ends</a></td></tr>
@@ -1532,6 +1534,7 @@ probe answers, as every client must (with <code>--mute</code> it does not).</li>
 <tr><td><code>--header &quot;Name: value&quot;</code></td><td>a header field; <code>--protocol</code> a subprotocol to offer; both any number of times</td><td></td></tr>
 <tr><td><code>--insecure</code></td><td>accept any certificate; to trust a private authority, run <code>DENO_CERT=ca.pem deno task probe …</code></td><td></td></tr>
 <tr><td><code>--json</code></td><td>print one object a line</td><td></td></tr>
+<tr><td><code>--version</code></td><td>alone: print the version</td><td></td></tr>
 </tbody>
 </table></div>
 <p>The probe prints no credential: no header, no query (<code>?…</code>), no user and password. But <code>deno task</code>

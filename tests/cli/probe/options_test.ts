@@ -64,6 +64,20 @@ Deno.test("parseProbeArgs() puts the credential where the profile's clients send
   ) assertEquals(placed(["--profile", profile, "--key", "a.b"]), [search, {}]);
 });
 
+Deno.test("parseProbeArgs() takes an address without a scheme for one of ws, with a note", () => {
+  for (
+    const [text, url] of [
+      ["localhost:8080/ws", "ws://localhost:8080/ws"],
+      ["127.0.0.1/", "ws://127.0.0.1/"],
+      ["example.test/a?b", "ws://example.test/a?b"],
+      ["[::1]:8080/ws", "ws://[::1]:8080/ws"],
+    ]
+  ) {
+    const { target, notes } = parseProbeArgs([text])!;
+    assertEquals([target.url.href, notes.length], [url, 1], text);
+  }
+});
+
 Deno.test("parseProbeArgs() reports all problems at once, and no value that may be secret", () => {
   const problems = problemsOf(
     ...["--count", "0", "--interval", "soon", "--timeout", "1e9", "--profile", "mqtt"],
