@@ -10,6 +10,8 @@ import { StartError } from "./base/errors.ts";
 import type { Listen } from "./base/option_values.ts";
 import { VERSION } from "./base/version.ts";
 import { readFiles } from "./config/files.ts";
+import { misspelledOptions } from "./config/misspelled.ts";
+import { OPTIONS } from "./config/options.ts";
 import { formatAddress, reachableByOthers } from "./transport/listener.ts";
 import { configureLogging, flushLog, type Logger } from "./logging/logging.ts";
 import { type RunningServer, startServer } from "./server.ts";
@@ -39,9 +41,22 @@ if (import.meta.main) {
 async function run(): Promise<void> {
   const config = parseConfig(process.env);
   const log = configureLogging({ format: config.logFormat, level: config.logLevel });
+  for (const slip of misspelledOptions(readVariable, Object.keys(OPTIONS))) {
+    log.warning("a variable is no option: is it misspelled?", { ...slip });
+  }
   const server = await startServer({ config, log, files: await readFiles(config) });
   announce(server, config, log);
   drainOnSignal(server, log);
+}
+
+/** Undefined where the permissions forbid to read it. */
+function readVariable(name: string): string | undefined {
+  try {
+    return process.env[name];
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return undefined;
+    throw error;
+  }
 }
 
 function announce({ address, open }: RunningServer, config: Config, log: Logger): void {

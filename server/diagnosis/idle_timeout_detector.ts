@@ -211,7 +211,8 @@ function presetFor(idleMs: number): ProxyPreset | undefined {
   let best: ProxyPreset | undefined;
   for (const preset of Object.keys(PROXY_PERIODS_MS) as ProxyPreset[]) {
     const periodMs = PROXY_PERIODS_MS[preset];
-    if (periodMs > idleMs * 19 / 20) continue;
+    // Deno Deploy's is about applications without traffic, not about connections.
+    if (preset === "deno-deploy" || periodMs > idleMs * 19 / 20) continue;
     if (best === undefined || periodMs > PROXY_PERIODS_MS[best]) best = preset;
   }
   return best;

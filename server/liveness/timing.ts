@@ -45,7 +45,8 @@ export type ProxyPreset = keyof typeof PROXY_PERIODS_MS;
 
 /**
  * The longest ping period that each proxy's idle timeout allows, in ms: the timeouts are 60 s for
- * the first three and 100 s for Cloudflare; `default` undercuts every proxy we know.
+ * the first three and 100 s for Cloudflare; Deno Deploy stops an application after 5 s without traffic
+ * at the earliest; `default` undercuts every proxy we know.
  */
 export const PROXY_PERIODS_MS = {
   "none": Infinity,
@@ -53,6 +54,7 @@ export const PROXY_PERIODS_MS = {
   "nginx": 55_000,
   "azure-app-gateway": 55_000,
   "cloudflare": 90_000,
+  "deno-deploy": 4_000,
   "default": 30_000,
 } as const;
 

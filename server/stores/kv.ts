@@ -12,6 +12,10 @@ import type { Entry, Store } from "./store.ts";
 /** The file in `DATA_DIR`. */
 const FILE_NAME = "systole.kv";
 
+/** What to do where the permissions forbid the folder. */
+const NOT_ALLOWED = "; `deno task start` may write below data/ only: set DATA_DIR=data, or start " +
+  "`deno run` with --allow-write for another folder";
+
 /** Where the database is. */
 export type KvLocation =
   | { readonly kind: "memory" }
@@ -39,7 +43,8 @@ export class KvStore implements Store {
     } catch (cause) {
       const what = location.kind === "folder" ? `DATA_DIR ${location.path}` : "Deno KV";
       const why = cause instanceof Error ? cause.message : String(cause);
-      throw new StartError(`Cannot start: cannot keep data in ${what}: ${why}`, { cause });
+      const advice = cause instanceof Deno.errors.NotCapable ? NOT_ALLOWED : "";
+      throw new StartError(`Cannot start: cannot keep data in ${what}: ${why}${advice}`, { cause });
     }
   }
 

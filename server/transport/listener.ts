@@ -88,7 +88,9 @@ export async function listen(server: Server, address: Listen): Promise<Listen> {
     }
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    const message = `Cannot start: cannot listen on ${formatAddress(address)}: ${why}`;
+    const isInUse = (cause as { code?: string }).code === "EADDRINUSE";
+    const advice = isInUse && address.kind === "tcp" ? "; choose another port with PORT=" : "";
+    const message = `Cannot start: cannot listen on ${formatAddress(address)}: ${why}${advice}`;
     throw new StartError(message, { cause });
   }
   // Deno before 2.8 reports 0.0.0.0 for a unix socket.

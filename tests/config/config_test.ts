@@ -228,7 +228,7 @@ Deno.test("parseConfig() reports every problem at once: values, presets, relatio
   });
   assertEquals(problems, [
     'PORT must be a port number, digits only, from 0 to 65535, got "80a"',
-    "PROXY_PRESET must be one of none, aws-alb, nginx, azure-app-gateway, cloudflare, default, " +
+    "PROXY_PRESET must be one of none, aws-alb, nginx, azure-app-gateway, cloudflare, deno-deploy, default, " +
     'got "akamai"',
     "API_KEYS: key k1: secretSha256 must be the 64 hex digits of the secret's SHA-256",
     "TLS_CERT_FILE must be set, since TLS_KEY_FILE is, got nothing",

@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { integrationTest } from "../support/integration_test_case.ts";
 import { RawPeer } from "../support/peers/raw_peer.ts";
 import {
@@ -107,6 +107,24 @@ integrationTest("It tells its version and where its page is, in every place the 
     const { stdout } = await command.output();
     assertEquals(new TextDecoder().decode(stdout), `${name} ${version}\n`);
   }
+});
+
+integrationTest("It says what is wrong with an environment, and what to do", async () => {
+  await using server = await ServerProcess.start({ env: { PING_PERIOD_SM: "1000" } });
+  const { level, name, meant } = await server.line("a variable is no option: is it misspelled?");
+  assertEquals([level, name, meant], ["warning", "PING_PERIOD_SM", "PING_PERIOD_MS"]);
+  const taken = await runToEnd({ PORT: `${server.port}` });
+  assertEquals(taken.code, 1);
+  assertMatch(
+    taken.stderr,
+    /^Cannot start: cannot listen on .*; choose another port with PORT=\n$/,
+  );
+  const folder = await runToEnd({ DATA_DIR: "/tmp/elsewhere" });
+  assertEquals(folder.code, 1);
+  assertMatch(
+    folder.stderr,
+    /DATA_DIR \/tmp\/elsewhere: .*may write below data\/ only: set DATA_DIR=data/,
+  );
 });
 
 integrationTest("It needs no file, no other program and no fact of the system", async () => {
