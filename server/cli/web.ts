@@ -7,9 +7,12 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { stripTypeScriptTypes } from "node:module";
 import uplotStyle from "uplot/dist/uPlot.min.css" with { type: "text" };
 import uplotScript from "uplot/dist/uPlot.esm.js" with { type: "text" };
+
+import { packSdk } from "./sdk_package.ts";
 
 const WEB_FOLDER = new URL("../web/", import.meta.url);
 const SDK_FOLDER = new URL("../sdk/dist/", import.meta.url);
@@ -25,9 +28,13 @@ const ADDRESSES: Readonly<Record<string, string>> = {
 
 /** Builds the module anew. @returns its text */
 export async function buildWeb(): Promise<string> {
+  const [code, types] = await Promise.all(
+    ["sdk.js", "sdk.d.ts"].map((name) => Deno.readTextFile(new URL(name, SDK_FOLDER))),
+  );
+  const archive = Buffer.from(await packSdk({ code, types })).toString("base64");
   const files: Record<string, string> = {
-    "/sdk.js": await Deno.readTextFile(new URL("sdk.js", SDK_FOLDER)),
-    "/sdk.d.ts": await Deno.readTextFile(new URL("sdk.d.ts", SDK_FOLDER)),
+    "/sdk.js": code,
+    "/sdk.d.ts": types,
     "/web/uplot.js": uplotScript,
     "/web/uplot.css": uplotStyle,
   };
@@ -42,7 +49,9 @@ export async function buildWeb(): Promise<string> {
   );
   return "// Made by `deno task web` from server/web/ and server/sdk/dist/. Do not edit.\n\n" +
     "/** Every file of the page and the client library by its path on the web. */\n" +
-    `export const WEB_FILES: Readonly<Record<string, string>> = {\n${entries.join("")}};\n`;
+    `export const WEB_FILES: Readonly<Record<string, string>> = {\n${entries.join("")}};\n\n` +
+    "/** The client library as an npm package: a tar archive in base64. */\n" +
+    `export const SDK_PACKAGE: string =\n  ${JSON.stringify(archive)};\n`;
 }
 
 function scriptOf(text: string): string {

@@ -10,9 +10,10 @@ import { acceptsEncodings } from "@std/http/negotiation";
 import { STATUS_CODE } from "@std/http/status";
 import { type Context, Hono } from "hono";
 import { problem } from "../base/problem.ts";
+import { VERSION } from "../base/version.ts";
 import type { ApiEnv, App } from "./caller.ts";
 import { described, empty, file, problemResponses } from "./description.ts";
-import type { WebFile } from "./web_files.ts";
+import { loadSdkPackage, type WebFile } from "./web_files.ts";
 
 /** Nothing but what this very server serves, and nothing inline. */
 const POLICY = [
@@ -30,6 +31,9 @@ const FOR_ANY_ORIGIN = {
   "Access-Control-Allow-Origin": "*",
   "Cross-Origin-Resource-Policy": "cross-origin",
 };
+
+/** For what never changes under its address. */
+const IMMUTABLE = "public, max-age=31536000, immutable";
 
 export interface AssetsOptions {
   /** The files by their paths. */
@@ -74,6 +78,18 @@ export function assetRoutes({ webFiles }: AssetsOptions): App {
     "/sdk.d.ts",
     describe("Its types", "application/typescript"),
     (context) => serve("/sdk.d.ts", context, FOR_ANY_ORIGIN),
+  );
+  app.get(
+    `/sdk@${VERSION}.js`,
+    describe("The client library of this version, to be kept for ever", "text/javascript"),
+    (context) => serve("/sdk.js", context, { ...FOR_ANY_ORIGIN, "Cache-Control": IMMUTABLE }),
+  );
+  const archive = loadSdkPackage();
+  app.get(
+    "/sdk.tgz",
+    describe("The client library as a package for npm", "application/gzip"),
+    () =>
+      new Response(archive, { headers: { ...FOR_ANY_ORIGIN, "Content-Type": "application/gzip" } }),
   );
   return app;
 }

@@ -5,9 +5,10 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
-import { WEB_FILES } from "../web/dist/files.ts";
+import { SDK_PACKAGE, WEB_FILES } from "../web/dist/files.ts";
 
 /** A file as it is sent. */
 export interface WebFile {
@@ -36,6 +37,11 @@ export function loadWebFiles(): ReadonlyMap<string, WebFile> {
       return [path, fileOf(text, TYPES[extension])];
     }),
   );
+}
+
+/** The client library as an npm package: a compressed archive. */
+export function loadSdkPackage(): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(gzipSync(Buffer.from(SDK_PACKAGE, "base64")));
 }
 
 /** Prepares one file. */

@@ -1147,6 +1147,8 @@ this table with it. On an open hub every client has every right.</p>
 <tr><td><code>GET /docs/{name}</code></td><td>none</td><td>one of them</td></tr>
 <tr><td><code>GET /sdk.js</code></td><td>none</td><td>the <a href="/docs/sdk">client library</a> as one module, readable from any origin</td></tr>
 <tr><td><code>GET /sdk.d.ts</code></td><td>none</td><td>its types</td></tr>
+<tr><td><code>GET /sdk.tgz</code></td><td>none</td><td>the library as a package: <code>npm install http://&lt;hub&gt;/sdk.tgz</code></td></tr>
+<tr><td><code>GET /sdk@0.1.0.js</code></td><td>none</td><td>the library of this version: a browser may keep it for ever</td></tr>
 <tr><td><code>GET /healthz</code></td><td>none</td><td>the process is alive</td></tr>
 <tr><td><code>GET /readyz</code></td><td>none</td><td>the hub accepts connections; 503 while it drains</td></tr>
 <tr><td><code>GET /metrics</code></td><td>admin</td><td>Prometheus: see <a href="/docs/metrics">Metrics and alerts</a></td></tr>
@@ -1282,7 +1284,7 @@ socket.publish(&quot;updates&quot;, { hello: &quot;world&quot; }); // kept until
 <tr><td>Deno</td><td>the same lines in <code>client.ts</code>; <code>deno run --allow-net --allow-import=localhost:8080 client.ts</code></td></tr>
 <tr><td>Node 22 and later</td><td><code>curl -o sdk.mjs http://localhost:8080/sdk.js</code>, then the same lines in <code>client.mjs</code>, importing <code>./sdk.mjs</code></td></tr>
 <tr><td>Node before 22</td><td>as Node 22, with the option <code>WebSocket: (await import(&quot;ws&quot;)).WebSocket</code></td></tr>
-<tr><td>a bundler, or JSR</td><td>the package&#39;s <code>./sdk</code> export</td></tr>
+<tr><td>a bundler</td><td><code>npm install http://localhost:8080/sdk.tgz</code>, then <code>import { HeartbeatSocket } from &quot;@systole/sdk&quot;</code></td></tr>
 </tbody>
 </table></div>
 <h2 id="profiles">Profiles<a class="anchor" href="#profiles" aria-label="Link to this section">#</a></h2>
