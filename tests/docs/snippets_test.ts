@@ -93,7 +93,8 @@ function checkCommand(words: readonly string[]): void {
   assertEquals(program, "deno", call);
   const rest = args.filter((arg, i) => !(i === 1 && arg === "-q"));
   if (rest[0] === "task") return checkTask(rest[1], rest.slice(2));
-  assertEquals(rest[0], "run", call);
+  assert(rest[0] === "run" || rest[0] === "install", call);
+  if (/^https:/.test(rest.at(-1)!)) return;
   Deno.statSync(new URL(rest.at(-1)!, PROJECT));
 }
 

@@ -1484,6 +1484,7 @@ one is not sent again.</li>
 <nav class="contents" aria-labelledby="contents-title">
 <p id="contents-title">On this page</p>
 <ul>
+<li class="depth-2"><a href="#as-a-command">As a command</a></li>
 <li class="depth-2"><a href="#options">Options</a></li>
 <li class="depth-2"><a href="#what-cuts-my-connection">What cuts my connection?</a></li>
 <li class="depth-2"><a href="#exit-codes">Exit codes</a></li>
@@ -1532,6 +1533,14 @@ these without control pongs mean that a proxy drops control frames. The last lin
 probe answers, as every client must (with <code>--mute</code> it does not).</li>
 <li><strong><code>jitter</code></strong> is RFC 3550&#39;s, <code>stddev</code> that of the population; both of all answers.</li>
 </ul>
+<h2 id="as-a-command">As a command<a class="anchor" href="#as-a-command" aria-label="Link to this section">#</a></h2>
+<p>From a clone, or by the address of its raw files, without one:</p>
+<div class="scroll" tabindex="0"><pre><code class="language-sh">deno install --global --config deno.json --name systole-probe --allow-net \\
+  --allow-env=PROBE_KEY,WS_NO_BUFFER_UTIL,WS_NO_UTF_8_VALIDATE server/cli/probe.ts
+
+deno install --global --import-map https://example.com/systole/deno.json --name systole-probe \\
+  --allow-net --allow-env=PROBE_KEY,WS_NO_BUFFER_UTIL,WS_NO_UTF_8_VALIDATE \\
+  --allow-import=example.com https://example.com/systole/server/cli/probe.ts</code></pre></div>
 <h2 id="options">Options<a class="anchor" href="#options" aria-label="Link to this section">#</a></h2>
 <div class="scroll" tabindex="0"><table>
 <thead><tr><th>option</th><th>meaning</th><th>default</th></tr></thead>

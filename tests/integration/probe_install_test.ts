@@ -1,0 +1,63 @@
+/**
+ * The probe installed as a command, as the manual says: from a clone, and by URL.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { integrationTest } from "../support/integration_test_case.ts";
+import { PROJECT, ServerProcess } from "../support/server/server_process.ts";
+
+const { version } = JSON.parse(await Deno.readTextFile(new URL("deno.json", PROJECT)));
+
+/** The commands of the manual: from a clone, and by URL. */
+async function commands(): Promise<string[][]> {
+  const manual = await Deno.readTextFile(new URL("server/docs/probe.md", PROJECT));
+  const found = manual.match(/^deno install [^]*?(?=\n\n|\n```)/gm) ?? [];
+  return found.map((command) => command.replaceAll("\\\n", " ").split(/\s+/).slice(1));
+}
+
+/** Installs into a folder and probes. */
+async function works(args: readonly string[], server: ServerProcess): Promise<void> {
+  const root = await Deno.makeTempDir();
+  const run = async (program: string, ...args: readonly string[]) => {
+    const command = new Deno.Command(program, { args: [...args], cwd: PROJECT });
+    const { success, stdout, stderr } = await command.output();
+    assert(success, new TextDecoder().decode(stderr));
+    return new TextDecoder().decode(stdout);
+  };
+  try {
+    await run(Deno.execPath(), ...args, "--root", root, "--force");
+    const folder = Deno.execPath().replace(/\/[^/]*$/, "");
+    const env = ["env", `PATH=${folder}:/usr/bin:/bin`, `${root}/bin/systole-probe`];
+    assertEquals(await run(env[0], ...env.slice(1), "--version"), `systole probe ${version}\n`);
+    const probed = await run(
+      env[0],
+      ...env.slice(1),
+      ...["--count", "1", "--json", `127.0.0.1:${server.port}/ws`],
+    );
+    assert(probed.includes('"answered":1'), probed);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+}
+
+integrationTest("The probe is installed from a clone, and by URL, as the manual says", async () => {
+  await using server = await ServerProcess.start();
+  const [clone, byUrl] = await commands();
+  await works(clone, server);
+  // As a repository's host serves raw files.
+  await using host = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen() {} },
+    async ({ url }) => {
+      const file = new URL(`.${new URL(url).pathname}`, PROJECT);
+      const text = await Deno.readTextFile(file);
+      return new Response(text, { headers: { "Content-Type": "text/plain; charset=utf-8" } });
+    },
+  );
+  const at = `127.0.0.1:${(host.addr as Deno.NetAddr).port}`;
+  const args = byUrl.map((word) =>
+    word.replace("https://example.com/systole", `http://${at}`).replace("=example.com", `=${at}`)
+  );
+  await works(args, server);
+});
