@@ -12,7 +12,7 @@ import { type Context, Hono } from "hono";
 import { problem } from "../base/problem.ts";
 import { VERSION } from "../base/version.ts";
 import type { ApiEnv, App } from "./caller.ts";
-import { described, empty, file, problemResponses } from "./description.ts";
+import { described, empty, file, problemResponses, type Responses } from "./description.ts";
 import { loadSdkPackage, type WebFile } from "./web_files.ts";
 
 /** Nothing but what this very server serves, and nothing inline. */
@@ -35,6 +35,9 @@ const FOR_ANY_ORIGIN = {
 /** For what never changes under its address. */
 const IMMUTABLE = "public, max-age=31536000, immutable";
 
+/** The error response of every route whose path names a file. */
+export const NOT_THERE: Responses = problemResponses({ 404: "nothing is there" });
+
 export interface AssetsOptions {
   /** The files by their paths. */
   readonly webFiles: ReadonlyMap<string, WebFile>;
@@ -43,7 +46,7 @@ export interface AssetsOptions {
 /** Builds the routes. */
 export function assetRoutes({ webFiles }: AssetsOptions): App {
   const app = new Hono<ApiEnv>();
-  const describe = (summary: string, type: string) =>
+  const describe = (summary: string, type: string, errors?: Responses) =>
     described({
       summary,
       tag: "page",
@@ -51,7 +54,7 @@ export function assetRoutes({ webFiles }: AssetsOptions): App {
       responses: {
         200: file("It", type),
         304: empty("It has not changed"),
-        ...problemResponses({ 404: "nothing is there" }),
+        ...errors,
       },
     });
   const serve = (path: string, context: Context<ApiEnv>, headers?: Record<string, string>) => {
@@ -65,7 +68,7 @@ export function assetRoutes({ webFiles }: AssetsOptions): App {
   );
   app.get(
     "/web/:name",
-    describe("What the live page is made of", "text/javascript"),
+    describe("What the live page is made of", "text/javascript", NOT_THERE),
     (context) => serve(`/web/${context.req.param("name")}`, context),
   );
   app.get(
@@ -87,7 +90,12 @@ export function assetRoutes({ webFiles }: AssetsOptions): App {
   const archive = loadSdkPackage();
   app.get(
     "/sdk.tgz",
-    describe("The client library as a package for npm", "application/gzip"),
+    described({
+      summary: "The client library as a package for npm",
+      tag: "page",
+      access: "open",
+      responses: { 200: file("It", "application/gzip") },
+    }),
     () =>
       new Response(archive, { headers: { ...FOR_ANY_ORIGIN, "Content-Type": "application/gzip" } }),
   );

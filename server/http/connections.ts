@@ -18,7 +18,15 @@ import type { Logger } from "../logging/logging.ts";
 import { problem, restarting } from "../base/problem.ts";
 import type { Subscriber, SubscriptionRegistry } from "../hub/subscription_registry.ts";
 import { adminKey, type ApiEnv, type App, type CredentialChecker } from "./caller.ts";
-import { authErrors, BAD_QUERY, described, empty, json, problemResponses } from "./description.ts";
+import {
+  authErrors,
+  BAD_QUERY,
+  described,
+  empty,
+  json,
+  problemResponses,
+  RESTARTING,
+} from "./description.ts";
 import {
   type CountedRejection,
   REJECTION_HISTORY_SIZE,
@@ -169,6 +177,7 @@ function addList(app: App, { authenticator, hub }: ConnectionsOptions): void {
       200: json("Sorted; the greatest first by default", Connections),
       ...BAD_QUERY,
       ...authErrors("no admin"),
+      ...RESTARTING,
     },
   });
   app.get(PATH, description, adminKey(authenticator), query(ListQuery), async (context) => {
@@ -227,6 +236,7 @@ function addDisconnect(app: App, { authenticator, hub, log }: ConnectionsOptions
       204: empty("It is asked to close, and terminated if it does not"),
       ...problemResponses({ 404: "not connected" }),
       ...authErrors("no admin, or a foreign Origin"),
+      ...RESTARTING,
     },
   });
   app.delete(`${PATH}/:id`, description, adminKey(authenticator), async (context) => {

@@ -29,6 +29,8 @@ const Problem = v.pipe(
   v.metadata({ ref: "Problem" }),
 );
 
+const PROBLEM_CONTENT = { [PROBLEM_TYPE]: { schema: resolver(Problem) } };
+
 const DOCUMENT: Partial<GenerateSpecOptions> = {
   documentation: {
     info: {
@@ -36,7 +38,9 @@ const DOCUMENT: Partial<GenerateSpecOptions> = {
       version: "1",
       description:
         "Where no keys are configured every caller has all rights and needs no credential.",
+      license: { name: "MIT", identifier: "MIT" },
     },
+    servers: [{ url: "/", description: "the server that this document is from" }],
     components: {
       securitySchemes: {
         bearer: { type: "http", scheme: "bearer", description: "<id>.<secret> or a JWT" },
@@ -54,8 +58,10 @@ const DOCUMENT: Partial<GenerateSpecOptions> = {
   defaultValidationErrorResponse: false,
 };
 
+const FOREIGN_HOST = "a foreign Host, on an open server that only this machine reaches";
+
 /** The responses of a route, by status. */
-export type Responses = ResponsesWithResolver;
+export type Responses = Record<string, Exclude<ResponsesWithResolver[string], { $ref: string }>>;
 
 /** The description of one route. */
 export interface Description {
@@ -72,9 +78,16 @@ export function described({ summary, tag, access, responses }: Description): Mid
   return describeRoute({
     summary,
     tags: [tag],
-    responses,
+    responses: withForeignHost(responses),
     ...(access === "open" ? { security: [] } : {}),
   });
+}
+
+/** Adds the rejection of a foreign Host, which comes before every route and is problem details. */
+function withForeignHost(responses: Responses): Responses {
+  const own = responses[403];
+  const description = own ? `${own.description}; or ${FOREIGN_HOST}` : FOREIGN_HOST;
+  return { ...responses, 403: { description, content: { ...own?.content, ...PROBLEM_CONTENT } } };
 }
 
 /** A JSON response. */
@@ -99,11 +112,18 @@ export function empty(description: string): Responses[string] {
 
 /** Problem details, by status. */
 export function problemResponses(descriptions: Readonly<Record<number, string>>): Responses {
-  const content = { [PROBLEM_TYPE]: { schema: resolver(Problem) } };
   return Object.fromEntries(
-    Object.entries(descriptions).map(([status, description]) => [status, { description, content }]),
+    Object.entries(descriptions).map(([status, description]) => [
+      status,
+      { description, content: PROBLEM_CONTENT },
+    ]),
   );
 }
+
+/** The error response of every route that cannot do its work once the hub has stopped. */
+export const RESTARTING: Responses = problemResponses({
+  503: "the server is restarting",
+});
 
 /** The error response of every route with a query. */
 export const BAD_QUERY: Responses = problemResponses({
@@ -130,6 +150,5 @@ export function authErrors(right: string): Responses {
   return problemResponses({
     401: "no valid credential, where keys are configured",
     403: right,
-    503: "the server is restarting",
   });
 }

@@ -10,9 +10,9 @@ import { STATUS_CODE } from "@std/http/status";
 import { Hono } from "hono";
 import { problem } from "../base/problem.ts";
 import { DOCS } from "../docs/dist/docs.ts";
-import { answer } from "./assets.ts";
+import { answer, NOT_THERE } from "./assets.ts";
 import type { ApiEnv, App } from "./caller.ts";
-import { described, empty, file, problemResponses } from "./description.ts";
+import { described, empty, file, type Responses } from "./description.ts";
 import { fileOf, type WebFile } from "./web_files.ts";
 
 /** Style and icon of this very server, and nothing else: no script, no connection, no form. */
@@ -31,7 +31,7 @@ let files: ReadonlyMap<string, WebFile> | undefined;
 /** Builds the routes. */
 export function docsRoutes(): App {
   const app = new Hono<ApiEnv>();
-  const describe = (summary: string) =>
+  const describe = (summary: string, errors?: Responses) =>
     described({
       summary,
       tag: "page",
@@ -39,11 +39,11 @@ export function docsRoutes(): App {
       responses: {
         200: file("It", "text/html"),
         304: empty("It has not changed"),
-        ...problemResponses({ 404: "nothing is there" }),
+        ...errors,
       },
     });
   app.get("/docs", describe("The manuals"), (context) => answer(context, docsFile("index")!, HEAD));
-  app.get("/docs/:name", describe("One of the manuals"), (context) => {
+  app.get("/docs/:name", describe("One of the manuals", NOT_THERE), (context) => {
     const name = context.req.param("name");
     const found = name === "index" ? undefined : docsFile(name);
     if (found !== undefined) return answer(context, found, HEAD);

@@ -63,7 +63,7 @@ const Stats = v.pipe(
   v.metadata({ ref: "EventsHubStats" }),
 );
 
-const AUTH_ERRORS = {
+const COMMON_ERRORS = {
   401: json("no valid credential, where keys are configured", Unauthorized),
   503: json("the server is restarting", EventsHubError),
 };
@@ -113,7 +113,7 @@ function addUnsubscribe(app: App, options: EventsHubRoutesOptions): void {
       ),
       403: json("the client is connected with another key, or a foreign Origin", EventsHubError),
       413: json("larger than MAX_MESSAGE_BYTES", EventsHubError),
-      ...AUTH_ERRORS,
+      ...COMMON_ERRORS,
     },
   });
   const body = jsonBody(Unsubscribe, { maxBytes: maxMessageBytes, errorResponse: eventsHubError });
@@ -182,7 +182,7 @@ function addLists(app: App, options: EventsHubRoutesOptions): void {
   const clients = described({
     summary: "The clients that are connected with this key",
     tag: "events-hub",
-    responses: { 200: json("Those of this node", v.array(ClientInfo)), ...AUTH_ERRORS },
+    responses: { 200: json("Those of this node", v.array(ClientInfo)), ...COMMON_ERRORS },
   });
   app.get("/api/v1/ws/clients", clients, anyKey(authenticator, eventsHub), async (context) => {
     const found = await ownClients(context);
@@ -191,7 +191,7 @@ function addLists(app: App, options: EventsHubRoutesOptions): void {
   const stats = described({
     summary: "How many clients are connected and what they are subscribed to",
     tag: "events-hub",
-    responses: { 200: json("Those of this node", Stats), ...AUTH_ERRORS },
+    responses: { 200: json("Those of this node", Stats), ...COMMON_ERRORS },
   });
   app.get("/api/v1/ws/stats", stats, anyKey(authenticator, eventsHub), async (context) => {
     const found = await ownClients(context);

@@ -11,7 +11,7 @@ import type { Hub } from "../hub.ts";
 import { restarting } from "../base/problem.ts";
 import { COUNTS, type ReadStats } from "./stats.ts";
 import { adminKey, type ApiEnv, type App, type CredentialChecker } from "./caller.ts";
-import { authErrors, BAD_QUERY, described, json } from "./description.ts";
+import { authErrors, BAD_QUERY, described, json, RESTARTING } from "./description.ts";
 import { DEFAULT_LIMIT, limitUpTo, query } from "./requests.ts";
 
 const MAX_ENTRIES = 1_000;
@@ -100,7 +100,11 @@ function addStats(app: App, { authenticator, readStats }: OverviewOptions): void
   const description = described({
     summary: "A summary of this node",
     tag: "operation",
-    responses: { 200: json("Totals are since its start", Stats), ...authErrors("no admin") },
+    responses: {
+      200: json("Totals are since its start", Stats),
+      ...authErrors("no admin"),
+      ...RESTARTING,
+    },
   });
   app.get("/api/v1/stats", description, adminKey(authenticator), async (context) => {
     const stats = await readStats();
@@ -117,6 +121,7 @@ function addChannels(app: App, { authenticator, hub }: OverviewOptions): void {
       200: json("Those with the most subscribers first", Channels),
       ...BAD_QUERY,
       ...authErrors("no admin"),
+      ...RESTARTING,
     },
   });
   app.get(

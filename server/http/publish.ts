@@ -13,7 +13,7 @@ import type { Hub } from "../hub.ts";
 import { BUSY_AFTER_MS, MAX_CHANNEL_LENGTH } from "../message.ts";
 import { problem, restarting, tooMany } from "../base/problem.ts";
 import { anyKey, type ApiEnv, type App, type CredentialChecker } from "./caller.ts";
-import { authErrors, described, json, problemResponses } from "./description.ts";
+import { authErrors, described, json, problemResponses, RESTARTING } from "./description.ts";
 import { jsonBody } from "./requests.ts";
 
 const CHANNEL_RULE = `must have 1 to ${MAX_CHANNEL_LENGTH} characters`;
@@ -70,6 +70,7 @@ export function publishRoutes(options: PublishOptions): App {
             "Retry-After says when to retry",
         }),
         ...authErrors("the key lacks the right to publish on this channel, or a foreign Origin"),
+        ...RESTARTING,
       },
     }),
     anyKey(authenticator),

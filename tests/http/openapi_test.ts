@@ -1,10 +1,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { type Api, withApi } from "../support/server/api.ts";
+import { type Api, type Call, withApi } from "../support/server/api.ts";
 
 const METHODS = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
 // deno-lint-ignore no-explicit-any -- the document has no static type
-const documentOf = async (api: Api): Promise<any> => (await api.json("/api/v1/openapi.json")).body;
+const documentOf = async (api: Api): Promise<any> =>
+  (await api.json("/api/v1/openapi.json", { key: "root.s" })).body;
 
 /** Every object in a JSON value, with where it is. */
 function* objectsIn(value: unknown, at = "#"): Generator<[string, Record<string, unknown>]> {
@@ -140,6 +141,86 @@ Deno.test("Responses match their schemas in openapi.json", () =>
       assertEquals(mismatches(content["application/json"].schema, body, document), [], path);
     }
   }));
+
+/** A valid body for each operation that takes one. */
+const BODIES: Readonly<Record<string, unknown>> = {
+  "/api/v1/publish": { channel: "c", data: 1 },
+  "/api/v1/ws/unsubscribe": { client_id: "x", event_types: ["pdfm"] },
+};
+
+/**
+ * Calls every operation, with `x` for each parameter of its path. Those that take a body are sent
+ * `body`, by default a valid one.
+ *
+ * @returns the operations that answer the status, and those that the document describes with it
+ */
+async function operationsWith(
+  status: number,
+  api: Api,
+  { query = "", body, headers }: Pick<Call, "body" | "headers"> & { query?: string } = {},
+) {
+  const { paths } = await documentOf(api);
+  const answering: string[] = [];
+  const described: string[] = [];
+  for (const [path, item] of Object.entries(paths)) {
+    // deno-lint-ignore no-explicit-any -- as above
+    for (const [method, { responses }] of Object.entries<any>(item as object)) {
+      const name = `${method} ${path}`;
+      const response = await api.call(path.replace(/\{\w+\}/g, "x") + query, {
+        method: method.toUpperCase(),
+        headers,
+        body: path in BODIES ? body ?? BODIES[path] : undefined,
+      });
+      await response.body?.cancel();
+      if (responses[status] !== undefined) described.push(name);
+      if (response.status !== status) continue;
+      answering.push(name);
+      const [type] = response.headers.get("Content-Type")!.split(";");
+      assert(responses[status]?.content[type], `${name} ${status} ${type}`);
+    }
+  }
+  return { answering, described };
+}
+
+Deno.test("openapi.json describes 403 for every operation: each rejects a foreign Host", () =>
+  withApi({ loopbackHostOnly: true }, async (api) => {
+    const headers = { Host: "rebound.example" };
+    const { answering, described } = await operationsWith(403, api, { headers });
+    assertEquals(answering, described);
+    assert(described.includes("get /healthz"));
+  }));
+
+Deno.test("openapi.json describes 400 for the operations that check a query or a body, and no other", () =>
+  withApi({}, async (api) => {
+    const call = { query: "?unknown=1", body: "{" };
+    const { answering, described } = await operationsWith(400, api, call);
+    assertEquals(answering, described);
+  }));
+
+Deno.test("openapi.json describes 401 for the operations that need a credential, and no other", () =>
+  withApi({ keys: true }, async (api) => {
+    const { answering, described } = await operationsWith(401, api);
+    assertEquals(answering, described);
+  }));
+
+Deno.test("openapi.json describes 404 for the operations whose path names one thing, and no other", () =>
+  withApi({}, async (api) => {
+    const { answering, described } = await operationsWith(404, api);
+    assertEquals(answering, described);
+    assert(answering.every((name) => name.includes("{")));
+  }));
+
+Deno.test("openapi.json describes 503 for the operations that need a running hub, and no other", async () => {
+  await withApi({}, async (api) => {
+    api.world.hub.stop();
+    api.ready = false;
+    const { answering, described } = await operationsWith(503, api);
+    assertEquals(answering, described);
+  }).catch((error) => {
+    // the fixture cannot ask a stopped hub what is left
+    if (!String(error).includes("a subscriber is left")) throw error;
+  });
+});
 
 /** Where a value differs from a schema: in types, missing properties or additional ones. */
 // deno-lint-ignore no-explicit-any -- a schema has no static type
