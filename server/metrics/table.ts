@@ -8,6 +8,7 @@
  * @module
  */
 
+import process from "node:process";
 import { VERSION } from "../base/version.ts";
 import { CAUSES, REASON_NAMES, REJECTION_REASONS } from "../close_codes.ts";
 import { SEVERITY } from "../liveness/health.ts";
@@ -239,13 +240,44 @@ export const EXTERNAL_METRICS = {
   }),
 };
 
-/** Values that are computed from others when they are read. */
+/**
+ * Values that are computed when they are read. Those of the process have the names that Prometheus'
+ * clients give them. prom-client's own collectors do not serve: they read /proc, which the permissions
+ * of `start` forbid, and then report 0, and one of them wakes the process 100 times a second.
+ */
 export const DERIVED_METRICS: readonly DerivedMetric[] = [
   {
     type: "gauge",
     name: "systole_build_info",
     help: "1, labelled with the version of the program and of Deno",
     samples: () => [{ labels: { version: VERSION, deno: Deno.version.deno }, value: 1 }],
+  },
+  {
+    type: "gauge",
+    name: "process_start_time_seconds",
+    help: "Start of the process, seconds since 1970",
+    samples: () => one(performance.timeOrigin / 1_000),
+  },
+  {
+    type: "counter",
+    name: "process_cpu_seconds_total",
+    help: "CPU time of the process, user and system",
+    samples: () => {
+      const { user, system } = process.cpuUsage();
+      return one((user + system) / 1_000_000);
+    },
+  },
+  {
+    type: "gauge",
+    name: "process_resident_memory_bytes",
+    help: "Resident memory of the process",
+    samples: () => one(Deno.memoryUsage().rss),
+  },
+  {
+    type: "gauge",
+    name: "nodejs_heap_size_used_bytes",
+    help: "Heap that JavaScript objects use",
+    samples: () => one(Deno.memoryUsage().heapUsed),
   },
   {
     type: "gauge",

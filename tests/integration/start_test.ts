@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { integrationTest } from "../support/integration_test_case.ts";
 import { RawPeer } from "../support/peers/raw_peer.ts";
 import {
@@ -82,6 +82,20 @@ integrationTest("It prints where it listens, the profile and the timing it will 
   const { address, profile, pingPeriodMs, pongWaitMs } = await server.line("listening");
   assertEquals(address, `ws://127.0.0.1:${server.port}`);
   assertEquals([profile, pingPeriodMs, pongWaitMs], ["json", 18_000, 20_000]);
+});
+
+integrationTest("It measures its process, with the permissions of the start task", async () => {
+  const startedMs = Date.now();
+  await using server = await ServerProcess.start();
+  const metrics = await server.metrics();
+  const within = (name: string, from: number, to: number) => {
+    const value = metrics.value(name, {});
+    assert(from < value && value < to, `${name} is ${value}, not between ${from} and ${to}`);
+  };
+  within("process_start_time_seconds", startedMs / 1_000 - 1, Date.now() / 1_000 + 1);
+  within("process_cpu_seconds_total", 0.01, 600);
+  within("process_resident_memory_bytes", 20e6, 1e9);
+  within("nodejs_heap_size_used_bytes", 1e6, 1e9);
 });
 
 integrationTest("It tells its version and where its page is, in every place the same", async () => {

@@ -992,6 +992,7 @@ way cuts all connections at once, a timer cuts them one after another.</p>
 <li class="depth-2"><a href="#health-and-liveness">Health and liveness</a></li>
 <li class="depth-2"><a href="#detection-and-stalls">Detection and stalls</a></li>
 <li class="depth-2"><a href="#queues-and-traffic">Queues and traffic</a></li>
+<li class="depth-2"><a href="#process">Process</a></li>
 <li class="depth-2"><a href="#alerts-and-dashboard">Alerts and dashboard</a></li>
 </ul>
 </nav>
@@ -1064,6 +1065,18 @@ right <code>admin</code>. Values are in seconds and bytes. The labels are <code>
 <tr><td><code>systole_channels</code></td><td>channels with subscribers</td><td></td></tr>
 </tbody>
 </table></div>
+<h2 id="process">Process<a class="anchor" href="#process" aria-label="Link to this section">#</a></h2>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>metric</th><th>meaning</th><th>what to do</th></tr></thead>
+<tbody>
+<tr><td><code>process_start_time_seconds</code></td><td>when the process started</td><td>a change is a restart: clients have reconnected</td></tr>
+<tr><td><code>process_cpu_seconds_total</code></td><td>its CPU time</td><td>a rate near 1 is a full core: move connections to another node</td></tr>
+<tr><td><code>process_resident_memory_bytes</code></td><td>its memory</td><td>compare with the memory of the machine or the container&#39;s limit</td></tr>
+<tr><td><code>nodejs_heap_size_used_bytes</code></td><td>the part that JavaScript objects use</td><td>it grows with connections, send queues and channels; if it grows without them, report it</td></tr>
+</tbody>
+</table></div>
+<p>Open files are not counted: the system lists them where the process may not read. They are
+<code>systole_connections</code>, <code>systole_pending_connections</code> and about 30.</p>
 <h2 id="alerts-and-dashboard">Alerts and dashboard<a class="anchor" href="#alerts-and-dashboard" aria-label="Link to this section">#</a></h2>
 <p><code>server/ops/</code> has three files:</p>
 <ul>

@@ -21,7 +21,7 @@ export interface PromqlUse {
 }
 
 export function usesIn(expr: string): PromqlUse {
-  const metrics = expr.matchAll(/((?:\w+:)?systole_[\w:]+)\s*(?:\{([^}]*)\})?/g);
+  const metrics = expr.matchAll(/((?:\w+:)?(?:systole|process|nodejs)_[\w:]+)\s*(?:\{([^}]*)\})?/g);
   const selectors = [...metrics].map(([, metric, labels = ""]) => ({
     metric,
     matchers: [...labels.matchAll(/(\w+)\s*(=~|!~|!=|=)\s*"([^"]*)"/g)].map(
