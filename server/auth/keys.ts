@@ -59,37 +59,42 @@ function isTime(text: string): boolean {
   return new Date(`${form[1]}T00:00:00Z`).toISOString().startsWith(form[1]);
 }
 
-/**
- * Reads keys from JSON: those that are good, and a line for each problem.
- *
- * @param text a JSON list of keys
- * @param source the option that the text came by, for the problems
- */
+/** A JSON list of keys, with the option that it came by, for the problems. */
+export interface KeyList {
+  readonly text: string;
+  readonly source: string;
+}
+
+/** Reads lists of keys: those keys that are good, and a line for each problem. */
 export function readKeys(
-  text: string,
-  source: string,
+  lists: readonly KeyList[],
 ): { readonly keys: readonly Key[]; readonly problems: string[] } {
-  const list = parseJson(text);
-  if (!Array.isArray(list) || list.length === 0) {
-    // Never an open hub by mistake: an empty list is no way to say "no keys".
-    const problem = `${source} must be a JSON list of at least one key, ` +
-      'like [{"id":"k1","secretSha256":"…","publish":["*"]}]; `deno task key` makes one';
-    return { keys: [], problems: [problem] };
-  }
   const keys: Key[] = [];
   const problems: string[] = [];
-  list.forEach((item, index) => {
-    const result = v.safeParse(KEY, item);
-    if (result.success) keys.push(toKey(result.output));
-    else {
-      const name = nameOf(item, index);
-      const lines = fieldProblems(result.issues, RULES);
-      problems.push(...lines.map((line) => `${source}: ${name}: ${line}`));
+  for (const { text, source } of lists) {
+    const list = parseJson(text);
+    if (!Array.isArray(list) || list.length === 0) {
+      // Never an open hub by mistake: an empty list is no way to say "no keys".
+      problems.push(
+        `${source} must be a JSON list of at least one key, ` +
+          'like [{"id":"k1","secretSha256":"…","publish":["*"]}]; `deno task key` makes one',
+      );
+      continue;
     }
-  });
+    list.forEach((item, index) => {
+      const result = v.safeParse(KEY, item);
+      if (result.success) keys.push(toKey(result.output));
+      else {
+        const name = nameOf(item, index);
+        const lines = fieldProblems(result.issues, RULES);
+        problems.push(...lines.map((line) => `${source}: ${name}: ${line}`));
+      }
+    });
+  }
+  const sources = lists.map(({ source }) => source).join(", ");
   const ids = keys.map(({ id }) => id);
   for (const id of new Set(ids.filter((id, index) => ids.indexOf(id) !== index))) {
-    problems.push(`${source}: the id ${id} must belong to one key only`);
+    problems.push(`${sources}: the id ${id} must belong to one key only`);
   }
   return { keys, problems };
 }
@@ -102,7 +107,7 @@ export function readKeys(
  * @throws {ConfigError} with every problem; names keys by id or position, never a secret
  */
 export function parseKeys(text: string, source = "API_KEYS_FILE"): readonly Key[] {
-  const { keys, problems } = readKeys(text, source);
+  const { keys, problems } = readKeys([{ text, source }]);
   if (problems.length > 0) throw new ConfigError(problems);
   return keys;
 }

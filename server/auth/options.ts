@@ -16,6 +16,11 @@ export const KEY_OPTIONS = {
   API_KEYS: derived(secret({ unit: "JSON" }), {
     meaning: "the keys, a list; without keys and tokens the hub is open",
   }),
+  API_KEYS_2: derived(secret({ unit: "JSON" }), {
+    meaning: "a second list of keys, where a platform limits the length of a variable",
+  }),
+  API_KEYS_3: derived(secret({ unit: "JSON" }), { meaning: "a third one" }),
+  API_KEYS_4: derived(secret({ unit: "JSON" }), { meaning: "a fourth one" }),
 };
 
 /** What is in `Config.auth` under its own name. */

@@ -9,7 +9,7 @@
 
 import type { AuthConfig } from "../auth/auth.ts";
 import { readKeys } from "../auth/keys.ts";
-import { AUTH_OPTIONS } from "../auth/options.ts";
+import { AUTH_OPTIONS, KEY_OPTIONS } from "../auth/options.ts";
 import { ConfigError } from "../base/errors.ts";
 import { type OptionTable, type OptionValues, optionValues } from "../base/option.ts";
 import type { Listen } from "../base/option_values.ts";
@@ -61,9 +61,10 @@ export function parseConfig(env: Env): Config {
   const { given, problems } = readValues(env);
   const sizes = givenSizes(given);
   const { proxyPreset } = optionValues(PROXY_OPTIONS, given);
-  const { keys, problems: keyProblems } = given.API_KEYS === undefined
-    ? { keys: [], problems: [] }
-    : readKeys(given.API_KEYS as string, "API_KEYS");
+  const keyLists = Object.keys(KEY_OPTIONS).filter((source) => source in given);
+  const { keys, problems: keyProblems } = readKeys(
+    keyLists.map((source) => ({ text: given[source] as string, source })),
+  );
   problems.push(...keyProblems, ...pairProblems(env));
   for (const { prefix, timing: { silenceFrom } } of PROFILES) {
     const relations = { prefix, silenceFrom, proxy: proxyPreset };
@@ -131,8 +132,9 @@ function givenSizes(given: Given): Partial<QueueSizes> {
 function pairProblems(env: Env): string[] {
   const isSet = (name: string) => textOf(env, name) !== "";
   const problems: string[] = [];
-  if (isSet("API_KEYS") && isSet("API_KEYS_FILE")) {
-    problems.push("API_KEYS_FILE must not be set beside API_KEYS, got both");
+  const keyList = Object.keys(KEY_OPTIONS).find(isSet);
+  if (keyList !== undefined && isSet("API_KEYS_FILE")) {
+    problems.push(`API_KEYS_FILE must not be set beside ${keyList}, got both`);
   }
   const tls = ["TLS_CERT_FILE", "TLS_KEY_FILE"];
   const missing = tls.filter((name) => !isSet(name));

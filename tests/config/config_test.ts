@@ -100,6 +100,9 @@ Deno.test("parseConfig() puts every option where it belongs", () => {
     [{ ALLOWED_ORIGINS: "https://a.example" }, (it) => it.allowedOrigins, ["https://a.example"]],
     [{ ALLOW_ANONYMOUS: "TRUE" }, (it) => it.allowAnonymous, true],
     [{ API_KEYS: KEYS }, (it) => it.auth.keys.map(({ id }) => id), ["k1"]],
+    [{ API_KEYS_2: KEYS }, (it) => it.auth.keys.length, 1],
+    [{ API_KEYS_3: KEYS }, (it) => it.auth.keys.length, 1],
+    [{ API_KEYS_4: KEYS }, (it) => it.auth.keys.length, 1],
     [{ API_KEYS_FILE: "keys.json" }, (it) => it.auth.apiKeysFile, "keys.json"],
     [{ JWT_SECRET: "x".repeat(32) }, (it) => it.auth.jwtSecret, "x".repeat(32)],
     [{ JWKS_FILE: "jwks.json" }, (it) => it.auth.jwksFile, "jwks.json"],
@@ -246,6 +249,28 @@ Deno.test("parseConfig() reports thresholds of health that do not ascend, profil
   ]);
 });
 
+Deno.test("parseConfig() reads the lists of keys of several variables as one", () => {
+  const list = (...ids: string[]) =>
+    JSON.stringify(ids.map((id) => ({ id, secretSha256: "0".repeat(64) })));
+  const { auth } = parseConfig({
+    API_KEYS_2: list("k2"),
+    API_KEYS: list("k1"),
+    API_KEYS_4: list("k4"),
+  });
+  assertEquals(auth.keys.map(({ id }) => id), ["k1", "k2", "k4"]);
+  assertEquals(
+    problemsOf({ API_KEYS: list("k1"), API_KEYS_2: list("k2", "k1"), API_KEYS_3: "[]" }),
+    [
+      'API_KEYS_3 must be a JSON list of at least one key, like [{"id":"k1","secretSha256":"…",' +
+      '"publish":["*"]}]; `deno task key` makes one',
+      "API_KEYS, API_KEYS_2, API_KEYS_3: the id k1 must belong to one key only",
+    ],
+  );
+  assertEquals(problemsOf({ API_KEYS_2: list("k2"), API_KEYS_FILE: "keys.json" }), [
+    "API_KEYS_FILE must not be set beside API_KEYS_2, got both",
+  ]);
+});
+
 Deno.test("parseConfig() refuses keys from two places, and never repeats a secret", () => {
   assertEquals(problemsOf({ API_KEYS: KEYS, API_KEYS_FILE: "keys.json" }), [
     "API_KEYS_FILE must not be set beside API_KEYS, got both",
@@ -356,7 +381,7 @@ Deno.test("parseConfig() of any environment gives a Config whose relations hold,
 
 Deno.test("parseConfig() of any single good value starts: defaults give way", () => {
   const name = fc.constantFrom(
-    ...Object.keys(OPTIONS).filter((name) => !/^(TLS_.*|API_KEYS)$/.test(name)),
+    ...Object.keys(OPTIONS).filter((name) => !/^(TLS_.*|API_KEYS(_\d)?)$/.test(name)),
   );
   fc.assert(
     fc.property(name, fc.oneof(NUMBERS, WORDS), (name, text) => {

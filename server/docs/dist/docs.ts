@@ -493,6 +493,9 @@ that lists every problem.</p>
 <tr><td><code>CLOSE_WAIT_MS</code></td><td>ms</td><td>2000</td><td>a close that is not answered by then ends the connection</td></tr>
 <tr><td><code>SHUTDOWN_MS</code></td><td>ms</td><td>4500</td><td>the whole drain takes no longer</td></tr>
 <tr><td><code>API_KEYS</code></td><td>JSON</td><td>none</td><td>the keys, a list; without keys and tokens the hub is open</td></tr>
+<tr><td><code>API_KEYS_2</code></td><td>JSON</td><td>none</td><td>a second list of keys, where a platform limits the length of a variable</td></tr>
+<tr><td><code>API_KEYS_3</code></td><td>JSON</td><td>none</td><td>a third one</td></tr>
+<tr><td><code>API_KEYS_4</code></td><td>JSON</td><td>none</td><td>a fourth one</td></tr>
 <tr><td><code>API_KEYS_FILE</code></td><td>path</td><td>none</td><td>file with that list, instead of API_KEYS</td></tr>
 <tr><td><code>JWT_SECRET</code></td><td>text</td><td>none</td><td>accepts JWTs signed with it by HS256; at least 32 bytes</td></tr>
 <tr><td><code>JWKS_FILE</code></td><td>path</td><td>none</td><td>accepts JWTs signed by one of its public keys (RS256, ES256, EdDSA)</td></tr>
