@@ -6,6 +6,8 @@
  */
 
 import { randomBytes } from "node:crypto";
+import process from "node:process";
+import { createInterface } from "node:readline";
 import { systemClock } from "../base/clock.ts";
 import { ConfigError } from "../base/errors.ts";
 import { VERSION } from "../base/version.ts";
@@ -50,7 +52,7 @@ function print(line: string): void {
 
 /** Probes until done or stopped. @returns the exit code */
 async function probe({ target, plan, profileName, json, notes }: ProbeRequest): Promise<number> {
-  const idle = plan.idleMs !== undefined;
+  const idle = plan.idleMs !== undefined || plan.interactive === true;
   const { timeoutMs, profile } = plan;
   const subject = {
     url: target.url,
@@ -78,9 +80,17 @@ async function probe({ target, plan, profileName, json, notes }: ProbeRequest): 
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => session.stop());
   }
+  if (plan.interactive) readInput(session);
   const findings = await session.findings;
   print(report.summary(findings));
   return exitCodeOf(findings, idle);
+}
+
+/** Sends each line of the input. Somebody who ends it at a terminal has seen the answers. */
+function readInput(session: ProbeSession): void {
+  const lines = createInterface({ input: process.stdin });
+  lines.on("line", (line) => line !== "" && session.say(line));
+  lines.on("close", () => Deno.stdin.isTerminal() ? session.stop() : session.endAfterAnswers());
 }
 
 /** @returns the exit code */

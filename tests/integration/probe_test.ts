@@ -414,3 +414,53 @@ integrationTest("probe stopped by Ctrl-C prints what it has found", async () => 
   assertEquals(stdout.match(/^--- /gm)?.length, 1, stdout);
   assert(stdout.endsWith("closed by the probe, which was stopped\n"), stdout);
 });
+
+integrationTest(
+  "probe --interactive sends the lines of its input and prints what comes",
+  async () => {
+    await using server = await ServerProcess.start();
+    const url = `ws://127.0.0.1:${server.port}/ws`;
+    const lines = [
+      '{"type":"subscribe","channel":"news"}',
+      "",
+      '{"type":"publish","channel":"news","data":"ä"}',
+      '{"type":"ping","id":7}',
+    ];
+    const args = ["--interactive", "--timeout", "1", "--json", url];
+    const { code, stdout, stderr } = await probe(args, {}, lines.join("\n"));
+    assertEquals([code, stderr], [0, ""]);
+    const events = stdout.trim().split("\n").map((line) => JSON.parse(line));
+    const messages = events.filter(({ kind }) => kind === "message").map(({ text }) =>
+      JSON.parse(text)
+    );
+    assertEquals(messages.map(({ type }) => type).toSorted(), [
+      "message",
+      "pong",
+      "subscribed",
+      "welcome",
+    ]);
+    assertEquals(messages.find(({ type }) => type === "message").data, "ä");
+    assertEquals(events.at(-1).end, { by: "plan" });
+    const { malformed } = JSON.parse((await server.ask({ path: "/api/v1/stats" })).body).totals;
+    assertEquals(malformed, 0);
+  },
+);
+
+integrationTest(
+  "probe --interactive ends with the connection, whatever its input does",
+  async () => {
+    await using server = await ServerProcess.start();
+    const [program, ...args] = probeCommand("--interactive", `ws://127.0.0.1:${server.port}/ws`);
+    const child = new Deno.Command(program, { args, stdin: "piped", stdout: "piped" }).spawn();
+    const output = child.output();
+    const connections = async () =>
+      JSON.parse((await server.ask({ path: "/api/v1/connections" })).body).connections;
+    const [{ id }] = await until("its connection", async () => {
+      const list = await connections();
+      return list.length > 0 ? list : undefined;
+    }, { withinMs: 20_000 });
+    await server.ask({ method: "DELETE", path: `/api/v1/connections/${id}` });
+    assertEquals((await output).code, 4);
+    await child.stdin.close();
+  },
+);

@@ -25,6 +25,8 @@ export const USAGE = `deno task probe [options] [ws[s]://]host[:port]/path
                           ${PROFILE_NAMES.join(", ")}
   --idle [SECONDS]        send no ping and wait until the server or a proxy closes the
                           connection, at most this time (600)
+  --interactive           send each line of the input as a message and print what comes; at the
+                          end of the input wait --timeout for the last answers
   --mute                  leave the server's pings unanswered
   --key CREDENTIAL        sent as a bearer token, or where the profile's clients send it;
                           also PROBE_KEY in the environment, hidden from process lists
@@ -33,8 +35,8 @@ export const USAGE = `deno task probe [options] [ws[s]://]host[:port]/path
   --insecure              accept any certificate
   --json                  one JSON object per line
 
-Exit code: 0 answered (--idle: the connection stayed open), 1 no answer, 2 invalid command line,
-3 no connection, 4 closed by the other side, 141 the output was closed (broken pipe).
+Exit code: 0 answered (--idle, --interactive: the connection stayed open), 1 no answer, 2 invalid
+command line, 3 no connection, 4 closed by the other side, 141 the output was closed (broken pipe).
 With --version alone it prints its version.`;
 
 /** A parsed command line. */
@@ -88,6 +90,7 @@ export function parseProbeArgs(args: readonly string[], key?: string): ProbeRequ
       timeout: { type: "string" },
       profile: { type: "string" },
       idle: { type: "string" },
+      interactive: { type: "boolean" },
       mute: { type: "boolean" },
       key: { type: "string" },
       header: { type: "string", multiple: true },
@@ -110,6 +113,9 @@ export function parseProbeArgs(args: readonly string[], key?: string): ProbeRequ
   if (idleMs !== undefined && (values.count ?? values.interval) !== undefined) {
     reader.problems.push("--count and --interval are for pings, and --idle sends none");
   }
+  if (values.interactive && (values.count ?? values.interval ?? values.idle) !== undefined) {
+    reader.problems.push("--interactive sends what is typed: no --count, --interval or --idle");
+  }
   const credential = values.key ?? key;
   if (credential !== undefined) reader.credential(credential, { url, headers, profileName });
   const profile = profileName && SDK_PROFILES[profileName];
@@ -117,10 +123,10 @@ export function parseProbeArgs(args: readonly string[], key?: string): ProbeRequ
   profile?.prepare?.(url);
   if (url.search !== search) reader.notes.push(PREPARED);
   if (reader.problems.length > 0) throw new ConfigError(reader.problems);
-  const { insecure = false, mute = false, json = false } = values;
+  const { insecure = false, interactive = false, mute = false, json = false } = values;
   return {
     target: { url, headers, subprotocols, insecure, timeoutMs },
-    plan: { count, intervalMs, timeoutMs, idleMs, mute, profile },
+    plan: { count, intervalMs, timeoutMs, idleMs, interactive, mute, profile },
     profileName,
     json,
     notes: reader.notes,

@@ -30,7 +30,7 @@ export interface ReportSubject {
 export interface Report {
   /** The connection is open. */
   opened(socket: ProbeSocket, handshakeMs: number): string;
-  /** A ping was answered or lost, or the server sent one. */
+  /** A ping was answered or lost, or the server sent one, or a message. */
   event(event: ProbeEvent): string;
   /** The connection is closed. */
   summary(findings: Findings): string;
@@ -72,6 +72,7 @@ export function textReport(subject: ReportSubject): Report {
       `${subprotocol === "" ? "none" : shownSubprotocol(subprotocol)}, extensions ` +
       (extensions.length === 0 ? "none" : printable(extensions.join(", "))),
     event(event) {
+      if (event.kind === "message") return `< ${printable(event.text)}`;
       const name = nameOf(event.ping);
       switch (event.kind) {
         case "answer":

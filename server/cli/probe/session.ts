@@ -1,5 +1,5 @@
 /**
- * One probed connection: sends pings at an interval or only waits, and records what the other side
+ * One probed connection: sends pings at an interval, what it is told, or nothing, and records what the other side
  * does. Owns the times; prints nothing.
  *
  * @module
@@ -25,6 +25,8 @@ export interface ProbePlan {
   readonly timeoutMs: number;
   /** Set: send no ping and wait for the close, at most this time, ms. */
   readonly idleMs?: number;
+  /** Send no ping but what `say()` is told, and tell each message as an event. */
+  readonly interactive?: boolean;
   /** Leave the server's pings unanswered. */
   readonly mute: boolean;
   /** The frames of the profile, if one is used. */
@@ -40,6 +42,7 @@ export type ProbeEvent =
     readonly rttMs: number;
   }
   | { readonly kind: "lost"; readonly ping: PingKind; readonly seq: number }
+  | { readonly kind: "message"; readonly text: string }
   | {
     readonly kind: "server_ping";
     readonly ping: PingKind;
@@ -137,6 +140,7 @@ export class ProbeSession {
       },
       closed: (end) => this.#closed(end),
     });
+    if (plan.interactive) return;
     if (plan.idleMs === undefined) this.#round();
     else this.#cancelNext = clock.after(plan.idleMs, () => this.#end("plan"));
   }
@@ -149,6 +153,18 @@ export class ProbeSession {
   /** Ends it now. */
   stop(): void {
     this.#end("stop");
+  }
+
+  /** Sends a text message. */
+  say(text: string): void {
+    this.#send(() => this.#socket.send(text));
+  }
+
+  /** Ends it when the other side has had the timeout of an answer. */
+  endAfterAnswers(): void {
+    if (this.#findings !== undefined) return;
+    this.#cancelNext();
+    this.#cancelNext = this.#clock.after(this.#plan.timeoutMs, () => this.#end("plan"));
   }
 
   #round(): void {
@@ -177,6 +193,7 @@ export class ProbeSession {
       this.#serverPing("app");
     } else if (frame?.kind !== "heartbeat" || !this.#answer("app", frame.id)) {
       this.#messages++;
+      if (this.#plan.interactive) this.#emit({ kind: "message", text });
     }
   }
 

@@ -1503,6 +1503,7 @@ one is not sent again.</li>
 <li class="depth-2"><a href="#as-a-command">As a command</a></li>
 <li class="depth-2"><a href="#options">Options</a></li>
 <li class="depth-2"><a href="#what-cuts-my-connection">What cuts my connection?</a></li>
+<li class="depth-2"><a href="#type-frames">Type frames</a></li>
 <li class="depth-2"><a href="#exit-codes">Exit codes</a></li>
 <li class="depth-2"><a href="#json-output">JSON output</a></li>
 </ul>
@@ -1565,6 +1566,7 @@ deno install --global --import-map https://example.com/systole/deno.json --name 
 <tr><td><code>--timeout</code></td><td>seconds for the handshake, and for each answer</td><td>5</td></tr>
 <tr><td><code>--profile</code></td><td><code>json</code>, <code>events-hub</code>, <code>infoway</code>, <code>tank</code> (whose server answers no heartbeat) or <code>talo</code></td><td>none</td></tr>
 <tr><td><code>--idle [seconds]</code></td><td>send no ping; wait until the connection is closed, at most this long</td><td>600</td></tr>
+<tr><td><code>--interactive</code></td><td>send each line of the input as a message, and print what comes; see <a href="#type-frames">Type frames</a></td><td></td></tr>
 <tr><td><code>--mute</code></td><td>do not answer the server&#39;s pings</td><td></td></tr>
 <tr><td><code>--key</code>, or <code>PROBE_KEY</code></td><td>a credential, sent as <code>Authorization: Bearer</code>, or where the profile&#39;s clients send it: <code>?apikey=</code> (infoway), <code>?token=</code> (tank), <code>?ticket=</code> (talo)</td><td></td></tr>
 <tr><td><code>--header &quot;Name: value&quot;</code></td><td>a header field; <code>--protocol</code> a subprotocol to offer; both any number of times</td><td></td></tr>
@@ -1597,11 +1599,17 @@ the proxy), a server that considered the client dead, or a crash.</li>
 <li>TCP reset: a proxy or firewall that dropped the connection from its table, or a crash.</li>
 </ul>
 <p><code>--idle --mute</code> shows how long a server keeps a client that has vanished.</p>
+<h2 id="type-frames">Type frames<a class="anchor" href="#type-frames" aria-label="Link to this section">#</a></h2>
+<p><code>--interactive</code> sends no ping by itself. It sends each line of its input as a text message, prints
+what comes after <code>&lt;</code>, and answers the server&#39;s pings (with <code>--profile</code> also those of the profile,
+which it does not print):</p>
+<div class="scroll" tabindex="0"><pre><code class="language-console">$ deno task -q probe --interactive ws://127.0.0.1:8080/ws</code></pre></div>
+<p>Ctrl-D ends it. Input from a file or a pipe ends with it, after <code>--timeout</code> for the last answers.</p>
 <h2 id="exit-codes">Exit codes<a class="anchor" href="#exit-codes" aria-label="Link to this section">#</a></h2>
 <div class="scroll" tabindex="0"><table>
 <thead><tr><th>exit code</th><th>meaning</th></tr></thead>
 <tbody>
-<tr><td>0</td><td>answers came; with <code>--idle</code>: the connection was still open at the end</td></tr>
+<tr><td>0</td><td>answers came; with <code>--idle</code> and <code>--interactive</code>: the connection was still open at the end</td></tr>
 <tr><td>1</td><td>no answer came</td></tr>
 <tr><td>2</td><td>the command line is wrong</td></tr>
 <tr><td>3</td><td>no connection; stderr says why (refused, name, TLS, HTTP status, no HTTP, timeout) and what to do</td></tr>
@@ -1616,11 +1624,11 @@ the proxy), a server that considered the client dead, or a crash.</li>
 {&quot;kind&quot;:&quot;answer&quot;,&quot;ping&quot;:&quot;control&quot;,&quot;seq&quot;:1,&quot;rttMs&quot;:6.19}
 {&quot;kind&quot;:&quot;summary&quot;,&quot;url&quot;:&quot;ws://127.0.0.1:8080/ws&quot;,&quot;profile&quot;:null,&quot;openMs&quot;:6.73,&quot;sinceSentMs&quot;:6.5,&quot;sinceHeardMs&quot;:0.4,&quot;end&quot;:{&quot;by&quot;:&quot;plan&quot;},&quot;control&quot;:{&quot;sent&quot;:1,&quot;answered&quot;:1,&quot;lost&quot;:0,&quot;lossPercent&quot;:0,&quot;minMs&quot;:6.19,&quot;averageMs&quot;:6.19,&quot;maxMs&quot;:6.19,&quot;deviationMs&quot;:0,&quot;jitterMs&quot;:0},&quot;app&quot;:null,&quot;server&quot;:{&quot;control&quot;:{&quot;count&quot;:0,&quot;periodMs&quot;:null},&quot;app&quot;:{&quot;count&quot;:0,&quot;periodMs&quot;:null}},&quot;strayPongs&quot;:0,&quot;messages&quot;:1}</code></pre></div>
 <p><code>ping</code> is <code>control</code> or <code>app</code> (the profile&#39;s). Other kinds are <code>lost</code> (<code>ping</code>, <code>seq</code>), <code>server_ping</code>
-(<code>ping</code>, <code>number</code>, <code>atMs</code>), and, instead of all these, <code>refused</code> (<code>error</code>: <code>refused</code>,
-<code>unknown_host</code>, <code>unreachable</code>, <code>timeout</code>, <code>tls</code>, <code>http</code> with <code>status</code>, <code>not_http</code>, <code>hung_up</code>,
-<code>handshake</code> or <code>network</code>; <code>message</code>, <code>advice</code>). <code>end.by</code> is <code>plan</code>, <code>stop</code> (Ctrl-C) or <code>peer</code>. With
-<code>peer</code>, <code>end.how</code> is <code>close_frame</code> (with <code>code</code>, <code>text</code>), <code>fin</code>, <code>reset</code>, <code>bad_frame</code> or <code>network</code>
-(with <code>problem</code>).</p>
+(<code>ping</code>, <code>number</code>, <code>atMs</code>), <code>message</code> (<code>text</code>, with <code>--interactive</code>), and, instead of all these,
+<code>refused</code> (<code>error</code>: <code>refused</code>, <code>unknown_host</code>, <code>unreachable</code>, <code>timeout</code>, <code>tls</code>, <code>http</code> with
+<code>status</code>, <code>not_http</code>, <code>hung_up</code>, <code>handshake</code> or <code>network</code>; <code>message</code>, <code>advice</code>). <code>end.by</code> is <code>plan</code>,
+<code>stop</code> (Ctrl-C) or <code>peer</code>. With <code>peer</code>, <code>end.how</code> is <code>close_frame</code> (with <code>code</code>, <code>text</code>), <code>fin</code>,
+<code>reset</code>, <code>bad_frame</code> or <code>network</code> (with <code>problem</code>).</p>
 </main>
 </div>
 </body>

@@ -23,10 +23,10 @@ Deno.test("parseProbeArgs() has the defaults of USAGE", () => {
 
 Deno.test("parseProbeArgs() knows every option that USAGE lists", () => {
   const listed = [...USAGE.matchAll(/^ {2}--([a-z]+)/gm)].map(([, name]) => name);
-  assertEquals(listed.length, 11);
+  assertEquals(listed.length, 12);
   for (const name of listed) {
     // An unknown option throws a TypeError of parseArgs, not a ConfigError.
-    problemsOf(`--${name}${/^(mute|insecure|json)$/.test(name) ? "" : "=1"}`);
+    problemsOf(`--${name}${/^(interactive|mute|insecure|json)$/.test(name) ? "" : "=1"}`);
   }
 });
 
@@ -124,4 +124,14 @@ Deno.test("parseProbeArgs() subscribes to health where events-hub's heartbeat ne
   assertEquals(typesOf(""), ["health", 1]);
   assertEquals(typesOf("?event_types=pdfm,stats"), ["pdfm,stats,health", 1]);
   assertEquals(typesOf("?event_types=pdfm,Health"), ["pdfm,Health", 0]);
+});
+
+Deno.test("parseProbeArgs() takes --interactive alone: it has no rounds and no end", () => {
+  assertEquals(parseProbeArgs(["--interactive", URL_TEXT])!.plan.interactive, true);
+  assertEquals(parseProbeArgs([URL_TEXT])!.plan.interactive, false);
+  for (const other of ["--count=1", "--interval=1", "--idle=1"]) {
+    assertEquals(problemsOf("--interactive", other, URL_TEXT), [
+      "--interactive sends what is typed: no --count, --interval or --idle",
+    ]);
+  }
 });

@@ -133,3 +133,9 @@ Deno.test("shownSubprotocol() shows names and hides credentials", () => {
   assertEquals(shownSubprotocol("systole.bearer.reader.hunter2"), "systole.bearer.…");
   assertEquals(shownSubprotocol(`eyJhbGci${"x".repeat(40)}`), "eyJhbGci…");
 });
+
+Deno.test("Both reports print a message, without control characters as text", () => {
+  const message = { kind: "message", text: 'a\u001b[2J"b"' } as const;
+  assertEquals(textReport(SUBJECT).event(message), '< a\\u{1b}[2J"b"');
+  assertEquals(JSON.parse(jsonReport(SUBJECT).event(message)), message);
+});

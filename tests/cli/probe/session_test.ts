@@ -185,3 +185,31 @@ Deno.test("ProbeSession counts no outstanding ping when it is stopped, and waits
   assertEquals([end, openMs], [{ by: "stop" }, 1_500]);
   assertEquals([control.sent, control.lost, control.lossPercent], [2, 0, null]);
 });
+
+Deno.test("ProbeSession interactive sends what it is told, tells each message, answers pings", async () => {
+  const fixture = new SessionFixture({ interactive: true, profile: SDK_PROFILES.json });
+  await fixture.pass(60_000);
+  fixture.session.say("hello");
+  fixture.server.message('{"type":"welcome"}');
+  fixture.server.message("no JSON");
+  fixture.server.message('{"type":"pong","id":"typed"}');
+  fixture.server.ping(bytes("p"));
+  fixture.server.message('{"type":"ping","id":"1"}');
+  assertEquals(fixture.socket.journal.slice(0, 2), ["hello", "pong p"]);
+  assertEquals(fixture.socket.journal.length, 3);
+  assertEquals(
+    fixture.events.map((event) => event.kind === "message" ? event.text : event.kind),
+    ['{"type":"welcome"}', "no JSON", '{"type":"pong","id":"typed"}', "server_ping", "server_ping"],
+  );
+  assertEquals(fixture.findings, undefined);
+  fixture.session.endAfterAnswers();
+  await fixture.pass(4_999);
+  fixture.server.message("late");
+  assertEquals(fixture.findings, undefined);
+  await fixture.pass(1);
+  assertEquals(fixture.findings?.end, { by: "plan" });
+  assertEquals([fixture.findings?.messages, fixture.findings?.control.sent], [4, 0]);
+  fixture.session.endAfterAnswers(); // as when the input ends after Ctrl-C
+  await fixture.pass(10_000);
+  assertEquals(fixture.socket.journal.filter((it) => it === "close").length, 1);
+});

@@ -25,8 +25,9 @@ export function probeCommand(...args: string[]): string[] {
 export function probe(
   args: readonly string[],
   env: Record<string, string> = {},
+  input = "",
 ): Promise<ProbeRun> {
-  return runToEnd(env, probeCommand(...args));
+  return runToEnd(env, probeCommand(...args), input);
 }
 
 /** Its output with `0.00` for every figure with a fraction, and `PORT` for every port. */

@@ -211,6 +211,7 @@ export function starvedMs(pid: number): number {
 export async function runToEnd(
   env: Readonly<Record<string, string>>,
   command: readonly string[] = startCommand(),
+  input = "",
 ): Promise<{ code: number; stdout: string; stderr: string }> {
   const [program, ...args] = command;
   const child = new Deno.Command(program, {
@@ -218,12 +219,14 @@ export async function runToEnd(
     cwd: PROJECT,
     clearEnv: true,
     env: { ...surroundings(), PORT: "0", LOG_FORMAT: "json", ...env },
-    stdin: "null",
+    stdin: "piped",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
+  const written = new Blob([input]).stream().pipeTo(child.stdin);
   try {
     const { code, stdout, stderr } = await within("its end", START_MS, child.output());
+    await written;
     const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
     return { code, stdout: text(stdout), stderr: text(stderr) };
   } catch (error) {
