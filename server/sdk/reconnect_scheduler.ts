@@ -59,7 +59,9 @@ export class ReconnectScheduler {
 
   /** Whether all attempts are used. Attempts without a network say nothing about the server. */
   get isExhausted(): boolean {
-    return this.attempts >= this.#options.settings.maxReconnectAttempts && !isOffline();
+    const { maxReconnectAttempts } = this.#options.settings;
+    return maxReconnectAttempts === 0 ||
+      (this.attempts >= maxReconnectAttempts && !isOffline());
   }
 
   /** Schedules the next attempt with backoff. @param afterMs its earliest time, ms from now */

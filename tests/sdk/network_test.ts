@@ -197,6 +197,23 @@ Deno.test("HeartbeatSocket does not give up while the platform reports no networ
     assertEquals(page.of("giveup").length, 1);
   }));
 
+Deno.test("HeartbeatSocket without attempts ends with its connection, without a network, too", () =>
+  withPage(async (page) => {
+    Object.defineProperty(navigator, "onLine", { value: false, configurable: true });
+    try {
+      page.connect({ maxReconnectAttempts: 0 });
+      await page.pass(20);
+      page.server.last.end(1006, "");
+      await page.pass(60_000);
+    } finally {
+      Reflect.deleteProperty(navigator, "onLine");
+    }
+    page.fire("online");
+    await page.pass(60_000);
+    assertEquals(page.of("giveup").length, 1);
+    assertEquals(page.server.sockets.length, 1);
+  }));
+
 Deno.test("HeartbeatSocket removes its page listeners when it is closed", () =>
   withPage(async (page) => {
     const socket = page.connect();

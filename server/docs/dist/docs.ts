@@ -1405,8 +1405,9 @@ present connection.</p>
 <h2 id="other-servers">Other servers<a class="anchor" href="#other-servers" aria-label="Link to this section">#</a></h2>
 <p>With <code>profile: &quot;none&quot;</code> the library sends nothing but your messages and takes no silence for a
 timeout: it reconnects, and keeps what is sent meanwhile. So it runs under
-<a href="https://the-guild.dev/graphql/ws">graphql-ws</a>, rxjs and y-websocket as their WebSocket. Where a
-server has a heartbeat of its own, describe it:</p>
+<a href="https://the-guild.dev/graphql/ws">graphql-ws</a>, rxjs and y-websocket as their WebSocket. A library
+that reconnects by itself needs <code>maxReconnectAttempts: 0</code>, or both open a socket after a loss. Where
+a server has a heartbeat of its own, describe it:</p>
 <div class="scroll" tabindex="0"><pre><code class="language-js">import { HeartbeatSocket } from &quot;http://localhost:8080/sdk.js&quot;;
 
 new HeartbeatSocket(&quot;ws://localhost:8080/ws&quot;, {
