@@ -4,27 +4,19 @@
  * @module
  */
 
+import { pathOf } from "./support/installed.ts";
+
 /** Each program with the Debian package that brings it. */
 const PROGRAMS: Readonly<Record<string, string>> = {
   chromium: "chromium",
+  nginx: "nginx-light",
+  npm: "npm",
   openssl: "openssl",
   script: "bsdutils",
   setsid: "util-linux",
 };
 
-const folders = (Deno.env.get("PATH") ?? "").split(":");
-
-function isInstalled(program: string): boolean {
-  return folders.some((folder) => {
-    try {
-      return Deno.statSync(`${folder}/${program}`).isFile;
-    } catch {
-      return false;
-    }
-  });
-}
-
-const missing = Object.keys(PROGRAMS).filter((program) => !isInstalled(program));
+const missing = Object.keys(PROGRAMS).filter((program) => pathOf(program) === undefined);
 if (missing.length > 0) {
   const packages = missing.map((program) => PROGRAMS[program]).join(" ");
   console.error(

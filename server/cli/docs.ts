@@ -26,8 +26,11 @@ export const MANUALS: readonly string[] = [
   "metrics",
   "http",
   "sdk",
+  "recipes",
   "probe",
   "architecture",
+  "contributing",
+  "changelog",
 ];
 
 /** A section of a page. */

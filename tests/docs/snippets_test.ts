@@ -8,6 +8,9 @@
  * - yaml, ini: what they name exists; promtool checks the first where it is installed.
  * - text: diagrams, and output that is compared with the program's.
  *
+ * recipes.md has other languages, too: recipes_test.ts and recipe_libraries_test.ts run
+ * what is in them.
+ *
  * @module
  */
 
@@ -32,6 +35,10 @@ const CREDENTIAL = "reader.secret";
 /** The versions of Deno that README says are supported. */
 const SUPPORTED = /^deno@2\.([5-8]\.\d+|9\.[0-6])$/;
 
+/** Its programs and configurations are run by recipes_test.ts and recipe_libraries_test.ts. */
+const RECIPES = "server/docs/recipes.md";
+const RECIPE_LANGUAGES = ["nginx", "caddy", "python", "go", "php", "ruby", "ts", "tsx"];
+
 const documents = allDocuments();
 const blocks = documents.flatMap((document) =>
   document.blocks.map((block) => ({ document, block }))
@@ -45,7 +52,8 @@ const blocksIn = (...languages: string[]) =>
 Deno.test("Every fenced block says its language, one that this file checks", () => {
   const known = ["sh", "console", "js", "json", "jsonl", "yaml", "ini", "text"];
   for (const { document, block } of blocks) {
-    assert(known.includes(block.language), nameOf(document, block));
+    const languages = document.path === RECIPES ? [...known, ...RECIPE_LANGUAGES] : known;
+    assert(languages.includes(block.language), nameOf(document, block));
   }
 });
 
@@ -89,6 +97,7 @@ function checkCommand(words: readonly string[]): void {
     return checkCommand(["deno", ...args.slice(2)]);
   }
   if (program === "curl") return;
+  if (program === "podman") return checkPodman(args);
   if (program === "promtool") return void Deno.statSync(new URL(args.at(-1)!, PROJECT));
   assertEquals(program, "deno", call);
   const rest = args.filter((arg, i) => !(i === 1 && arg === "-q"));
@@ -96,6 +105,17 @@ function checkCommand(words: readonly string[]): void {
   assert(rest[0] === "run" || rest[0] === "install", call);
   if (/^https:/.test(rest.at(-1)!)) return;
   Deno.statSync(new URL(rest.at(-1)!, PROJECT));
+}
+
+/** The options of the Containerfile's command have its values. */
+function checkPodman(args: readonly string[]): void {
+  const file = "server/ops/Containerfile";
+  if (args[0] === "build") return assertEquals(args[args.indexOf("--file") + 1], file);
+  assertEquals(args[0], "run");
+  const container = Deno.readTextFileSync(new URL(file, PROJECT));
+  const valueOf = (option: string) => args[args.indexOf(option) + 1];
+  assert(container.includes(`EXPOSE ${valueOf("--publish").split(":")[1]}`));
+  assert(container.includes(`VOLUME ["${valueOf("--volume").split(":")[1]}"]`));
 }
 
 function checkTask(name: string, args: readonly string[]): void {
@@ -245,6 +265,7 @@ Deno.test("messages.md: every frame in its text is JSON", () => {
 // Programs.
 
 for (const { document, block } of blocksIn("js")) {
+  if (document.path === RECIPES) continue;
   integrationTest(`${nameOf(document, block)} runs and connects`, async () => {
     await using server = await ServerProcess.start();
     const folder = await Deno.makeTempDir();

@@ -1,6 +1,7 @@
 /** The tables of the manuals that the code has, too. */
 
 import { assert, assertEquals } from "@std/assert";
+import { VERSION } from "../../server/base/version.ts";
 import { run as runKey } from "../../server/cli/key.ts";
 import { USAGE as PROBE_USAGE } from "../../server/cli/probe/options.ts";
 import {
@@ -210,3 +211,7 @@ async function sources(folder: URL): Promise<string[]> {
   }
   return texts;
 }
+
+Deno.test("changelog.md begins with the version of deno.json", () => {
+  assertEquals(/^## (\S+)$/m.exec(manual("changelog").text)?.[1], VERSION);
+});

@@ -34,8 +34,11 @@ export const DOCS: Readonly<Record<string, string>> = {
 <li><a href="/docs/metrics">Metrics and alerts</a></li>
 <li><a href="/docs/http">HTTP routes and the live page</a></li>
 <li><a href="/docs/sdk">Client library</a></li>
+<li><a href="/docs/recipes">Recipes</a></li>
 <li><a href="/docs/probe">Probe</a></li>
 <li><a href="/docs/architecture">Architecture</a></li>
+<li><a href="/docs/contributing">Contributing</a></li>
+<li><a href="/docs/changelog">Changelog</a></li>
 </ul>
 </nav>
 <nav class="contents" aria-labelledby="contents-title">
@@ -57,6 +60,8 @@ connect without changes; publish and subscribe work across all five.</p>
 format.</li>
 <li><a href="/docs/sdk">Client library</a>: <code>HeartbeatSocket</code>, a <code>WebSocket</code> that sends heartbeats, reconnects and
 restores subscriptions.</li>
+<li><a href="/docs/recipes">Recipes</a>: nginx and Caddy in front, tokens in five languages, React, rxjs,
+graphql-ws, a hub inside your own program.</li>
 <li><a href="/docs/http">HTTP routes and the live page</a>: publish from a backend, look at connections, watch the
 hub.</li>
 <li><a href="/docs/probe">Probe</a>: <code>ping</code> for WebSockets, for any server.</li>
@@ -77,6 +82,8 @@ connection ends.</li>
 <ul>
 <li><a href="/docs/architecture">Architecture</a>: folders, layers, the way of a frame, where to add things, the
 glossary.</li>
+<li><a href="/docs/contributing">Contributing</a>: how a change is made, tested and released.</li>
+<li><a href="/docs/changelog">Changelog</a>: what changed for clients and operators.</li>
 </ul>
 </main>
 </div>
@@ -111,8 +118,11 @@ glossary.</li>
 <li><a href="/docs/metrics">Metrics and alerts</a></li>
 <li><a href="/docs/http">HTTP routes and the live page</a></li>
 <li><a href="/docs/sdk">Client library</a></li>
+<li><a href="/docs/recipes">Recipes</a></li>
 <li><a href="/docs/probe">Probe</a></li>
 <li><a href="/docs/architecture">Architecture</a></li>
+<li><a href="/docs/contributing">Contributing</a></li>
+<li><a href="/docs/changelog">Changelog</a></li>
 </ul>
 </nav>
 <nav class="contents" aria-labelledby="contents-title">
@@ -321,8 +331,11 @@ nothing else is a sign of life. A client above its rate limit gets three warning
 <li><a href="/docs/metrics">Metrics and alerts</a></li>
 <li><a href="/docs/http">HTTP routes and the live page</a></li>
 <li><a href="/docs/sdk">Client library</a></li>
+<li><a href="/docs/recipes">Recipes</a></li>
 <li><a href="/docs/probe">Probe</a></li>
 <li><a href="/docs/architecture">Architecture</a></li>
+<li><a href="/docs/contributing">Contributing</a></li>
+<li><a href="/docs/changelog">Changelog</a></li>
 </ul>
 </nav>
 <nav class="contents" aria-labelledby="contents-title">
@@ -386,7 +399,8 @@ subprotocol: <code>new WebSocket(url, [&quot;systole&quot;, &quot;systole.bearer
   &quot;exp&quot;: 1924992000,
   &quot;systole&quot;: { &quot;publish&quot;: [&quot;chat/*&quot;], &quot;subscribe&quot;: [&quot;*&quot;], &quot;admin&quot;: false }
 }</code></pre></div>
-<p>The connection ends when its token expires.</p>
+<p>The connection ends when its token expires. <a href="/docs/recipes#mint-a-token">Recipes</a> has programs that
+sign tokens, in five languages.</p>
 <h2 id="limits">Limits<a class="anchor" href="#limits" aria-label="Link to this section">#</a></h2>
 <ul>
 <li><strong>Connections</strong>: in all, by address and by key.</li>
@@ -454,8 +468,11 @@ suspensions and tickets survive a restart.</p>
 <li><a href="/docs/metrics">Metrics and alerts</a></li>
 <li><a href="/docs/http">HTTP routes and the live page</a></li>
 <li><a href="/docs/sdk">Client library</a></li>
+<li><a href="/docs/recipes">Recipes</a></li>
 <li><a href="/docs/probe">Probe</a></li>
 <li><a href="/docs/architecture">Architecture</a></li>
+<li><a href="/docs/contributing">Contributing</a></li>
+<li><a href="/docs/changelog">Changelog</a></li>
 </ul>
 </nav>
 <nav class="contents" aria-labelledby="contents-title">
@@ -619,8 +636,11 @@ hub keeps 16 MiB of lines; it drops what exceeds that, and then logs how many li
 <li><a href="/docs/metrics">Metrics and alerts</a></li>
 <li><a href="/docs/http">HTTP routes and the live page</a></li>
 <li><a href="/docs/sdk">Client library</a></li>
+<li><a href="/docs/recipes">Recipes</a></li>
 <li><a href="/docs/probe">Probe</a></li>
 <li><a href="/docs/architecture">Architecture</a></li>
+<li><a href="/docs/contributing">Contributing</a></li>
+<li><a href="/docs/changelog">Changelog</a></li>
 </ul>
 </nav>
 <nav class="contents" aria-labelledby="contents-title">
@@ -630,6 +650,7 @@ hub keeps 16 MiB of lines; it drops what exceeds that, and then logs how many li
 <li class="depth-2"><a href="#behind-a-proxy">Behind a proxy</a></li>
 <li class="depth-2"><a href="#shutdown">Shutdown</a></li>
 <li class="depth-2"><a href="#systemd">systemd</a></li>
+<li class="depth-2"><a href="#container">Container</a></li>
 <li class="depth-2"><a href="#deno-deploy">Deno Deploy</a></li>
 <li class="depth-2"><a href="#another-address">Another address</a></li>
 </ul>
@@ -648,6 +669,7 @@ process cannot write elsewhere, run programs or load libraries. The V8 flags of 
 young generation and let the old one grow by a fifth before a collection: 5000 clients that are each
 pinged once a second then take 13 to 14 KiB each, instead of 15 to 21 KiB with the first flag alone.</p>
 <h2 id="behind-a-proxy">Behind a proxy<a class="anchor" href="#behind-a-proxy" aria-label="Link to this section">#</a></h2>
+<p><a href="/docs/recipes">Recipes</a> has whole configurations of nginx and Caddy.</p>
 <ul>
 <li>Set <code>PROXY_PRESET</code>, or ping periods below the proxy&#39;s idle timeout.</li>
 <li>Set <code>TRUSTED_PROXIES</code>, so that limits and logs use the address of the client and not of the proxy.</li>
@@ -676,6 +698,15 @@ LimitNOFILE=65536
 
 [Install]
 WantedBy=multi-user.target</code></pre></div>
+<h2 id="container">Container<a class="anchor" href="#container" aria-label="Link to this section">#</a></h2>
+<p><code>server/ops/Containerfile</code> builds an image that runs as <code>deno</code>, not as root, checks <code>/healthz</code>, and
+keeps suspensions and tickets in the volume <code>/systole/data</code>. It listens on every address of the
+container, so it starts only with <code>API_KEYS</code>, or with <code>ALLOW_ANONYMOUS=true</code>. Stop it by SIGTERM, as
+<code>podman stop</code> does; the drain fits into its ten seconds.</p>
+<div class="scroll" tabindex="0"><pre><code class="language-sh">podman build --file server/ops/Containerfile --tag systole .
+podman run --publish 8080:8080 --env API_KEYS=&quot;$API_KEYS&quot; --volume systole:/systole/data systole</code></pre></div>
+<p>A test runs the file&#39;s instructions, its command and its health check on this machine&#39;s Deno; the
+base image itself is not part of the tests.</p>
 <h2 id="deno-deploy">Deno Deploy<a class="anchor" href="#deno-deploy" aria-label="Link to this section">#</a></h2>
 <ol>
 <li>Push the repository and create an app from it on the Deno Deploy dashboard.</li>
@@ -691,6 +722,9 @@ five seconds before it kills an instance; the default of <code>SHUTDOWN_MS</code
 never stopped; it then runs, and is paid for, as long as anybody is connected, and pings cost 13
 times what the default period costs (measured: 38 µs of CPU a ping, so 10 000 connections take a
 tenth of a core). Without it clients reconnect after each stop.</p>
+<p>A variable holds 16 KB there, which is about 110 keys. More go into <code>API_KEYS_2</code> to <code>API_KEYS_4</code>, or
+into a file of the repository (<code>API_KEYS_FILE</code>; it has hashes, no secrets); for a key for each user,
+sign JWTs instead.</p>
 <p>A build context starts the program, too: where it has neither keys nor <code>ALLOW_ANONYMOUS=true</code> the
 start is refused and so is the build. Set them for every context.</p>
 <h2 id="another-address">Another address<a class="anchor" href="#another-address" aria-label="Link to this section">#</a></h2>
@@ -732,8 +766,11 @@ DENO_SERVE_ADDRESS=unix:/run/systole.sock deno run --allow-net --allow-env \\
 <li><a href="/docs/metrics">Metrics and alerts</a></li>
 <li><a href="/docs/http">HTTP routes and the live page</a></li>
 <li><a href="/docs/sdk">Client library</a></li>
+<li><a href="/docs/recipes">Recipes</a></li>
 <li><a href="/docs/probe">Probe</a></li>
 <li><a href="/docs/architecture">Architecture</a></li>
+<li><a href="/docs/contributing">Contributing</a></li>
+<li><a href="/docs/changelog">Changelog</a></li>
 </ul>
 </nav>
 <nav class="contents" aria-labelledby="contents-title">
@@ -984,8 +1021,11 @@ way cuts all connections at once, a timer cuts them one after another.</p>
 <li><a href="/docs/metrics" aria-current="page">Metrics and alerts</a></li>
 <li><a href="/docs/http">HTTP routes and the live page</a></li>
 <li><a href="/docs/sdk">Client library</a></li>
+<li><a href="/docs/recipes">Recipes</a></li>
 <li><a href="/docs/probe">Probe</a></li>
 <li><a href="/docs/architecture">Architecture</a></li>
+<li><a href="/docs/contributing">Contributing</a></li>
+<li><a href="/docs/changelog">Changelog</a></li>
 </ul>
 </nav>
 <nav class="contents" aria-labelledby="contents-title">
@@ -1136,8 +1176,11 @@ checks; CI does.</p>
 <li><a href="/docs/metrics">Metrics and alerts</a></li>
 <li><a href="/docs/http" aria-current="page">HTTP routes and the live page</a></li>
 <li><a href="/docs/sdk">Client library</a></li>
+<li><a href="/docs/recipes">Recipes</a></li>
 <li><a href="/docs/probe">Probe</a></li>
 <li><a href="/docs/architecture">Architecture</a></li>
+<li><a href="/docs/contributing">Contributing</a></li>
+<li><a href="/docs/changelog">Changelog</a></li>
 </ul>
 </nav>
 <nav class="contents" aria-labelledby="contents-title">
@@ -1261,8 +1304,11 @@ and no pattern of a key, <code>*</code> included, allows them.</p>
 <li><a href="/docs/metrics">Metrics and alerts</a></li>
 <li><a href="/docs/http">HTTP routes and the live page</a></li>
 <li><a href="/docs/sdk" aria-current="page">Client library</a></li>
+<li><a href="/docs/recipes">Recipes</a></li>
 <li><a href="/docs/probe">Probe</a></li>
 <li><a href="/docs/architecture">Architecture</a></li>
+<li><a href="/docs/contributing">Contributing</a></li>
+<li><a href="/docs/changelog">Changelog</a></li>
 </ul>
 </nav>
 <nav class="contents" aria-labelledby="contents-title">
@@ -1466,6 +1512,328 @@ one is not sent again.</li>
 </body>
 </html>
 `,
+  "recipes": `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Recipes · Systole</title>
+<link rel="icon" href="/web/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/docs/docs.css">
+</head>
+<body>
+<a class="skip" href="#manual">Skip to the manual</a>
+<header>
+<p class="brand"><a href="/"><img src="/web/icon.svg" alt="" width="22" height="22">Systole</a></p>
+<p><a href="/">Live page</a></p>
+</header>
+<div class="columns">
+<nav class="manuals" aria-label="Manuals">
+<ul>
+<li><a href="/docs">Manuals</a></li>
+<li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/keys">Keys, rights and limits</a></li>
+<li><a href="/docs/options">Options</a></li>
+<li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/liveness">Liveness and health</a></li>
+<li><a href="/docs/metrics">Metrics and alerts</a></li>
+<li><a href="/docs/http">HTTP routes and the live page</a></li>
+<li><a href="/docs/sdk">Client library</a></li>
+<li><a href="/docs/recipes" aria-current="page">Recipes</a></li>
+<li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/architecture">Architecture</a></li>
+<li><a href="/docs/contributing">Contributing</a></li>
+<li><a href="/docs/changelog">Changelog</a></li>
+</ul>
+</nav>
+<nav class="contents" aria-labelledby="contents-title">
+<p id="contents-title">On this page</p>
+<ul>
+<li class="depth-2"><a href="#behind-nginx">Behind nginx</a></li>
+<li class="depth-2"><a href="#behind-caddy">Behind Caddy</a></li>
+<li class="depth-2"><a href="#mint-a-token">Mint a token</a></li>
+<li class="depth-3"><a href="#javascript">JavaScript</a></li>
+<li class="depth-3"><a href="#python">Python</a></li>
+<li class="depth-3"><a href="#go">Go</a></li>
+<li class="depth-3"><a href="#php">PHP</a></li>
+<li class="depth-3"><a href="#ruby">Ruby</a></li>
+<li class="depth-2"><a href="#react">React</a></li>
+<li class="depth-2"><a href="#rxjs">rxjs</a></li>
+<li class="depth-2"><a href="#graphql-ws">graphql-ws</a></li>
+<li class="depth-2"><a href="#inside-your-own-deno-program">Inside your own Deno program</a></li>
+</ul>
+</nav>
+<main id="manual" tabindex="-1">
+<h1>Recipes</h1>
+<p>Each configuration and program of this page is run by a test (<code>tests/docs/recipes_test.ts</code>,
+<code>tests/docs/recipe_libraries_test.ts</code>). The hub listens on 127.0.0.1:8080, its default.</p>
+<h2 id="behind-nginx">Behind nginx<a class="anchor" href="#behind-nginx" aria-label="Link to this section">#</a></h2>
+<p>A whole <code>nginx.conf</code>:</p>
+<div class="scroll" tabindex="0"><pre><code class="language-nginx">worker_rlimit_nofile 8192;
+
+events {
+  worker_connections 4096; # each client takes two
+}
+
+http {
+  # &quot;upgrade&quot; for a WebSocket, &quot;close&quot; for any other request
+  map $http_upgrade $connection_upgrade {
+    default upgrade;
+    &quot;&quot; close;
+  }
+
+  server {
+    listen 80; # for TLS: listen 443 ssl, ssl_certificate and ssl_certificate_key
+    server_name hub.example.com;
+
+    location / {
+      proxy_pass http://127.0.0.1:8080;
+      proxy_http_version 1.1;
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection $connection_upgrade;
+      proxy_set_header Host $host;
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+      proxy_read_timeout 75s; # PROXY_PRESET=nginx keeps ping periods at 55 s or less
+    }
+  }
+}</code></pre></div>
+<p>The hub beside it:</p>
+<div class="scroll" tabindex="0"><pre><code class="language-sh">PROXY_PRESET=nginx TRUSTED_PROXIES=127.0.0.1 ALLOWED_ORIGINS=https://app.example.com \\
+  API_KEYS_FILE=keys.json deno task start</code></pre></div>
+<ul>
+<li><code>keys.json</code> is a list of <a href="/docs/keys#keys">keys</a>. Without keys or tokens a hub on 127.0.0.1 answers
+403 to every <code>Host</code> that is not loopback, <code>hub.example.com</code> included.</li>
+<li><code>ALLOWED_ORIGINS</code> has the origins of the pages that connect.</li>
+<li>With <code>TRUSTED_PROXIES</code> the hub takes the address of the client from <code>X-Forwarded-For</code>. What a
+client itself writes into that header is not believed.</li>
+</ul>
+<h2 id="behind-caddy">Behind Caddy<a class="anchor" href="#behind-caddy" aria-label="Link to this section">#</a></h2>
+<p>A whole <code>Caddyfile</code>. Caddy passes on the upgrade and <code>Host</code>, and sets <code>X-Forwarded-For</code>, without
+further lines; it fetches a certificate for the name.</p>
+<div class="scroll" tabindex="0"><pre><code class="language-caddy">hub.example.com {
+	reverse_proxy 127.0.0.1:8080
+}</code></pre></div>
+<p>The hub beside it, for the same reasons:</p>
+<div class="scroll" tabindex="0"><pre><code class="language-sh">TRUSTED_PROXIES=127.0.0.1 ALLOWED_ORIGINS=https://app.example.com \\
+  API_KEYS_FILE=keys.json deno task start</code></pre></div>
+<h2 id="mint-a-token">Mint a token<a class="anchor" href="#mint-a-token" aria-label="Link to this section">#</a></h2>
+<p>Your backend signs a <a href="/docs/keys#tokens">token</a> for each of its users. The programs read the secret
+from <code>JWT_SECRET</code>, which has at least 32 bytes, and print a token that is valid for an hour. The hub
+must be started with the same <code>JWT_SECRET</code>. A client presents the token like a
+<a href="/docs/keys#keys">credential</a>.</p>
+<h3 id="javascript">JavaScript<a class="anchor" href="#javascript" aria-label="Link to this section">#</a></h3>
+<div class="scroll" tabindex="0"><pre><code class="language-js">import { createHmac } from &quot;node:crypto&quot;;
+import process from &quot;node:process&quot;;
+
+const encode = (value) =&gt; Buffer.from(JSON.stringify(value)).toString(&quot;base64url&quot;);
+
+const content = encode({ alg: &quot;HS256&quot;, typ: &quot;JWT&quot; }) + &quot;.&quot; + encode({
+  sub: &quot;alice&quot;,
+  exp: Math.floor(Date.now() / 1000) + 3600,
+  systole: { publish: [&quot;chat/*&quot;], subscribe: [&quot;chat/*&quot;], admin: false },
+});
+const signature = createHmac(&quot;sha256&quot;, process.env.JWT_SECRET).update(content).digest(&quot;base64url&quot;);
+console.log(\`\${content}.\${signature}\`);</code></pre></div>
+<h3 id="python">Python<a class="anchor" href="#python" aria-label="Link to this section">#</a></h3>
+<div class="scroll" tabindex="0"><pre><code class="language-python">import base64
+import hashlib
+import hmac
+import json
+import os
+import time
+
+
+def encode(data):
+    return base64.urlsafe_b64encode(data).rstrip(b&quot;=&quot;)
+
+
+header = {&quot;alg&quot;: &quot;HS256&quot;, &quot;typ&quot;: &quot;JWT&quot;}
+claims = {
+    &quot;sub&quot;: &quot;alice&quot;,
+    &quot;exp&quot;: int(time.time()) + 3600,
+    &quot;systole&quot;: {&quot;publish&quot;: [&quot;chat/*&quot;], &quot;subscribe&quot;: [&quot;chat/*&quot;], &quot;admin&quot;: False},
+}
+content = b&quot;.&quot;.join(encode(json.dumps(part).encode()) for part in (header, claims))
+secret = os.environ[&quot;JWT_SECRET&quot;].encode()
+signature = encode(hmac.new(secret, content, hashlib.sha256).digest())
+print((content + b&quot;.&quot; + signature).decode())</code></pre></div>
+<h3 id="go">Go<a class="anchor" href="#go" aria-label="Link to this section">#</a></h3>
+<div class="scroll" tabindex="0"><pre><code class="language-go">package main
+
+import (
+	&quot;crypto/hmac&quot;
+	&quot;crypto/sha256&quot;
+	&quot;encoding/base64&quot;
+	&quot;encoding/json&quot;
+	&quot;fmt&quot;
+	&quot;os&quot;
+	&quot;time&quot;
+)
+
+type Rights struct {
+	Publish   []string \`json:&quot;publish&quot;\`
+	Subscribe []string \`json:&quot;subscribe&quot;\`
+	Admin     bool     \`json:&quot;admin&quot;\`
+}
+
+type Claims struct {
+	Sub     string \`json:&quot;sub&quot;\`
+	Exp     int64  \`json:&quot;exp&quot;\`
+	Systole Rights \`json:&quot;systole&quot;\`
+}
+
+func mint(secret []byte, claims Claims) (string, error) {
+	body, err := json.Marshal(claims)
+	if err != nil {
+		return &quot;&quot;, err
+	}
+	encode := base64.RawURLEncoding.EncodeToString
+	content := encode([]byte(\`{&quot;alg&quot;:&quot;HS256&quot;,&quot;typ&quot;:&quot;JWT&quot;}\`)) + &quot;.&quot; + encode(body)
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte(content))
+	return content + &quot;.&quot; + encode(mac.Sum(nil)), nil
+}
+
+func main() {
+	token, err := mint([]byte(os.Getenv(&quot;JWT_SECRET&quot;)), Claims{
+		Sub:     &quot;alice&quot;,
+		Exp:     time.Now().Add(time.Hour).Unix(),
+		Systole: Rights{Publish: []string{&quot;chat/*&quot;}, Subscribe: []string{&quot;chat/*&quot;}},
+	})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(token)
+}</code></pre></div>
+<h3 id="php">PHP<a class="anchor" href="#php" aria-label="Link to this section">#</a></h3>
+<div class="scroll" tabindex="0"><pre><code class="language-php">&lt;?php
+
+function encode(string $data): string
+{
+    return rtrim(strtr(base64_encode($data), '+/', '-_'), '=');
+}
+
+$header = ['alg' =&gt; 'HS256', 'typ' =&gt; 'JWT'];
+$claims = [
+    'sub' =&gt; 'alice',
+    'exp' =&gt; time() + 3600,
+    'systole' =&gt; ['publish' =&gt; ['chat/*'], 'subscribe' =&gt; ['chat/*'], 'admin' =&gt; false],
+];
+$content = encode(json_encode($header)) . '.' . encode(json_encode($claims));
+$signature = hash_hmac('sha256', $content, getenv('JWT_SECRET'), true);
+echo $content . '.' . encode($signature) . &quot;\\n&quot;;</code></pre></div>
+<h3 id="ruby">Ruby<a class="anchor" href="#ruby" aria-label="Link to this section">#</a></h3>
+<div class="scroll" tabindex="0"><pre><code class="language-ruby">require &quot;json&quot;
+require &quot;openssl&quot;
+
+def encode(data)
+  [data].pack(&quot;m0&quot;).tr(&quot;+/&quot;, &quot;-_&quot;).delete(&quot;=&quot;)
+end
+
+header = { alg: &quot;HS256&quot;, typ: &quot;JWT&quot; }
+claims = {
+  sub: &quot;alice&quot;,
+  exp: Time.now.to_i + 3600,
+  systole: { publish: [&quot;chat/*&quot;], subscribe: [&quot;chat/*&quot;], admin: false },
+}
+content = [header, claims].map { |part| encode(JSON.generate(part)) }.join(&quot;.&quot;)
+signature = OpenSSL::HMAC.digest(&quot;SHA256&quot;, ENV.fetch(&quot;JWT_SECRET&quot;), content)
+puts &quot;#{content}.#{encode(signature)}&quot;</code></pre></div>
+<h2 id="react">React<a class="anchor" href="#react" aria-label="Link to this section">#</a></h2>
+<p>The package is the hub&#39;s: <code>npm install http://localhost:8080/sdk.tgz</code>. The hook returns the newest
+data of a channel, and <code>undefined</code> until there are any.</p>
+<div class="scroll" tabindex="0"><pre><code class="language-tsx">import { useEffect, useState } from &quot;react&quot;;
+import { HeartbeatSocket } from &quot;@systole/sdk&quot;;
+
+export function useChannel&lt;Data&gt;(url: string, channel: string): Data | undefined {
+  const [data, setData] = useState&lt;Data&gt;();
+  useEffect(() =&gt; {
+    const socket = new HeartbeatSocket(url);
+    socket.subscribe(channel);
+    socket.onmessage = (event) =&gt; {
+      const message = JSON.parse(event.data);
+      if (message.type === &quot;message&quot;) setData(message.data);
+    };
+    return () =&gt; {
+      socket.close();
+      setData(undefined);
+    };
+  }, [url, channel]);
+  return data;
+}</code></pre></div>
+<p>Each use of the hook has a connection of its own.</p>
+<h2 id="rxjs">rxjs<a class="anchor" href="#rxjs" aria-label="Link to this section">#</a></h2>
+<p>The connection is opened by <code>subscribe()</code> and closed by <code>unsubscribe()</code>. The stream continues after
+a reconnect, and fails when the client library gives up.</p>
+<div class="scroll" tabindex="0"><pre><code class="language-ts">import { HeartbeatSocket } from &quot;@systole/sdk&quot;;
+import { Observable } from &quot;rxjs&quot;;
+
+function messagesOf(url: string, channel: string): Observable&lt;unknown&gt; {
+  return new Observable((subscriber) =&gt; {
+    const socket = new HeartbeatSocket(url);
+    socket.subscribe(channel);
+    socket.onmessage = (event) =&gt; {
+      const message = JSON.parse(event.data);
+      if (message.type === &quot;message&quot;) subscriber.next(message.data);
+    };
+    socket.ongiveup = ({ reason }) =&gt; subscriber.error(new Error(reason));
+    return () =&gt; socket.close();
+  });
+}
+
+messagesOf(&quot;ws://localhost:8080/ws&quot;, &quot;updates&quot;).subscribe((data) =&gt; console.log(data));</code></pre></div>
+<h2 id="graphql-ws">graphql-ws<a class="anchor" href="#graphql-ws" aria-label="Link to this section">#</a></h2>
+<p>For a GraphQL server, which is not the hub. graphql-ws reconnects by itself, so the client library
+must not: <code>maxReconnectAttempts</code> is 0. The library finds a silent server by the pings of GraphQL&#39;s
+protocol.</p>
+<div class="scroll" tabindex="0"><pre><code class="language-ts">import { HeartbeatSocket } from &quot;@systole/sdk&quot;;
+import { createClient } from &quot;graphql-ws&quot;;
+
+class GraphqlSocket extends HeartbeatSocket {
+  constructor(url: string | URL, protocols?: string | string[]) {
+    super(url, {
+      profile: &quot;none&quot;,
+      protocols,
+      maxReconnectAttempts: 0,
+      heartbeat: {
+        message: '{&quot;type&quot;:&quot;ping&quot;}',
+        isAnswer: (data) =&gt; data === '{&quot;type&quot;:&quot;pong&quot;}',
+        interval: 20_000,
+        timeout: 5_000,
+      },
+    });
+  }
+}
+
+const client = createClient({ url: &quot;ws://localhost:4000/graphql&quot;, webSocketImpl: GraphqlSocket });
+for await (const { data } of client.iterate({ query: &quot;subscription { greeting }&quot; })) {
+  console.log(data);
+}</code></pre></div>
+<h2 id="inside-your-own-deno-program">Inside your own Deno program<a class="anchor" href="#inside-your-own-deno-program" aria-label="Link to this section">#</a></h2>
+<p><code>startServer()</code> runs a hub in your process. It reads no environment, handles no signals and never
+ends the process. <code>parseConfig()</code> takes the <a href="/docs/options">options</a> by name, as texts.</p>
+<div class="scroll" tabindex="0"><pre><code class="language-ts">import { parseConfig } from &quot;./systole/server/config/config.ts&quot;;
+import { readFiles } from &quot;./systole/server/config/files.ts&quot;;
+import { startServer } from &quot;./systole/server/server.ts&quot;;
+
+const config = parseConfig({ PORT: &quot;8080&quot;, PONG_WAIT_MS: &quot;30000&quot; });
+const log = { debug() {}, info: console.log, warning: console.warn, error: console.error };
+const hub = await startServer({ config, log, files: await readFiles(config) });
+
+Deno.addSignalListener(&quot;SIGTERM&quot;, async () =&gt; {
+  await hub.drain(); // at most SHUTDOWN_MS
+  Deno.exit();
+});</code></pre></div>
+<p>This is <code>main.ts</code> beside a clone of the repository in <code>systole/</code>. The hub&#39;s dependencies and its
+unstable API (Deno KV) are in the clone&#39;s <code>deno.json</code>:
+<code>deno run --config systole/deno.json --allow-net --allow-env main.ts</code>. A program with a <code>deno.json</code>
+of its own has <code>&quot;workspace&quot;: [&quot;./systole&quot;]</code> and <code>&quot;unstable&quot;: [&quot;kv&quot;]</code> in it instead.</p>
+</main>
+</div>
+</body>
+</html>
+`,
   "probe": `<!doctype html>
 <html lang="en">
 <head>
@@ -1494,8 +1862,11 @@ one is not sent again.</li>
 <li><a href="/docs/metrics">Metrics and alerts</a></li>
 <li><a href="/docs/http">HTTP routes and the live page</a></li>
 <li><a href="/docs/sdk">Client library</a></li>
+<li><a href="/docs/recipes">Recipes</a></li>
 <li><a href="/docs/probe" aria-current="page">Probe</a></li>
 <li><a href="/docs/architecture">Architecture</a></li>
+<li><a href="/docs/contributing">Contributing</a></li>
+<li><a href="/docs/changelog">Changelog</a></li>
 </ul>
 </nav>
 <nav class="contents" aria-labelledby="contents-title">
@@ -1663,8 +2034,11 @@ which it does not print):</p>
 <li><a href="/docs/metrics">Metrics and alerts</a></li>
 <li><a href="/docs/http">HTTP routes and the live page</a></li>
 <li><a href="/docs/sdk">Client library</a></li>
+<li><a href="/docs/recipes">Recipes</a></li>
 <li><a href="/docs/probe">Probe</a></li>
 <li><a href="/docs/architecture" aria-current="page">Architecture</a></li>
+<li><a href="/docs/contributing">Contributing</a></li>
+<li><a href="/docs/changelog">Changelog</a></li>
 </ul>
 </nav>
 <nav class="contents" aria-labelledby="contents-title">
@@ -1844,6 +2218,170 @@ covers all five.</li>
 <tr><td><code>IdleTimeoutDetector</code></td><td>recognizes proxies that cut idle connections</td></tr>
 </tbody>
 </table></div>
+</main>
+</div>
+</body>
+</html>
+`,
+  "contributing": `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Contributing · Systole</title>
+<link rel="icon" href="/web/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/docs/docs.css">
+</head>
+<body>
+<a class="skip" href="#manual">Skip to the manual</a>
+<header>
+<p class="brand"><a href="/"><img src="/web/icon.svg" alt="" width="22" height="22">Systole</a></p>
+<p><a href="/">Live page</a></p>
+</header>
+<div class="columns">
+<nav class="manuals" aria-label="Manuals">
+<ul>
+<li><a href="/docs">Manuals</a></li>
+<li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/keys">Keys, rights and limits</a></li>
+<li><a href="/docs/options">Options</a></li>
+<li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/liveness">Liveness and health</a></li>
+<li><a href="/docs/metrics">Metrics and alerts</a></li>
+<li><a href="/docs/http">HTTP routes and the live page</a></li>
+<li><a href="/docs/sdk">Client library</a></li>
+<li><a href="/docs/recipes">Recipes</a></li>
+<li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/architecture">Architecture</a></li>
+<li><a href="/docs/contributing" aria-current="page">Contributing</a></li>
+<li><a href="/docs/changelog">Changelog</a></li>
+</ul>
+</nav>
+<nav class="contents" aria-labelledby="contents-title">
+<p id="contents-title">On this page</p>
+<ul>
+<li class="depth-2"><a href="#make-a-change">Make a change</a></li>
+<li class="depth-2"><a href="#conventions">Conventions</a></li>
+<li class="depth-2"><a href="#report-a-fault">Report a fault</a></li>
+<li class="depth-2"><a href="#release">Release</a></li>
+</ul>
+</nav>
+<main id="manual" tabindex="-1">
+<h1>Contributing</h1>
+<h2 id="make-a-change">Make a change<a class="anchor" href="#make-a-change" aria-label="Link to this section">#</a></h2>
+<ol>
+<li>Read <a href="/docs/architecture">Architecture</a>: its table &quot;Where to add things&quot; names the files.</li>
+<li>Write the test that fails. Time in tests is virtual (<code>tests/support/fakes/</code>); a test of a server
+process waits for what it reads with <code>until()</code>, it never sleeps.</li>
+<li>Make the change. <code>deno task test:unit</code> takes a minute and needs nothing but Deno.</li>
+<li><code>deno task build</code> after a change to the client library, the page or a manual: the builds are
+committed, and a test compares them with their sources.</li>
+<li><code>deno task ok</code> before each commit. It needs Chromium and the programs that it names if they are
+missing. CI runs the same by <code>.ci/run</code>, and a smoke test on the oldest supported Deno.</li>
+</ol>
+<h2 id="conventions">Conventions<a class="anchor" href="#conventions" aria-label="Link to this section">#</a></h2>
+<ul>
+<li>Code, comments, logs and manuals use plain technical English and the words of the
+<a href="/docs/architecture#glossary">glossary</a>.</li>
+<li>A commit subject says the effect in the imperative, with <code>feat:</code>, <code>fix:</code>, <code>docs:</code> or <code>test:</code> and
+at most 72 characters; the body says why, with figures.</li>
+<li>An error message says what was wrong, where, and what to do.</li>
+<li>What is dropped is counted and logged.</li>
+<li>The frame path has no allocation, closure, timer or promise that a measurement does not excuse:
+<code>deno task bench:fanout</code> and <code>deno task bench:idle</code> compare with bare <code>ws</code> in the same run.</li>
+<li>A manual&#39;s claim is tested: tables against the code, each fenced block by its language
+(<code>tests/docs/</code>).</li>
+</ul>
+<h2 id="report-a-fault">Report a fault<a class="anchor" href="#report-a-fault" aria-label="Link to this section">#</a></h2>
+<p>Add the connection&#39;s line of <code>GET /api/v1/closed</code> (reason, cause, last events), the <code>listening</code> line
+of the log, and, from the client&#39;s side, what <code>deno task probe &lt;url&gt;</code> prints. For a fault that
+others could use against a hub, write to the owner of the repository and not into a public issue.</p>
+<h2 id="release">Release<a class="anchor" href="#release" aria-label="Link to this section">#</a></h2>
+<ol>
+<li>Set <code>version</code> in <code>deno.json</code>, and add a section to the <a href="/docs/changelog">changelog</a>.</li>
+<li><code>deno task build</code>: the package of the client library has the version, too.</li>
+<li><code>deno task ok</code>, commit, tag <code>v&lt;version&gt;</code>.</li>
+</ol>
+</main>
+</div>
+</body>
+</html>
+`,
+  "changelog": `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Changelog · Systole</title>
+<link rel="icon" href="/web/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/docs/docs.css">
+</head>
+<body>
+<a class="skip" href="#manual">Skip to the manual</a>
+<header>
+<p class="brand"><a href="/"><img src="/web/icon.svg" alt="" width="22" height="22">Systole</a></p>
+<p><a href="/">Live page</a></p>
+</header>
+<div class="columns">
+<nav class="manuals" aria-label="Manuals">
+<ul>
+<li><a href="/docs">Manuals</a></li>
+<li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/keys">Keys, rights and limits</a></li>
+<li><a href="/docs/options">Options</a></li>
+<li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/liveness">Liveness and health</a></li>
+<li><a href="/docs/metrics">Metrics and alerts</a></li>
+<li><a href="/docs/http">HTTP routes and the live page</a></li>
+<li><a href="/docs/sdk">Client library</a></li>
+<li><a href="/docs/recipes">Recipes</a></li>
+<li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/architecture">Architecture</a></li>
+<li><a href="/docs/contributing">Contributing</a></li>
+<li><a href="/docs/changelog" aria-current="page">Changelog</a></li>
+</ul>
+</nav>
+<nav class="contents" aria-labelledby="contents-title">
+<p id="contents-title">On this page</p>
+<ul>
+<li class="depth-2"><a href="#010">0.1.0</a></li>
+</ul>
+</nav>
+<main id="manual" tabindex="-1">
+<h1>Changelog</h1>
+<p>What changed for clients and operators. The version is in <code>deno.json</code>; the hub tells it in the log,
+in the header <code>Systole-Version</code> of <code>/healthz</code> and in <code>systole_build_info</code>. Before 1.0 a minor
+version may change options, metrics and the HTTP routes; the five wire formats do not change.</p>
+<h2 id="010">0.1.0<a class="anchor" href="#010" aria-label="Link to this section">#</a></h2>
+<p>The first version. Its parts:</p>
+<ul>
+<li><strong>Hub</strong>: five profiles (json, events-hub, infoway, tank, talo), publish and subscribe across them,
+send queues with a bound for each client and one for all, publishers that wait for slow
+subscribers, a drain with spread reconnects.</li>
+<li><strong>Liveness</strong>: protocol and app pings, a published and tested detection bound, stalls of the server
+left out, frozen and stripped clients told apart, idle timeouts of proxies found, one close reason
+and one cause for each connection.</li>
+<li><strong>Keys</strong>: API keys, JWT, tickets, rights by channel pattern, limits by connection, key and
+address, suspension.</li>
+<li><strong>Client library</strong>: <code>HeartbeatSocket</code> for the five profiles and for any other server, served as a
+module and as a package.</li>
+<li><strong>Tools</strong>: live page, HTTP API with an OpenAPI document, Prometheus metrics, alert rules, a
+dashboard, the probe.</li>
+</ul>
+<p>Changes while it was made that may matter to those who run an early copy:</p>
+<ul>
+<li>events-hub&#39;s read deadline is 65 s (was 45 s); <code>message</code> of a publication is what its publisher
+says.</li>
+<li>A key without a market and an unknown market get 404 in infoway&#39;s form.</li>
+<li>A new connection is pinged at once, not after the first ping period.</li>
+<li>A connection without a whole request is cut after <code>REQUEST_WAIT_MS</code>.</li>
+<li><code>POST /api/v1/publish</code> and <code>publish</code> may answer <code>busy</code> (HTTP 429) while a channel&#39;s subscribers
+are behind.</li>
+<li>The client library convicts no server that has never answered a heartbeat.</li>
+<li><code>/metrics</code> has the CPU, memory and start time of the process.</li>
+</ul>
 </main>
 </div>
 </body>
