@@ -2645,6 +2645,7 @@ code {
   background: var(--grid);
 }
 
+a > code,
 nav :not(pre) > code {
   padding: 0;
   background: none;
