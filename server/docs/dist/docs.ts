@@ -1813,9 +1813,7 @@ for await (const { data } of client.iterate({ query: &quot;subscription { greeti
 <h2 id="inside-your-own-deno-program">Inside your own Deno program<a class="anchor" href="#inside-your-own-deno-program" aria-label="Link to this section">#</a></h2>
 <p><code>startServer()</code> runs a hub in your process. It reads no environment, handles no signals and never
 ends the process. <code>parseConfig()</code> takes the <a href="/docs/options">options</a> by name, as texts.</p>
-<div class="scroll" tabindex="0"><pre><code class="language-ts">import { parseConfig } from &quot;./systole/server/config/config.ts&quot;;
-import { readFiles } from &quot;./systole/server/config/files.ts&quot;;
-import { startServer } from &quot;./systole/server/server.ts&quot;;
+<div class="scroll" tabindex="0"><pre><code class="language-ts">import { parseConfig, readFiles, startServer } from &quot;./systole/server/mod.ts&quot;;
 
 const config = parseConfig({ PORT: &quot;8080&quot;, PONG_WAIT_MS: &quot;30000&quot; });
 const log = { debug() {}, info: console.log, warning: console.warn, error: console.error };
@@ -2067,6 +2065,7 @@ mailbox, the hub waits for no client. No client can block another one.</p>
 <thead><tr><th>place</th><th>job</th></tr></thead>
 <tbody>
 <tr><td><code>main.ts</code></td><td>the process: environment, files, signals, exit code</td></tr>
+<tr><td><code>mod.ts</code></td><td>the hub as a library: what a program of your own imports</td></tr>
 <tr><td><code>server.ts</code></td><td>the composition root: builds the parts, connects them, listens</td></tr>
 <tr><td><code>drain.ts</code></td><td>shutdown</td></tr>
 <tr><td><code>hub.ts</code></td><td>the actor: one mailbox, one loop</td></tr>
@@ -2116,7 +2115,7 @@ is the first.</p>
 <tr><td>11</td><td><code>sdk/</code></td></tr>
 <tr><td>12</td><td><code>http/</code></td></tr>
 <tr><td>13</td><td><code>web/</code></td></tr>
-<tr><td>14</td><td><code>server.ts</code>, <code>drain.ts</code>, <code>main.ts</code>, <code>cli/</code></td></tr>
+<tr><td>14</td><td><code>server.ts</code>, <code>drain.ts</code>, <code>main.ts</code>, <code>mod.ts</code>, <code>cli/</code></td></tr>
 </tbody>
 </table></div>
 <h2 id="the-way-of-a-frame">The way of a frame<a class="anchor" href="#the-way-of-a-frame" aria-label="Link to this section">#</a></h2>
