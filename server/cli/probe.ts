@@ -116,4 +116,4 @@ async function run(args: readonly string[], key?: string): Promise<number> {
   }
 }
 
-if (import.meta.main) Deno.exit(await run(Deno.args, Deno.env.get("PROBE_KEY")));
+if (import.meta.main) Deno.exit(await run(Deno.args, Deno.env.get("PROBE_KEY") || undefined));

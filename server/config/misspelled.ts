@@ -32,9 +32,13 @@ export function misspelledOptions(
   return [...found.values()];
 }
 
-/** Two letters swapped, one left out or doubled, another case, the unit left out. */
+/** Two letters swapped, one left out or doubled, another case, the unit left out, the singular. */
 function slipsOf(name: string): string[] {
-  const slips = [name.toLowerCase(), name.replace(/_(MS|BYTES|MESSAGES)$/, "")];
+  const slips = [
+    name.toLowerCase(),
+    name.replace(/_(MS|BYTES|MESSAGES)$/, ""),
+    name.replace(/IES$/, "Y"),
+  ];
   for (let i = 0; i < name.length; i++) {
     const [before, letter, after] = [name.slice(0, i), name[i], name.slice(i + 1)];
     slips.push(before + after, before + letter + letter + after);

@@ -41,7 +41,9 @@ export function settingsOf(given: HeartbeatSocketOptions): Settings {
     throw new RangeError(problem(name, `a number from ${min} to ${max}`, value));
   }
   if (!settings.WebSocket) {
-    throw new TypeError(problem("WebSocket", "given where there is none", settings.WebSocket));
+    const needed =
+      "given where the platform has none (Node before 22), like that of the package ws";
+    throw new TypeError(problem("WebSocket", needed, settings.WebSocket));
   }
   return settings as unknown as Settings;
 }

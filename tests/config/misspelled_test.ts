@@ -19,6 +19,7 @@ Deno.test("misspelledOptions() finds swapped, missing and doubled letters, anoth
       ["ping_period_ms", "PING_PERIOD_MS"],
       ["PONG_WAIT", "PONG_WAIT_MS"],
       ["API_KEY", "API_KEYS"],
+      ["TRUSTED_PROXY", "TRUSTED_PROXIES"],
       ["MAX_CONNECTIONS_PER_ADRESS", "MAX_CONNECTIONS_PER_ADDRESS"],
     ]
   ) {

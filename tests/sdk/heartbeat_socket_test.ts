@@ -588,7 +588,7 @@ Deno.test("HeartbeatSocket throws an error that names the invalid option", () =>
   Reflect.deleteProperty(globalThis, "WebSocket");
   try {
     const connect = () => new HeartbeatSocket("ws://hub.test/");
-    assertThrows(connect, TypeError, "WebSocket must be given where there is none");
+    assertThrows(connect, TypeError, "WebSocket must be given where the platform has none");
   } finally {
     globalThis.WebSocket = original;
   }

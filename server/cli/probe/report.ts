@@ -121,8 +121,11 @@ function describeInterval({ count, periodMs }: PingIntervalFigures): string {
   return periodMs === null ? `${count}` : `${count}, every ${seconds(periodMs)}`;
 }
 
+/** The close code of a server that restarts, whatever its client did (RFC 6455, IANA registry). */
+const SERVICE_RESTART = 1012;
+
 function describeEnd(
-  { end, openMs, sinceHeardMs, sinceSentMs }: Findings,
+  { end, openMs, sinceHeardMs, sinceSentMs, server }: Findings,
   idle: boolean,
 ): string[] {
   if (end.by === "stop") return ["closed by the probe, which was stopped"];
@@ -134,9 +137,10 @@ function describeEnd(
   const lines = [`closed by the other side after ${seconds(openMs)} (${last})`];
   lines.push(`  ${describePeerEnd(end)}`);
   if (!idle) return lines;
-  const sent = sinceSentMs !== null;
+  if (end.how === "close_frame" && end.code === SERVICE_RESTART) return lines;
+  const answered = sinceSentMs !== null && server.control.count + server.app.count > 0;
   lines.push(
-    sent ? "  answering its pings did not prevent it" : "  to prevent it, send data more often",
+    answered ? "  answering its pings did not prevent it" : "  to prevent it, send data more often",
   );
   return lines;
 }
@@ -164,9 +168,15 @@ function describePeerEnd(end: PeerEnd): string {
 }
 
 /** The likely cause if one kind of answers is missing. */
-function describeSilence({ control, app }: Findings, profileName?: string): string[] {
+function describeSilence(
+  { control, app, strayPongs }: Findings,
+  profileName?: string,
+): string[] {
   const silent = (pings: PingFigures) => pings.lost > 0 && pings.answered === 0;
   if (silent(control)) {
+    if (strayPongs > 0) {
+      return ["control pongs arrive, but after the timeout: raise --timeout to measure them"];
+    }
     if (app === null) {
       return [
         "no control pong arrived: the server hangs, or control frames are dropped on the way",

@@ -388,6 +388,8 @@ Without <code>--publish</code>, <code>--subscribe</code> and <code>--admin</code
   &quot;maxMessagesPerMinute&quot;: 600,
   &quot;expiresAt&quot;: &quot;2031-01-01T00:00:00Z&quot;
 }</code></pre></div>
+<p>Keys, JWKS and certificates are read at the start. To add or revoke a key, change the list and
+restart the hub; its clients are drained and reconnect.</p>
 <p>A client sends <code>&lt;id&gt;.&lt;secret&gt;</code> where its system expects the credential; events-hub&#39;s <code>X-Api-Key</code> is
 <code>base64(&lt;id&gt;:&lt;secret&gt;)</code>. Browsers cannot set headers. They use a ticket, the query, or on <code>/ws</code> a
 subprotocol: <code>new WebSocket(url, [&quot;systole&quot;, &quot;systole.bearer.&lt;id&gt;.&lt;secret&gt;&quot;])</code>.</p>
@@ -488,7 +490,7 @@ suspensions and tickets survive a restart.</p>
 <h1>Options</h1>
 <p>All options are environment variables; an empty variable counts as unset. Only explicit values are
 checked against each other; a default adapts to them. A bad value stops the start with one message
-that lists every problem.</p>
+that lists every problem. A variable that looks like a misspelled option is a warning at the start.</p>
 <p>A test compares the tables of this page with <code>server/config/options.ts</code>.</p>
 <h2 id="all-options-but-timing">All options but timing<a class="anchor" href="#all-options-but-timing" aria-label="Link to this section">#</a></h2>
 <div class="scroll" tabindex="0"><table>
@@ -648,6 +650,7 @@ hub keeps 16 MiB of lines; it drops what exceeds that, and then logs how many li
 <ul>
 <li class="depth-2"><a href="#requirements">Requirements</a></li>
 <li class="depth-2"><a href="#behind-a-proxy">Behind a proxy</a></li>
+<li class="depth-2"><a href="#tls">TLS</a></li>
 <li class="depth-2"><a href="#shutdown">Shutdown</a></li>
 <li class="depth-2"><a href="#systemd">systemd</a></li>
 <li class="depth-2"><a href="#container">Container</a></li>
@@ -659,7 +662,9 @@ hub keeps 16 MiB of lines; it drops what exceeds that, and then logs how many li
 <h1>Deployment</h1>
 <h2 id="requirements">Requirements<a class="anchor" href="#requirements" aria-label="Link to this section">#</a></h2>
 <p>Deno 2.5.0 to 2.9.6. There is no build step: the client library and these pages are committed
-builds.</p>
+builds. The first start fetches the packages of <code>deno.lock</code> from npm; on a machine that will have no
+network, fetch them before, as the user of the service:</p>
+<div class="scroll" tabindex="0"><pre><code class="language-sh">deno install --frozen --entrypoint server/main.ts</code></pre></div>
 <div class="scroll" tabindex="0"><pre><code class="language-console">$ deno task -q start
 2026-11-21T03:42:06.507Z info    listening address=ws://127.0.0.1:8080 version=0.1.0 profile=json pingPeriodMs=54000 pongWaitMs=60000 heartbeatTimeoutMs=3000 missedHeartbeats=3 health={&quot;healthyMs&quot;:100,&quot;degradedMs&quot;:500,&quot;poorMs&quot;:1000}
 2026-11-21T03:42:06.507Z info    live page: http://127.0.0.1:8080/, manuals: http://127.0.0.1:8080/docs</code></pre></div>
@@ -673,9 +678,13 @@ pinged once a second then take 13 to 14 KiB each, instead of 15 to 21 KiB with t
 <ul>
 <li>Set <code>PROXY_PRESET</code>, or ping periods below the proxy&#39;s idle timeout.</li>
 <li>Set <code>TRUSTED_PROXIES</code>, so that limits and logs use the address of the client and not of the proxy.</li>
-<li>Set <code>ALLOWED_ORIGINS</code> to the origins of your pages.</li>
+<li>Set <code>ALLOWED_ORIGINS</code> to the origins of your pages, and to the hub&#39;s own for its live page: the
+list replaces the default.</li>
 <li>Use <code>/healthz</code> as the liveness check and <code>/readyz</code> as the readiness check.</li>
 </ul>
+<h2 id="tls">TLS<a class="anchor" href="#tls" aria-label="Link to this section">#</a></h2>
+<p><code>TLS_CERT_FILE</code> and <code>TLS_KEY_FILE</code> are read at the start: restart the hub after a renewal, or leave
+TLS to a proxy that reloads certificates itself.</p>
 <h2 id="shutdown">Shutdown<a class="anchor" href="#shutdown" aria-label="Link to this section">#</a></h2>
 <p>SIGINT (Ctrl-C) and SIGTERM start a drain. <code>/readyz</code> turns 503. The hub rejects upgrades, sends its
 clients the advice <code>reconnect</code> and a close with 1012, spread at random over the first part of
@@ -689,8 +698,10 @@ Description=Systole
 After=network.target
 
 [Service]
+User=systole
 WorkingDirectory=/srv/systole
 Environment=LOG_FORMAT=json
+EnvironmentFile=/etc/systole.env
 ExecStart=/usr/local/bin/deno task start
 TimeoutStopSec=6
 Restart=on-failure
@@ -698,6 +709,8 @@ LimitNOFILE=65536
 
 [Install]
 WantedBy=multi-user.target</code></pre></div>
+<p><code>/etc/systole.env</code> has the options, one <code>NAME=value</code> a line, <code>API_KEYS</code> among them; let only root
+read it. With <code>DATA_DIR=data</code> the folder <code>data/</code> must belong to the user.</p>
 <h2 id="container">Container<a class="anchor" href="#container" aria-label="Link to this section">#</a></h2>
 <p><code>server/ops/Containerfile</code> builds an image that runs as <code>deno</code>, not as root, checks <code>/healthz</code>, and
 keeps suspensions and tickets in the volume <code>/systole/data</code>. It listens on every address of the
@@ -1349,6 +1362,9 @@ socket.publish(&quot;updates&quot;, { hello: &quot;world&quot; }); // kept until
 <tr><td>a bundler</td><td><code>npm install http://localhost:8080/sdk.tgz</code>, then <code>import { HeartbeatSocket } from &quot;@systole/sdk&quot;</code></td></tr>
 </tbody>
 </table></div>
+<p>The package&#39;s address stands in <code>package.json</code>: where the hub cannot be reached, as in CI, keep the
+file instead (<code>curl -o systole-sdk.tgz http://localhost:8080/sdk.tgz</code>, then
+<code>npm install ./systole-sdk.tgz</code>). <a href="/docs/recipes#react">Recipes</a> has a React hook, rxjs and graphql-ws.</p>
 <h2 id="profiles">Profiles<a class="anchor" href="#profiles" aria-label="Link to this section">#</a></h2>
 <p>The same class is a client of each system. It sends that system&#39;s heartbeat at the recommended
 interval and recognizes the answer.</p>
@@ -1437,7 +1453,7 @@ be asynchronous, that returns a URL for each attempt.</p>
 <tr><td><code>close</code></td><td><code>code</code>, <code>reason</code>, <code>wasClean</code></td><td>a connection is over, or an attempt failed; <code>readyState</code> is <code>CONNECTING</code> if another attempt follows</td></tr>
 <tr><td><code>heartbeat</code></td><td><code>rtt</code></td><td>the peer answered; in tank the peer sent its heartbeat, and <code>rtt</code> is undefined</td></tr>
 <tr><td><code>heartbeattimeout</code></td><td></td><td>the peer is silent; <code>close</code> with 4000 follows at once</td></tr>
-<tr><td><code>reconnecting</code></td><td><code>attempt</code>, <code>delayMs</code>, <code>reason</code></td><td>an attempt is scheduled; <code>delayMs</code> is <code>Infinity</code> while there is no network</td></tr>
+<tr><td><code>reconnecting</code></td><td><code>attempt</code>, <code>delayMs</code>, <code>reason</code></td><td>an attempt is scheduled; after advice of the hub it comes before <code>close</code>; <code>delayMs</code> is <code>Infinity</code> while there is no network</td></tr>
 <tr><td><code>giveup</code></td><td><code>attempts</code>, <code>reason</code></td><td>no attempt follows: too many failed, or the server forbids it</td></tr>
 <tr><td><code>health</code></td><td><code>status</code>, <code>previous</code>, <code>latency</code>, <code>jitter</code></td><td>the status has changed</td></tr>
 <tr><td><code>drop</code></td><td><code>data</code>, <code>reason</code></td><td>a message will not be sent: the outbox was <code>full</code>, it <code>expired</code>, or the socket is <code>closed</code></td></tr>
@@ -1592,19 +1608,20 @@ http {
       proxy_http_version 1.1;
       proxy_set_header Upgrade $http_upgrade;
       proxy_set_header Connection $connection_upgrade;
-      proxy_set_header Host $host;
+      proxy_set_header Host $http_host;
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
       proxy_read_timeout 75s; # PROXY_PRESET=nginx keeps ping periods at 55 s or less
     }
   }
 }</code></pre></div>
 <p>The hub beside it:</p>
-<div class="scroll" tabindex="0"><pre><code class="language-sh">PROXY_PRESET=nginx TRUSTED_PROXIES=127.0.0.1 ALLOWED_ORIGINS=https://app.example.com \\
+<div class="scroll" tabindex="0"><pre><code class="language-sh">PROXY_PRESET=nginx TRUSTED_PROXIES=127.0.0.1 ALLOWED_ORIGINS=https://app.example.com,https://hub.example.com \\
   API_KEYS_FILE=keys.json deno task start</code></pre></div>
 <ul>
 <li><code>keys.json</code> is a list of <a href="/docs/keys#keys">keys</a>. Without keys or tokens a hub on 127.0.0.1 answers
 403 to every <code>Host</code> that is not loopback, <code>hub.example.com</code> included.</li>
-<li><code>ALLOWED_ORIGINS</code> has the origins of the pages that connect.</li>
+<li><code>ALLOWED_ORIGINS</code> has the origins of the pages that connect. It replaces the default: without the
+name of the hub itself its live page cannot connect.</li>
 <li>With <code>TRUSTED_PROXIES</code> the hub takes the address of the client from <code>X-Forwarded-For</code>. What a
 client itself writes into that header is not believed.</li>
 </ul>
@@ -1615,7 +1632,7 @@ further lines; it fetches a certificate for the name.</p>
 	reverse_proxy 127.0.0.1:8080
 }</code></pre></div>
 <p>The hub beside it, for the same reasons:</p>
-<div class="scroll" tabindex="0"><pre><code class="language-sh">TRUSTED_PROXIES=127.0.0.1 ALLOWED_ORIGINS=https://app.example.com \\
+<div class="scroll" tabindex="0"><pre><code class="language-sh">TRUSTED_PROXIES=127.0.0.1 ALLOWED_ORIGINS=https://app.example.com,https://hub.example.com \\
   API_KEYS_FILE=keys.json deno task start</code></pre></div>
 <h2 id="mint-a-token">Mint a token<a class="anchor" href="#mint-a-token" aria-label="Link to this section">#</a></h2>
 <p>Your backend signs a <a href="/docs/keys#tokens">token</a> for each of its users. The programs read the secret
@@ -1970,9 +1987,9 @@ the proxy), a server that considered the client dead, or a crash.</li>
 </ul>
 <p><code>--idle --mute</code> shows how long a server keeps a client that has vanished.</p>
 <h2 id="type-frames">Type frames<a class="anchor" href="#type-frames" aria-label="Link to this section">#</a></h2>
-<p><code>--interactive</code> sends no ping by itself. It sends each line of its input as a text message, prints
-what comes after <code>&lt;</code>, and answers the server&#39;s pings (with <code>--profile</code> also those of the profile,
-which it does not print):</p>
+<p><code>--interactive</code> sends no ping by itself. It sends each line of its input as a text message (not an
+empty one), prints what comes after <code>&lt;</code>, and answers the server&#39;s pings (with <code>--profile</code> also those
+of the profile, which it does not print):</p>
 <div class="scroll" tabindex="0"><pre><code class="language-console">$ deno task -q probe --interactive ws://127.0.0.1:8080/ws</code></pre></div>
 <p>Ctrl-D ends it. Input from a file or a pipe ends with it, after <code>--timeout</code> for the last answers.</p>
 <h2 id="exit-codes">Exit codes<a class="anchor" href="#exit-codes" aria-label="Link to this section">#</a></h2>

@@ -91,6 +91,14 @@ Deno.test("textReport() prints who closed an idle connection, and after which si
   assertStringIncludes(endOf({ how: "network", problem: "ETIMEDOUT" })[1], "ETIMEDOUT");
   const answered = report.summary(found({ end: closed({ how: "fin" }), sinceSentMs: 5 }));
   assertStringIncludes(answered, "answering its pings did not prevent it");
+  const none = { count: 0, periodMs: null };
+  const unpinged = found({
+    end: closed({ how: "fin" }),
+    sinceSentMs: 5,
+    server: { control: none, app: none },
+  });
+  assertStringIncludes(report.summary(unpinged), "to prevent it, send data more often");
+  assertEquals(endOf({ how: "close_frame", code: 1012, text: "drain" }).length, 2);
   assertEquals(endOf({ how: "bad_frame", problem: "bad opcode" }), [
     "closed by the probe: it received an invalid frame (bad opcode)",
   ]);
@@ -138,4 +146,15 @@ Deno.test("Both reports print a message, without control characters as text", ()
   const message = { kind: "message", text: 'a\u001b[2J"b"' } as const;
   assertEquals(textReport(SUBJECT).event(message), '< a\\u{1b}[2J"b"');
   assertEquals(JSON.parse(jsonReport(SUBJECT).event(message)), message);
+});
+
+Deno.test("textReport() says that pongs come too late, not that none comes", () => {
+  const report = textReport(SUBJECT);
+  const last = (strayPongs: number) =>
+    report.summary(found({ control: LOST, strayPongs })).split("\n").at(-1);
+  assertEquals(
+    last(2),
+    "control pongs arrive, but after the timeout: raise --timeout to measure them",
+  );
+  assertStringIncludes(last(0)!, "no control pong arrived");
 });
