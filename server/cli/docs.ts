@@ -28,6 +28,7 @@ export const MANUALS: readonly string[] = [
   "sdk",
   "recipes",
   "probe",
+  "comparison",
   "architecture",
   "contributing",
   "changelog",

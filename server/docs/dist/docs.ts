@@ -36,6 +36,7 @@ export const DOCS: Readonly<Record<string, string>> = {
 <li><a href="/docs/sdk">Client library</a></li>
 <li><a href="/docs/recipes">Recipes</a></li>
 <li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/comparison">Comparison</a></li>
 <li><a href="/docs/architecture">Architecture</a></li>
 <li><a href="/docs/contributing">Contributing</a></li>
 <li><a href="/docs/changelog">Changelog</a></li>
@@ -56,6 +57,7 @@ export const DOCS: Readonly<Record<string, string>> = {
 connect without changes; publish and subscribe work across all five.</p>
 <h2 id="use-it">Use it<a class="anchor" href="#use-it" aria-label="Link to this section">#</a></h2>
 <ul>
+<li><a href="/docs/comparison">Comparison</a>: when to use something else, heartbeats and cost beside others.</li>
 <li><a href="/docs/messages">Messages</a>: how a request selects one of the five profiles, and each profile&#39;s wire
 format.</li>
 <li><a href="/docs/sdk">Client library</a>: <code>HeartbeatSocket</code>, a <code>WebSocket</code> that sends heartbeats, reconnects and
@@ -120,6 +122,7 @@ glossary.</li>
 <li><a href="/docs/sdk">Client library</a></li>
 <li><a href="/docs/recipes">Recipes</a></li>
 <li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/comparison">Comparison</a></li>
 <li><a href="/docs/architecture">Architecture</a></li>
 <li><a href="/docs/contributing">Contributing</a></li>
 <li><a href="/docs/changelog">Changelog</a></li>
@@ -333,6 +336,7 @@ nothing else is a sign of life. A client above its rate limit gets three warning
 <li><a href="/docs/sdk">Client library</a></li>
 <li><a href="/docs/recipes">Recipes</a></li>
 <li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/comparison">Comparison</a></li>
 <li><a href="/docs/architecture">Architecture</a></li>
 <li><a href="/docs/contributing">Contributing</a></li>
 <li><a href="/docs/changelog">Changelog</a></li>
@@ -472,6 +476,7 @@ suspensions and tickets survive a restart.</p>
 <li><a href="/docs/sdk">Client library</a></li>
 <li><a href="/docs/recipes">Recipes</a></li>
 <li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/comparison">Comparison</a></li>
 <li><a href="/docs/architecture">Architecture</a></li>
 <li><a href="/docs/contributing">Contributing</a></li>
 <li><a href="/docs/changelog">Changelog</a></li>
@@ -640,6 +645,7 @@ hub keeps 16 MiB of lines; it drops what exceeds that, and then logs how many li
 <li><a href="/docs/sdk">Client library</a></li>
 <li><a href="/docs/recipes">Recipes</a></li>
 <li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/comparison">Comparison</a></li>
 <li><a href="/docs/architecture">Architecture</a></li>
 <li><a href="/docs/contributing">Contributing</a></li>
 <li><a href="/docs/changelog">Changelog</a></li>
@@ -781,6 +787,7 @@ DENO_SERVE_ADDRESS=unix:/run/systole.sock deno run --allow-net --allow-env \\
 <li><a href="/docs/sdk">Client library</a></li>
 <li><a href="/docs/recipes">Recipes</a></li>
 <li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/comparison">Comparison</a></li>
 <li><a href="/docs/architecture">Architecture</a></li>
 <li><a href="/docs/contributing">Contributing</a></li>
 <li><a href="/docs/changelog">Changelog</a></li>
@@ -1036,6 +1043,7 @@ way cuts all connections at once, a timer cuts them one after another.</p>
 <li><a href="/docs/sdk">Client library</a></li>
 <li><a href="/docs/recipes">Recipes</a></li>
 <li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/comparison">Comparison</a></li>
 <li><a href="/docs/architecture">Architecture</a></li>
 <li><a href="/docs/contributing">Contributing</a></li>
 <li><a href="/docs/changelog">Changelog</a></li>
@@ -1191,6 +1199,7 @@ checks; CI does.</p>
 <li><a href="/docs/sdk">Client library</a></li>
 <li><a href="/docs/recipes">Recipes</a></li>
 <li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/comparison">Comparison</a></li>
 <li><a href="/docs/architecture">Architecture</a></li>
 <li><a href="/docs/contributing">Contributing</a></li>
 <li><a href="/docs/changelog">Changelog</a></li>
@@ -1319,6 +1328,7 @@ and no pattern of a key, <code>*</code> included, allows them.</p>
 <li><a href="/docs/sdk" aria-current="page">Client library</a></li>
 <li><a href="/docs/recipes">Recipes</a></li>
 <li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/comparison">Comparison</a></li>
 <li><a href="/docs/architecture">Architecture</a></li>
 <li><a href="/docs/contributing">Contributing</a></li>
 <li><a href="/docs/changelog">Changelog</a></li>
@@ -1558,6 +1568,7 @@ one is not sent again.</li>
 <li><a href="/docs/sdk">Client library</a></li>
 <li><a href="/docs/recipes" aria-current="page">Recipes</a></li>
 <li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/comparison">Comparison</a></li>
 <li><a href="/docs/architecture">Architecture</a></li>
 <li><a href="/docs/contributing">Contributing</a></li>
 <li><a href="/docs/changelog">Changelog</a></li>
@@ -1879,6 +1890,7 @@ of its own has <code>&quot;workspace&quot;: [&quot;./systole&quot;]</code> and <
 <li><a href="/docs/sdk">Client library</a></li>
 <li><a href="/docs/recipes">Recipes</a></li>
 <li><a href="/docs/probe" aria-current="page">Probe</a></li>
+<li><a href="/docs/comparison">Comparison</a></li>
 <li><a href="/docs/architecture">Architecture</a></li>
 <li><a href="/docs/contributing">Contributing</a></li>
 <li><a href="/docs/changelog">Changelog</a></li>
@@ -2021,6 +2033,109 @@ of the profile, which it does not print):</p>
 </body>
 </html>
 `,
+  "comparison": `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Comparison · Systole</title>
+<link rel="icon" href="/web/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/docs/docs.css">
+</head>
+<body>
+<a class="skip" href="#manual">Skip to the manual</a>
+<header>
+<p class="brand"><a href="/"><img src="/web/icon.svg" alt="" width="22" height="22">Systole</a></p>
+<p><a href="/">Live page</a></p>
+</header>
+<div class="columns">
+<nav class="manuals" aria-label="Manuals">
+<ul>
+<li><a href="/docs">Manuals</a></li>
+<li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/keys">Keys, rights and limits</a></li>
+<li><a href="/docs/options">Options</a></li>
+<li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/liveness">Liveness and health</a></li>
+<li><a href="/docs/metrics">Metrics and alerts</a></li>
+<li><a href="/docs/http">HTTP routes and the live page</a></li>
+<li><a href="/docs/sdk">Client library</a></li>
+<li><a href="/docs/recipes">Recipes</a></li>
+<li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/comparison" aria-current="page">Comparison</a></li>
+<li><a href="/docs/architecture">Architecture</a></li>
+<li><a href="/docs/contributing">Contributing</a></li>
+<li><a href="/docs/changelog">Changelog</a></li>
+</ul>
+</nav>
+<nav class="contents" aria-labelledby="contents-title">
+<p id="contents-title">On this page</p>
+<ul>
+<li class="depth-2"><a href="#when-to-use-something-else">When to use something else</a></li>
+<li class="depth-2"><a href="#when-to-use-this">When to use this</a></li>
+<li class="depth-2"><a href="#heartbeats">Heartbeats</a></li>
+<li class="depth-2"><a href="#cost">Cost</a></li>
+</ul>
+</nav>
+<main id="manual" tabindex="-1">
+<h1>Comparison</h1>
+<p>What others do better, what they do otherwise, and when to use one of them. The facts about other
+systems are from their own documentation, of 2026.</p>
+<h2 id="when-to-use-something-else">When to use something else<a class="anchor" href="#when-to-use-something-else" aria-label="Link to this section">#</a></h2>
+<ul>
+<li><strong>Your clients must get what was published while they were away.</strong> Systole keeps no history: a
+message that is published between a loss and the reconnect is not delivered to that client.
+Centrifugo and Ably keep a history by channel and resume from an offset.</li>
+<li><strong>You need to know who is on a channel.</strong> Systole has no presence. Centrifugo, Phoenix and Ably
+have.</li>
+<li><strong>One process is not enough.</strong> Each Systole process is a hub of its own: a publication reaches the
+clients of its process only. Socket.IO has adapters, Centrifugo and Phoenix clusters.</li>
+<li><strong>You do not want to run a server.</strong> Ably is a service.</li>
+<li><strong>Some clients cannot open a WebSocket at all.</strong> Socket.IO falls back to HTTP long-polling, and
+Centrifugo to HTTP streaming and SSE.</li>
+<li><strong>You want the application in the same framework.</strong> Phoenix channels and Socket.IO run your code
+for each message. Systole carries messages; your code is a client, or calls its
+<a href="/docs/http">HTTP routes</a>.</li>
+</ul>
+<h2 id="when-to-use-this">When to use this<a class="anchor" href="#when-to-use-this" aria-label="Link to this section">#</a></h2>
+<ul>
+<li>You must know which connections are dead, frozen or cut by a proxy, and why each one ended.</li>
+<li>Clients of <a href="/docs/messages">one of the five systems</a> exist already and must not change.</li>
+<li>Your client is any WebSocket client: the json profile is plain JSON, and the
+<a href="/docs/sdk">client library</a> also works with other servers.</li>
+</ul>
+<h2 id="heartbeats">Heartbeats<a class="anchor" href="#heartbeats" aria-label="Link to this section">#</a></h2>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>system</th><th>who pings whom, by default</th><th>a dead client is found after at most</th><th>how it is known</th></tr></thead>
+<tbody>
+<tr><td>Systole</td><td>the hub, at once and every 54 s; its library every 30 s, too</td><td>60.1 s without a stall of the hub; <code>PONG_WAIT_MS</code> sets it</td><td>published in the metrics and tested</td></tr>
+<tr><td>Socket.IO</td><td>the server, every 25 s, by messages</td><td>45 s: <code>pingInterval</code> and <code>pingTimeout</code></td><td>from its options</td></tr>
+<tr><td>Centrifugo</td><td>the server, every 25 s, by messages</td><td>33 s: <code>ping_interval</code> and <code>pong_timeout</code></td><td>from its options</td></tr>
+<tr><td>Phoenix</td><td>the client, every 30 s, by messages</td><td>60 s: the socket&#39;s <code>timeout</code></td><td>from its options</td></tr>
+<tr><td>Ably</td><td>the service, every 15 s, to the client</td><td>not published for the service&#39;s side; a client waits 15 s and its request timeout</td><td>from its documentation</td></tr>
+</tbody>
+</table></div>
+<h2 id="cost">Cost<a class="anchor" href="#cost" aria-label="Link to this section">#</a></h2>
+<p>Systole beside a bare <code>ws</code> server on Deno in the same run (<code>deno task bench:fanout</code>,
+<code>deno task bench:idle</code>; two shared cores; the lowest and highest of several runs, each a median of
+five):</p>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>measured</th><th>Systole</th><th>bare <code>ws</code></th></tr></thead>
+<tbody>
+<tr><td>CPU for each delivery, 1 publication in flight</td><td>0.91 to 1.06</td><td>1</td></tr>
+<tr><td>the same, 4 in flight</td><td>0.26 to 0.32</td><td>1</td></tr>
+<tr><td>the same, 16 in flight</td><td>0.07 to 0.08</td><td>1</td></tr>
+<tr><td>memory of a quiet connection</td><td>14.2 KB</td><td>8.0 KB</td></tr>
+<tr><td>CPU for each ping of a quiet connection</td><td>38 µs</td><td>12 µs</td></tr>
+</tbody>
+</table></div>
+<p>The other systems were not measured here.</p>
+</main>
+</div>
+</body>
+</html>
+`,
   "architecture": `<!doctype html>
 <html lang="en">
 <head>
@@ -2051,6 +2166,7 @@ of the profile, which it does not print):</p>
 <li><a href="/docs/sdk">Client library</a></li>
 <li><a href="/docs/recipes">Recipes</a></li>
 <li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/comparison">Comparison</a></li>
 <li><a href="/docs/architecture" aria-current="page">Architecture</a></li>
 <li><a href="/docs/contributing">Contributing</a></li>
 <li><a href="/docs/changelog">Changelog</a></li>
@@ -2269,6 +2385,7 @@ covers all five.</li>
 <li><a href="/docs/sdk">Client library</a></li>
 <li><a href="/docs/recipes">Recipes</a></li>
 <li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/comparison">Comparison</a></li>
 <li><a href="/docs/architecture">Architecture</a></li>
 <li><a href="/docs/contributing" aria-current="page">Contributing</a></li>
 <li><a href="/docs/changelog">Changelog</a></li>
@@ -2354,6 +2471,7 @@ others could use against a hub, write to the owner of the repository and not int
 <li><a href="/docs/sdk">Client library</a></li>
 <li><a href="/docs/recipes">Recipes</a></li>
 <li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/comparison">Comparison</a></li>
 <li><a href="/docs/architecture">Architecture</a></li>
 <li><a href="/docs/contributing">Contributing</a></li>
 <li><a href="/docs/changelog" aria-current="page">Changelog</a></li>
