@@ -95,7 +95,16 @@ Give the server the key, which does not contain the secret, as an item of the li
 
   API_KEYS='[${json.replaceAll("'", QUOTE_IN_QUOTES)}]' deno task start
 
-or of the list in a file whose path is in API_KEYS_FILE.`;
+or of the list in a file whose path is in API_KEYS_FILE.${
+    hasChannels(json)
+      ? ""
+      : "\n\nThe key may not publish or subscribe: see --publish and --subscribe."
+  }`;
+}
+
+function hasChannels(json: string): boolean {
+  const { publish, subscribe } = JSON.parse(json);
+  return publish.length + subscribe.length > 0;
 }
 
 /** Runs the command. @returns the text to print, and the exit code */

@@ -19,6 +19,13 @@ Deno.test("createKey() never creates the same key twice", () => {
   assertNotEquals(one[1], two[1]);
 });
 
+Deno.test("run() says so when the key has no right to any channel", () => {
+  const note = "The key may not publish or subscribe";
+  assertEquals(run(["--admin"]).text.includes(note), true);
+  assertEquals(run(["--admin", "--publish", "a"]).text.includes(note), false);
+  assertEquals(run([]).text.includes(note), false);
+});
+
 Deno.test("createKey() gives the named rights, or all except admin", () => {
   const rightsOf = (request: Parameters<typeof createKey>[0]) => {
     const { publish, subscribe, admin } = JSON.parse(createKey(request).json);

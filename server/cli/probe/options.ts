@@ -137,7 +137,7 @@ export function parseProbeArgs(args: readonly string[], key?: string): ProbeRequ
 function withIdleSeconds(args: readonly string[]): string[] {
   const at = args.indexOf("--idle");
   if (at < 0) return [...args];
-  const given = /^[\d.]+$/.test(args[at + 1] ?? "");
+  const given = /^[\d.]+[a-z]*$/i.test(args[at + 1] ?? "");
   const idle = `--idle=${given ? args[at + 1] : DEFAULT_IDLE_SECONDS}`;
   return args.toSpliced(at, given ? 2 : 1, idle);
 }

@@ -41,6 +41,13 @@ Deno.test("parseProbeArgs() accepts --idle alone, with seconds, and before the a
   ) assertEquals(parseProbeArgs(args)?.plan.idleMs, idleMs, args.join(" "));
 });
 
+Deno.test("parseProbeArgs() takes seconds with a unit for a bad value of --idle, no address", () => {
+  assertEquals(problemsOf("--idle", "3s", URL_TEXT), [
+    '--idle must be 0.01 to 86400 seconds, got "3s"',
+  ]);
+  assertEquals(parseProbeArgs(["--idle", "127.0.0.1:8080/ws"])!.plan.idleMs, 600_000);
+});
+
 Deno.test("parseProbeArgs() converts http:// to ws:// with a note", () => {
   const { target, notes } = parseProbeArgs(["https://example.test/ws#part"])!;
   assertEquals(target.url.href, "wss://example.test/ws");
