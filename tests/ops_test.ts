@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { Metrics } from "../server/metrics/metrics.ts";
+import { externalValues } from "./support/external_values.ts";
 import { usesIn } from "./support/server/promql.ts";
 
 const OPS = new URL("../server/ops/", import.meta.url);
@@ -34,17 +35,7 @@ const chunks = rules.split(/^ *- (?=(?:alert|record):)/m).slice(1).map((text) =>
 /** What is exposed: each series' name with the values of each of its labels. */
 async function exposedSeries(): Promise<Map<string, Map<string, Set<string>>>> {
   const metrics = new Metrics([{ profile: "json", pongWaitMs: 60_000, boundMs: 60_100 }]);
-  const one = () => 1;
-  metrics.read({
-    mailboxMessages: one,
-    queuedBytes: one,
-    publicationsHeld: one,
-    publicationsRefused: one,
-    pendingConnections: one,
-    channels: one,
-    idleTimeouts: one,
-    idleTimeoutCuts: one,
-  });
+  metrics.read(externalValues(1));
   const series = new Map<string, Map<string, Set<string>>>();
   for (const line of (await metrics.text()).split("\n")) {
     const [, name, labels = ""] = /^(\w+)(?:\{(.*)\})? /.exec(line) ?? [];

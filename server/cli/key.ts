@@ -47,6 +47,8 @@ export interface NewKey {
   readonly base64: string;
   /** The server's entry: an item of `API_KEYS`, as JSON. */
   readonly json: string;
+  /** Whether it may publish or subscribe anywhere. */
+  readonly hasChannels: boolean;
 }
 
 /**
@@ -60,18 +62,16 @@ export function createKey(request: KeyRequest): NewKey {
   const everywhere = request.publish === undefined && request.subscribe === undefined && !admin;
   const id = request.id ?? `k${randomBytes(ID_BYTES).toString("hex")}`;
   const secret = randomBytes(SECRET_BYTES).toString("base64url");
-  const json = JSON.stringify({
-    id,
-    secretSha256: createHash("sha256").update(secret).digest("hex"),
-    publish: everywhere ? ["*"] : splitPatterns(request.publish),
-    subscribe: everywhere ? ["*"] : splitPatterns(request.subscribe),
-    admin,
-  });
+  const publish = everywhere ? ["*"] : splitPatterns(request.publish);
+  const subscribe = everywhere ? ["*"] : splitPatterns(request.subscribe);
+  const secretSha256 = createHash("sha256").update(secret).digest("hex");
+  const json = JSON.stringify({ id, secretSha256, publish, subscribe, admin });
   parseKeys(`[${json}]`, "The key"); // validates it as the server does
   return {
     credential: `${id}.${secret}`,
     base64: Buffer.from(`${id}:${secret}`).toString("base64"),
     json,
+    hasChannels: publish.length + subscribe.length > 0,
   };
 }
 
@@ -80,7 +80,7 @@ function splitPatterns(list = ""): string[] {
 }
 
 /** The text to print: the credential in its two forms, then the configuration. */
-export function describeKey({ credential, base64, json }: NewKey): string {
+export function describeKey({ credential, base64, json, hasChannels }: NewKey): string {
   return `The credential, printed only once. Give it to the client:
 
   ${credential}
@@ -96,15 +96,8 @@ Give the server the key, which does not contain the secret, as an item of the li
   API_KEYS='[${json.replaceAll("'", QUOTE_IN_QUOTES)}]' deno task start
 
 or of the list in a file whose path is in API_KEYS_FILE.${
-    hasChannels(json)
-      ? ""
-      : "\n\nThe key may not publish or subscribe: see --publish and --subscribe."
+    hasChannels ? "" : "\n\nThe key may not publish or subscribe: see --publish and --subscribe."
   }`;
-}
-
-function hasChannels(json: string): boolean {
-  const { publish, subscribe } = JSON.parse(json);
-  return publish.length + subscribe.length > 0;
 }
 
 /** Runs the command. @returns the text to print, and the exit code */

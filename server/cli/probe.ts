@@ -52,7 +52,7 @@ function print(line: string): void {
 
 /** Probes until done or stopped. @returns the exit code */
 async function probe({ target, plan, profileName, json, notes }: ProbeRequest): Promise<number> {
-  const idle = plan.idleMs !== undefined || plan.interactive === true;
+  const idle = plan.idleMs !== undefined || plan.interactive;
   const { timeoutMs, profile } = plan;
   const subject = {
     url: target.url,

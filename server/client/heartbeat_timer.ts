@@ -33,7 +33,11 @@ export class HeartbeatTimer implements TimerTask {
   #textHeartbeatDueMs: number;
   #pings = 0;
 
-  /** Pings at once, behind the first frames, and starts. @param expiresAtMs when the credential expires, wall-clock ms */
+  /**
+   * Pings at once, behind the first frames, and starts.
+   *
+   * @param expiresAtMs when the credential expires, wall-clock ms
+   */
   constructor(connection: Connection, expiresAtMs: number, options: HeartbeatTimerOptions) {
     const { wheel } = options;
     const nowMs = wheel.now();

@@ -87,7 +87,7 @@ export function assetRoutes({ webFiles }: AssetsOptions): App {
     describe("The client library of this version, to be kept for ever", "text/javascript"),
     (context) => serve("/sdk.js", context, { ...FOR_ANY_ORIGIN, "Cache-Control": IMMUTABLE }),
   );
-  const archive = loadSdkPackage();
+  let archive: ReturnType<typeof loadSdkPackage> | undefined; // made when it is first asked for
   app.get(
     "/sdk.tgz",
     described({
@@ -97,7 +97,9 @@ export function assetRoutes({ webFiles }: AssetsOptions): App {
       responses: { 200: file("It", "application/gzip") },
     }),
     () =>
-      new Response(archive, { headers: { ...FOR_ANY_ORIGIN, "Content-Type": "application/gzip" } }),
+      new Response(archive ??= loadSdkPackage(), {
+        headers: { ...FOR_ANY_ORIGIN, "Content-Type": "application/gzip" },
+      }),
   );
   return app;
 }

@@ -6,11 +6,12 @@
  * @module
  */
 
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { MANUALS } from "../../server/cli/docs.ts";
 import { Browser } from "../support/browser/browser.ts";
 import type { Page, Screen } from "../support/browser/page.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
+import { outputOf } from "../support/peers/program.ts";
 import { TextClient } from "../support/peers/text_client.ts";
 import { WsClient } from "../support/peers/ws_client.ts";
 import { ServerProcess } from "../support/server/server_process.ts";
@@ -22,12 +23,10 @@ const SCREENS: readonly Screen[] = [375, 1280].flatMap((width) =>
 /** Where the pictures are kept, if anywhere. */
 const PICTURES = Deno.env.get("SCREENSHOTS");
 
-async function axeSource(): Promise<string> {
+function axeSource(): Promise<string> {
   const code = 'import axe from "npm:axe-core@4.11.0"; console.log(axe.source);';
   const args = ["eval", "--no-config", "--no-lock", "--quiet", code];
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
-  assert(success, new TextDecoder().decode(stderr));
-  return new TextDecoder().decode(stdout);
+  return outputOf([Deno.execPath(), ...args], { cwd: Deno.cwd() });
 }
 
 /** Every finding on every screen, with the elements concerned. */

@@ -8,7 +8,8 @@
 import { assertEquals } from "@std/assert";
 import { integrationTest } from "../support/integration_test_case.ts";
 import { outputOf, Program } from "../support/peers/program.ts";
-import { freePort, replaced, snippet, withFolder } from "../support/recipes.ts";
+import { freePort, replaced, snippet } from "../support/recipes.ts";
+import { withFolder } from "../support/temporary_folder.ts";
 import { PROJECT, ServerProcess } from "../support/server/server_process.ts";
 import { until } from "../support/until.ts";
 

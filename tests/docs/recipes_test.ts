@@ -7,7 +7,8 @@
  */
 
 import { assertEquals, assertMatch } from "@std/assert";
-import { freePort, recipes, replaced, snippet, withFolder } from "../support/recipes.ts";
+import { freePort, recipes, replaced, snippet } from "../support/recipes.ts";
+import { withFolder } from "../support/temporary_folder.ts";
 import { pathOf } from "../support/installed.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
 import { ask } from "../support/peers/plain_http.ts";

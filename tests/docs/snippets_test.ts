@@ -26,6 +26,7 @@ import { integrationTest } from "../support/integration_test_case.ts";
 import { TextClient } from "../support/peers/text_client.ts";
 import { Wscat } from "../support/peers/wscat.ts";
 import { ServerProcess } from "../support/server/server_process.ts";
+import { withFolder } from "../support/temporary_folder.ts";
 import { until } from "../support/until.ts";
 
 const PROJECT = new URL("../../", import.meta.url);
@@ -268,8 +269,7 @@ for (const { document, block } of blocksIn("js")) {
   if (document.path === RECIPES) continue;
   integrationTest(`${nameOf(document, block)} runs and connects`, async () => {
     await using server = await ServerProcess.start();
-    const folder = await Deno.makeTempDir();
-    try {
+    await withFolder(async (folder) => {
       const connections = block.text.match(/\bnew (WebSocket|HeartbeatSocket)\(/g)!.length;
       const opened = async () => {
         const { body } = await server.ask({ path: "/api/v1/stats" });
@@ -297,9 +297,7 @@ for (const { document, block } of blocksIn("js")) {
         await child.status;
         assertEquals(await stderr, "");
       }
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
+    });
   });
 }
 

@@ -14,6 +14,7 @@ import { OPTIONS } from "../../server/config/options.ts";
 import { LIVENESS_STATES } from "../../server/liveness/liveness.ts";
 import { PROXY_PERIODS_MS } from "../../server/liveness/timing.ts";
 import { Metrics } from "../../server/metrics/metrics.ts";
+import { externalValues } from "../support/external_values.ts";
 import { withApi } from "../support/server/api.ts";
 import { documentAt, firstCells, manual, plain, tableIn } from "../support/docs.ts";
 
@@ -113,17 +114,7 @@ Deno.test("liveness.md lists every cause, reason of a rejection, status and stat
 
 Deno.test("metrics.md lists every metric and label that is exposed, and no other", async () => {
   const metrics = new Metrics([{ profile: "json", pongWaitMs: 60_000, boundMs: 60_100 }]);
-  const one = () => 1;
-  metrics.read({
-    mailboxMessages: one,
-    queuedBytes: one,
-    publicationsHeld: one,
-    publicationsRefused: one,
-    pendingConnections: one,
-    channels: one,
-    idleTimeouts: one,
-    idleTimeoutCuts: one,
-  });
+  metrics.read(externalValues(1));
   const text = await metrics.text();
   const exposed = [...text.matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name);
   const document = manual("metrics");

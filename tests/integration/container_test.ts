@@ -8,6 +8,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { integrationTest } from "../support/integration_test_case.ts";
 import { PROJECT, ServerProcess } from "../support/server/server_process.ts";
+import { withFolder } from "../support/temporary_folder.ts";
 
 const text = await Deno.readTextFile(new URL("server/ops/Containerfile", PROJECT));
 const instructions = text.split("\n").filter((line) => /^[A-Z]/.test(line)).map((line) => {
@@ -74,8 +75,7 @@ Deno.test("Containerfile: the newest supported Deno, not root, the folder of DAT
 integrationTest(
   "Containerfile: its build serves, is healthy, keeps its data and drains",
   async () => {
-    const folder = await Deno.makeTempDir();
-    try {
+    await withFolder(async (folder) => {
       await buildIn(folder);
       const settings = Object.entries({ ...env, PORT: "0" }).map((entry) => entry.join("="));
       const refused = await run([...settings, ...command], folder);
@@ -93,8 +93,6 @@ integrationTest(
       assertEquals((await server.status).code, 0);
       await server.line("drained");
       assertEquals((await run(check, folder)).code, 1);
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
+    });
   },
 );

@@ -5,9 +5,11 @@
  * @module
  */
 
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { integrationTest } from "../support/integration_test_case.ts";
+import { outputOf } from "../support/peers/program.ts";
 import { withApi } from "../support/server/api.ts";
+import { withFolder } from "../support/temporary_folder.ts";
 
 const LINT = `
 import { createConfig, lintFromString } from "npm:@redocly/openapi-core@2.64.0";
@@ -24,18 +26,13 @@ integrationTest(
   "openapi.json passes redocly's recommended rules",
   () =>
     withApi({}, async (api) => {
-      const folder = await Deno.makeTempDir();
-      try {
+      await withFolder(async (folder) => {
         await Deno.writeTextFile(`${folder}/lint.js`, LINT);
         const document = await (await api.call("/api/v1/openapi.json")).text();
         await Deno.writeTextFile(`${folder}/openapi.json`, document);
         const args = ["run", "--no-config", "--no-lock", "--quiet", "--allow-all", "lint.js"];
-        const command = new Deno.Command(Deno.execPath(), { args, cwd: folder });
-        const { success, stdout, stderr } = await command.output();
-        assert(success, new TextDecoder().decode(stderr));
-        assertEquals(JSON.parse(new TextDecoder().decode(stdout)), []);
-      } finally {
-        await Deno.remove(folder, { recursive: true });
-      }
+        const found = await outputOf([Deno.execPath(), ...args], { cwd: folder });
+        assertEquals(JSON.parse(found), []);
+      });
     }),
 );

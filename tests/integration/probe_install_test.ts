@@ -6,7 +6,9 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { integrationTest } from "../support/integration_test_case.ts";
+import { outputOf } from "../support/peers/program.ts";
 import { PROJECT, ServerProcess } from "../support/server/server_process.ts";
+import { withFolder } from "../support/temporary_folder.ts";
 
 const { version } = JSON.parse(await Deno.readTextFile(new URL("deno.json", PROJECT)));
 
@@ -18,28 +20,17 @@ async function commands(): Promise<string[][]> {
 }
 
 /** Installs into a folder and probes. */
-async function works(args: readonly string[], server: ServerProcess): Promise<void> {
-  const root = await Deno.makeTempDir();
-  const run = async (program: string, ...args: readonly string[]) => {
-    const command = new Deno.Command(program, { args: [...args], cwd: PROJECT });
-    const { success, stdout, stderr } = await command.output();
-    assert(success, new TextDecoder().decode(stderr));
-    return new TextDecoder().decode(stdout);
-  };
-  try {
-    await run(Deno.execPath(), ...args, "--root", root, "--force");
-    const folder = Deno.execPath().replace(/\/[^/]*$/, "");
-    const env = ["env", `PATH=${folder}:/usr/bin:/bin`, `${root}/bin/systole-probe`];
-    assertEquals(await run(env[0], ...env.slice(1), "--version"), `systole probe ${version}\n`);
-    const probed = await run(
-      env[0],
-      ...env.slice(1),
-      ...["--count", "1", "--json", `127.0.0.1:${server.port}/ws`],
-    );
+function works(args: readonly string[], server: ServerProcess): Promise<void> {
+  return withFolder(async (root) => {
+    const cwd = PROJECT.pathname;
+    await outputOf([Deno.execPath(), ...args, "--root", root, "--force"], { cwd });
+    const env = { PATH: `${Deno.execPath().replace(/\/[^/]*$/, "")}:/usr/bin:/bin` };
+    const probe = (...args: string[]) =>
+      outputOf([`${root}/bin/systole-probe`, ...args], { cwd, env });
+    assertEquals(await probe("--version"), `systole probe ${version}\n`);
+    const probed = await probe("--count", "1", "--json", `127.0.0.1:${server.port}/ws`);
     assert(probed.includes('"answered":1'), probed);
-  } finally {
-    await Deno.remove(root, { recursive: true });
-  }
+  });
 }
 
 integrationTest("The probe is installed from a clone, and by URL, as the manual says", async () => {

@@ -5,9 +5,11 @@
  * @module
  */
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { integrationTest } from "../support/integration_test_case.ts";
+import { outputOf } from "../support/peers/program.ts";
 import { ServerProcess } from "../support/server/server_process.ts";
+import { withFolder } from "../support/temporary_folder.ts";
 
 const PROGRAM = `
 import { HeartbeatSocket, type HeartbeatSocketOptions } from "@systole/sdk";
@@ -34,26 +36,17 @@ const TSCONFIG = {
   files: ["main.ts"],
 };
 
-async function run(cwd: string, program: string, ...args: string[]): Promise<string> {
-  const command = new Deno.Command(program, { args, cwd, stdout: "piped", stderr: "piped" });
-  const { success, stdout, stderr } = await command.output();
-  const [out, error] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-  assert(success, `${program} ${args.join(" ")}: ${out}${error}`);
-  return out;
-}
-
 integrationTest(
   "npm installs the library from a hub; tsc and vite take it, and what they make connects",
   async () => {
     await using server = await ServerProcess.start();
     const hub = `http://127.0.0.1:${server.port}`;
-    const folder = await Deno.makeTempDir();
-    try {
+    await withFolder(async (folder) => {
       const write = (name: string, text: string) => Deno.writeTextFile(`${folder}/${name}`, text);
       await write("package.json", '{"name":"app","private":true,"type":"module"}');
+      const run = (...command: string[]) => outputOf(command, { cwd: folder });
       const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
       await run(
-        folder,
         "npm",
         "install",
         ...quiet,
@@ -67,19 +60,16 @@ integrationTest(
       assertEquals(installed.version, (await server.line("listening")).version);
       await write("main.ts", PROGRAM.replace("PORT", `${server.port}`));
       await write("tsconfig.json", JSON.stringify(TSCONFIG));
-      await run(folder, "npx", "tsc");
+      await run("npx", "tsc");
       await write("index.html", '<script type="module" src="/main.ts"></script>');
       await write("vite.config.js", "export default { build: { modulePreload: false } };"); // no page
-      await run(folder, "npx", "vite", "build", "--logLevel", "warn");
+      await run("npx", "vite", "build", "--logLevel", "warn");
       const assets = [...Deno.readDirSync(`${folder}/dist/assets`)].map(({ name }) => name);
       const bundle = assets.find((name) => name.endsWith(".js"))!;
       assertMatch(await Deno.readTextFile(`${folder}/dist/assets/${bundle}`), /heartbeattimeout/);
       const deno = [Deno.execPath(), "run", "--no-config", "--allow-net", "--quiet"] as const;
-      const [program, ...args] = [...deno, `dist/assets/${bundle}`];
-      assertEquals(await run(folder, program, ...args), "welcome\n");
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
+      assertEquals(await run(...deno, `dist/assets/${bundle}`), "welcome\n");
+    });
   },
 );
 

@@ -3,6 +3,7 @@ import { clientFrame, OPCODE, textOf } from "../support/peers/frames.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
 import { RawPeer } from "../support/peers/raw_peer.ts";
 import { runToEnd, ServerProcess, startCommand } from "../support/server/server_process.ts";
+import { withFolder } from "../support/temporary_folder.ts";
 
 /** Upgrades and pings work both ways. */
 async function serves(server: ServerProcess): Promise<void> {
@@ -91,8 +92,7 @@ integrationTest("DENO_SERVE_ADDRESS=tcp:[::1]:… is listened on, too", async ()
 });
 
 integrationTest("DENO_SERVE_ADDRESS=unix:… works, over a stale socket file, too", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
+  await withFolder(async (folder) => {
     const path = `${folder}/hub.sock`;
     {
       await using _killed = await startOn(path); // leaves its file behind
@@ -107,20 +107,15 @@ integrationTest("DENO_SERVE_ADDRESS=unix:… works, over a stale socket file, to
     await isRefused(path, `--allow-read=${path}`, `--allow-write=${path}`);
     await serves(server);
     await drains(server);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });
 
 integrationTest("DENO_SERVE_ADDRESS=unix:… leaves a file alone that is no socket", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
+  await withFolder(async (folder) => {
     const path = `${folder}/hub.sock`;
     await Deno.writeTextFile(path, "precious");
     await isRefused(path, `--allow-read=${path}`, `--allow-write=${path}`);
     await isRefused(`${path}/hub.sock`); // no folder
     assertEquals(await Deno.readTextFile(path), "precious");
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 });

@@ -8,6 +8,7 @@ import { MailboxProbe } from "../../server/hub/mailbox_probe.ts";
 import { Metrics } from "../../server/metrics/metrics.ts";
 import { HeartbeatTimer } from "../../server/client/heartbeat_timer.ts";
 import { taloProfile } from "../../server/profiles/talo/talo.ts";
+import { externalValues } from "../support/external_values.ts";
 import { Exposition } from "../support/server/exposition.ts";
 import { VirtualClock } from "../support/fakes/virtual_clock.ts";
 import { RULES, withWorld, type World } from "../support/fakes/world.ts";
@@ -268,17 +269,7 @@ Deno.test("MailboxProbe sends no second message before the hub has handled the f
 Deno.test("Connections that known idle timeouts have cut are a counter", async () => {
   const metrics = new Metrics();
   let cuts = 3;
-  const none = () => 0;
-  const gauges = {
-    mailboxMessages: none,
-    queuedBytes: none,
-    publicationsHeld: none,
-    publicationsRefused: none,
-    pendingConnections: none,
-    channels: none,
-    idleTimeouts: none,
-  };
-  metrics.read({ ...gauges, idleTimeoutCuts: () => cuts });
+  metrics.read({ ...externalValues(0), idleTimeoutCuts: () => cuts });
   const value = async () =>
     new Exposition(await metrics.text()).value("systole_idle_timeout_cuts_total");
   assertEquals(await value(), 3);

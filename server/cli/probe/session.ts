@@ -1,6 +1,6 @@
 /**
- * One probed connection: sends pings at an interval, what it is told, or nothing, and records what the other side
- * does. Owns the times; prints nothing.
+ * One probed connection: sends pings at an interval, what it is told, or nothing, and records what the
+ * other side does. Owns the times; prints nothing.
  *
  * @module
  */
@@ -26,7 +26,7 @@ export interface ProbePlan {
   /** Set: send no ping and wait for the close, at most this time, ms. */
   readonly idleMs?: number;
   /** Send no ping but what `say()` is told, and tell each message as an event. */
-  readonly interactive?: boolean;
+  readonly interactive: boolean;
   /** Leave the server's pings unanswered. */
   readonly mute: boolean;
   /** The frames of the profile, if one is used. */

@@ -179,11 +179,12 @@ function rejectionOf({ kind }: HandshakeRejection): RejectionResponse {
 
 /** As the system answers a key without a market, and a market that it does not have. */
 function notFound({ path, query }: UpgradeTarget): NotFound | undefined {
+  if (path !== "/ws" && path !== "/ws/infoway") return undefined;
   const business = query.get("business");
   const isKnown = business === null
-    ? path !== "/ws" || !query.has("apikey")
+    ? path === "/ws/infoway" || !query.has("apikey")
     : BUSINESSES.includes(business);
-  if (isKnown || (path !== "/ws" && path !== "/ws/infoway")) return undefined;
+  if (isKnown) return undefined;
   const detail = `business must be one of ${BUSINESSES.join(", ")}`;
   const msg = `The endpoint does not exist: ${detail}`;
   return {

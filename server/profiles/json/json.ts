@@ -57,7 +57,12 @@ export function jsonProfile({ timing, echo }: JsonOptions): Profile {
       decode(TEXT.decode(frame), { wallMs, isBinary: isBinary === true, echo }),
     notify,
     deny: (denial: Denial, { ref, channel }: { ref?: string; channel: string }) =>
-      denial === "busy" ? busyText(channel, ref) : errorText(denial, DENIALS[denial](channel), ref),
+      errorText(
+        denial,
+        DENIALS[denial](channel),
+        ref,
+        denial === "busy" ? BUSY_AFTER_MS : undefined,
+      ),
   } satisfies Omit<ProtocolSession, "initialFrames">;
   return {
     name: "json",
@@ -77,10 +82,11 @@ export function jsonProfile({ timing, echo }: JsonOptions): Profile {
   };
 }
 
-const DENIALS: Record<Exclude<Denial, "busy">, (channel: string) => string> = {
+const DENIALS: Record<Denial, (channel: string) => string> = {
   forbidden: (channel) => `this key has no right for that on ${JSON.stringify(channel)}`,
   too_many_subscriptions: (channel) =>
     `cannot subscribe to ${JSON.stringify(channel)}: unsubscribe from another channel first`,
+  busy: (channel) => `not published: the subscribers of ${JSON.stringify(channel)} are behind`,
 };
 
 /** Browsers set no headers: they offer the credential as a subprotocol. */
@@ -191,13 +197,9 @@ function error(code: ErrorCode, message: string, id?: unknown): Inbound {
   return { kind: "malformed", text: errorText(code, message, id) };
 }
 
-function errorText(code: ErrorCode, message: string, id: unknown): string {
-  return JSON.stringify({ type: "error", code, message, id });
-}
-
-function busyText(channel: string, id: string | undefined): string {
-  const message = `not published: the subscribers of ${JSON.stringify(channel)} are behind`;
-  return JSON.stringify({ type: "error", code: "busy", message, id, afterMs: BUSY_AFTER_MS });
+/** @param afterMs when to try again */
+function errorText(code: ErrorCode, message: string, id: unknown, afterMs?: number): string {
+  return JSON.stringify({ type: "error", code, message, id, afterMs });
 }
 
 function nameOf(value: unknown): string {

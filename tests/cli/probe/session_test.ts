@@ -20,7 +20,7 @@ class SessionFixture {
   constructor(plan: Partial<ProbePlan> = {}) {
     this.session = new ProbeSession(this.socket, {
       clock: this.clock,
-      plan: { intervalMs: 1_000, timeoutMs: 5_000, mute: false, ...plan },
+      plan: { intervalMs: 1_000, timeoutMs: 5_000, interactive: false, mute: false, ...plan },
       token: "hb",
       onEvent: (event) => this.events.push(event),
     });
