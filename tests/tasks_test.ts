@@ -64,6 +64,13 @@ Deno.test("deno task probe may use the network, read its key and what ws looks a
   );
 });
 
+Deno.test("deno task compile gives the programs the permissions of start and probe", () => {
+  const flags = (name: string) =>
+    new RegExp(`--output bin/${name} (.*?) bin/`).exec(tasks.compile.command)![1];
+  assertEquals(`deno run $WATCH ${flags("systole")} server/main.ts`, command);
+  assertEquals(`deno run ${flags("systole-probe")} server/cli/probe.ts`, tasks.probe.command);
+});
+
 Deno.test("Every task has a description", () => {
   for (const [name, { description }] of Object.entries(tasks)) assert(description, name);
 });

@@ -31,6 +31,8 @@ export interface ServerProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Program and arguments; `startCommand()` unless told otherwise. */
   readonly command?: readonly string[];
+  /** The folder it runs in; the project's unless told otherwise. */
+  readonly cwd?: string;
   /** Makes connections, where they do not go to the TCP port that the log names. */
   readonly dial?: Dial;
 }
@@ -57,11 +59,11 @@ export class ServerProcess implements AsyncDisposable {
   #stderr = "";
 
   private constructor(options: ServerProcessOptions) {
-    const { env = {}, command = startCommand(), dial } = options;
+    const { env = {}, command = startCommand(), cwd = PROJECT, dial } = options;
     const [program, ...args] = command;
     this.#child = new Deno.Command(program, {
       args,
-      cwd: PROJECT,
+      cwd,
       clearEnv: true,
       env: { ...surroundings(), PORT: "0", LOG_FORMAT: "json", ...env },
       stdin: "piped",
