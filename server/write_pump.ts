@@ -16,7 +16,7 @@ import type { PublishGate } from "./hub/publish_gate.ts";
 import type { Pace } from "./hub/subscription_registry.ts";
 import { TICK_MS, type TimerTask } from "./liveness/wheel.ts";
 import type { Socket } from "./transport/socket.ts";
-import { pingFrame } from "./transport/text_frame.ts";
+import { pingFrame, textFrame } from "./transport/text_frame.ts";
 
 /**
  * A batch is at most so large, or one message: a ping is not stuck behind a megabyte, and writeWait
@@ -120,9 +120,20 @@ export class WritePump implements TimerTask {
     if (this.#queue.add(pingFrame(payload))) this.#mark();
   }
 
-  /** Writes a control ping at once, around the queue. */
-  ping(payload: Uint8Array): void {
+  /**
+   * Writes a control ping at once, around the queue, and queues an app ping. If nothing waits or is in
+   * flight, both leave in one write.
+   *
+   * @returns what became of the app ping
+   */
+  ping(payload: Uint8Array, appPing?: string): Enqueued {
+    if (this.#queue.pendingBytes === 0 && this.#queue.add(pingFrame(payload, appPing))) {
+      if (appPing !== undefined) this.#owner.counters.queued();
+      this.#start(this.#queue.take(Infinity));
+      return "queued";
+    }
     this.#socket.ping(payload);
+    return appPing === undefined ? "queued" : this.offer(textFrame(appPing));
   }
 
   /** Answers a control ping within the bound of the send queue: a peer that only pings must read. */

@@ -1,8 +1,10 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { infowayProfile } from "../server/profiles/infoway/infoway.ts";
 import type { Profile } from "../server/profiles/profile.ts";
+import { framesOf } from "./support/fakes/fake_socket.ts";
 import { seeded } from "./support/fakes/seeded.ts";
 import { RULES, withWorld } from "./support/fakes/world.ts";
+import { OPCODE } from "./support/peers/frames.ts";
 
 const FAST = { ...RULES, pingPeriodMs: 1_800, pongWaitMs: 2_000, heartbeatTimeoutMs: 100 };
 
@@ -178,6 +180,40 @@ Deno.test("pong() answers control pings with their payload, until the peer reads
     assertEquals(socket.pongs.length, 1);
     await world.clock.turnOver();
     assertEquals(world.closed("slow_consumer"), 1);
+  }));
+
+Deno.test("A heartbeat is one write: the control ping, and the app ping behind it", () =>
+  withWorld({ rules: FAST }, async (world) => {
+    const { socket } = world.connect();
+    await world.clock.pass(10);
+    const before = socket.batches.length;
+    while (socket.pings.length < 5) {
+      await world.clock.pass(100);
+      socket.answer();
+    }
+    const heartbeats = socket.batches.slice(before).filter((batch) =>
+      framesOf(batch).some(({ opcode }) => opcode === OPCODE.ping)
+    );
+    assertEquals(heartbeats.length, 5);
+    for (const batch of heartbeats) {
+      const [ping, appPing, ...more] = framesOf(batch);
+      assertEquals([ping.opcode, appPing.opcode, more], [OPCODE.ping, OPCODE.text, []]);
+    }
+  }));
+
+Deno.test("A control ping goes around what waits, and the app ping behind it", () =>
+  withWorld({ rules: FAST }, async (world) => {
+    const { socket } = world.connect();
+    await world.clock.pass(10);
+    socket.stuck = true;
+    socket.say({ type: "ping", id: "in flight" });
+    await world.clock.pass(10);
+    const before = socket.journal.length;
+    await world.clock.pass(1_800);
+    assertEquals(socket.journal.slice(before), ["ping 8"]);
+    socket.drain();
+    await world.clock.pass(10);
+    assertMatch(socket.journal.slice(before).join(), /^ping 8,\{"type":"ping"/);
   }));
 
 Deno.test("App ping that finds the queue full is skipped and counted, and evicts nobody", () =>

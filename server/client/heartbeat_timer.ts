@@ -1,7 +1,8 @@
 /**
  * The timer of one connection, called by the wheel: it ends silent connections and those whose
  * credential expires, and sends pings and the profile's own heartbeat, as a writePump's ticker does.
- * The control ping goes around the send queue, the app ping through it.
+ * The control ping goes around the send queue, the app ping through it; both leave in one write when
+ * the queue is empty.
  *
  * @module
  */
@@ -12,6 +13,7 @@ import { detectionBoundMs } from "../liveness/heartbeat.ts";
 import type { TimerTask, Wheel, WheelEntry } from "../liveness/wheel.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { textFrame } from "../transport/text_frame.ts";
+import type { Enqueued } from "../write_pump.ts";
 import type { Connection } from "./connection.ts";
 
 /** What all heartbeat timers share. */
@@ -120,33 +122,33 @@ export class HeartbeatTimer implements TimerTask {
     counts.controlPings++;
   }
 
+  /** An app ping that finds the queue full is skipped and counted: it is no reason to close. */
   #ping(nowMs: number): undefined {
     const { id, session, health, counts, writePump } = this.#connection;
-    writePump.ping(health.payload());
-    health.pinged(nowMs);
-    counts.controlPings++;
     const timestamp = this.#options.clock.wall();
     const number = ++this.#pings;
     const text = session.notify({ kind: "ping", id: `${id.slice(0, 8)}-${number}`, timestamp });
+    const enqueued = writePump.ping(health.payload(), text);
+    health.pinged(nowMs);
+    counts.controlPings++;
     if (text === undefined) return;
-    if (this.#sendAppPing(text)) health.appPinged({ number, timestamp }, nowMs);
+    if (this.#countAppPing(enqueued)) health.appPinged({ number, timestamp }, nowMs);
     else health.appPingSkipped(nowMs);
   }
 
   #sendTextHeartbeat(nowMs: number): void {
-    const { textHeartbeat } = this.#connection.session;
+    const { session: { textHeartbeat }, writePump } = this.#connection;
     if (textHeartbeat === undefined || nowMs < this.#textHeartbeatDueMs) return;
     while (this.#textHeartbeatDueMs <= nowMs) this.#textHeartbeatDueMs += textHeartbeat.periodMs;
-    this.#sendAppPing(textHeartbeat.text);
+    this.#countAppPing(writePump.offer(textFrame(textHeartbeat.text)));
   }
 
-  /** A ping that finds the queue full is skipped and counted: it is no reason to close. */
-  #sendAppPing(text: string): boolean {
-    const { writePump, counts } = this.#connection;
-    const isQueued = writePump.offer(textFrame(text)) === "queued";
-    if (isQueued) counts.appPings++;
+  /** @returns whether it was queued */
+  #countAppPing(enqueued: Enqueued): boolean {
+    const { counts } = this.#connection;
+    if (enqueued === "queued") counts.appPings++;
     else counts.appPingsSkipped++;
-    return isQueued;
+    return enqueued === "queued";
   }
 
   get #frozenDueMs(): number {

@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import * as ws from "ws";
-import { textFrame } from "../../server/transport/text_frame.ts";
+import { pingFrame, textFrame } from "../../server/transport/text_frame.ts";
 
 /** The frame writer of ws 8 (lib/sender.js); not in its published types. */
 const { Sender } = ws as unknown as {
@@ -59,4 +59,15 @@ Deno.test("textFrame() is byte for byte the frame of ws for any text", () => {
 
 Deno.test("textFrame() makes a Buffer, which node:net writes without a further wrapper", () => {
   assert(Buffer.isBuffer(textFrame("a")));
+});
+
+Deno.test("pingFrame() is a control ping, and a text's frame behind it", () => {
+  const payload = Uint8Array.of(1, 2, 3);
+  const ping = Uint8Array.of(0x89, 3, 1, 2, 3);
+  assertEquals(new Uint8Array(pingFrame(payload)), ping);
+  for (const length of [0, 125, 126, 65_535, 65_536]) {
+    const text = "x".repeat(length);
+    const expected = Buffer.concat([ping, textFrame(text)]);
+    assertEquals(Buffer.compare(pingFrame(payload, text), expected), 0, `${length}`);
+  }
 });

@@ -46,8 +46,9 @@ export class FakeSocket implements Socket {
   write(frames: Uint8Array, drained: () => void): void {
     this.batches.push(frames);
     for (const { opcode, payload } of framesOf(frames)) {
-      if (opcode === OPCODE.ping) this.firstPing = payload;
-      else this.journal.push(TEXT.decode(payload));
+      if (opcode !== OPCODE.ping) this.journal.push(TEXT.decode(payload));
+      else if (this.firstPing === undefined) this.firstPing = payload;
+      else this.#keepPing(payload);
     }
     if (this.stuck) this.#waiting.push(drained);
     else queueMicrotask(drained);
@@ -59,8 +60,7 @@ export class FakeSocket implements Socket {
   }
 
   ping(payload: Uint8Array): void {
-    this.pings.push(payload);
-    this.journal.push(`ping ${payload.length}`);
+    this.#keepPing(payload);
   }
 
   pong(payload: Uint8Array): void {
@@ -144,6 +144,11 @@ export class FakeSocket implements Socket {
   // deno-lint-ignore no-explicit-any -- tests look into them freely
   get messages(): any[] {
     return this.texts.map((text) => JSON.parse(text));
+  }
+
+  #keepPing(payload: Uint8Array): void {
+    this.pings.push(payload);
+    this.journal.push(`ping ${payload.length}`);
   }
 
   #end(closedWith: SocketClose): void {
