@@ -216,7 +216,8 @@ function clientOptions(
       log.warning("publications refused: subscribers are behind", { channel }),
   });
   wheel.schedule(new MailboxProbe({ hub, clock, metrics }), wheel.now());
-  wheel.schedule(new LoadShedder({ hub, budget }), wheel.now());
+  const shedder = new LoadShedder({ hub, budget, wheel });
+  budget.onPending = () => shedder.watch();
   return {
     clock,
     wheel,

@@ -216,6 +216,30 @@ Deno.test("A control ping goes around what waits, and the app ping behind it", (
     assertMatch(socket.journal.slice(before).join(), /^ping 8,\{"type":"ping"/);
   }));
 
+Deno.test("A pause of the server that ends 10 to 400 ms before the deadlines of answered peers ends none", async () => {
+  // They come together and are pinged together, so that the wheel may sleep in between.
+  const rules = { ...RULES, pingPeriodMs: 9_000, pongWaitMs: 10_000, heartbeatTimeoutMs: 900 };
+  for (const pauseMs of [100, 200, 300, 400, 900, 5_000]) {
+    for (let beforeMs = 10; beforeMs <= 400; beforeMs += 30) {
+      await withWorld({ rules, random: () => 0 }, async (world) => {
+        const { clock } = world;
+        const peers = Array.from({ length: 8 }, () => world.connect());
+        await clock.pass(9_900); // pinged at 4.5 s, each lives by its answer
+        for (const { socket } of peers) socket.answer();
+        await clock.pass(10_000 - beforeMs - pauseMs);
+        clock.stop(pauseMs);
+        // What they sent meanwhile is read in turns of a thousand sockets, less after a short pause.
+        for (const { socket } of peers) {
+          await clock.pass(Math.min(25, pauseMs / 16));
+          socket.say({ type: "ping" });
+        }
+        assertEquals(peers.filter(({ client }) => client.closing).length, 0);
+        assertEquals(world.closed("stale"), 0, `${pauseMs} ms, ${beforeMs} ms before`);
+      });
+    }
+  }
+});
+
 Deno.test("App ping that finds the queue full is skipped and counted, and evicts nobody", () =>
   withWorld({ rules: FAST, queueMessages: 1, writeWaitMs: 60_000 }, async (world) => {
     const { socket } = world.connect();

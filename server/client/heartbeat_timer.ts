@@ -62,6 +62,10 @@ export class HeartbeatTimer implements TimerTask {
     return this.#dueMs(nowMs);
   }
 
+  get expires(): boolean {
+    return true;
+  }
+
   stalled(sinceMs: number, stalledMs: number): void {
     const { heartbeat, health } = this.#connection;
     heartbeat.stalled(sinceMs, stalledMs);

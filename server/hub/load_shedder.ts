@@ -12,7 +12,7 @@
  */
 
 import type { Hub, HubMessage } from "../hub.ts";
-import { TICK_MS, type TimerTask } from "../liveness/wheel.ts";
+import { TICK_MS, type TimerTask, type Wheel } from "../liveness/wheel.ts";
 import type { SubscriptionRegistry } from "./subscription_registry.ts";
 
 /**
@@ -23,6 +23,8 @@ export class QueueBudget {
   /** Bound of the overdue bytes. */
   readonly limitBytes: number;
   #usedBytes = 0;
+  /** Called when something begins to wait. On the frame path. */
+  onPending: () => void = () => {};
 
   constructor(limitBytes: number) {
     this.limitBytes = limitBytes;
@@ -34,6 +36,7 @@ export class QueueBudget {
   }
 
   add(bytes: number): void {
+    if (this.#usedBytes === 0) this.onPending();
     this.#usedBytes += bytes;
   }
 
@@ -45,17 +48,27 @@ export class QueueBudget {
 export interface LoadShedderOptions {
   readonly hub: Pick<Hub, "tell">;
   readonly budget: Pick<QueueBudget, "usedBytes" | "limitBytes">;
+  readonly wheel: Pick<Wheel, "schedule" | "now">;
 }
 
-/** Scheduled on the wheel once. */
+/** On the wheel while anything waits, which also keeps its ticks going: send queues count in them. */
 export class LoadShedder implements TimerTask {
   readonly #options: LoadShedderOptions;
   /** One message for all checks, so that a check allocates nothing. */
   readonly #message: HubMessage = { kind: "run", run: (registry) => this.#shed(registry) };
+  #isScheduled = false;
   #isUnderway = false;
 
   constructor(options: LoadShedderOptions) {
     this.#options = options;
+  }
+
+  /** Something begins to wait. On the frame path. */
+  watch(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    const { wheel } = this.#options;
+    wheel.schedule(this, wheel.now() + TICK_MS);
   }
 
   /** A stall of the server makes nothing overdue, so this needs no grace after one. */
@@ -65,7 +78,8 @@ export class LoadShedder implements TimerTask {
       this.#isUnderway = true;
       hub.tell(this.#message);
     }
-    return nowMs + TICK_MS;
+    this.#isScheduled = budget.usedBytes > 0;
+    return this.#isScheduled ? nowMs + TICK_MS : Infinity;
   }
 
   #shed(registry: SubscriptionRegistry): void {

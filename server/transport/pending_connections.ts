@@ -117,6 +117,10 @@ export class PendingConnections implements TimerTask {
     return this.#isScheduled ? nowMs + CHECK_MS : Infinity;
   }
 
+  get expires(): boolean {
+    return true;
+  }
+
   #nowMs(): number {
     return this.#options.wheel.now();
   }

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { TICK_MS } from "../../server/liveness/wheel.ts";
 import { infowayProfile } from "../../server/profiles/infoway/infoway.ts";
 import { tankProfile } from "../../server/profiles/tank/tank.ts";
 import { RULES, type TestPeer, withWorld } from "../support/fakes/world.ts";
@@ -33,6 +34,7 @@ Deno.test("The recorder has a stall of the server, for all connections that were
 
 Deno.test("The recorder's times are the machine's, stalls included, as the connection's seconds are", () =>
   withWorld({ rules: CALM }, async (world) => {
+    world.wheel.schedule({ onDue: (nowMs) => nowMs + TICK_MS }, 0); // it does not sleep
     const peer = world.connect();
     await world.clock.pass(2_500);
     world.clock.block(6_000);

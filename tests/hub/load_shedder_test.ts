@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import type { HubMessage } from "../../server/hub.ts";
-import { TICK_MS } from "../../server/liveness/wheel.ts";
+import { TICK_MS, type TimerTask, WheelEntry } from "../../server/liveness/wheel.ts";
 import { LoadShedder } from "../../server/hub/load_shedder.ts";
 import { SubscriptionRegistry } from "../../server/hub/subscription_registry.ts";
 import { deliverTo, RULES, type TestPeer, withWorld, type World } from "../support/fakes/world.ts";
@@ -124,7 +124,15 @@ Deno.test("LoadShedder asks the hub above the budget only, and not again before 
   const messages: HubMessage[] = [];
   const hub = { tell: (message: HubMessage) => (messages.push(message), "sent" as const) };
   const budget = { usedBytes: 1_000, limitBytes: 1_000 };
-  const shedder = new LoadShedder({ hub, budget });
+  const scheduled: number[] = [];
+  const wheel = {
+    now: () => 0,
+    schedule: (task: TimerTask, dueMs: number) => (scheduled.push(dueMs), new WheelEntry(task)),
+  };
+  const shedder = new LoadShedder({ hub, budget, wheel });
+  shedder.watch();
+  shedder.watch();
+  assertEquals(scheduled, [TICK_MS]);
   assertEquals([shedder.onDue(0), messages.length], [TICK_MS, 0]);
   budget.usedBytes = 1_001;
   for (let i = 0; i < 3; i++) shedder.onDue(i);
@@ -132,4 +140,8 @@ Deno.test("LoadShedder asks the hub above the budget only, and not again before 
   (messages[0] as HubMessage & { kind: "run" }).run(new SubscriptionRegistry());
   shedder.onDue(3);
   assertEquals(messages.length, 2);
+  budget.usedBytes = 0;
+  assertEquals(shedder.onDue(4), Infinity, "nothing waits: nothing to look at");
+  shedder.watch();
+  assertEquals(scheduled, [TICK_MS, TICK_MS]);
 });

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
 import { TICK_MS, type TimerTask, Wheel } from "../../server/liveness/wheel.ts";
+import { seeded } from "../support/fakes/seeded.ts";
 import { VirtualClock } from "../support/fakes/virtual_clock.ts";
 
 interface Call {
@@ -15,6 +16,9 @@ class Recorder implements TimerTask {
     return this.next(nowMs);
   }
 }
+
+/** Keeps a wheel awake. */
+const EACH_TICK: TimerTask = { onDue: (nowMs) => nowMs + TICK_MS };
 
 function newWheel() {
   const clock = new VirtualClock();
@@ -107,6 +111,7 @@ Deno.test("A stall is reported to all tasks: when it began and how long it was",
   wheel.cancel(wheel.schedule(task, 3_000));
   wheel.schedule(new Recorder(), 4_000); // has no stalled()
   wheel.schedule(task, 200_000);
+  wheel.schedule(EACH_TICK, 0);
   await clock.pass(1_000);
   clock.block(60_000);
   await clock.pass(1_000);
@@ -199,6 +204,7 @@ Deno.test("A stall within the grace period of another extends it, up to 250 ms",
 
 Deno.test("A tick up to 70 ms late is no stall", async () => {
   const { clock, wheel, lateness, stalls } = newWheel();
+  wheel.schedule(EACH_TICK, 0);
   await clock.pass(50);
   clock.block(69);
   await clock.pass(50);
@@ -248,5 +254,98 @@ Deno.test("Wheel ticks at the ends of its slots, even if it starts between two: 
       assert(lateMs >= 0 && lateMs <= 52, `started at ${startMs}: ${lateMs} ms late`);
     }
     wheel.stop();
+  }
+});
+
+/** The ends of its ticks in a span of time, ms. */
+async function ticksWithin({ clock, wheel }: ReturnType<typeof newWheel>, ms: number) {
+  const ends: number[] = [];
+  let { ticks } = wheel;
+  for (const untilMs = clock.now() + ms; clock.now() < untilMs;) {
+    await clock.pass(1);
+    if (wheel.ticks !== ticks) ends.push(clock.now());
+    ticks = wheel.ticks;
+  }
+  return ends;
+}
+
+Deno.test("Wheel ticks four times a second while nothing is due, and a task is called on time", async () => {
+  const made = newWheel();
+  const task = new Recorder();
+  made.wheel.schedule(task, 5_060);
+  const ends = await ticksWithin(made, 10_000);
+  assert(ends.length <= 42, `${ends.length} ticks in 10 s`);
+  assertEquals(task.calls.map(({ nowMs }) => nowMs), [5_075]);
+  made.wheel.stop();
+});
+
+Deno.test("Wheel ticks from 350 ms before a task that may expire a connection, and after it sleeps", async () => {
+  for (const dueMs of [3_000, 3_010, 3_100, 3_190, 3_240]) {
+    const made = newWheel();
+    const task = new Recorder();
+    const expirer = { expires: true, onDue: task.onDue.bind(task) };
+    made.wheel.schedule(expirer, dueMs);
+    const ends = await ticksWithin(made, 5_000);
+    const calledMs = task.calls[0].nowMs;
+    assert(calledMs - dueMs < TICK_MS && task.calls[0].mayExpire);
+    for (let ms = calledMs; ms > calledMs - 350; ms -= TICK_MS) {
+      assert(ends.includes(ms), `due at ${dueMs}: no tick at ${ms}`);
+    }
+    assert(ends.length < 40, `${ends.length} ticks in 5 s`);
+    made.wheel.stop();
+  }
+});
+
+Deno.test("A task that is scheduled while the wheel sleeps is called on time", async () => {
+  for (let afterMs = 0; afterMs < 500; afterMs += 7) {
+    const { clock, wheel } = newWheel();
+    await clock.pass(1_000 + afterMs);
+    const task = new Recorder();
+    const dueMs = clock.now() + 30;
+    wheel.schedule(task, dueMs);
+    await clock.pass(100);
+    const lateMs = task.calls[0].nowMs - dueMs;
+    assert(lateMs >= 0 && lateMs < TICK_MS, `${lateMs} ms late, scheduled at ${dueMs - 30}`);
+    wheel.stop();
+  }
+});
+
+Deno.test("A stall that begins while the wheel sleeps is noticed, but for what is left of the sleep", async () => {
+  for (let afterMs = 0; afterMs < 300; afterMs += 10) {
+    for (const isWoken of [false, true]) {
+      const { clock, wheel, stalls } = newWheel();
+      await clock.pass(1_000 + afterMs);
+      clock.stop(6_000);
+      // A connection that is accepted before the timer of the wheel is called.
+      if (isWoken) wheel.schedule(new Recorder(), 100_000);
+      assertLess(wheel.now(), 1_000 + afterMs + 325);
+      await clock.pass(100);
+      assert(stalls.length === 1 && stalls[0] > 5_750, `${stalls} at ${afterMs}`);
+      wheel.stop();
+    }
+  }
+});
+
+Deno.test("Tasks are called at the same ticks whether the wheel sleeps or not", async () => {
+  const random = seeded(11);
+  for (let round = 0; round < 50; round++) {
+    const made = [newWheel(), newWheel()];
+    made[1].wheel.schedule(EACH_TICK, 0);
+    const plans = Array.from({ length: 6 }, () => ({
+      firstMs: random() * 3_000,
+      periodMs: 10 + random() * 1_500,
+      expires: random() < 0.5,
+    }));
+    const called = await Promise.all(made.map(async ({ clock, wheel }) => {
+      const tasks = plans.map(({ firstMs, periodMs, expires }) => {
+        const task = new Recorder((nowMs) => nowMs + periodMs);
+        wheel.schedule({ expires, onDue: task.onDue.bind(task) }, firstMs);
+        return task;
+      });
+      await clock.pass(5_000);
+      wheel.stop();
+      return tasks.map(({ calls }) => calls);
+    }));
+    assertEquals(called[0], called[1]);
   }
 });

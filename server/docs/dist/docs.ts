@@ -842,12 +842,13 @@ just after a frame does not shorten the time of its connection. With the default
 first. Misses matter when pings are frequent and the deadline is far away, such as
 <code>PING_PERIOD_MS=10000</code> with <code>PONG_WAIT_MS=60000</code>.</p>
 <h2 id="a-stall-of-the-server">A stall of the server<a class="anchor" href="#a-stall-of-the-server" aria-label="Link to this section">#</a></h2>
-<p>One timer wheel drives all connections; it ticks every 25 ms. When a tick comes more than 70 ms
-late, because the process was blocked, paused or suspended, the wheel leaves that time out of every
-deadline. No connection expires until the wheel has been on time for as long again, at most 250 ms.
-Dead peers are therefore found however often the server stalls, as long as it runs for more than
-half of the time, or for 275 ms in one piece now and then. Delays too short to be a stall stay
-within the 100 ms of the bound.</p>
+<p>One timer wheel drives all connections; it ticks every 25 ms. While nothing is due it leaves ticks
+out, up to ten in a row; it ticks from 350 ms before a connection may expire. When a tick comes more
+than 70 ms late, because the process was blocked, paused or suspended, the wheel leaves that time
+out of every deadline. No connection expires until the wheel has been on time for as long again, at
+most 250 ms. Dead peers are therefore found however often the server stalls, as long as it runs for
+more than half of the time, or for 275 ms in one piece now and then. Delays too short to be a stall
+stay within the 100 ms of the bound.</p>
 <h2 id="health">Health<a class="anchor" href="#health" aria-label="Link to this section">#</a></h2>
 <p>The hub measures the round trips of each connection on its own monotonic clock, never by a client&#39;s
 timestamp: control pings by their payload (the wire), app pings by id, by timestamp, or as the
@@ -1121,7 +1122,7 @@ right <code>admin</code>. Values are in seconds and bytes. The labels are <code>
 <tr><td><code>systole_stalls_total</code></td><td>stalls of the server&#39;s event loop (a tick more than 70 ms late)</td><td>look for paused, swapped or throttled processes, and for floods</td></tr>
 <tr><td><code>systole_stalled_seconds_total</code></td><td>their length together</td><td>the same</td></tr>
 <tr><td><code>systole_timeouts_averted_total</code></td><td>connections that gave a sign of life after their deadline would have passed if stalls counted as silence; once for each silence</td><td>nothing: they are alive</td></tr>
-<tr><td><code>systole_wheel_lateness_seconds</code></td><td>how late each of the 40 ticks a second comes: the lag of the event loop</td><td>as for stalls</td></tr>
+<tr><td><code>systole_wheel_lateness_seconds</code></td><td>how late each tick comes (40 a second, 4 while nothing is due): the lag of the event loop</td><td>as for stalls</td></tr>
 </tbody>
 </table></div>
 <h2 id="queues-and-traffic">Queues and traffic<a class="anchor" href="#queues-and-traffic" aria-label="Link to this section">#</a></h2>
@@ -2345,7 +2346,7 @@ covers all five.</li>
 <tr><td><code>Grant</code></td><td>what the hub makes of a valid credential: the key&#39;s id, its rights, its expiry</td></tr>
 <tr><td><code>Rights</code></td><td>on which channels a connection may publish and subscribe</td></tr>
 <tr><td><code>UpgradeRequest</code></td><td>an HTTP request that asks for a WebSocket</td></tr>
-<tr><td><code>Wheel</code></td><td>the one timer of all connections; ticks every 25 ms and measures stalls</td></tr>
+<tr><td><code>Wheel</code></td><td>the one timer of all connections; ticks every 25 ms while something is due, and measures stalls</td></tr>
 <tr><td><code>TimerTask</code></td><td>what the wheel calls when it is due</td></tr>
 <tr><td><code>HeartbeatTimer</code></td><td>sends pings and ends connections past their deadline, called by the wheel</td></tr>
 <tr><td><code>Heartbeat</code></td><td>the deadline and the missed pings of one connection; pure</td></tr>

@@ -12,6 +12,7 @@ export class VirtualClock implements Clock {
   readonly #timers = FakeTimers.createClock(1_700_000_000_123);
   #skippedMs = 0;
   #steppedMs = 0;
+  #stoppedMs = 0;
 
   now(): number {
     return this.#timers.performance.now() + this.#skippedMs;
@@ -32,6 +33,10 @@ export class VirtualClock implements Clock {
 
   /** Lets time pass, every timer on time, microtasks settled after each. */
   async pass(ms: number): Promise<void> {
+    const stoppedMs = this.#stoppedMs;
+    this.#stoppedMs = 0;
+    this.#skippedMs -= stoppedMs;
+    if (stoppedMs > 0) this.#timers.jump(stoppedMs); // a jump by 0 would end the turn before microtasks
     await this.#timers.tickAsync(ms);
   }
 
@@ -42,6 +47,12 @@ export class VirtualClock implements Clock {
 
   /** Blocks the process: time goes on, no timer runs; those due run late, when time passes again. */
   block(ms: number): void {
+    this.#skippedMs += ms;
+  }
+
+  /** As `block()`, but what was due meanwhile runs at once when time passes again, as after SIGSTOP. */
+  stop(ms: number): void {
+    this.#stoppedMs += ms;
     this.#skippedMs += ms;
   }
 

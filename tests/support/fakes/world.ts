@@ -126,7 +126,8 @@ export class World {
       maxMessagesPerSecond: options.maxMessagesPerSecond ?? 0,
       random: options.random ?? (() => 0.999_999),
     };
-    this.wheel.schedule(new LoadShedder(this), this.wheel.now());
+    const shedder = new LoadShedder(this);
+    this.budget.onPending = () => shedder.watch();
     this.wheel.start();
     this.#run = this.hub.run();
   }
