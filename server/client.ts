@@ -31,7 +31,7 @@ import type { Profile, ProtocolSession } from "./profiles/profile.ts";
 import { ReadPump, type ReadPumpOptions } from "./read_pump.ts";
 import type { Socket, SocketEnd } from "./transport/socket.ts";
 import { textFrame } from "./transport/text_frame.ts";
-import type { AcceptedConnection } from "./transport/upgrade.ts";
+import type { AcceptedConnection, Admitted } from "./transport/upgrade.ts";
 import { type Enqueued, WritePump, type WritePumpOptions } from "./write_pump.ts";
 
 /** What all clients share: what their parts take, and what the Client itself does. */
@@ -62,8 +62,7 @@ export class Client implements Connection {
   readonly #options: ClientOptions;
   readonly #socket: Socket;
   readonly #proxy: string | undefined;
-  readonly #onEnd: () => void;
-  readonly #onViolation: () => void;
+  readonly #admitted: Admitted;
   readonly #heartbeatTimer: HeartbeatTimer;
   readonly #healthActions: HealthActions;
   readonly #readPump: ReadPump;
@@ -71,7 +70,7 @@ export class Client implements Connection {
 
   /** Starts both pumps and sends the profile's first frames. */
   constructor(accepted: AcceptedConnection, options: ClientOptions) {
-    const { socket, profile, target, grant, quota, address, proxy, onEnd, onViolation } = accepted;
+    const { socket, profile, target, grant, quota, address, proxy, admitted } = accepted;
     const { clock, wheel, hub, metrics, log, maxMessagesPerSecond, random } = options;
     const { keyId, rights, expiresAtMs = Infinity } = grant;
     this.profile = profile;
@@ -81,8 +80,7 @@ export class Client implements Connection {
     this.#options = options;
     this.#socket = socket;
     this.#proxy = proxy;
-    this.#onEnd = onEnd;
-    this.#onViolation = onViolation;
+    this.#admitted = admitted;
     this.session = profile.open({ clientId: this.id, target, rights, wallMs: clock.wall() });
     this.counts = metrics.of(profile.name);
     this.counters = new ConnectionCounters(this.counts, clock);
@@ -104,6 +102,7 @@ export class Client implements Connection {
     this.#heartbeatTimer = new HeartbeatTimer(this, expiresAtMs, options);
     this.#readPump = new ReadPump(this, socket, options);
     socket.attach(this.#readPump);
+    this.writePump.flush(); // in one write with the handshake's answer
   }
 
   get closing(): boolean {
@@ -139,7 +138,7 @@ export class Client implements Connection {
   close(reason: CloseReason, change?: CloseChange): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
-    if (reason === "rate_limited") this.#onViolation();
+    if (reason === "rate_limited") this.#admitted.violated();
     const { ending, mayRetry, afterMs, ...row } = { ...CLOSE_REASONS[reason], ...change };
     const ownFrame = this.session.closeFrame?.(reason);
     const { code, reason: text } = ownFrame ?? { ...row, reason: closeText(reason, afterMs) };
@@ -180,7 +179,7 @@ export class Client implements Connection {
     this.counts.closed[reason]++;
     closeHistory.add(record);
     log.info("connection closed", logFieldsOf(record));
-    this.#onEnd();
+    this.#admitted.ended();
   }
 
   #causeOf(reason: CloseReason): Cause {

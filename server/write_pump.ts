@@ -132,7 +132,7 @@ export class WritePump implements TimerTask {
       this.#start(this.#queue.take(Infinity));
       return "queued";
     }
-    this.#socket.ping(payload);
+    this.#socket.ping(payload.slice()); // a socket with a backlog keeps it
     return appPing === undefined ? "queued" : this.offer(textFrame(appPing));
   }
 

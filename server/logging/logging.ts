@@ -57,6 +57,8 @@ const ROOT = "systole";
 const FIELDS: ReadonlySet<string> = new Set(["time", "level", "logger", "message"]);
 /** The length of `warning`, the longest level: messages begin in one column. */
 const LEVEL_WIDTH = 7;
+/** A text that needs no escape, which most are: it is half as expensive to log (measured). */
+const PLAIN = /^[ !#-[\]-~]*$/;
 /** How many errors of a chain of causes are logged. */
 const MAX_CAUSES = 5;
 
@@ -130,7 +132,7 @@ function message({ rawMessage }: LogEvent): string {
 
 /** A JSON string without characters that break a line or change the text direction. */
 function escape(text: string): string {
-  return escapeJson(JSON.stringify(text));
+  return PLAIN.test(text) ? `"${text}"` : escapeJson(JSON.stringify(text));
 }
 
 function escapeJson(json: string): string {
@@ -147,6 +149,8 @@ function bare(json: string): string {
 
 /** Never throws: logging must not break the caller. Undefined for what JSON omits. */
 function toJson(value: unknown, errorText: (error: Error) => string): string | undefined {
+  if (typeof value === "string") return escape(value);
+  if (typeof value === "number" && Number.isFinite(value)) return String(value);
   try {
     const json: string | undefined = JSON.stringify(value, (_key, item) => {
       if (item instanceof Error) return errorText(item);

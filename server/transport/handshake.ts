@@ -48,7 +48,8 @@ export function handshakeProblem(
       detail: "Sec-WebSocket-Key must be 16 bytes in base64",
     };
   }
-  const offered = headers["sec-websocket-protocol"]?.split(",").map((name) => name.trim()) ?? [];
+  const offered = headers["sec-websocket-protocol"]?.split(",").map((name) => name.trim());
+  if (offered === undefined) return undefined;
   if (!offered.every((name) => TOKEN.test(name)) || new Set(offered).size < offered.length) {
     return {
       status: STATUS_CODE.BadRequest,

@@ -13,6 +13,7 @@ const DEFAULT_PATHS = ["/", "/ws", "/socket"];
 
 export class ProfileRoutes {
   readonly #profiles: readonly Profile[];
+  readonly #byPath: ReadonlyMap<string, Profile>;
   readonly #default: Profile;
 
   /** Fixed from the start. @param profiles in the order in which they are asked; first match wins */
@@ -22,12 +23,13 @@ export class ProfileRoutes {
       throw new TypeError(`Cannot route: no profile is called ${defaultName}`);
     }
     this.#profiles = profiles;
+    this.#byPath = new Map(profiles.map((profile) => [`/ws/${profile.name}`, profile]));
     this.#default = byDefault;
   }
 
   /** The profile for a target, or undefined: 404. */
   profileOf(target: UpgradeTarget): Profile | undefined {
-    return this.#profiles.find(({ name }) => target.path === `/ws/${name}`) ??
+    return this.#byPath.get(target.path) ??
       this.#profiles.find((profile) => profile.matches(target)) ??
       (DEFAULT_PATHS.includes(target.path) ? this.#default : undefined);
   }
@@ -50,7 +52,8 @@ const ABSOLUTE = /^(https?|wss?):\/\//i;
  */
 export function parseTarget(target: string | undefined): UpgradeTarget | undefined {
   const text = target?.startsWith("/") ? `http://host.invalid${target}` : target ?? "";
-  if (!ABSOLUTE.test(text) || !URL.canParse(text)) return undefined;
-  const { pathname, searchParams } = new URL(text);
+  const url = ABSOLUTE.test(text) ? URL.parse(text) : null;
+  if (url === null) return undefined;
+  const { pathname, searchParams } = url;
   return { path: pathname.replace(/(?<=[^/])\/+$/, ""), query: searchParams };
 }

@@ -67,10 +67,15 @@ export interface AcceptedConnection {
   readonly address: string;
   /** The trusted proxy between, if there is one. */
   readonly proxy?: string;
-  /** Called once when the connection has ended. */
-  readonly onEnd: () => void;
-  /** Called when it is closed for breaking a limit. */
-  readonly onViolation: () => void;
+  readonly admitted: Admitted;
+}
+
+/** Told of what becomes of an accepted connection. */
+export interface Admitted {
+  /** It has ended. Called once. */
+  ended(): void;
+  /** It is closed for breaking a limit. */
+  violated(): void;
 }
 
 /** A request before it is routed. */
@@ -167,7 +172,7 @@ export class Upgrader {
     const { proxies } = this.#options;
     const peer = raw.remoteAddress ?? "";
     const address = proxies.clientAddress(peer, forwarded);
-    const isDirect = address === proxies.clientAddress(peer, undefined);
+    const isDirect = forwarded === undefined || address === proxies.clientAddress(peer, undefined);
     return { address, proxy: isDirect ? undefined : peer };
   }
 
@@ -191,28 +196,15 @@ export class Upgrader {
       return this.#rejectAsProfile(routed, rejection);
     }
     const quota = quotas.join(grant, clock.now());
-    const onEnd = () => {
-      permit.release();
-      quotas.leave(grant, clock.now());
-    };
-    const onViolation = () => this.#countViolation(grant);
+    const admitted = new AdmittedConnection(this.#options, { grant, permit });
     let isAccepted = false;
     acceptor.accept(request, raw, head, (socket) => {
       isAccepted = true;
-      connect({ ...rest, socket, grant, quota, onEnd, onViolation });
+      connect({ ...rest, socket, grant, quota, admitted });
     });
     if (isAccepted) return;
-    onEnd();
+    admitted.ended();
     this.#record(routed, { reason: "bad_handshake" }); // ws has answered what we had overlooked
-  }
-
-  /** Counted at once: a client that stays connected must not come in again meanwhile. */
-  #countViolation({ keyId }: Grant): void {
-    const { suspensions, log } = this.#options;
-    if (keyId === undefined) return;
-    suspensions.violation(keyId).catch((error) => {
-      log.error("a violation could not be counted", { key: keyId, error });
-    });
   }
 
   /** Rejects in the profile's own form. @param key the key of the credential, where it is known */
@@ -331,6 +323,38 @@ export class Upgrader {
   #destroyLater(raw: NetSocket): void {
     const { closeWaitMs, clock } = this.#options;
     raw.once("close", clock.after(closeWaitMs, () => raw.destroy()));
+  }
+}
+
+/** What a connection holds as long as it is open. */
+class AdmittedConnection implements Admitted {
+  readonly #options: UpgraderOptions;
+  readonly #grant: Grant;
+  readonly #permit: Permit;
+
+  constructor(
+    options: UpgraderOptions,
+    { grant, permit }: { readonly grant: Grant; readonly permit: Permit },
+  ) {
+    this.#options = options;
+    this.#grant = grant;
+    this.#permit = permit;
+  }
+
+  ended(): void {
+    const { quotas, clock } = this.#options;
+    this.#permit.release();
+    quotas.leave(this.#grant, clock.now());
+  }
+
+  /** Counted at once: a client that stays connected must not come in again meanwhile. */
+  violated(): void {
+    const { suspensions, log } = this.#options;
+    const { keyId } = this.#grant;
+    if (keyId === undefined) return;
+    suspensions.violation(keyId).catch((error) => {
+      log.error("a violation could not be counted", { key: keyId, error });
+    });
   }
 }
 

@@ -6,7 +6,7 @@
  */
 
 // @ts-types="@types/ws"
-import { type WebSocket, WebSocketServer } from "ws";
+import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
@@ -63,23 +63,32 @@ export class WsAcceptor {
     head: Uint8Array,
     accepted: (socket: Socket) => void,
   ): void {
+    raw.cork(); // so that the first frames leave in one write with the answer
     this.#server.handleUpgrade(
       request,
       raw,
       Buffer.from(head),
       (ws) => accepted(new WsSocket(ws, raw)),
     );
+    raw.uncork();
   }
 }
 
+/** Where the listeners, which are the same functions for all connections, find theirs. */
+const OWNER = Symbol("owner");
+
+/** An event source of one connection. */
+type Owned<Source> = Source & { [OWNER]: WsSocket };
+
 class WsSocket implements Socket {
-  readonly #ws: WebSocket;
-  readonly #raw: NetSocket;
+  readonly #ws: Owned<WebSocket>;
+  readonly #raw: Owned<NetSocket>;
   readonly #counter = new FrameCounter();
+  #events: SocketEvents | undefined;
 
   constructor(ws: WebSocket, raw: NetSocket) {
-    this.#ws = ws;
-    this.#raw = raw;
+    this.#ws = Object.assign(ws, { [OWNER]: this });
+    this.#raw = Object.assign(raw, { [OWNER]: this });
   }
 
   get bufferedBytes(): number {
@@ -87,22 +96,49 @@ class WsSocket implements Socket {
   }
 
   attach(events: SocketEvents): void {
-    const ws = this.#ws;
-    const count = (bytes: Uint8Array) => {
-      const continuations = this.#counter.count(bytes);
-      if (continuations > 0) events.continuations(continuations);
-    };
-    this.#raw.prependListener("data", count); // before ws, so that their cost is counted before the message
-    ws.on("message", (data, isBinary) => events.message(data as Buffer, isBinary));
-    ws.on("ping", (payload) => events.ping(payload));
-    ws.on("pong", (payload) => events.pong(payload));
-    ws.on("error", (error) => {
-      this.#raw.off("data", count);
-      const code = faultCodeOf(error);
-      if (code === undefined) return; // of the network: `close` follows with 1006
-      events.fault(FAULTS[code] ?? "bad_frame", code);
-    });
-    ws.on("close", (code) => events.closed({ code, byPeer: code !== 1006 }));
+    this.#events = events;
+    this.#raw.prependListener("data", WsSocket.#onData); // before ws: their cost is counted before the message
+    const ws = this.#ws as WebSocket;
+    ws.on("message", WsSocket.#onMessage);
+    ws.on("ping", WsSocket.#onPing);
+    ws.on("pong", WsSocket.#onPong);
+    ws.on("error", WsSocket.#onError);
+    ws.on("close", WsSocket.#onClose);
+  }
+
+  static #onData(this: NetSocket, bytes: Uint8Array): void {
+    const owner = (this as Owned<NetSocket>)[OWNER];
+    const continuations = owner.#counter.count(bytes);
+    if (continuations > 0) owner.events.continuations(continuations);
+  }
+
+  static #onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
+    eventsOf(this).message(data as Buffer, isBinary);
+  }
+
+  static #onPing(this: WebSocket, payload: Buffer): void {
+    eventsOf(this).ping(payload);
+  }
+
+  static #onPong(this: WebSocket, payload: Buffer): void {
+    eventsOf(this).pong(payload);
+  }
+
+  static #onError(this: WebSocket, error: Error): void {
+    const owner = (this as Owned<WebSocket>)[OWNER];
+    owner.#raw.off("data", WsSocket.#onData);
+    const code = faultCodeOf(error);
+    if (code === undefined) return; // of the network: `close` follows with 1006
+    owner.events.fault(FAULTS[code] ?? "bad_frame", code);
+  }
+
+  static #onClose(this: WebSocket, code: number): void {
+    eventsOf(this).closed({ code, byPeer: code !== 1006 });
+  }
+
+  /** Set by `attach()`, before anything can come. */
+  get events(): SocketEvents {
+    return this.#events!;
   }
 
   write(frames: Uint8Array, drained: () => void): void {
@@ -144,6 +180,10 @@ class WsSocket implements Socket {
   terminate(): void {
     this.#ws.terminate();
   }
+}
+
+function eventsOf(ws: WebSocket): SocketEvents {
+  return (ws as Owned<WebSocket>)[OWNER].events;
 }
 
 /** RFC 6455 section 7.4.1: protocol error, policy violation, message too big. */

@@ -144,8 +144,7 @@ export class World {
         target: parseTarget(url)!,
         grant: { ...OPEN_GRANT, ...grant },
         address: "192.0.2.1",
-        onEnd: () => {},
-        onViolation: () => {},
+        admitted: { ended() {}, violated() {} },
       },
       this.context,
     );
