@@ -39,7 +39,8 @@ export type HubMessage =
   | {
     readonly kind: "publish";
     readonly channel: string;
-    readonly data: unknown;
+    /** The payload, as in a publication. */
+    readonly data: string;
     /** Called before the delivery with the number of subscribers here; "busy": it is not delivered. */
     readonly onAccepted: (subscribers: number | "busy") => void;
   }
@@ -135,10 +136,11 @@ export class Hub {
    * Publishes in the order of all messages; waits while the mailbox is full, and while the channel's
    * readers are behind.
    *
+   * @param data the payload, a valid JSON text
    * @returns the number of subscribers here; "busy" when they have stayed behind; undefined once the
    *   hub has stopped
    */
-  async publish(channel: string, data: unknown): Promise<number | "busy" | undefined> {
+  async publish(channel: string, data: string): Promise<number | "busy" | undefined> {
     await this.room();
     return await new Promise((onAccepted) => {
       const message: HubMessage = { kind: "publish", channel, data, onAccepted };

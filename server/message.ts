@@ -34,7 +34,8 @@ export type Command =
   | {
     readonly kind: "publish";
     readonly channel: string;
-    readonly data: unknown;
+    /** The payload, as in a publication. */
+    readonly data: string;
     /** The publisher's name in its own profile. */
     readonly by?: string;
     readonly subscribe?: boolean;
@@ -86,8 +87,11 @@ export type Notice =
 export interface Publication {
   readonly kind: "publication";
   readonly channel: string;
-  /** Any JSON value. */
-  readonly data: unknown;
+  /**
+   * The payload: one valid JSON text without white space around it, as its publisher wrote it. A
+   * profile embeds it as it is; parsed and written anew, numbers and repeated names would change.
+   */
+  readonly data: string;
   /** Wall-clock ms. */
   readonly timestamp: number;
   /** The publisher's name in its own profile. */

@@ -45,8 +45,9 @@ export class OverviewFeed {
     const { hub, clock, readStats } = this.#options;
     const channel = OVERVIEW_CHANNEL;
     if (!await hub.ask((registry) => registry.subscribersOf(channel).size)) return;
-    const data = await readStats();
-    if (data === undefined) return;
+    const stats = await readStats();
+    if (stats === undefined) return;
+    const data = JSON.stringify(stats);
     const publication = { kind: "publication", channel, data, timestamp: clock.wall() } as const;
     hub.runInHub((registry) => deliver(publication, { registry, gate: hub.gate }));
   }

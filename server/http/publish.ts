@@ -24,11 +24,14 @@ const Channel = v.pipe(
   v.maxLength(MAX_CHANNEL_LENGTH, CHANNEL_RULE),
 );
 
+/** The body is read so that its handler gets the JSON text. */
+const Data = v.pipe(v.unknown(), v.description("any JSON value")) as v.GenericSchema<
+  unknown,
+  string
+>;
+
 const PublishBody = v.pipe(
-  v.objectWithRest(
-    { channel: Channel, data: v.pipe(v.unknown(), v.description("any JSON value")) },
-    v.never(),
-  ),
+  v.objectWithRest({ channel: Channel, data: Data }, v.never()),
   v.metadata({ ref: "Publish" }),
 );
 
@@ -62,7 +65,7 @@ export function publishRoutes(options: PublishOptions): App {
       responses: {
         200: json("Accepted for delivery to all subscribers of the channel", Published),
         ...problemResponses({
-          400: "no JSON",
+          400: "no JSON, or a member is repeated",
           413: "larger than MAX_MESSAGE_BYTES",
           422: "not as it must be",
           429:
@@ -74,7 +77,7 @@ export function publishRoutes(options: PublishOptions): App {
       },
     }),
     anyKey(authenticator),
-    jsonBody(PublishBody, { maxBytes: maxMessageBytes }),
+    jsonBody(PublishBody, { maxBytes: maxMessageBytes, verbatim: ["data"] }),
     async (context) => {
       const { channel, data } = context.req.valid("json");
       if (!context.var.grant.rights.mayPublish(channel)) {

@@ -6,10 +6,11 @@
  */
 
 import { STATUS_CODE } from "@std/http/status";
+import { Buffer, isUtf8 } from "node:buffer";
 import type { Env, MiddlewareHandler } from "hono";
 import { resolver, uniqueSymbol } from "hono-openapi";
 import * as v from "valibot";
-import { parseJson } from "../base/json.ts";
+import { MemberScanner, withoutByteOrderMark } from "../base/json_scanner.ts";
 import { type ErrorResponse, problem } from "../base/problem.ts";
 
 /** How many problems are listed; the others are counted. */
@@ -18,9 +19,16 @@ const MAX_LISTED_ISSUES = 20;
 /** Longer names and values are shortened in a problem. */
 const MAX_QUOTED_LENGTH = 100;
 
-type Body = { readonly kind: "text"; readonly text: string } | { readonly kind: "too large" };
+const TEXT = new TextDecoder();
+
+type Body =
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array }
+  | { readonly kind: "too large" };
 
 export type Schema<Input = unknown, Output = Input> = v.GenericSchema<Input, Output>;
+
+/** The schema of an object, with those of its members. */
+export type ObjectSchema = Schema & { readonly entries: v.ObjectEntries };
 
 /** Passes the validated value to the handler, as `context.req.valid(target)`. */
 export type Validating<Target extends "json" | "query", S extends Schema> = MiddlewareHandler<
@@ -36,27 +44,42 @@ export type Validating<Target extends "json" | "query", S extends Schema> = Midd
 export interface BodyOptions {
   /** A longer body is rejected with 413, bytes. */
   readonly maxBytes: number;
+  /** Members of which the handler gets the JSON text, as it was written. Default: none. */
+  readonly verbatim?: readonly string[];
   /** The response to an invalid body. Default: problem details. */
   readonly errorResponse?: ErrorResponse;
 }
 
-/** Reads a JSON body, whatever its Content-Type. */
-export function jsonBody<S extends Schema>(
+/** Reads a JSON body, an object, whatever its Content-Type. */
+export function jsonBody<S extends ObjectSchema>(
   schema: S,
-  { maxBytes, errorResponse = problem }: BodyOptions,
+  { maxBytes, verbatim = [], errorResponse = problem }: BodyOptions,
 ): Validating<"json", S> {
+  const names = Object.keys(schema.entries);
+  const scanner = new MemberScanner(names);
   const middleware: Validating<"json", S> = async ({ req }, next) => {
-    const body = await readText(req.raw, maxBytes);
+    const body = await readBytes(req.raw, maxBytes);
     if (body?.kind === "too large") {
       return errorResponse(STATUS_CODE.ContentTooLarge, `the body has more than ${maxBytes} bytes`);
     }
-    const value = body && parseJson(body.text);
-    if (value === undefined) {
+    const bytes = body && withoutByteOrderMark(body.bytes);
+    const scan = bytes === undefined ? "invalid" : scanner.scan(bytes);
+    if (bytes === undefined || scan === "invalid") {
       return errorResponse(
         STATUS_CODE.BadRequest,
         "the body is no JSON in UTF-8, or nested too deep",
       );
     }
+    if (scanner.ambiguous !== undefined) {
+      const detail = `${scanner.ambiguous} is repeated, or written with an escape in its name`;
+      return errorResponse(STATUS_CODE.BadRequest, detail);
+    }
+    // A text with unknown members is parsed as a whole, since the problems name them.
+    const isKnown = scan === "object" && scanner.others === 0;
+    const whole = isKnown ? {} : JSON.parse(TEXT.decode(bytes));
+    const value = scan === "object"
+      ? { ...whole, ...membersOf(scanner, { names, verbatim }) }
+      : whole;
     const result = v.safeParse(schema, value);
     if (!result.success) {
       return errorResponse(
@@ -68,6 +91,19 @@ export function jsonBody<S extends Schema>(
     await next();
   };
   return withSchema(middleware, "json", schema);
+}
+
+/** The members that are there: the JSON text of the verbatim ones, the value of the others. */
+function membersOf(
+  scanner: MemberScanner<string>,
+  { names, verbatim }: { names: readonly string[]; verbatim: readonly string[] },
+): Record<string, unknown> {
+  const value: Record<string, unknown> = {};
+  for (const name of names) {
+    const text = scanner.textOf(name);
+    if (text !== undefined) value[name] = verbatim.includes(name) ? text : JSON.parse(text);
+  }
+  return value;
 }
 
 /** Reads the query; a parameter without a value counts as absent. */
@@ -124,24 +160,25 @@ function singleOrAll(values: readonly string[]): string | readonly string[] {
 }
 
 /** Reads at most `maxBytes`; undefined when the request is aborted or is not UTF-8. */
-async function readText(request: Request, maxBytes: number): Promise<Body | undefined> {
+async function readBytes(request: Request, maxBytes: number): Promise<Body | undefined> {
   if (Number(request.headers.get("Content-Length")) > maxBytes) return { kind: "too large" };
   const reader = request.body?.getReader();
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  let text = "";
-  let bytes = 0;
+  const chunks: Uint8Array[] = [];
+  let length = 0;
   try {
     for (;;) {
       const { value } = await reader?.read() ?? {};
-      if (value === undefined) return { kind: "text", text: text + decoder.decode() };
-      bytes += value.length;
+      if (value === undefined) break;
+      length += value.length;
       // The stream is not cancelled: that would close TCP before the response is sent.
-      if (bytes > maxBytes) return { kind: "too large" };
-      text += decoder.decode(value, { stream: true });
+      if (length > maxBytes) return { kind: "too large" };
+      chunks.push(value);
     }
   } catch {
     return undefined;
   }
+  const bytes = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length);
+  return isUtf8(bytes) ? { kind: "bytes", bytes } : undefined;
 }
 
 function describeIssues(issues: readonly v.BaseIssue<unknown>[], whole: string): string {

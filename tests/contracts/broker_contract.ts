@@ -16,7 +16,7 @@ export interface BrokerSubject {
 
 /** Registers the tests. @param name of the implementation */
 export function testBroker(name: string, { make, settle }: BrokerSubject): void {
-  const publication = (data: unknown): Publication => (
+  const publication = (data: string): Publication => (
     { kind: "publication", channel: "c", data, timestamp: 1 }
   );
 
@@ -24,7 +24,7 @@ export function testBroker(name: string, { make, settle }: BrokerSubject): void 
     const broker = make();
     const delivered: Broadcast[] = [];
     await broker.start((each) => void delivered.push(each));
-    const sent = [1, null, "two", { three: [3] }].map(publication);
+    const sent = ["1", "null", '"two"', '{"three":[3.0]}'].map(publication);
     for (const each of sent) broker.publish(each);
     await settle();
     assertEquals(delivered, sent);

@@ -15,8 +15,8 @@ Deno.test("POST /api/v1/ws/unsubscribe ends some subscriptions, with 200 and an 
     const response = await api.call(PATH, { body });
     assertEquals([response.status, await response.text()], [200, ""]);
     assertEquals(await subscriptionsOf(api, peer), ["stats", "global"]);
-    await api.world.hub.publish("pdfm", 1);
-    await api.world.hub.publish("stats", 1);
+    await api.world.hub.publish("pdfm", "1");
+    await api.world.hub.publish("stats", "1");
     await api.world.clock.turnOver();
     const types = peer.socket.messages.map(({ event_type }) => event_type);
     assertEquals(types, ["global", "stats"]);

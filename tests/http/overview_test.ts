@@ -8,7 +8,7 @@ Deno.test("GET /api/v1/stats has totals, overall and by profile", () =>
     world.connect();
     api.subscribe("pdfm");
     a.socket.say({ type: "subscribe", channel: "pdfm" });
-    await world.hub.publish("pdfm", 1);
+    await world.hub.publish("pdfm", "1");
     a.client.close("stale");
     await world.clock.pass(2_000);
     const { status, body } = await api.json("/api/v1/stats");

@@ -30,10 +30,10 @@ Deno.test("POST /api/v1/publish keeps the order relative to publications from so
     const { socket } = api.world.connect();
     socket.say({ type: "subscribe", channel: "c" });
     socket.say({ type: "publish", channel: "c", data: 1 });
-    const second = api.world.hub.publish("c", 2);
+    const second = api.world.hub.publish("c", "2");
     socket.say({ type: "unsubscribe", channel: "c" });
     socket.say({ type: "subscribe", channel: "c" });
-    const third = api.world.hub.publish("c", 3);
+    const third = api.world.hub.publish("c", "3");
     await api.world.clock.turnOver();
     assertEquals([await second, await third], [1, 1]);
     const got = socket.messages.filter(({ type }) => type === "message");
@@ -69,6 +69,9 @@ for (
   const [what, body, status, detail] of [
     ["no JSON", "{", 400, /no JSON/],
     ["nothing", "", 400, /no JSON/],
+    ["a repeated channel", '{"channel":"a","channel":"b","data":1}', 400, /^channel is repeated/],
+    ["repeated data", '{"channel":"a","data":1,"data":1}', 400, /^data is repeated/],
+    ["escaped data", '{"channel":"a","\\u0064ata":1}', 400, /^data is .* escape/],
     ["a list", [], 422, /^channel: missing; data: missing$/],
     ["null", "null", 422, /^the body: must be Object, got null$/],
     ["nothing of what is needed", {}, 422, /^channel: missing; data: missing$/],

@@ -29,7 +29,7 @@ async function stuckReader(world: World): Promise<TestPeer> {
 function burst(world: World, count: number, bytes = BYTES): (number | "busy" | undefined)[] {
   const ends: (number | "busy" | undefined)[] = [];
   for (let i = 0; i < count; i++) {
-    void world.hub.publish("c", "x".repeat(bytes)).then((end) => ends.push(end));
+    void world.hub.publish("c", JSON.stringify("x".repeat(bytes))).then((end) => ends.push(end));
   }
   return ends;
 }
@@ -100,9 +100,9 @@ Deno.test("Publications wait in order, and other channels are not held", () =>
     await world.clock.pass(1);
     assertGreater(world.hub.gate.held, 0);
     const started: number[] = [];
-    for (let n = 0; n < 5; n++) void world.hub.publish("c", n).then(() => started.push(n));
+    for (let n = 0; n < 5; n++) void world.hub.publish("c", `${n}`).then(() => started.push(n));
     let isPublished = false;
-    void world.hub.publish("other", "quick").then(() => isPublished = true);
+    void world.hub.publish("other", '"quick"').then(() => isPublished = true);
     await world.clock.turnOver();
     assert(isPublished);
     await world.clock.pass(3_000);
@@ -116,12 +116,12 @@ Deno.test("Above half of the budget every channel waits", () =>
     const slow = await Promise.all([1, 2].map(() => reader(world, MEGABYTE)));
     const free = await reader(world, Infinity, "free");
     for (let i = 0; i < 9; i++) {
-      const data = "x".repeat(BYTES);
+      const data = JSON.stringify("x".repeat(BYTES));
       world.hub.tell({ kind: "publish", channel: "c", data, onAccepted() {} });
     }
     await world.clock.turnOver();
     let isPublished = false;
-    void world.hub.publish("free", 1).then(() => isPublished = true);
+    void world.hub.publish("free", "1").then(() => isPublished = true);
     await world.clock.pass(25);
     assertEquals(isPublished, false);
     await world.clock.pass(200);

@@ -11,7 +11,8 @@
 
 import { STATUS_CODE } from "@std/http/status";
 import { randomBytes } from "node:crypto";
-import { type Fields, isObject, parseJson } from "../../base/json.ts";
+import { stringIn, valueIn } from "../../base/json.ts";
+import { MemberScanner, withoutByteOrderMark } from "../../base/json_scanner.ts";
 import type { Inbound, Publication } from "../../message.ts";
 import type { Timing } from "../../liveness/timing.ts";
 import { ANY_LIFE, type HandshakeInfo, type Profile, type ProtocolSession } from "../profile.ts";
@@ -62,7 +63,11 @@ const KEY_FAULTS: Readonly<Record<KeyFault, string>> = {
   expired: "Api Key has expired",
 };
 const BEARER = /^Bearer +/i;
-const TEXT = new TextDecoder();
+const BYTES = new TextEncoder();
+
+const MESSAGE = new MemberScanner(["id", "event_type", "message"]);
+/** What a publisher names an event with. */
+const EVENT = new MemberScanner(["message", "body"]);
 
 /** What the profile is made of. */
 export interface EventsHubOptions {
@@ -82,6 +87,12 @@ interface Envelope extends Origin {
   readonly type: string;
   readonly message: string;
   readonly body?: unknown;
+}
+
+/** A published event, as JSON texts. */
+interface EventTexts {
+  readonly message: string;
+  readonly body: string;
 }
 
 /** Makes the profile. */
@@ -162,23 +173,25 @@ function openSession(
   return {
     initialFrames: [envelope({ type: GLOBAL_TYPE, wallMs, message, body })],
     initialSubscriptions,
-    decode: (frame, { wallMs }) => decode(TEXT.decode(frame), { clientId, mayPing, wallMs }),
+    decode: (frame, { wallMs }) => decode(frame, { clientId, mayPing, wallMs }),
     notify: () => undefined,
     deny: () => undefined, // no request can be denied
   };
 }
 
 function decode(
-  text: string,
+  frame: Uint8Array,
   { clientId, mayPing, wallMs }: { clientId: string; mayPing: boolean; wallMs: number },
 ): Inbound {
-  const value = parseJson(text);
-  if (value === undefined) return malformed("invalid message: not JSON", { wallMs });
-  const { id, event_type: type, message }: Fields = isObject(value) ? value : {};
-  if (typeof type !== "string" || !EVENT_TYPES.has(type)) {
-    return malformed(`invalid message type ${plain(type)}`, { wallMs });
+  const scan = MESSAGE.scan(withoutByteOrderMark(frame));
+  if (scan === "invalid") return malformed("invalid message: not JSON", { wallMs });
+  const typeText = MESSAGE.textOf("event_type");
+  const type = stringIn(typeText);
+  if (type === undefined || !EVENT_TYPES.has(type)) {
+    return malformed(`invalid message type ${type ?? plain(typeText)}`, { wallMs });
   }
-  const refId = typeof id === "string" && id !== "" ? id : randomId();
+  const refId = stringIn(MESSAGE.textOf("id")) || randomId();
+  const message = stringIn(MESSAGE.textOf("message"));
   const origin = { refId, clientId, wallMs };
   switch (type) {
     case HEALTH_TYPE:
@@ -197,8 +210,8 @@ function pong(origin: Required<Origin>): Inbound {
   return { kind: "reply", text, ifSubscribed: HEALTH_TYPE };
 }
 
-function isIdRequest(message: unknown): boolean {
-  return typeof message === "string" && message.toLowerCase() === IDENTITY;
+function isIdRequest(message: string | undefined): boolean {
+  return message?.toLowerCase() === IDENTITY;
 }
 
 function identity(origin: Required<Origin>): Inbound {
@@ -215,22 +228,26 @@ function errorOf(error: string, origin: Origin): string {
   return envelope({ ...origin, type: GLOBAL_TYPE, message: "error", body: { error } });
 }
 
-/** A value as a word of an error; what has an inside is not written out. */
-function plain(value: unknown): string {
-  return value === undefined || typeof value === "object" ? "" : String(value);
+/** A JSON text as a word of an error; what has an inside is not written out. */
+function plain(text = "null"): string {
+  return /^[{[n]/.test(text) ? "" : String(valueIn(text));
 }
 
 function publication({ channel, data, timestamp }: Publication): string | undefined {
   if (!EVENT_TYPES.has(channel)) return undefined;
-  const { message, body } = isEvent(data) ? data : { message: channel, body: data };
-  // A body that is null is as empty as none.
-  return envelope({ type: channel, wallMs: timestamp, message, body: body ?? undefined });
+  const { message, body } = eventIn(data) ?? { message: JSON.stringify(channel), body: data };
+  const time = timestampOf(timestamp);
+  const head = `{"id":"${randomId()}","event_type":"${channel}","timestamp":"${time}"`;
+  const tail = body === "null" ? "" : `,"body":${body}`; // null is as empty as none
+  return `${head},"message":${message}${tail}}`;
 }
 
-/** Whether a publisher has named the event: the system's consumers dispatch on `message`. */
-function isEvent(data: unknown): data is { message: string; body?: unknown } {
-  return isObject(data) && typeof data.message === "string" &&
-    Object.keys(data).every((name) => name === "message" || name === "body");
+/** The event that a publisher has named: the system's consumers dispatch on `message`. */
+function eventIn(data: string): EventTexts | undefined {
+  if (!data.startsWith("{")) return undefined; // most scalars and lists
+  if (EVENT.scan(BYTES.encode(data)) !== "object" || EVENT.others > 0) return undefined;
+  const message = EVENT.textOf("message");
+  return message?.startsWith('"') ? { message, body: EVENT.textOf("body") ?? "null" } : undefined;
 }
 
 /** The order of the keys is the system's own. */

@@ -9,7 +9,8 @@
 import { STATUS_CODE } from "@std/http/status";
 import type { CloseReason, RejectionResponse } from "../../close_codes.ts";
 import { perMinute, type SlidingWindow } from "../../auth/sliding_window.ts";
-import { type Fields, isObject, parseJson } from "../../base/json.ts";
+import { numberIn, stringIn, valueIn } from "../../base/json.ts";
+import { MemberScanner, withoutByteOrderMark } from "../../base/json_scanner.ts";
 import type { HeartbeatRules } from "../../liveness/heartbeat.ts";
 import type { Denial, Inbound, Publication } from "../../message.ts";
 import type { Timing } from "../../liveness/timing.ts";
@@ -46,7 +47,7 @@ const BUSINESSES: readonly string[] = [
 const CONNECTED = JSON.stringify({ code: 200, msg: "ws connect success" });
 const STOCK_PERMISSION = "You have permission to subscribe to all market data";
 
-const TEXT = new TextDecoder();
+const MESSAGE = new MemberScanner(["code", "trace", "ack", "data"]);
 
 /** What the profile is made of. */
 export interface InfowayOptions {
@@ -67,7 +68,7 @@ export function infowayProfile(options: InfowayOptions): Profile {
     open: ({ target }) => new InfowaySession(target, options),
     publication: ({ channel, data }: Publication) => {
       const code = pushCodeOf(channel);
-      return code === undefined ? undefined : JSON.stringify({ code, data });
+      return code === undefined ? undefined : `{"code":${code},"data":${data}}`;
     },
   };
 }
@@ -98,15 +99,15 @@ class InfowaySession implements ProtocolSession {
   }
 
   decode(frame: Uint8Array, { nowMs }: FrameInfo): Inbound {
-    const message = parseJson(TEXT.decode(frame));
-    const trace = isObject(message) ? traceOf(message) : undefined;
+    const isMessage = MESSAGE.scan(withoutByteOrderMark(frame)) === "object";
+    const trace = isMessage ? readTrace() : undefined;
     if (this.#window?.take(nowMs) === false) {
       this.#keep(trace ?? "");
       return { kind: "policyViolation", reason: "rate_limited" };
     }
     if (trace !== undefined) this.#keep(trace);
-    if (!isObject(message)) return { kind: "malformed", text: errorText(NOT_JSON, "") };
-    return inboundOf(message, trace ?? "");
+    if (!isMessage) return { kind: "malformed", text: errorText(NOT_JSON, "") };
+    return readInbound(trace ?? "");
   }
 
   notify(): undefined {}
@@ -137,12 +138,14 @@ class InfowaySession implements ProtocolSession {
   }
 }
 
-function inboundOf(message: Fields, trace: string): Inbound {
-  if (message.code === HEARTBEAT) {
-    if (message.ack !== 1) return { kind: "heartbeat" };
+/** Reads the message that was scanned last. */
+function readInbound(trace: string): Inbound {
+  const code = valueIn(MESSAGE.textOf("code"));
+  if (code === HEARTBEAT) {
+    if (numberIn(MESSAGE.textOf("ack")) !== 1) return { kind: "heartbeat" };
     return { kind: "heartbeat", text: ackText(HEARTBEAT_ACK, trace) };
   }
-  const request = requestOf(message);
+  const request = requestOf({ code, data: valueIn(MESSAGE.textOf("data")) });
   switch (request.kind) {
     case "fault":
       return { kind: "malformed", text: errorText(request, trace) };
@@ -158,9 +161,9 @@ function inboundOf(message: Fields, trace: string): Inbound {
 }
 
 /** A number is taken for its digits, as the original's parser does. */
-function traceOf({ trace }: Fields): string | undefined {
-  if (typeof trace === "string") return trace;
-  return typeof trace === "number" ? String(trace) : undefined;
+function readTrace(): string | undefined {
+  const trace = MESSAGE.textOf("trace");
+  return stringIn(trace) ?? (numberIn(trace) === undefined ? undefined : trace);
 }
 
 function credential({ header, query }: CredentialSource): Credential {

@@ -6,6 +6,7 @@
  */
 
 import { STATUS_CODE } from "@std/http/status";
+import { isUtf8 } from "node:buffer";
 import {
   BUSY_AFTER_MS,
   type Denial,
@@ -14,7 +15,9 @@ import {
   type Notice,
   type Publication,
 } from "../../message.ts";
-import { type Fields, isObject, parseJson } from "../../base/json.ts";
+import { assertNever } from "../../base/errors.ts";
+import { numberIn, stringIn } from "../../base/json.ts";
+import { MemberScanner, withoutByteOrderMark } from "../../base/json_scanner.ts";
 import { problemRejection } from "../../base/problem.ts";
 import type { Timing } from "../../liveness/timing.ts";
 import { ANY_LIFE, type FrameInfo, type Profile, type ProtocolSession } from "../profile.ts";
@@ -30,6 +33,9 @@ import type { RejectionResponse } from "../../close_codes.ts";
 const TALO_HEARTBEAT = "v1.heartbeat";
 
 const TEXT = new TextDecoder();
+
+/** Every member that a message of a client may have; others are ignored. */
+const MESSAGE = new MemberScanner(["type", "channel", "data", "id", "timestamp", "clientTime"]);
 
 type ErrorCode =
   | "bad_json"
@@ -54,15 +60,13 @@ export function jsonProfile({ timing, echo }: JsonOptions): Profile {
     rules: { ...timing, ...ANY_LIFE },
     initialSubscriptions: [],
     decode: (frame: Uint8Array, { wallMs, isBinary }: FrameInfo) =>
-      decode(TEXT.decode(frame), { wallMs, isBinary: isBinary === true, echo }),
+      decode(frame, { wallMs, isBinary: isBinary === true, echo }),
     notify,
     deny: (denial: Denial, { ref, channel }: { ref?: string; channel: string }) =>
-      errorText(
-        denial,
-        DENIALS[denial](channel),
-        ref,
-        denial === "busy" ? BUSY_AFTER_MS : undefined,
-      ),
+      errorText(denial, DENIALS[denial](channel), {
+        id: ref === undefined ? undefined : JSON.stringify(ref),
+        afterMs: denial === "busy" ? BUSY_AFTER_MS : undefined,
+      }),
   } satisfies Omit<ProtocolSession, "initialFrames">;
   return {
     name: "json",
@@ -78,7 +82,9 @@ export function jsonProfile({ timing, echo }: JsonOptions): Profile {
       initialFrames: [JSON.stringify({ type: "welcome", clientId, pingPeriodMs, pongWaitMs })],
     }),
     publication: ({ channel, data, timestamp }: Publication) =>
-      JSON.stringify({ type: "message", channel, data, timestamp }),
+      `{"type":"message","channel":${
+        JSON.stringify(channel)
+      },"data":${data},"timestamp":${timestamp}}`,
   };
 }
 
@@ -102,84 +108,117 @@ function credential(source: CredentialSource): Credential {
 }
 
 function decode(
-  text: string,
+  frame: Uint8Array,
   context: { wallMs: number; isBinary: boolean; echo: boolean },
 ): Inbound {
-  if (text === TALO_HEARTBEAT) return { kind: "heartbeat", text };
-  const value = parseJson(text);
-  if (value === undefined && context.isBinary) {
-    return error("binary_not_supported", "a binary frame that is not JSON: send JSON as text");
+  const bytes = withoutByteOrderMark(frame);
+  if (isTaloHeartbeat(bytes)) return { kind: "heartbeat", text: TALO_HEARTBEAT };
+  const scan = context.isBinary && !isUtf8(bytes) ? "invalid" : MESSAGE.scan(bytes);
+  switch (scan) {
+    case "invalid":
+      return context.isBinary
+        ? error("binary_not_supported", "a binary frame that is not JSON: send JSON as text")
+        : error(
+          "bad_json",
+          "not JSON, or nested too deep: every message is one JSON object with a type",
+        );
+    case "object":
+      if (MESSAGE.ambiguous !== undefined) return ambiguous();
+      return decodeObject(context.wallMs) ?? (context.echo ? echo(bytes, context) : unknown());
+    case "other": {
+      if (context.echo) return echo(bytes, context);
+      const name = nameOf(textOf(bytes));
+      return error("bad_message", `a message is a JSON object with a type, not ${name}`);
+    }
+    default:
+      assertNever(scan);
   }
-  if (value === undefined) {
-    return error(
-      "bad_json",
-      "not JSON, or nested too deep: every message is one JSON object with a type",
-    );
-  }
-  const known = isObject(value) ? decodeObject(value, context.wallMs) : undefined;
-  if (known !== undefined) return known;
-  if (context.echo) {
-    return reply({ type: "echo", data: value, timestamp: context.wallMs });
-  }
-  if (!isObject(value)) {
-    return error("bad_message", `a message is a JSON object with a type, not ${nameOf(value)}`);
-  }
-  if (typeof value.type !== "string") {
-    return error("bad_message", "type is missing or not a string", value.id);
-  }
-  const type = value.type.slice(0, 64);
-  const message = `unknown type ${JSON.stringify(type)}: ` +
-    "use ping, pong, subscribe, unsubscribe or publish";
-  return error("unknown_type", message, value.id);
 }
 
-function decodeObject(message: Fields, wallMs: number): Inbound | undefined {
-  switch (message.type) {
-    case "ping":
-      return reply({
-        type: "pong",
-        id: message.id,
-        timestamp: message.timestamp,
-        serverTime: wallMs,
-      });
+function isTaloHeartbeat(bytes: Uint8Array): boolean {
+  return bytes.length === TALO_HEARTBEAT.length && TEXT.decode(bytes) === TALO_HEARTBEAT;
+}
+
+/** A JSON text, without the white space around it. */
+function textOf(bytes: Uint8Array): string {
+  return TEXT.decode(bytes).trim();
+}
+
+/** Rights and routing must not depend on which of two members a reader takes. */
+function ambiguous(): Inbound {
+  const name = MESSAGE.ambiguous;
+  const id = name === "id" ? undefined : MESSAGE.textOf("id");
+  return error("bad_message", `${name} is repeated, or written with an escape in its name`, id);
+}
+
+function echo(bytes: Uint8Array, { wallMs }: { wallMs: number }): Inbound {
+  return reply(`{"type":"echo","data":${textOf(bytes)},"timestamp":${wallMs}}`);
+}
+
+/** The answer to an object of no known type, which was scanned last. */
+function unknown(): Inbound {
+  const id = MESSAGE.textOf("id");
+  const type = stringIn(MESSAGE.textOf("type"));
+  if (type === undefined) return error("bad_message", "type is missing or not a string", id);
+  const message = `unknown type ${JSON.stringify(type.slice(0, 64))}: ` +
+    "use ping, pong, subscribe, unsubscribe or publish";
+  return error("unknown_type", message, id);
+}
+
+/** Reads the object that was scanned last; undefined: its type is not known. */
+function decodeObject(wallMs: number): Inbound | undefined {
+  switch (stringIn(MESSAGE.textOf("type"))) {
+    case "ping": {
+      const id = member("id", MESSAGE.textOf("id"));
+      const timestamp = member("timestamp", MESSAGE.textOf("timestamp"));
+      return reply(`{"type":"pong"${id}${timestamp},"serverTime":${wallMs}}`);
+    }
     case "pong":
-      return { kind: "app_pong", id: text(message.id), timestamp: number(message.timestamp) };
+      return {
+        kind: "app_pong",
+        id: stringIn(MESSAGE.textOf("id")),
+        timestamp: numberIn(MESSAGE.textOf("timestamp")),
+      };
     case "subscribe":
-      return onChannel(message, (channel) => ({
+      return onChannel((channel) => ({
         kind: "subscribe",
         channels: [channel],
-        ack: JSON.stringify({ type: "subscribed", channel }),
-        ref: text(message.id),
+        ack: `{"type":"subscribed","channel":${JSON.stringify(channel)}}`,
+        ref: stringIn(MESSAGE.textOf("id")),
       }));
     case "unsubscribe":
-      return onChannel(message, (channel) => ({
+      return onChannel((channel) => ({
         kind: "unsubscribe",
         channels: [channel],
-        ack: JSON.stringify({ type: "unsubscribed", channel }),
+        ack: `{"type":"unsubscribed","channel":${JSON.stringify(channel)}}`,
       }));
     case "publish":
-      return onChannel(message, (channel) => decodePublish(message, channel));
+      return onChannel(decodePublish);
     default:
       return undefined;
   }
 }
 
-function decodePublish({ data, id }: Fields, channel: string): Inbound {
+function decodePublish(channel: string): Inbound {
+  const data = MESSAGE.textOf("data");
+  const id = MESSAGE.textOf("id");
   if (data === undefined) return error("bad_message", "publish needs data: any JSON value", id);
-  if (id !== undefined && typeof id !== "string") {
+  if (id === undefined) return { kind: "publish", channel, data };
+  const ref = stringIn(id);
+  if (ref === undefined) {
     return error("bad_message", `the id of a publish is a string, not ${nameOf(id)}`, id);
   }
-  if (id === undefined) return { kind: "publish", channel, data };
-  const ack = JSON.stringify({ type: "published", channel, id });
-  return { kind: "publish", channel, data, ack, ref: id };
+  const ack = `{"type":"published","channel":${JSON.stringify(channel)},"id":${id}}`;
+  return { kind: "publish", channel, data, ack, ref };
 }
 
-function onChannel(message: Fields, decode: (channel: string) => Inbound): Inbound {
-  const { channel, id } = message;
-  if (typeof channel !== "string" || channel === "" || channel.length > MAX_CHANNEL_LENGTH) {
-    const seen = typeof channel === "string" ? `${channel.length} characters` : nameOf(channel);
+function onChannel(decode: (channel: string) => Inbound): Inbound {
+  const text = MESSAGE.textOf("channel");
+  const channel = stringIn(text);
+  if (channel === undefined || channel === "" || channel.length > MAX_CHANNEL_LENGTH) {
+    const seen = channel === undefined ? nameOf(text) : `${channel.length} characters`;
     const rule = `channel must be a string of 1 to ${MAX_CHANNEL_LENGTH} characters, got ${seen}`;
-    return error("bad_channel", rule, id);
+    return error("bad_channel", rule, MESSAGE.textOf("id"));
   }
   return decode(channel);
 }
@@ -192,30 +231,50 @@ function notify(notice: Notice): string {
   return JSON.stringify({ type: kind, ...fields });
 }
 
-function reply(message: Fields): Inbound {
-  return { kind: "reply", text: JSON.stringify(message) };
+function reply(text: string): Inbound {
+  return { kind: "reply", text };
 }
 
-function error(code: ErrorCode, message: string, id?: unknown): Inbound {
-  return { kind: "malformed", text: errorText(code, message, id) };
+/** @param id of the request, as JSON text */
+function error(code: ErrorCode, message: string, id?: string): Inbound {
+  return { kind: "malformed", text: errorText(code, message, { id }) };
 }
 
-/** @param afterMs when to try again */
-function errorText(code: ErrorCode, message: string, id: unknown, afterMs?: number): string {
-  return JSON.stringify({ type: "error", code, message, id, afterMs });
+/**
+ * @param id of the request, as JSON text
+ * @param afterMs when to try again
+ */
+function errorText(
+  code: ErrorCode,
+  message: string,
+  { id, afterMs }: { id?: string; afterMs?: number },
+): string {
+  return `{"type":"error","code":"${code}","message":${JSON.stringify(message)}` +
+    `${member("id", id)}${afterMs === undefined ? "" : `,"afterMs":${afterMs}`}}`;
 }
 
-function nameOf(value: unknown): string {
-  if (value === undefined) return "nothing";
-  if (value === null) return "null";
-  if (Array.isArray(value)) return "an array";
-  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+/** A further member of an object, empty without a value. @param text of the value, JSON */
+function member(name: string, text: string | undefined): string {
+  return text === undefined ? "" : `,"${name}":${text}`;
 }
 
-function text(value: unknown): string | undefined {
-  return typeof value === "string" ? value : undefined;
-}
-
-function number(value: unknown): number | undefined {
-  return typeof value === "number" ? value : undefined;
+/** The kind of value that a JSON text has. */
+function nameOf(text: string | undefined): string {
+  switch (text?.[0]) {
+    case undefined:
+      return "nothing";
+    case "n":
+      return "null";
+    case "[":
+      return "an array";
+    case "{":
+      return "an object";
+    case '"':
+      return "a string";
+    case "t":
+    case "f":
+      return "a boolean";
+    default:
+      return "a number";
+  }
 }

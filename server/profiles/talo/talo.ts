@@ -8,7 +8,8 @@
 
 import type { Rights } from "../../auth/rights.ts";
 import type { CloseReason, RejectionResponse } from "../../close_codes.ts";
-import { isObject, parseJson } from "../../base/json.ts";
+import { isObject, stringIn, valueIn } from "../../base/json.ts";
+import { MemberScanner } from "../../base/json_scanner.ts";
 import type { HeartbeatRules } from "../../liveness/heartbeat.ts";
 import type { Denial, Inbound } from "../../message.ts";
 import type { Timing } from "../../liveness/timing.ts";
@@ -55,6 +56,8 @@ const TRY_LATER = 1013;
 
 /** The heartbeat is exact: a byte order mark before it is not skipped. */
 const TEXT = new TextDecoder("utf-8", { ignoreBOM: true });
+
+const MESSAGE = new MemberScanner(["req", "data"]);
 
 export function taloProfile({ timing, isKey, ...limits }: TaloOptions): Profile {
   const rules: HeartbeatRules = {
@@ -118,21 +121,21 @@ class TaloSession implements ProtocolSession {
     const { limit } = this.#options;
     const outcome = limit.take(nowMs);
     if (outcome !== "accepted") return outcome === "warned" ? WARNING : RATE_LIMITED;
-    const text = TEXT.decode(frame);
-    if (text === HEARTBEAT) {
+    if (frame.length === HEARTBEAT.length && TEXT.decode(frame) === HEARTBEAT) {
       limit.removeWarning();
       return HEARTBEAT_RECEIVED;
     }
-    const value = parseJson(text);
-    if (value === undefined) return NOT_JSON;
-    if (!isObject(value) || value.data === undefined) return malformed(invalidMessage(text));
-    switch (value.req) {
+    const scan = MESSAGE.scan(frame);
+    if (scan === "invalid") return NOT_JSON;
+    const data = scan === "object" ? MESSAGE.textOf("data") : undefined;
+    const req = data === undefined ? undefined : stringIn(MESSAGE.textOf("req"));
+    switch (req) {
       case IDENTIFY:
-        return this.#identify(value.data, wallMs);
+        return this.#identify(valueIn(data), wallMs);
       case CHANNEL_MESSAGE:
-        return this.#channelMessage(value.data);
+        return this.#channelMessage(valueIn(data));
       default:
-        return malformed(invalidMessage(text));
+        return malformed(invalidMessage(TEXT.decode(frame)));
     }
   }
 
@@ -188,7 +191,7 @@ class TaloSession implements ProtocolSession {
     return {
       kind: "publish",
       channel: CHANNELS + channel.id,
-      data: data.message,
+      data: JSON.stringify(data.message),
       by: String(this.#alias),
       subscribe: true,
       ref: CHANNEL_MESSAGE,

@@ -88,21 +88,27 @@ export function identified(id: number, wallMs: number): string {
   return response(`${IDENTIFY}.success`, aliasOf(id, wallMs));
 }
 
-/** The frame of a publication; undefined on topics that Talo does not have. */
+/**
+ * The frame of a publication; undefined on topics that Talo does not have. The message of a channel is
+ * a string to Talo's clients: what is no string becomes the string of its text.
+ */
 export function publication(
   { channel, data, by, timestamp }: Publication,
 ): string | undefined {
   if (channel.startsWith(PLAYERS)) {
     const isPlayer = idOf(channel.slice(PLAYERS.length)) !== undefined;
-    return isPlayer ? response("v1.players.message", data) : undefined;
+    return isPlayer ? responseOf("v1.players.message", data) : undefined;
   }
   if (!channel.startsWith(CHANNELS)) return undefined;
   const id = idOf(channel.slice(CHANNELS.length));
   if (id === undefined) return undefined;
-  const message = typeof data === "string" ? data : JSON.stringify(data);
+  const message = data.startsWith('"') ? data : JSON.stringify(data);
   const alias = by === undefined ? undefined : idOf(by); // another system's sender is no alias
-  const playerAlias = alias === undefined ? undefined : aliasOf(alias, timestamp);
-  return response(CHANNEL_MESSAGE, { channel: channelOf(id, timestamp), message, playerAlias });
+  const playerAlias = alias === undefined
+    ? ""
+    : `,"playerAlias":${JSON.stringify(aliasOf(alias, timestamp))}`;
+  const at = JSON.stringify(channelOf(id, timestamp));
+  return responseOf(CHANNEL_MESSAGE, `{"channel":${at},"message":${message}${playerAlias}}`);
 }
 
 /**
@@ -173,5 +179,10 @@ function error({ req = "unknown", message, errorCode, cause }: ErrorData): strin
 }
 
 function response(res: string, data: unknown): string {
-  return JSON.stringify({ res, data });
+  return responseOf(res, JSON.stringify(data));
+}
+
+/** @param data as JSON text */
+function responseOf(res: string, data: string): string {
+  return `{"res":${JSON.stringify(res)},"data":${data}}`;
 }

@@ -7,7 +7,8 @@
  */
 
 import { STATUS_CODE } from "@std/http/status";
-import { isObject, parseJson } from "../../base/json.ts";
+import { stringIn } from "../../base/json.ts";
+import { MemberScanner } from "../../base/json_scanner.ts";
 import { type Inbound, MAX_CHANNEL_LENGTH, type Publication } from "../../message.ts";
 import type { Timing } from "../../liveness/timing.ts";
 import { ANY_LIFE, type Profile, type ProtocolSession } from "../profile.ts";
@@ -28,6 +29,9 @@ const UNSUBSCRIBE = "unsub:";
 
 /** Verbatim: what cannot be passed on as it is, is not passed on; a leading U+FEFF is text. */
 const TEXT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** The one kind of JSON that is not relayed has a type. */
+const MESSAGE = new MemberScanner(["type"]);
 
 /** What the profile is made of. */
 export interface TankOptions {
@@ -60,12 +64,14 @@ export function tankProfile({ timing }: TankOptions): Profile {
       const id = target.query.get("user_id") || `client_${++anonymous}`;
       return { ...session, initialFrames: [`Hello, ${id}! Welcome to WebSocket server.`] };
     },
-    publication: ({ channel, data }: Publication) =>
-      JSON.stringify({
-        topic: channel,
-        data: typeof data === "string" ? data : JSON.stringify(data),
-      }),
+    publication,
   };
+}
+
+/** `data` is a string to this system's clients: what is no string becomes the string of its text. */
+function publication({ channel, data }: Publication): string {
+  const text = data.startsWith('"') ? data : JSON.stringify(data);
+  return `{"topic":${JSON.stringify(channel)},"data":${text}}`;
 }
 
 function decode(frame: Uint8Array): Inbound {
@@ -73,7 +79,8 @@ function decode(frame: Uint8Array): Inbound {
   if (text === undefined) return { kind: "malformed" };
   if (text.startsWith(SUBSCRIBE)) return onTopic("subscribe", text.slice(SUBSCRIBE.length));
   if (text.startsWith(UNSUBSCRIBE)) return onTopic("unsubscribe", text.slice(UNSUBSCRIBE.length));
-  return isHeartbeat(text) ? { kind: "nothing" } : { kind: "relay", text };
+  const isHeartbeat = text === HEARTBEAT || text === "pong" || isJsonHeartbeat(frame);
+  return isHeartbeat ? { kind: "nothing" } : { kind: "relay", text };
 }
 
 /** An invalid topic is neither subscribed to nor relayed. */
@@ -82,11 +89,8 @@ function onTopic(kind: "subscribe" | "unsubscribe", topic: string): Inbound {
   return { kind, channels: [topic] };
 }
 
-/** Heartbeats are not relayed. */
-function isHeartbeat(text: string): boolean {
-  if (text === HEARTBEAT || text === "pong") return true;
-  const value = parseJson(text);
-  return isObject(value) && value.type === HEARTBEAT;
+function isJsonHeartbeat(frame: Uint8Array): boolean {
+  return MESSAGE.scan(frame) === "object" && stringIn(MESSAGE.textOf("type")) === HEARTBEAT;
 }
 
 function textOf(frame: Uint8Array): string | undefined {

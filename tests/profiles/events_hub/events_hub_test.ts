@@ -221,7 +221,12 @@ Deno.test("decode() of anything never throws and never tells another client's id
 
 Deno.test("publication() is an envelope on a type and nothing elsewhere", () => {
   const frame = (channel: string, data: unknown) =>
-    profile.publication({ kind: "publication", channel, data, timestamp: FRAME_TIMES.wallMs });
+    profile.publication({
+      kind: "publication",
+      channel,
+      data: JSON.stringify(data),
+      timestamp: FRAME_TIMES.wallMs,
+    });
   const form = (channel: string, body: string) =>
     patternOf(
       `{"id":"<hex64>","event_type":"${channel}","timestamp":"${STAMP}","message":"${channel}"${body}}`,

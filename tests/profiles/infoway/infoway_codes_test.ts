@@ -165,7 +165,7 @@ Deno.test("decode() takes 600 codes a subscription and refuses 601", () => {
 
 Deno.test("publication() is the push of the channel's feed, undefined elsewhere", () => {
   const push = (channel: string) =>
-    profile.publication({ kind: "publication", channel, data: { p: "1" }, timestamp: 3 });
+    profile.publication({ kind: "publication", channel, data: '{"p":"1"}', timestamp: 3 });
   assertEquals(push("trade/BTCUSDT"), '{"code":10002,"data":{"p":"1"}}');
   assertEquals(push("depth/0700.HK"), '{"code":10005,"data":{"p":"1"}}');
   assertEquals(push("kline/1/A/B"), '{"code":10008,"data":{"p":"1"}}');

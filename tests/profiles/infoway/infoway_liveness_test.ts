@@ -149,7 +149,7 @@ Deno.test("A second subscription to news replaces the language", () =>
       socket.say({ code: 10020, trace: lang, data: { lang } });
       await world.clock.turnOver();
     }
-    for (const lang of ["en", "de"]) await world.hub.publish(`news/${lang}`, lang);
+    for (const lang of ["en", "de"]) await world.hub.publish(`news/${lang}`, `"${lang}"`);
     await world.clock.turnOver();
     const pushed = '{"code":10022,"data":"de"}';
     assertEquals(socket.texts, [CONNECTED, ack(10021, "en"), ack(10021, "de"), pushed]);
@@ -166,7 +166,7 @@ Deno.test("A language that is denied replaces nothing, and is not what the next 
       socket.say({ code: 10020, trace: lang, data: { lang } });
       await world.clock.turnOver();
       const before = socket.texts.length;
-      for (const each of ["en", "fr", "de"]) await world.hub.publish(`news/${each}`, each);
+      for (const each of ["en", "fr", "de"]) await world.hub.publish(`news/${each}`, `"${each}"`);
       await world.clock.turnOver();
       return socket.texts.slice(before).map((text) => JSON.parse(text).data);
     };

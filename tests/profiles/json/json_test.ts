@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { OPEN_GRANT } from "../../../server/auth/grant.ts";
 import type { Inbound } from "../../../server/message.ts";
@@ -75,7 +75,7 @@ Deno.test("decode() understands subscribe, unsubscribe and publish", () => {
   assertEquals(decode('{"type":"publish","channel":"c","data":null,"id":"p"}'), {
     kind: "publish",
     channel: "c",
-    data: null,
+    data: "null",
     ack: '{"type":"published","channel":"c","id":"p"}',
     ref: "p",
   });
@@ -125,6 +125,88 @@ Deno.test("decode() takes nothing that could not be said again: deep values cras
   const brackets = JSON.stringify("[".repeat(5_000) + '\\"{'.repeat(5_000));
   assertEquals(decode(`{"type":"ping","timestamp":${brackets}}`).kind, "reply");
   assertEquals(decode(`{"type":"publish","channel":"c","data":${deep(490)}}`).kind, "publish");
+});
+
+Deno.test("decode() refuses a member that is repeated or escaped: readers would not agree on it", () => {
+  const members: Record<string, string> = {
+    type: '"publish"',
+    channel: '"c"',
+    data: "1",
+    id: '"p"',
+    timestamp: "1",
+    clientTime: "1",
+  };
+  const written = Object.entries(members).map(([name, value]) => `"${name}":${value}`);
+  for (const type of ["publish", "subscribe", "unsubscribe", "ping", "pong", "nope"]) {
+    const all = written.join().replace("publish", type);
+    for (const [name, value] of Object.entries(members)) {
+      const escape = `\\u${name.charCodeAt(0).toString(16).padStart(4, "0")}`;
+      const escaped = escape + name.slice(1);
+      for (
+        const text of [
+          `{${all},"${name}":${value}}`,
+          `{"${name}":"other",${all}}`,
+          `{${all},"${escaped}":${value}}`,
+          `{${all}}`.replace(`"${name}"`, `"${escaped}"`),
+        ]
+      ) {
+        const error = errorOf(text);
+        assertEquals([error.code, error.message.split(" ")[0]], ["bad_message", name], text);
+        assertEquals(error.id, name === "id" ? undefined : "p", text);
+        assertEquals(echo.decode(bytes(text), FRAME_TIMES).kind, "malformed");
+      }
+    }
+  }
+});
+
+Deno.test("decode() ignores other members, repeated or not, and __proto__ among them", () => {
+  const known = '"type":"publish","channel":"c","data":{"__proto__":1,"__proto__":2}';
+  for (const more of ['"x":1,"x":2', '"__proto__":{"channel":"d"}', '"\\u0078":1', '"Data":3']) {
+    assertEquals(decode(`{${more},${known},${more}}`), {
+      kind: "publish",
+      channel: "c",
+      data: '{"__proto__":1,"__proto__":2}',
+    });
+  }
+});
+
+Deno.test("decode() refuses every text that JSON.parse refuses, and in binary what is not UTF-8", () => {
+  const before = '{"type":"publish","channel":"c","data":';
+  const invalid = [
+    "01",
+    "+1",
+    "1.",
+    ".5",
+    "0x1",
+    "'a'",
+    '"\t"',
+    '"\\x"',
+    '"\\u12"',
+    "[1,]",
+    "{a:1}",
+  ];
+  for (
+    const text of [...invalid, "NaN", "tru", "[1 2]", '{"a":1,}', "", "1,", "1}", "\ufeff1", "-"]
+  ) {
+    const frame = `${before}${text}}`;
+    assertThrows(() => JSON.parse(frame));
+    assertEquals(errorOf(frame).code, "bad_json", text);
+    const inbound = session.decode(bytes(frame), { ...FRAME_TIMES, isBinary: true });
+    assert(inbound.kind === "malformed" && inbound.text?.includes("binary_not_supported"), text);
+  }
+  const valid = bytes(`${before}"?"}`);
+  const binary = { ...FRAME_TIMES, isBinary: true };
+  assertEquals(session.decode(valid, binary).kind, "publish");
+  assertEquals(session.decode(valid.with(valid.indexOf(63), 0xff), binary).kind, "malformed");
+});
+
+Deno.test("decode() reads the value of a channel and a type that are written with escapes", () => {
+  assertEquals(decode('{"type":"\\u0073ubscribe","channel":"\\u0061b"}'), {
+    kind: "subscribe",
+    channels: ["ab"],
+    ack: '{"type":"subscribed","channel":"ab"}',
+    ref: undefined,
+  });
 });
 
 Deno.test("decode() gives the id of a bad message back", () => {
@@ -194,7 +276,7 @@ Deno.test("The profile writes every frame as the protocol has it", () => {
       '{"type":"reconnect","afterMs":5,"reason":"drain"}',
     ],
     [
-      profile.publication({ kind: "publication", channel: "c", data: { a: 1 }, timestamp: 3 }),
+      profile.publication({ kind: "publication", channel: "c", data: '{"a":1}', timestamp: 3 }),
       '{"type":"message","channel":"c","data":{"a":1},"timestamp":3}',
     ],
   ];

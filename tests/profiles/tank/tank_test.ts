@@ -105,12 +105,12 @@ Deno.test("decode() does not relay what is not UTF-8", () => {
 });
 
 Deno.test("publication() carries text, or JSON as text", () => {
-  const frame = (data: unknown) =>
+  const frame = (data: string) =>
     profile.publication({ kind: "publication", channel: "t", data, timestamp: 3 });
-  assertEquals(frame("hi"), '{"topic":"t","data":"hi"}');
-  assertEquals(frame({ a: [1, null] }), '{"topic":"t","data":"{\\"a\\":[1,null]}"}');
-  assertEquals(frame(null), '{"topic":"t","data":"null"}');
-  assertEquals(frame(7), '{"topic":"t","data":"7"}');
+  assertEquals(frame('"hi"'), '{"topic":"t","data":"hi"}');
+  assertEquals(frame('{"a":[1.0,null]}'), '{"topic":"t","data":"{\\"a\\":[1.0,null]}"}');
+  assertEquals(frame("null"), '{"topic":"t","data":"null"}');
+  assertEquals(frame("7"), '{"topic":"t","data":"7"}');
 });
 
 Deno.test("deny(), notify() and closeFrame() have no frame", () => {

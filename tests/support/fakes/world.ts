@@ -177,7 +177,8 @@ export class World {
 }
 
 /** Delivers to the subscribers of a channel without asking whether they are behind. */
-export function deliverTo({ hub, clock }: World, channel: string, data: unknown): void {
+export function deliverTo({ hub, clock }: World, channel: string, value: unknown): void {
+  const data = JSON.stringify(value);
   const publication = { kind: "publication", channel, data, timestamp: clock.wall() } as const;
   hub.runInHub((registry) => deliver(publication, { registry, gate: hub.gate }));
 }
