@@ -132,6 +132,7 @@ glossary.</li>
 <p id="contents-title">On this page</p>
 <ul>
 <li class="depth-2"><a href="#how-a-request-selects-a-profile">How a request selects a profile</a></li>
+<li class="depth-2"><a href="#payloads">Payloads</a></li>
 <li class="depth-2"><a href="#json">json</a></li>
 <li class="depth-2"><a href="#events-hub">events-hub</a></li>
 <li class="depth-2"><a href="#infoway">infoway</a></li>
@@ -160,6 +161,25 @@ system. Clients of json and tank subscribe to any channel; the others only to ch
 kinds, which the sections below name. A backend publishes over HTTP:</p>
 <div class="scroll" tabindex="0"><pre><code class="language-sh">curl -X POST http://127.0.0.1:8080/api/v1/publish -H 'Content-Type: application/json' \\
   -d '{&quot;channel&quot;:&quot;trade/BTCUSDT&quot;,&quot;data&quot;:{&quot;p&quot;:&quot;91000.5&quot;}}'</code></pre></div>
+<h2 id="payloads">Payloads<a class="anchor" href="#payloads" aria-label="Link to this section">#</a></h2>
+<p>The data of a publication is one JSON text, and the hub passes it on as it was written: every
+subscriber gets the same bytes that the publisher sent, without the white space around them.
+<code>12345678901234567890</code>, <code>1e400</code>, <code>-0</code> and <code>1.0</code>, escapes, the order of members and members that are
+repeated inside <code>data</code> arrive unchanged; what they mean is for the subscriber&#39;s parser to say. (In
+JavaScript, numbers beyond 2^53 lose digits when a subscriber parses them.) The hub only checks that
+the text is JSON in UTF-8, with at most 500 nested arrays and objects, the envelope counted.</p>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>profile</th><th>what carries the data</th></tr></thead>
+<tbody>
+<tr><td>json</td><td><code>data</code>: the JSON text</td></tr>
+<tr><td>events-hub</td><td><code>body</code>: the JSON text; of <code>{&quot;message&quot;:&quot;STOPPED&quot;,&quot;body&quot;:1}</code> both members, each as it was written</td></tr>
+<tr><td>infoway</td><td><code>data</code>: the JSON text</td></tr>
+<tr><td>tank</td><td><code>data</code>, a string: the data itself if it is a string, as it was written; otherwise its JSON text</td></tr>
+<tr><td>talo</td><td><code>players/&lt;n&gt;</code>: <code>data</code>, the JSON text; <code>channels/&lt;n&gt;</code>: <code>message</code>, a string in the same way as tank&#39;s</td></tr>
+</tbody>
+</table></div>
+<p>What a talo client publishes is the JSON text of its <code>message</code>. What a tank client relays is no JSON
+to the hub: it goes to other tank clients as it is.</p>
 <p>The frames in the tables below are examples. A test sends every frame of a column &quot;client sends&quot; to
 a server and requires that its profile accepts it.</p>
 <h2 id="json">json<a class="anchor" href="#json" aria-label="Link to this section">#</a></h2>
@@ -183,11 +203,15 @@ order of the requests.</p>
 <tr><td><code>v1.heartbeat</code></td><td>the same text</td></tr>
 </tbody>
 </table></div>
+<p>A pong repeats <code>id</code> and <code>timestamp</code> as they were written, and an acknowledgement its <code>id</code>.</p>
+<p>A message in which a member of this format (<code>type</code>, <code>channel</code>, <code>data</code>, <code>id</code>, <code>timestamp</code>,
+<code>clientTime</code>) is repeated, or written with an escape in its name (<code>&quot;\\u0064ata&quot;</code>), is refused with
+<code>bad_message</code>: programs do not agree on what it means. Other members are ignored, repeated or not.</p>
 <p>With <code>ECHO=true</code> the answer to any other JSON is <code>{&quot;type&quot;:&quot;echo&quot;,&quot;data&quot;:{},&quot;timestamp&quot;:1}</code> with the
-received value as <code>data</code>. Otherwise the answer is
+received text as <code>data</code>. Otherwise the answer is
 <code>{&quot;type&quot;:&quot;error&quot;,&quot;code&quot;:&quot;unknown_type&quot;,&quot;message&quot;:&quot;…&quot;}</code> (with the request&#39;s <code>id</code> if there is one),
 and the connection stays open. The error codes are <code>bad_json</code>, <code>binary_not_supported</code> (a binary
-frame that is not JSON), <code>bad_message</code>, <code>unknown_type</code>, <code>bad_channel</code>, <code>forbidden</code>,
+frame that is not JSON in UTF-8), <code>bad_message</code>, <code>unknown_type</code>, <code>bad_channel</code>, <code>forbidden</code>,
 <code>too_many_subscriptions</code> and <code>busy</code>.</p>
 <p>While most subscribers of a channel are more than half a send queue behind, what is published there
 waits, and nothing more is read from its publisher. After a second it is refused with <code>busy</code>, which
@@ -203,9 +227,8 @@ others holds nobody.</p>
 <tr><td><code>{&quot;type&quot;:&quot;reconnect&quot;,&quot;afterMs&quot;:2500,&quot;reason&quot;:&quot;drain&quot;}</code></td><td>when the client should open a new connection after this time: the server restarts (<code>drain</code>), or the connection is <code>poor</code> or <code>critical</code></td></tr>
 </tbody>
 </table></div>
-<p><code>data</code> is any JSON value. Numbers beyond 2^53 are rounded, as JavaScript does; send them as strings.
-<code>channel</code> is any string of 1 to 256 characters. Only a complete message, ping or pong is a sign of
-life; a fragment or a part of a frame is none.</p>
+<p><code>data</code> is any JSON value, see <a href="#payloads">Payloads</a>. <code>channel</code> is any string of 1 to 256 characters.
+Only a complete message, ping or pong is a sign of life; a fragment or a part of a frame is none.</p>
 <h2 id="events-hub">events-hub<a class="anchor" href="#events-hub" aria-label="Link to this section">#</a></h2>
 <div class="scroll" tabindex="0"><pre><code class="language-console">$ npx -y wscat -c 'ws://127.0.0.1:8080/api/v1/ws/subscribe?event_types=health,pdfm' -H 'Authorization: Bearer &lt;credential&gt;'
 &lt; {&quot;id&quot;:&quot;…&quot;,&quot;event_type&quot;:&quot;global&quot;,&quot;timestamp&quot;:&quot;2026-11-21T03:42:06.507Z&quot;,&quot;message&quot;:&quot;WebSocket connection established subscribed to global by default&quot;,&quot;body&quot;:{&quot;client_id&quot;:&quot;e8a6e2ff-6c71-4eec-95c9-56fb99383258&quot;,&quot;subscriptions&quot;:[&quot;health&quot;,&quot;pdfm&quot;,&quot;global&quot;]}}
@@ -1265,6 +1288,9 @@ this table with it. On an open hub every client has every right.</p>
 <tr><td><code>GET /api/v1/ws/stats</code></td><td>any key: its own clients</td><td>events-hub: counts of its clients</td></tr>
 </tbody>
 </table></div>
+<p><code>POST /api/v1/publish</code> passes <code>data</code> on <a href="/docs/messages#payloads">as it was written</a>. A body in which
+<code>channel</code> or <code>data</code> is repeated, or written with an escape in its name, is refused with 400, and so
+is one for <code>POST /api/v1/ws/unsubscribe</code> with its members.</p>
 <div class="scroll" tabindex="0"><pre><code class="language-sh">curl -s 'http://127.0.0.1:8080/api/v1/connections?sort=rtt&amp;limit=10'
 curl -s http://127.0.0.1:8080/api/v1/stats
 curl -X DELETE 'http://127.0.0.1:8080/api/v1/connections/&lt;id&gt;'</code></pre></div>
@@ -2274,7 +2300,7 @@ own code allocates, without what <code>ws</code> and <code>node:net</code> alloc
 <tbody>
 <tr><td>1</td><td><code>transport/ws_socket.ts</code> <code>attach()</code>, <code>frame_counter.ts</code> <code>count()</code></td><td>counts continuation frames; <code>ws</code> parses the bytes and emits each complete message</td><td>nothing</td></tr>
 <tr><td>2</td><td><code>read_pump.ts</code> <code>message()</code>, <code>#admit()</code></td><td>sign of life where the profile counts frames as one (<code>heartbeat.touch()</code>), flood limit (<code>RateLimit.take()</code>), <code>counters.received()</code>, <code>health.message()</code>; after decoding, the quota of the key (not for heartbeats)</td><td>nothing: numbers change</td></tr>
-<tr><td>3</td><td><code>profiles/json/json.ts</code> <code>decode()</code></td><td>the bytes become a command; no I/O, no exception leaves it</td><td>the text, the parsed JSON, one argument object, one closure, the command; the acknowledgement&#39;s text if the client asked for one</td></tr>
+<tr><td>3</td><td><code>profiles/json/json.ts</code> <code>decode()</code></td><td><code>base/json_scanner.ts</code> checks the bytes and finds the members, which become a command; no I/O, no exception leaves it</td><td>the texts of the members that are read, <code>data</code> as it was written; one argument object, the command; the acknowledgement&#39;s text if the client asked for one</td></tr>
 <tr><td>4</td><td><code>read_pump.ts</code> <code>#authorize()</code>, <code>auth/rights.ts</code> <code>mayPublish()</code></td><td>checks the rights</td><td>nothing</td></tr>
 <tr><td>5</td><td><code>read_pump.ts</code> <code>#tell()</code>, <code>hub.ts</code> <code>tell()</code>, <code>base/channel.ts</code> <code>send()</code></td><td>puts the command into the mailbox; if that is full, the pump pauses the socket</td><td>the message <code>{ kind, subscriber, command }</code></td></tr>
 <tr><td>6</td><td><code>hub.ts</code> <code>run()</code>, <code>#dispatch()</code></td><td>takes messages in order of arrival; while the readers of a channel are behind, <code>hub/publish_gate.ts</code> and <code>hub/held_commands.ts</code> hold what is published there</td><td>one promise each time the mailbox was empty, not for each message</td></tr>
@@ -2530,6 +2556,14 @@ says.</li>
 are behind.</li>
 <li>The client library convicts no server that has never answered a heartbeat.</li>
 <li><code>/metrics</code> has the CPU, memory and start time of the process.</li>
+<li>Payloads arrive as they were written: large numbers, <code>1e400</code>, <code>-0</code>, <code>1.0</code>, escapes, repeated and
+escaped members of <code>data</code> are no longer changed on their way, in no profile. Echoes, the <code>id</code> and
+<code>timestamp</code> of a pong and the <code>id</code> of an acknowledgement are repeated as they came.</li>
+<li>json: a repeated member of a message, and one with an escape in its name, is <code>bad_message</code>; in the
+body of an HTTP request it is 400. Before, the last one counted.</li>
+<li>json: a binary frame that is JSON but not UTF-8 is <code>binary_not_supported</code>. Before, the bytes that
+are not UTF-8 were replaced.</li>
+<li>infoway: a <code>trace</code> that is a number is repeated in its digits, also beyond 2^53.</li>
 </ul>
 </main>
 </div>
