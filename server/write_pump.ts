@@ -192,7 +192,7 @@ export class WritePump implements TimerTask {
     const batch = flusher.join(frames);
     this.#queue.batchStarted(batch.length);
     this.#startedMs = this.#lastWriteMs = wheel.now();
-    this.#socket.write(batch, this.#drained);
+    if (this.#socket.write(batch, this.#drained)) this.#drained();
   }
 
   readonly #drained = (): void => {

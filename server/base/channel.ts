@@ -45,7 +45,9 @@ export class Channel<T> {
       receiver(value);
       return "sent";
     }
-    this.#items.push(value);
+    // A new array of one costs 40 bytes, the first push into an empty one 180 (V8's growth).
+    if (this.#items.length === 0) this.#items = [value];
+    else this.#items.push(value);
     return this.length > this.#capacity ? "full" : "sent";
   }
 

@@ -37,10 +37,13 @@ export interface Socket {
   /** Starts the events. Called once, before anything has been read. */
   attach(events: SocketEvents): void;
   /**
-   * Writes whole frames, in order with the other calls. MUST NOT wait and MUST call `drained` later,
-   * once, when the bytes have left for the kernel or never will.
+   * Writes whole frames, in order with the other calls. MUST NOT wait.
+   *
+   * @param drained called later, once, when the bytes have left for the kernel or never will; not if
+   *   that is so already
+   * @returns whether it is so already, as it usually is
    */
-  write(frames: Uint8Array, drained: () => void): void;
+  write(frames: Uint8Array, drained: () => void): boolean;
   /** Writes a control ping at once. @param payload at most 125 bytes */
   ping(payload: Uint8Array): void;
   /** Writes a control pong at once. @param payload at most 125 bytes */

@@ -36,6 +36,12 @@ function isAtLeast(minor: number, patch: number): boolean {
 export const CAN_REJECT_UPGRADES: boolean = isAtLeast(7, 5);
 
 /**
+ * Whether a write to a socket that has nothing else to write is done when the call returns. Before
+ * 2.7.13 it is done in a later turn.
+ */
+export const WRITES_AT_ONCE: boolean = isAtLeast(7, 13);
+
+/**
  * Adds to a server what its version of Deno lacks.
  *
  * @param isUpgrade whether a request asks for an upgrade that the server performs

@@ -12,9 +12,13 @@ import type { IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import { FrameCounter } from "./frame_counter.ts";
 import type { Socket, SocketEvents, SocketFault } from "./socket.ts";
+import { WRITES_AT_ONCE } from "./upgrade_compat.ts";
 
 /** The smallest pieces in which a common library sends a large message (gorilla/websocket). */
 const PIECE_BYTES = 4_096;
+
+/** Written behind what the kernel has not taken yet. */
+const NOTHING = Buffer.alloc(0);
 
 /** `readyState` of a socket that has sent no close frame. */
 const OPEN = 1;
@@ -83,12 +87,15 @@ type Owned<Source> = Source & { [OWNER]: WsSocket };
 class WsSocket implements Socket {
   readonly #ws: Owned<WebSocket>;
   readonly #raw: Owned<NetSocket>;
+  readonly #writesAtOnce: boolean;
   readonly #counter = new FrameCounter();
   #events: SocketEvents | undefined;
 
   constructor(ws: WebSocket, raw: NetSocket) {
     this.#ws = Object.assign(ws, { [OWNER]: this });
     this.#raw = Object.assign(raw, { [OWNER]: this });
+    // Under TLS it does not, and a write of nothing ends the connection.
+    this.#writesAtOnce = WRITES_AT_ONCE && !("encrypted" in raw);
   }
 
   get bufferedBytes(): number {
@@ -141,11 +148,18 @@ class WsSocket implements Socket {
     return this.#events!;
   }
 
-  write(frames: Uint8Array, drained: () => void): void {
+  write(frames: Uint8Array, drained: () => void): boolean {
     // ws itself sends a close frame to a peer that breaks the protocol; no frame may follow it
     // (RFC 6455 5.5.1).
-    if (this.#ws.readyState !== OPEN) return queueMicrotask(drained);
-    this.#raw.write(frames, drained);
+    if (this.#ws.readyState !== OPEN) return true;
+    if (!this.#writesAtOnce) {
+      this.#raw.write(frames, drained);
+      return false;
+    }
+    this.#raw.write(frames); // a callback would cost a tick and two objects for each write
+    if (this.#raw.writableLength === 0) return true;
+    this.#raw.write(NOTHING, drained);
+    return false;
   }
 
   ping(payload: Uint8Array): void {

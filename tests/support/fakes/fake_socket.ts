@@ -43,7 +43,7 @@ export class FakeSocket implements Socket {
     this.#events = events;
   }
 
-  write(frames: Uint8Array, drained: () => void): void {
+  write(frames: Uint8Array, drained: () => void): boolean {
     this.batches.push(frames);
     for (const { opcode, payload } of framesOf(frames)) {
       if (opcode !== OPCODE.ping) this.journal.push(TEXT.decode(payload));
@@ -52,6 +52,7 @@ export class FakeSocket implements Socket {
     }
     if (this.stuck) this.#waiting.push(drained);
     else queueMicrotask(drained);
+    return false;
   }
 
   /** Drains what is stuck. */

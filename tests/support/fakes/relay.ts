@@ -58,7 +58,7 @@ export class Relay extends FakeSocket {
     this.#hoards = hoards;
   }
 
-  override write(frames: Uint8Array, drained: () => void): void {
+  override write(frames: Uint8Array, drained: () => void): boolean {
     this.stuck = !this.#hoards;
     super.write(frames, drained);
     const leftMs = this.#down(frames.length, () => {
@@ -68,6 +68,7 @@ export class Relay extends FakeSocket {
       }
     });
     if (this.stuck) this.#clock.after(leftMs, () => this.drain());
+    return false;
   }
 
   override ping(payload: Uint8Array): void {
