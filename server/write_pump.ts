@@ -218,7 +218,7 @@ export class WritePump implements TimerTask {
  * The end of a turn: every write pump that got frames during it flushes, and pumps that have the same
  * frames to write share one buffer. One for all connections. Writing once a turn instead of at each
  * enqueue costs a quarter of the CPU per delivery with four messages in flight
- * (tests/bench/fanout.ts).
+ * (`deno task bench`).
  */
 export class Flusher {
   readonly #clock: Clock;

@@ -29,6 +29,7 @@ export const MANUALS: readonly string[] = [
   "recipes",
   "probe",
   "comparison",
+  "performance",
   "architecture",
   "contributing",
   "changelog",

@@ -5,9 +5,9 @@
  * @module
  */
 
-import { startCommand } from "../support/server/server_process.ts";
 import { get } from "node:http";
 import { type LoadCalls, type LoadReply, readJsonLines } from "./load_calls.ts";
+import type { BenchServer } from "./servers.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const READY_WITHIN_MS = 20_000;
@@ -38,33 +38,29 @@ export interface ServerProcess {
   port: number;
 }
 
-/** Where a server's program is and what its environment is to hold beside HOST and PORT. */
-export interface ServerOptions {
-  /** Relative to the root of the repository. */
-  program: string;
-  env: Record<string, string>;
-}
-
 /** The children of one bench. */
 export class BenchProcesses {
   readonly #children: Deno.ChildProcess[] = [];
 
-  /** Ends the children and then this process, when the user ends the bench. */
-  stopOnSignals(): void {
+  /** When the user ends the bench: cleans up, and then ends this process. */
+  onSignals(clean: () => Promise<void>): void {
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
       Deno.addSignalListener(signal, async () => {
-        await this.stopAll();
+        await clean();
         Deno.exit(130);
       });
     }
   }
 
   /** @throws Error when the server ends, or is not ready in time. */
-  async startServer({ program, env }: ServerOptions): Promise<ServerProcess> {
+  async startServer(
+    { name, command, env }: BenchServer,
+    moreEnv: Record<string, string> = {},
+  ): Promise<ServerProcess> {
     const port = freePort();
     const child = this.#spawn({
-      args: [...startFlags(), program], // the control under the very same flags
-      env: { HOST: "127.0.0.1", PORT: String(port), ...env },
+      command,
+      env: { ...env, ...moreEnv, PORT: String(port) },
       stdin: "null",
       // A report on stdout, JSON perhaps, is not to be mixed with what servers say there.
       stdout: "null",
@@ -72,17 +68,17 @@ export class BenchProcesses {
     let hasEnded = false;
     child.status.then(() => hasEnded = true);
     for (const startMs = performance.now(); performance.now() - startMs < READY_WITHIN_MS;) {
-      if (hasEnded) throw new Error(`${program} ended before it was ready`);
+      if (hasEnded) throw new Error(`${name} ended before it was ready`);
       if (await isReady(port)) return { pid: child.pid, port };
       await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
     }
-    throw new Error(`${program} was not ready on port ${port} within ${READY_WITHIN_MS} ms`);
+    throw new Error(`${name} was not ready on port ${port} within ${READY_WITHIN_MS} ms`);
   }
 
   /** Starts the load process. */
   startLoad(): LoadProcess {
     const child = this.#spawn({
-      args: ["--allow-net", "tests/bench/load.ts"],
+      command: [Deno.execPath(), "run", "--allow-net", "tests/bench/load.ts"],
       env: {},
       stdin: "piped",
       stdout: "piped",
@@ -92,17 +88,20 @@ export class BenchProcesses {
 
   /** Ends one child, and waits for its end. */
   async stop({ pid }: { pid: number }): Promise<void> {
-    await Promise.all(this.#children.filter((child) => child.pid === pid).map(endChild));
+    const index = this.#children.findIndex((child) => child.pid === pid);
+    if (index < 0) return;
+    const [child] = this.#children.splice(index, 1);
+    await endChild(child);
   }
 
   /** Ends all that are left; the load first, so that no server has clients to close. */
   async stopAll(): Promise<void> {
-    for (const child of this.#children.toReversed()) await endChild(child);
+    for (const child of this.#children.splice(0).toReversed()) await endChild(child);
   }
 
-  #spawn({ args, env, stdin, stdout }: SpawnOptions): Deno.ChildProcess {
-    const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", ...args],
+  #spawn({ command: [program, ...args], env, stdin, stdout }: SpawnOptions): Deno.ChildProcess {
+    const child = new Deno.Command(program, {
+      args,
       cwd: ROOT,
       env: { ...inheritedEnv(), ...env },
       clearEnv: true,
@@ -116,7 +115,8 @@ export class BenchProcesses {
 }
 
 interface SpawnOptions {
-  args: string[];
+  /** Program and arguments. */
+  command: string[];
   env: Record<string, string>;
   stdin: "null" | "piped";
   stdout: "null" | "piped";
@@ -187,10 +187,4 @@ function isReady(port: number): Promise<boolean> {
     resolve(response.statusCode === 200);
   }).on("error", () => resolve(false)); // nobody listens yet
   return promise;
-}
-
-/** The flags of deno.json's start task: what users run is what is measured. */
-function startFlags(): string[] {
-  const [_deno, _run, ...words] = startCommand();
-  return words.slice(0, -1);
 }

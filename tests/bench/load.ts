@@ -1,43 +1,50 @@
 /**
- * The load process: the other end of all connections, apart from the server and from the bench, so
- * that its CPU time is in nobody's figures. Owns the targets and the idle crowd; does what the JSON
- * lines on stdin ask (load_calls.ts) and ends with them.
+ * The load process: the other end of all connections of one server, apart from the server and from
+ * the bench, so that its CPU time is in nobody's figures. Owns the clients; does what the JSON lines
+ * on stdin ask (load_calls.ts) and ends with them.
  *
  * @module
  */
 
-import { FanoutTarget } from "./fanout_target.ts";
-import { IdleCrowd } from "./idle_crowd.ts";
+import { Crowd } from "./crowd.ts";
+import { FanoutClients } from "./fanout_clients.ts";
 import { type LoadCalls, type LoadReply, type LoadRequest, readJsonLines } from "./load_calls.ts";
+import { OwnChannels } from "./own_channels.ts";
 
-const targets = new Map<string, FanoutTarget>();
-const crowd = new IdleCrowd();
+let fanout: FanoutClients | undefined;
+let own: OwnChannels | undefined;
+const crowd = new Crowd();
 
-function targetNamed(name: string): FanoutTarget {
-  const target = targets.get(name);
-  if (target === undefined) throw new TypeError(`Cannot run: no target ${name} is open`);
-  return target;
+function opened<Clients>(clients: Clients | undefined): Clients {
+  if (clients === undefined) throw new TypeError("Cannot run: no clients are open");
+  return clients;
 }
 
 async function answer(request: LoadRequest): Promise<LoadCalls[keyof LoadCalls]["answer"]> {
   switch (request.call) {
-    case "openTarget": {
-      const target = await FanoutTarget.open(request.ask);
-      targets.set(request.ask.target, target);
-      return { deliveredText: await target.deliverOne() };
-    }
+    case "openFanout":
+      fanout = await FanoutClients.open(request.ask);
+      return {};
+    case "growFanout":
+      await opened(fanout).growTo(request.ask.subscribers);
+      return {};
     case "closedLoop":
-      return await targetNamed(request.ask.target).closedLoop(request.ask);
+      return await opened(fanout).closedLoop(request.ask);
     case "openLoop":
-      return await targetNamed(request.ask.target).openLoop(request.ask);
-    case "openIdle": {
+      return await opened(fanout).openLoop(request.ask);
+    case "openOwn":
+      own = await OwnChannels.open(request.ask);
+      return {};
+    case "runOwn":
+      return await opened(own).run(request.ask);
+    case "openCrowd": {
       const startMs = performance.now();
-      await crowd.open(request.ask.port, request.ask.clients);
-      return { tookMs: performance.now() - startMs };
+      await crowd.open(request.ask);
+      return { elapsedMs: performance.now() - startMs };
     }
-    case "countIdle":
+    case "countCrowd":
       return crowd.counts();
-    case "closeIdle":
+    case "closeCrowd":
       crowd.close();
       return {};
   }

@@ -1,27 +1,38 @@
 /**
  * What a bench may ask of its load process, and how: one JSON line each way per call.
- * Owns the contract between `load_process.ts` (asks) and `load.ts` (answers).
+ * Owns the contract between `bench_processes.ts` (asks) and `load.ts` (answers).
  *
  * @module
  */
 
-/** Where the fan-out subscribers of one server connect, and what they send. */
-export interface TargetOptions {
-  /** The name by which later calls and error texts mean this target. */
-  target: string;
+import type { Wire } from "./wire.ts";
+
+/** The server under load, and how to speak to it. */
+export interface Target {
   port: number;
-  subscriberPath: string;
-  publisherPath: string;
+  wire: Wire;
+}
+
+/** A publisher and so many subscribers of one channel. */
+export interface FanoutOptions extends Target {
   subscribers: number;
-  /** Sent by each subscriber, which then awaits `{"type":"subscribed"`; none = none needed. */
-  subscribeText?: string;
-  /** Sent by the publisher for each publication. */
-  publishText: string;
+  /** Length of the data of a publication; what is delivered is the frame around it. */
+  dataBytes: number;
+}
+
+/** Clients that each have a channel of their own. */
+export interface OwnOptions extends Target {
+  clients: number;
+  dataBytes: number;
+}
+
+/** Clients that only stay. */
+export interface CrowdOptions extends Target {
+  clients: number;
 }
 
 /** A closed-loop run: the next publication leaves when one has been received by all. */
 export interface ClosedLoopOptions {
-  target: string;
   inFlight: number;
   /** Publishing ends after it; the run when everything is received. */
   durationMs: number;
@@ -29,7 +40,6 @@ export interface ClosedLoopOptions {
 
 /** An open-loop run: publications leave on schedule, whatever has become of those before. */
 export interface OpenLoopOptions {
-  target: string;
   publicationsPerSecond: number;
   publications: number;
 }
@@ -53,24 +63,37 @@ export interface LatencyFigures {
   maxUs: number;
 }
 
-/** What the idle clients have seen since they were opened. */
-export interface IdleCounts {
+/** What a run over channels of their own came to. */
+export interface OwnFigures {
+  /** Published and delivered. */
+  messages: number;
+  elapsedMs: number;
+}
+
+/** What the clients of a crowd have seen since they were opened. */
+export interface CrowdCounts {
   open: number;
-  controlPings: number;
-  texts: number;
+  /** Of the kind that the wire counts. */
+  pings: number;
   /** Why clients ended, the first few of them. */
   endings: string[];
 }
 
+/** What has no options, or no answer. */
+export type Nothing = Record<never, never>;
+
 /** The calls: what is asked, what is answered. */
 export interface LoadCalls {
-  /** Connects a target and delivers one publication, whose text is the answer. */
-  openTarget: { ask: TargetOptions; answer: { deliveredText: string } };
+  openFanout: { ask: FanoutOptions; answer: Nothing };
+  growFanout: { ask: { subscribers: number }; answer: Nothing };
   closedLoop: { ask: ClosedLoopOptions; answer: RunFigures };
   openLoop: { ask: OpenLoopOptions; answer: RunFigures & LatencyFigures };
-  openIdle: { ask: { port: number; clients: number }; answer: { tookMs: number } };
-  countIdle: { ask: Record<never, never>; answer: IdleCounts };
-  closeIdle: { ask: Record<never, never>; answer: Record<never, never> };
+  openOwn: { ask: OwnOptions; answer: Nothing };
+  runOwn: { ask: { durationMs: number }; answer: OwnFigures };
+  /** Connects more clients; answered when each is welcomed. */
+  openCrowd: { ask: CrowdOptions; answer: { elapsedMs: number } };
+  countCrowd: { ask: Nothing; answer: CrowdCounts };
+  closeCrowd: { ask: Nothing; answer: Nothing };
 }
 
 /** One line to the load process. */

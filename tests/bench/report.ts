@@ -1,20 +1,105 @@
 /**
- * How the benches say what they found: a table for people, one JSON object with `--json`.
- * Owns the layout and the exit code; the figures are the benches' own.
+ * How the bench says what it found: a table for people, one for the manual, and in short the counts.
+ * Owns the layout; pure.
  *
  * @module
  */
 
-import type { Spread } from "./measure.ts";
+import type { Format } from "./arguments.ts";
+import type { FigureOutcome, Outcome, ServerFigure, TargetOutcome } from "./results.ts";
+import { FIGURES } from "./results.ts";
+import type { ServerName } from "./servers.ts";
 
-const MICROSECONDS_PER_MS = 1_000;
+/** The whole report. */
+export function reportText(
+  outcome: Outcome,
+  { format, isShort }: { format: Format; isShort: boolean },
+): string {
+  if (format === "json") return JSON.stringify(outcome);
+  if (format === "markdown") return markdownTable(outcome);
+  const { machine, missing, failures, targets, tookSeconds } = outcome;
+  return [
+    `${machine.processor}, ${machine.cores} cores, ${machine.system}; ${
+      Math.round(tookSeconds)
+    } s in all`,
+    ...isShort ? [] : [
+      `medians of ${outcome.repetitions} (lowest..highest); ratio = Systole / this server; ` +
+      "load = share of a core that the load used",
+    ],
+    "",
+    isShort ? countsTable(outcome) : figuresTable(outcome),
+    ...section(missing.map(({ name, why }) => `not measured: ${name}: ${why}`)),
+    ...section(
+      failures.map(({ server, load, message }) => `failed: ${server}, ${load}: ${message}`),
+    ),
+    ...section(isShort ? [] : targets.map(targetText)),
+  ].join("\n");
+}
 
-/** Whether a figure is at most its target. */
-export type Result = "met" | "missed";
+function section(lines: string[]): string[] {
+  return lines.length === 0 ? [] : ["", ...lines];
+}
 
-/** The result on a figure whose target is an upper bound. */
-export function resultOf(figure: number, atMost: number): Result {
-  return figure <= atMost ? "met" : "missed";
+function figuresTable({ figures, servers }: Outcome): string {
+  return tableText([
+    ["", "median", "range", "ratio", "load"],
+    ...figures.flatMap((figure) => [
+      [`${figure.label}, ${figure.unit}`, "", "", "", ""],
+      ...servers.flatMap(({ name, label }) => {
+        const own = figureOf(figure, name);
+        return own === undefined ? [] : [[
+          `  ${label}`,
+          own.median.toFixed(figure.digits),
+          rangeText(own, figure.digits),
+          own.ratio?.toFixed(2) ?? "",
+          `${Math.round(own.loadBusy * 100)} %`,
+        ]];
+      }),
+    ]),
+  ]);
+}
+
+function countsTable({ counts, servers }: Outcome): string {
+  return tableText([
+    ["load", "server", "arrived"],
+    ...counts.map(({ load, server, what, count }) => [
+      load,
+      servers.find(({ name }) => name === server)!.name,
+      `${countText(count)} ${what}`,
+    ]),
+  ]);
+}
+
+/** A row for each figure, a column for each server: median, range, and Systole's ratio to it. */
+function markdownTable({ figures, servers }: Outcome): string {
+  const rows = figures.map((figure) => [
+    `${figure.label}, ${figure.unit}`,
+    ...servers.map(({ name }) => {
+      const own = figureOf(figure, name);
+      if (own === undefined) return "—";
+      const text = `${own.median.toFixed(figure.digits)} (${rangeText(own, figure.digits)})`;
+      return own.ratio === undefined ? text : `${text}; ${own.ratio.toFixed(2)}`;
+    }),
+  ]);
+  const header = ["measured", ...servers.map(({ label }) => label)];
+  return [header, header.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join(
+    "\n",
+  );
+}
+
+function figureOf({ servers }: FigureOutcome, name: ServerName): ServerFigure | undefined {
+  return servers.find(({ server }) => server === name);
+}
+
+function rangeText({ min, max }: ServerFigure, digits: number): string {
+  return `${min.toFixed(digits)}..${max.toFixed(digits)}`;
+}
+
+function targetText({ figure, control, atMost, value, result }: TargetOutcome): string {
+  const { label, unit } = FIGURES[figure];
+  return control === undefined
+    ? `${label}: ${value.toFixed(2)} ${unit}, target at most ${atMost}: ${result}`
+    : `${label}: ${value.toFixed(3)} of ${control}, target at most ${atMost}: ${result}`;
 }
 
 /** Lines of equal columns, the first row the heading, numbers to the right. */
@@ -30,37 +115,7 @@ export function tableText(rows: string[][]): string {
   );
 }
 
-/** `1.23 (1.10..1.40)`: median, and the range of the runs. */
-export function spreadText({ median, min, max }: Spread): string {
-  return `${median.toFixed(2)} (${min.toFixed(2)}..${max.toFixed(2)})`;
-}
-
-/** A latency for people. */
-export function msText(us: number): string {
-  return `${(us / MICROSECONDS_PER_MS).toFixed(1)} ms`;
-}
-
 /** A count with its thousands apart. */
 export function countText(count: number): string {
   return Math.round(count).toLocaleString("en");
-}
-
-/**
- * Runs a bench and prints its outcome. A missed target is a finding, and the exit code stays 0; it
- * is 1 when something broke: a lost delivery, a connection that ended, a server that did not start.
- */
-export async function runBench<Outcome>(bench: {
-  /** Says on stderr how far it is, so that stdout holds the report alone. */
-  measure(say: (progress: string) => void): Promise<Outcome>;
-  describe(outcome: Outcome): string;
-}): Promise<never> {
-  try {
-    const outcome = await bench.measure((progress) => console.error(progress));
-    const isJson = Deno.args.includes("--json");
-    console.log(isJson ? JSON.stringify(outcome) : bench.describe(outcome));
-  } catch (error) {
-    console.error(`Bench failed: ${error instanceof Error ? error.message : error}`);
-    Deno.exit(1);
-  }
-  Deno.exit(0);
 }

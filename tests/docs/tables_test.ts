@@ -14,6 +14,10 @@ import { OPTIONS } from "../../server/config/options.ts";
 import { LIVENESS_STATES } from "../../server/liveness/liveness.ts";
 import { PROXY_PERIODS_MS } from "../../server/liveness/timing.ts";
 import { Metrics } from "../../server/metrics/metrics.ts";
+import { USAGE as BENCH_USAGE } from "../bench/arguments.ts";
+import { FIGURES, TARGETS } from "../bench/results.ts";
+import { SERVER_NAMES } from "../bench/servers.ts";
+import { LOAD_NAMES } from "../bench/sizes.ts";
 import { externalValues } from "../support/external_values.ts";
 import { withApi } from "../support/server/api.ts";
 import { documentAt, firstCells, manual, plain, tableIn } from "../support/docs.ts";
@@ -141,13 +145,31 @@ Deno.test("http.md lists every route with the right that it needs", () =>
     assertEquals(listed.sort(), routes.sort());
   }));
 
-Deno.test("probe.md and keys.md name the flags that the programs know", () => {
+Deno.test("probe.md, performance.md and keys.md name the flags that the programs know", () => {
   const flags = (text: string) => new Set(text.match(/(?<![\w-])--[a-z]+/g));
   const { rows } = tableIn(manual("probe"), "Options");
   assertEquals(flags(rows.flat().join(" ")), flags(PROBE_USAGE));
+  assertEquals(flags(manual("performance").text), flags(BENCH_USAGE));
   const usage = flags(runKey(["--help"]).text);
   const known = flags(manual("keys").text);
   assertEquals([...known].filter((flag) => !usage.has(flag)), []);
+});
+
+Deno.test("performance.md lists every load, server, figure and target of the bench", () => {
+  const performance = manual("performance");
+  assertEquals(firstCells(tableIn(performance, "What is measured")), [...LOAD_NAMES]);
+  assertEquals(firstCells(tableIn(performance, "The servers")), [...SERVER_NAMES]);
+  assertEquals(
+    firstCells(tableIn(performance, "Figures")),
+    Object.values(FIGURES).map(({ label, unit }) => `${label}, ${unit}`),
+  );
+  assertEquals(
+    tableIn(performance, "Targets").rows.map(([figure, target]) => [figure, target]),
+    TARGETS.map(({ figure, control, atMost }) => {
+      const { label, unit } = FIGURES[figure];
+      return [label, control === undefined ? `${atMost} ${unit}` : `${atMost} of \`${control}\``];
+    }),
+  );
 });
 
 Deno.test("sdk.md lists every option of the client library", async () => {

@@ -1,33 +1,26 @@
 /**
- * One server as the load process sees it: a publisher, its subscribers, and the runs over them.
- * Owns these sockets and the one run in progress; knows not whether it drives subject or control.
+ * A publisher, its subscribers, and the runs over them.
+ * Owns these sockets and the one run in progress; knows not which server it drives.
  *
  * @module
  */
 
-import type { Buffer } from "node:buffer";
+import { BenchClient, connectEach } from "./bench_client.ts";
 import { DeliveryCounter } from "./delivery_counter.ts";
 import { LatencyHistogram } from "./latency_histogram.ts";
 import type {
   ClosedLoopOptions,
+  FanoutOptions,
   LatencyFigures,
   OpenLoopOptions,
   RunFigures,
-  TargetOptions,
 } from "./load_calls.ts";
-import { RawSocket } from "./raw_socket.ts";
+import { fill } from "./wire.ts";
 
-/** Connects under way at a time: below every listen backlog. */
-export const CONNECTS_AT_A_TIME = 100;
+const CHANNEL = "c";
 
 /** A delivery that is later than this after the last publication is lost. */
 const LOST_AFTER_MS = 10_000;
-
-const SUBSCRIBED_PREFIX = '{"type":"subscribed"';
-
-/** `{"type":"m`: of all types of the json profile, `message` alone begins with m. */
-const TYPE_OFFSET = '{"type":"'.length;
-const MESSAGE_INITIAL = "m".charCodeAt(0);
 
 interface Run {
   counter: DeliveryCounter;
@@ -42,41 +35,42 @@ interface Run {
 }
 
 /** A publisher and subscribers on one server. */
-export class FanoutTarget {
-  readonly #options: TargetOptions;
-  readonly #subscribers: RawSocket[] = [];
-  #publisher: RawSocket | undefined;
+export class FanoutClients {
+  readonly #options: FanoutOptions;
+  readonly #publishText: string;
+  #subscribers = 0;
+  #publisher: BenchClient | undefined;
   #run: Run | undefined;
   #failure: Error | undefined;
-  #sampleText = "";
 
-  private constructor(options: TargetOptions) {
+  private constructor(options: FanoutOptions) {
     this.#options = options;
+    const data = "x".repeat(options.dataBytes);
+    this.#publishText = fill(options.wire.fanout.publish, { channel: CHANNEL, data });
   }
 
-  /** Connects everybody; resolves when every subscriber is subscribed. */
-  static async open(options: TargetOptions): Promise<FanoutTarget> {
-    const target = new FanoutTarget(options);
-    for (let first = 0; first < options.subscribers; first += CONNECTS_AT_A_TIME) {
-      const count = Math.min(CONNECTS_AT_A_TIME, options.subscribers - first);
-      await Promise.all(Array.from({ length: count }, (_, n) => target.#subscribe(first + n)));
-    }
-    target.#publisher = await RawSocket.open(options.port, options.publisherPath, {
-      text: () => {},
-      ended: (reason) => target.#fail(`publisher: ${reason}`),
-    });
-    return target;
+  /** Connects all; resolves when every subscriber is subscribed. */
+  static async open(options: FanoutOptions): Promise<FanoutClients> {
+    const { port, wire, subscribers } = options;
+    const clients = new FanoutClients(options);
+    await clients.growTo(subscribers);
+    clients.#publisher = await BenchClient.connect(
+      { port, path: wire.fanout.publisherPath, wire },
+      { ended: (reason) => clients.#fail(`publisher: ${reason}`) },
+    );
+    return clients;
   }
 
-  /** Publishes once, and returns the text that the first subscriber received. */
-  async deliverOne(): Promise<string> {
-    await this.closedLoop({ inFlight: 1, durationMs: 0 });
-    return this.#sampleText;
+  /** Connects more subscribers. Not during a run. */
+  async growTo(subscribers: number): Promise<void> {
+    const first = this.#subscribers;
+    await connectEach(subscribers - first, (index) => this.#subscribe(first + index));
+    this.#subscribers = subscribers;
   }
 
   /** @throws Error when a delivery is lost or one too many, or a connection ends. */
   async closedLoop(
-    { inFlight, durationMs }: Omit<ClosedLoopOptions, "target">,
+    { inFlight, durationMs }: ClosedLoopOptions,
   ): Promise<RunFigures> {
     const run = this.#begin(inFlight);
     const startMs = performance.now();
@@ -98,7 +92,7 @@ export class FanoutTarget {
    * @throws Error as closedLoop().
    */
   async openLoop(
-    { publicationsPerSecond, publications }: Omit<OpenLoopOptions, "target">,
+    { publicationsPerSecond, publications }: OpenLoopOptions,
   ): Promise<RunFigures & LatencyFigures> {
     const run = this.#begin(publications);
     const latencies = new LatencyHistogram();
@@ -124,36 +118,20 @@ export class FanoutTarget {
   }
 
   async #subscribe(subscriber: number): Promise<void> {
-    const { subscribeText, port, subscriberPath } = this.#options;
-    const subscribed = Promise.withResolvers<void>();
-    // Nobody awaits it where nothing is to be subscribed, and then it may be rejected unheard.
-    subscribed.promise.catch(() => {});
-    const socket = await RawSocket.open(port, subscriberPath, {
-      text: (chunk, start, end) => {
-        if (chunk[start + TYPE_OFFSET] === MESSAGE_INITIAL) {
-          return this.#receive(subscriber, chunk, start, end);
-        }
-        const text = chunk.toString("utf8", start, end);
-        if (text.startsWith(SUBSCRIBED_PREFIX)) subscribed.resolve();
-        if (text.startsWith('{"type":"error"')) subscribed.reject(new Error(text));
-      },
+    const { port, wire } = this.#options;
+    const { subscriberPath, subscribe } = wire.fanout;
+    const client = await BenchClient.connect({ port, path: subscriberPath, wire }, {
+      delivery: (_chunk, start, end) => this.#receive(subscriber, end - start),
       readEnd: () => this.#afterRead(),
-      ended: (reason) => {
-        subscribed.reject(new Error(reason));
-        this.#fail(`subscriber ${subscriber}: ${reason}`);
-      },
+      ended: (reason) => this.#fail(`subscriber ${subscriber}: ${reason}`),
     });
-    this.#subscribers.push(socket);
-    if (subscribeText === undefined) return;
-    socket.send([subscribeText]);
-    await subscribed.promise;
+    if (subscribe !== undefined) await client.subscribe(fill(subscribe, { channel: CHANNEL }));
   }
 
-  #receive(subscriber: number, chunk: Buffer, start: number, end: number): void {
+  #receive(subscriber: number, bytes: number): void {
     const run = this.#run;
     if (run === undefined) return this.#fail(`subscriber ${subscriber}: a delivery of no run`);
-    if (this.#sampleText === "") this.#sampleText = chunk.toString("utf8", start, end);
-    run.bytes += end - start;
+    run.bytes += bytes;
     try {
       run.received(run.counter.receive(subscriber));
     } catch (error) {
@@ -165,7 +143,7 @@ export class FanoutTarget {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#run !== undefined) throw new TypeError("Cannot run: another run is in progress");
     this.#run = {
-      counter: new DeliveryCounter(this.#options.subscribers, maxInFlight),
+      counter: new DeliveryCounter(this.#subscribers, maxInFlight),
       bytes: 0,
       reads: 0,
       received: () => {},
@@ -180,7 +158,7 @@ export class FanoutTarget {
 
   #publish(run: Run, count: number): void {
     for (let n = 0; n < count; n++) run.counter.publish();
-    this.#publisher?.send(Array.from({ length: count }, () => this.#options.publishText));
+    this.#publisher?.send(Array.from({ length: count }, () => this.#publishText));
   }
 
   #afterRead(): void {
@@ -207,7 +185,7 @@ export class FanoutTarget {
 
   #figures(run: Run, startMs: number): RunFigures {
     const publications = run.counter.published;
-    const deliveries = publications * this.#options.subscribers;
+    const deliveries = publications * this.#subscribers;
     return {
       publications,
       deliveries,
@@ -219,7 +197,7 @@ export class FanoutTarget {
 
   /** The first failure ends the run in progress, and is what every later run reports. */
   #fail(what: string): void {
-    this.#failure ??= new Error(`${this.#options.target}: ${what}`);
+    this.#failure ??= new Error(what);
     this.#run?.finished.reject(this.#failure);
   }
 }
