@@ -2,7 +2,7 @@
  * `deno task bench`: what this server costs beside others, in one run on this machine.
  * Owns the order of things and the exit code: 0, also when a target is missed, which is a result; 1
  * when something broke: a lost delivery, a connection that ended, a server that did not start; 2 for
- * a wrong command line.
+ * a wrong command line, or a system without /proc.
  *
  * @module
  */
@@ -65,6 +65,10 @@ async function main(): Promise<number> {
   if ("text" in parsed) {
     console.log(parsed.text);
     return parsed.code;
+  }
+  if (Deno.build.os !== "linux") {
+    console.error(`Cannot run: CPU and memory are read from /proc of Linux, got ${Deno.build.os}`);
+    return 2;
   }
   const processes = new BenchProcesses();
   const folder = await Deno.makeTempDir({ prefix: "systole-bench-" });

@@ -31,8 +31,8 @@ export class CpuMeter {
   }
 
   /**
-   * CPU time since the start, in microseconds. A thread that ended meanwhile is not counted: Deno
-   * ends only helper threads that have been idle for seconds, so what is lost is next to nothing.
+   * CPU time since the start, in microseconds. A thread that ended meanwhile is not counted: Deno,
+   * Node and Go end only helper threads that have been idle, so what is lost is next to nothing.
    */
   usedUs(): number {
     let usedUs = 0;

@@ -158,7 +158,7 @@ async function run(
   const { success, stdout, stderr } = await command.output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
   if (success) return text(stdout);
-  const said = text(stderr).split("\n").at(-1);
+  const said = text(stderr).split("\n").slice(0, 2).join("; ");
   throw new Error(`${program.split("/").at(-1)} ${args[0]} failed: ${said}`);
 }
 

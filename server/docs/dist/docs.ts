@@ -2244,7 +2244,7 @@ measures nothing; the tests run it. <code>--help</code> lists the flags.</p>
 <tr><td><code>fanout</code></td><td>a client publishes 128 bytes to 1,000 subscribers; 1, 4 or 16 publications are in flight, that is, not yet received by all</td><td>CPU per delivery</td></tr>
 <tr><td><code>openloop</code></td><td>50 publications a second to 1,000 subscribers, on schedule</td><td>latency from the moment a publication was due to each receipt; CPU</td></tr>
 <tr><td><code>own</code></td><td>100 clients, each subscribed to a channel of its own, publish there and wait for the delivery</td><td>CPU per message</td></tr>
-<tr><td><code>storm</code></td><td>3,000 clients connect, 100 at a time, until each has its <code>welcome</code></td><td>upgrades per second, CPU per upgrade</td></tr>
+<tr><td><code>storm</code></td><td>3,000 clients connect, 100 at a time, until each has its <code>welcome</code>; of Socket.IO, until each is connected to its namespace</td><td>upgrades per second, CPU per upgrade</td></tr>
 <tr><td><code>idle</code></td><td>5,000 clients stay and answer every ping</td><td>memory per connection, CPU per ping</td></tr>
 <tr><td><code>empty</code></td><td>nothing</td><td>CPU</td></tr>
 <tr><td><code>growth</code></td><td><code>fanout</code> with 4 in flight to 1,000 and then to 5,000 subscribers</td><td>CPU per delivery to 5,000 / to 1,000</td></tr>
@@ -2296,20 +2296,20 @@ better, of all others less.</p>
 <div class="scroll" tabindex="0"><table>
 <thead><tr><th>measured</th><th>Systole 0.1.0, Deno 2.9.6</th><th>bare ws 8.23.0, Deno 2.9.6</th><th>bare ws 8.23.0, Node 20.20.2</th><th>Deno.upgradeWebSocket, Deno 2.9.6</th><th>Socket.IO 4.8.4, Node 20.20.2</th><th>gorilla/websocket 1.5.3, Go 1.26.8</th></tr></thead>
 <tbody>
-<tr><td>fan-out to 1,000, 1 in flight: CPU per delivery, µs</td><td>8.92 (8.18..9.34)</td><td>8.16 (7.69..8.54); 1.09</td><td>8.38 (7.60..9.78); 1.07</td><td>7.09 (6.53..8.11); 1.26</td><td>10.92 (10.06..12.48); 0.82</td><td>9.51 (9.08..10.19); 0.94</td></tr>
-<tr><td>fan-out to 1,000, 4 in flight: CPU per delivery, µs</td><td>2.15 (2.07..2.45)</td><td>8.06 (7.25..8.54); 0.27</td><td>7.59 (7.34..9.01); 0.28</td><td>6.72 (5.82..7.58); 0.32</td><td>8.73 (8.57..9.49); 0.25</td><td>7.65 (7.06..8.64); 0.28</td></tr>
-<tr><td>fan-out to 1,000, 16 in flight: CPU per delivery, µs</td><td>0.66 (0.54..0.84)</td><td>8.06 (6.99..9.22); 0.08</td><td>8.27 (6.76..8.91); 0.08</td><td>6.80 (6.06..8.93); 0.10</td><td>6.93 (6.50..9.13); 0.09</td><td>6.56 (5.77..6.87); 0.10</td></tr>
-<tr><td>50 publications/s to 1,000: p50, ms</td><td>35.3 (12.8..42.0)</td><td>35.8 (11.8..91.1); 0.99</td><td>86.0 (11.0..311.3); 0.41</td><td>22.5 (10.5..1327.1); 1.57</td><td>72.7 (17.4..174.1); 0.49</td><td>25.6 (14.5..27.6); 1.38</td></tr>
-<tr><td>50 publications/s to 1,000: p99, ms</td><td>105.5 (22.8..206.8)</td><td>87.0 (24.8..249.9); 1.21</td><td>182.3 (19.5..532.5); 0.58</td><td>149.5 (20.7..1785.9); 0.71</td><td>178.2 (35.8..495.6); 0.59</td><td>81.9 (24.8..239.6); 1.29</td></tr>
-<tr><td>50 publications/s to 1,000: CPU per delivery, µs</td><td>7.04 (6.66..8.64)</td><td>8.22 (7.72..8.67); 0.86</td><td>7.72 (7.63..9.17); 0.91</td><td>6.72 (6.22..7.96); 1.05</td><td>9.67 (7.90..10.61); 0.73</td><td>9.02 (8.46..10.28); 0.78</td></tr>
-<tr><td>100 clients, a channel each: CPU per message, µs</td><td>12.3 (11.5..12.9)</td><td>10.5 (9.4..11.3); 1.17</td><td>11.3 (10.4..12.8); 1.09</td><td>8.4 (7.9..9.4); 1.46</td><td>17.0 (13.7..25.2); 0.72</td><td>13.0 (12.4..14.3); 0.95</td></tr>
-<tr><td>connect storm of 3,000: upgrades, per s</td><td>2919 (1744..2998)</td><td>3564 (3080..4252); 0.82</td><td>4342 (2884..5953); 0.67</td><td>5520 (4537..7878); 0.53</td><td>2469 (1883..2641); 1.18</td><td>5998 (5701..9441); 0.49</td></tr>
-<tr><td>connect storm of 3,000: CPU per upgrade, µs</td><td>164 (155..216)</td><td>80 (77..97); 2.04</td><td>79 (54..118); 2.07</td><td>66 (53..73); 2.50</td><td>174 (139..275); 0.95</td><td>78 (77..87); 2.11</td></tr>
-<tr><td>5,000 idle: memory per connection, KiB</td><td>11.8 (11.8..11.8)</td><td>7.5 (7.5..7.5); 1.57</td><td>4.0 (4.0..4.0); 2.95</td><td>15.3 (15.3..15.3); 0.77</td><td>11.2 (11.2..11.2); 1.05</td><td>19.1 (19.1..19.1); 0.62</td></tr>
-<tr><td>5,000 idle: CPU per ping, µs</td><td>59.1 (50.1..75.0)</td><td>21.1 (18.6..23.0); 2.80</td><td>18.8 (14.0..21.5); 3.14</td><td>22.8 (15.7..25.5); 2.59</td><td>39.7 (35.0..40.7); 1.49</td><td>23.0 (19.7..23.3); 2.57</td></tr>
-<tr><td>empty server: CPU, ms per s</td><td>8.94 (5.90..10.06)</td><td>0.00 (0.00..0.00)</td><td>0.00 (0.00..0.00)</td><td>0.00 (0.00..0.00)</td><td>0.00 (0.00..0.00)</td><td>0.00 (0.00..0.00)</td></tr>
-<tr><td>1,000 to 5,000 subscribers: growth of CPU per delivery, times</td><td>1.35 (1.27..1.45)</td><td>1.15 (1.09..1.21); 1.17</td><td>1.18 (1.05..1.29); 1.15</td><td>1.23 (1.10..1.42); 1.10</td><td>1.28 (1.15..1.34); 1.06</td><td>1.35 (1.16..1.46); 1.00</td></tr>
-<tr><td>5,000 come and go: memory after 10 times / 5, times</td><td>1.02 (1.02..1.02)</td><td>1.01 (1.01..1.01); 1.01</td><td>1.18 (1.18..1.18); 0.87</td><td>1.00 (1.00..1.00); 1.02</td><td>0.77 (0.77..0.77); 1.33</td><td>1.07 (1.07..1.07); 0.95</td></tr>
+<tr><td>fan-out to 1,000, 1 in flight: CPU per delivery, µs</td><td>6.95 (6.93..8.21)</td><td>7.52 (6.64..7.70); 0.92</td><td>7.36 (6.86..7.98); 0.94</td><td>5.97 (5.82..6.72); 1.16</td><td>9.84 (9.48..11.29); 0.71</td><td>8.45 (8.14..9.66); 0.82</td></tr>
+<tr><td>fan-out to 1,000, 4 in flight: CPU per delivery, µs</td><td>2.13 (1.87..2.34)</td><td>7.14 (6.65..7.68); 0.30</td><td>7.39 (6.60..8.19); 0.29</td><td>6.14 (5.38..7.00); 0.35</td><td>8.85 (8.18..9.22); 0.24</td><td>6.98 (6.76..8.38); 0.30</td></tr>
+<tr><td>fan-out to 1,000, 16 in flight: CPU per delivery, µs</td><td>0.58 (0.48..0.59)</td><td>7.49 (7.08..7.58); 0.08</td><td>7.97 (7.01..8.58); 0.07</td><td>5.87 (5.50..6.56); 0.10</td><td>7.04 (6.98..7.14); 0.08</td><td>5.23 (4.97..5.94); 0.11</td></tr>
+<tr><td>50 publications/s to 1,000: p50, ms</td><td>14.8 (6.7..18.9)</td><td>14.3 (13.7..42.5); 1.04</td><td>13.8 (7.6..21.5); 1.07</td><td>14.8 (7.2..52.7); 1.00</td><td>32.8 (7.7..40.4); 0.45</td><td>18.2 (10.5..27.4); 0.82</td></tr>
+<tr><td>50 publications/s to 1,000: p99, ms</td><td>57.9 (17.9..170.0)</td><td>71.7 (55.8..122.9); 0.81</td><td>163.8 (33.8..231.4); 0.35</td><td>76.8 (18.9..231.4); 0.75</td><td>63.0 (26.1..87.0); 0.92</td><td>66.6 (46.1..184.3); 0.87</td></tr>
+<tr><td>50 publications/s to 1,000: CPU per delivery, µs</td><td>8.58 (8.01..9.66)</td><td>7.90 (7.74..8.00); 1.09</td><td>8.21 (7.96..8.32); 1.05</td><td>6.80 (6.75..7.37); 1.26</td><td>11.00 (10.00..11.54); 0.78</td><td>9.68 (9.36..9.90); 0.89</td></tr>
+<tr><td>100 clients, a channel each: CPU per message, µs</td><td>10.8 (9.5..11.3)</td><td>9.3 (9.0..9.7); 1.15</td><td>9.9 (9.6..10.3); 1.09</td><td>7.6 (7.2..7.8); 1.42</td><td>13.5 (12.7..14.2); 0.80</td><td>11.3 (11.2..12.7); 0.95</td></tr>
+<tr><td>connect storm of 3,000: upgrades, per s</td><td>5992 (5453..6969)</td><td>12618 (8875..14317); 0.47</td><td>12278 (8682..18319); 0.49</td><td>12020 (9268..13524); 0.50</td><td>7392 (4493..9127); 0.81</td><td>10327 (8406..13147); 0.58</td></tr>
+<tr><td>connect storm of 3,000: CPU per upgrade, µs</td><td>167 (153..177)</td><td>64 (60..90); 2.61</td><td>59 (54..102); 2.85</td><td>56 (53..62); 2.99</td><td>125 (113..244); 1.33</td><td>77 (58..80); 2.16</td></tr>
+<tr><td>5,000 idle: memory per connection, KiB</td><td>10.6 (10.6..10.6)</td><td>7.9 (7.9..7.9); 1.33</td><td>3.2 (3.2..3.2); 3.29</td><td>15.5 (15.5..15.5); 0.68</td><td>10.0 (10.0..10.0); 1.06</td><td>20.3 (20.3..20.3); 0.52</td></tr>
+<tr><td>5,000 idle: CPU per ping, µs</td><td>67.7 (58.2..99.3)</td><td>20.3 (15.8..22.6); 3.33</td><td>20.7 (16.2..26.4); 3.27</td><td>18.0 (13.9..24.1); 3.75</td><td>25.8 (23.0..28.9); 2.62</td><td>22.4 (20.5..22.7); 3.02</td></tr>
+<tr><td>empty server: CPU, ms per s</td><td>8.56 (7.53..11.33)</td><td>0.00 (0.00..0.00)</td><td>0.00 (0.00..0.00)</td><td>0.00 (0.00..0.00)</td><td>0.00 (0.00..0.00)</td><td>0.00 (0.00..0.00)</td></tr>
+<tr><td>1,000 to 5,000 subscribers: growth of CPU per delivery, times</td><td>1.37 (1.31..1.41)</td><td>1.08 (1.01..1.15); 1.27</td><td>1.14 (1.07..1.26); 1.21</td><td>1.27 (1.08..1.39); 1.08</td><td>1.22 (1.11..1.28); 1.13</td><td>1.34 (1.16..1.42); 1.03</td></tr>
+<tr><td>5,000 come and go: memory after 10 times / 5, times</td><td>1.01 (1.01..1.01)</td><td>0.97 (0.97..0.97); 1.03</td><td>1.21 (1.21..1.21); 0.83</td><td>1.00 (1.00..1.00); 1.00</td><td>0.75 (0.75..0.75); 1.34</td><td>1.12 (1.12..1.12); 0.90</td></tr>
 </tbody>
 </table></div>
 <p>How to read them:</p>
@@ -2318,22 +2318,24 @@ better, of all others less.</p>
 that only writes. From then on Systole writes what waits for a client at once, and what many
 clients have in common only once: more in flight make a delivery cheaper. A schedule that leaves
 each publication alone is the case of one in flight.</li>
-<li>An upgrade costs about twice a bare one: routing, rights, limits, the health and the records of a
-connection are set up, and a wheel takes up its pings.</li>
-<li>A ping costs more than twice a bare one: it is two pings and two answers, round trips are
+<li>An upgrade costs two to three times a bare one: routing, rights, limits, the health and the
+records of a connection are set up, and a wheel takes up its pings.</li>
+<li>A ping costs about three times a bare one: it is two pings and two answers, round trips are
 measured, and health is judged.</li>
 <li>The empty server wakes up for its wheel and its stall detection; the others only wait.</li>
 <li>Memory after clients have come and gone depends on when the collector runs: what matters is that
 it does not grow from the fifth to the tenth time by more than a few per cent.</li>
+<li>Two runs on this machine differed by up to a fifth in a ratio, while other work took a core. On a
+quiet machine the ranges are narrow; where two ranges overlap, the servers do not differ.</li>
 </ul>
 <h2 id="targets">Targets<a class="anchor" href="#targets" aria-label="Link to this section">#</a></h2>
 <div class="scroll" tabindex="0"><table>
 <thead><tr><th>figure</th><th>target</th><th class="right">in this run</th><th>result</th></tr></thead>
 <tbody>
-<tr><td>fan-out to 1,000, 1 in flight: CPU per delivery</td><td>1.05 of <code>ws</code></td><td class="right">1.09</td><td>missed</td></tr>
-<tr><td>fan-out to 1,000, 4 in flight: CPU per delivery</td><td>0.35 of <code>ws</code></td><td class="right">0.27</td><td>met</td></tr>
+<tr><td>fan-out to 1,000, 1 in flight: CPU per delivery</td><td>1.05 of <code>ws</code></td><td class="right">0.92</td><td>met</td></tr>
+<tr><td>fan-out to 1,000, 4 in flight: CPU per delivery</td><td>0.35 of <code>ws</code></td><td class="right">0.30</td><td>met</td></tr>
 <tr><td>fan-out to 1,000, 16 in flight: CPU per delivery</td><td>0.15 of <code>ws</code></td><td class="right">0.08</td><td>met</td></tr>
-<tr><td>5,000 idle: memory per connection</td><td>16 KiB</td><td class="right">11.80</td><td>met</td></tr>
+<tr><td>5,000 idle: memory per connection</td><td>16 KiB</td><td class="right">10.59</td><td>met</td></tr>
 </tbody>
 </table></div>
 </main>
