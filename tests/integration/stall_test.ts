@@ -1,4 +1,4 @@
-import { assertEquals, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
+import { assertEquals, assertGreaterOrEqual, assertLess, assertLessOrEqual } from "@std/assert";
 import { Crowd, type CrowdMember } from "../support/peers/crowd.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
 import { ServerProcess } from "../support/server/server_process.ts";
@@ -121,3 +121,70 @@ async function pauseServer(count: number): Promise<void> {
 integrationTest("A pause times out none of 100 and none of 4000 clients that answer", () => {
   return sideBySide(...[100, 4_000].map(pauseServer)); // a server of its own for each
 });
+
+/** Nothing is missed before the deadline, so that a peer may be silent until then. */
+const SILENT_ENV = {
+  PONG_WAIT_MS: "2200",
+  PING_PERIOD_MS: "1500",
+  HEARTBEAT_TIMEOUT_MS: "2100",
+};
+const SILENT_WAIT_MS = Number(SILENT_ENV.PONG_WAIT_MS);
+/** From the end of the pause to the first deadline, and from the first to the last, ms. */
+const [FIRST_MS, SPREAD_MS] = [10, 390];
+/** Clients whose deadlines are the same, one after the other over the spread. */
+const GROUPS = 39;
+
+/**
+ * Time in ms: 0 to 390: everybody sends its last frame; 2190 - pause: SIGSTOP, and those that answer
+ * do, unread; 2190: SIGCONT; 2200 to 2590: the deadlines, if the server had not stopped.
+ *
+ * @param answering the others say nothing any more
+ */
+async function pauseBeforeDeadlines(
+  server: ServerProcess,
+  { everybody, answering, pauseMs }: {
+    everybody: readonly CrowdMember[];
+    answering: readonly CrowdMember[];
+    pauseMs: number;
+  },
+): Promise<void> {
+  const startMs = performance.now();
+  for (const member of everybody) member.answers = false;
+  for (let group = 0; group < GROUPS; group++) {
+    await at(startMs + group * SPREAD_MS / GROUPS);
+    await Promise.all(everybody.filter((_, i) => i % GROUPS === group).map((it) => it.pong()));
+  }
+  const resumeMs = startMs + SILENT_WAIT_MS - FIRST_MS;
+  await at(resumeMs - pauseMs);
+  Deno.kill(server.pid, "SIGSTOP");
+  assertLess(performance.now(), resumeMs, "this process was late: nothing is shown");
+  await Promise.all(answering.map((member) => member.pong()));
+  await at(resumeMs);
+  Deno.kill(server.pid, "SIGCONT");
+  for (const member of answering) member.answers = true;
+}
+
+/** A few stay silent in each pause and are found, which shows that there were these deadlines. */
+integrationTest(
+  "A pause just before 4000 deadlines ends nobody that has answered in it",
+  async () => {
+    await using server = await ServerProcess.start({ env: SILENT_ENV });
+    await using crowd = new Crowd(server.dial);
+    await crowd.join(4_000);
+    let everybody = crowd.members;
+    for (const pauseMs of [1_600, 500, 300]) {
+      assertEquals(everybody.length + crowd.ended.length, 4_000, "some were lost before the pause");
+      const [silent, answering] = [everybody.slice(0, 5), everybody.slice(5)];
+      await pauseBeforeDeadlines(server, { everybody, answering, pauseMs });
+      const resumedMs = performance.now();
+      await Promise.all(silent.map(silenceOf));
+      await at(resumedMs + FIRST_MS + SPREAD_MS + GRACE_MS + GENEROUS_MS);
+      const lost = answering.filter(({ endedMs }) => endedMs !== undefined);
+      assertEquals(lost.length, 0, `${lost.length} were lost in a pause of ${pauseMs} ms`);
+      everybody = answering;
+    }
+    const metrics = await server.metrics();
+    assertEquals(metrics.value("systole_connections"), everybody.length);
+    assertEquals(metrics.closed("stale"), 4_000 - everybody.length);
+  },
+);

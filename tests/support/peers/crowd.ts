@@ -30,6 +30,8 @@ export class CrowdMember {
   /** Resolves at the end. */
   readonly life: Promise<void>;
   readonly #peer: RawPeer;
+  /** Payload of its last control ping. */
+  #payload: Uint8Array = new Uint8Array();
 
   constructor(peer: RawPeer, bornMs: { from: number; to: number }) {
     this.#peer = peer;
@@ -43,14 +45,19 @@ export class CrowdMember {
     this.#peer.close();
   }
 
+  /** Answers its last control ping, again if need be. Resolves when the kernel has the answer. */
+  async pong(): Promise<void> {
+    this.lastSentMs = performance.now();
+    await this.#peer.write(clientFrame(OPCODE.pong, this.#payload)).catch(() => {}); // it has ended
+  }
+
   async #live(): Promise<void> {
     for (let frame = await this.#peer.read(); frame; frame = await this.#peer.read()) {
       if (frame.opcode !== OPCODE.ping) continue;
       if (this.welcomePingMs === undefined) this.welcomePingMs = performance.now();
       else this.firstPingMs ??= performance.now();
-      if (!this.answers) continue;
-      this.lastSentMs = performance.now();
-      await this.#peer.write(clientFrame(OPCODE.pong, frame.payload)).catch(() => {}); // it has ended
+      this.#payload = frame.payload;
+      if (this.answers) await this.pong();
     }
     this.endedMs = performance.now();
     this.#peer.close();
