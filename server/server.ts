@@ -227,7 +227,7 @@ function clientOptions(
     closeHistory: new CloseHistory(),
     idleTimeouts,
     budget,
-    flusher: new Flusher(clock),
+    flusher: new Flusher(clock, config.flushWindowMs),
     gate: hub.gate,
     advisedClients: new AdvisedClients(),
     queueMessages: limits.sendQueueMessages,

@@ -5,6 +5,9 @@
  * It is a loop turned inside out: the end of a turn starts a batch, the socket's `drained` ends it.
  * Awaiting both instead costs 25 % more CPU per delivery (measured, 1000 subscribers).
  *
+ * With a flush window (FLUSH_WINDOW_MS) broadcasts wait for its end. All other frames leave at the end
+ * of their turn and take along what was held before them, so that the order is kept.
+ *
  * @module
  */
 
@@ -57,7 +60,10 @@ export class WritePump implements TimerTask {
   #batchBytes = BATCH_BYTES;
   #startedMs = Infinity;
   #lastWriteMs = -Infinity;
+  /** Whether what waits leaves at the end of the turn, or when the batch in flight has drained. */
   #isMarked = false;
+  /** Whether the flusher calls `endWindow()`. */
+  #isHeld = false;
   #isWatched = false;
 
   /** Starts with an empty queue. */
@@ -97,22 +103,27 @@ export class WritePump implements TimerTask {
     return this.#lastWriteMs;
   }
 
-  /** Queues a frame of the hub; a peer that is too slow for it is closed. Called by the fan-out. */
+  /**
+   * Queues a broadcast, which may wait for the end of a window; a peer that is too slow for it is
+   * closed. Called by the fan-out.
+   */
   enqueue(frame: Uint8Array): void {
+    const enqueued = this.#add(frame);
+    if (enqueued === "queued") this.#hold();
+    else this.#fail(enqueued);
+  }
+
+  /** Queues an answer of the hub for the end of the turn; a peer that is too slow for it is closed. */
+  answer(frame: Uint8Array): void {
     const enqueued = this.offer(frame);
-    if (enqueued === "queued") return;
-    this.#owner.counters.dropped(1);
-    if (enqueued === "full") this.#owner.onQueueFull();
+    if (enqueued !== "queued") this.#fail(enqueued);
   }
 
   /** Queues a frame for the end of the turn; one that finds the queue full is left out. */
   offer(frame: Uint8Array): Enqueued {
-    if (this.#queue.closed) return "closed";
-    if (this.#queue.wouldExceed(frame.length) && !this.#makeRoom(frame.length)) return "full";
-    this.#queue.add(frame);
-    this.#owner.counters.queued();
-    this.#mark();
-    return "queued";
+    const enqueued = this.#add(frame);
+    if (enqueued === "queued") this.#mark();
+    return enqueued;
   }
 
   /** Queues a control ping behind what waits, for the same write. */
@@ -157,9 +168,15 @@ export class WritePump implements TimerTask {
 
   /** Starts a batch, unless one is in flight. Called at the end of a turn in which it was marked. */
   flush(): void {
+    if (this.#queue.inFlightBytes > 0) return;
     this.#isMarked = false;
-    if (this.#queue.inFlightBytes > 0 || this.#queue.length === 0) return;
-    this.#start(this.#queue.take(this.#batchBytes));
+    if (this.#queue.length > 0) this.#start(this.#queue.take(this.#batchBytes));
+  }
+
+  /** Called at the end of the window in which it was held. */
+  endWindow(): void {
+    this.#isHeld = false;
+    if (this.#queue.length > 0) this.#mark();
   }
 
   /** Writes all that waits and takes no more. @param last comes after it, however much that is */
@@ -174,7 +191,20 @@ export class WritePump implements TimerTask {
     return this.#queue.discard();
   }
 
-  /** A burst within one turn is written at once; see `SendQueue` for when more may wait. */
+  #add(frame: Uint8Array): Enqueued {
+    if (this.#queue.closed) return "closed";
+    if (this.#queue.wouldExceed(frame.length) && !this.#makeRoom(frame.length)) return "full";
+    this.#queue.add(frame);
+    this.#owner.counters.queued();
+    return "queued";
+  }
+
+  #fail(enqueued: "full" | "closed"): void {
+    this.#owner.counters.dropped(1);
+    if (enqueued === "full") this.#owner.onQueueFull();
+  }
+
+  /** A burst within one turn or window is written at once; see `SendQueue` for when more may wait. */
   #makeRoom(bytes: number): boolean {
     const { queueBytes, wheel } = this.#options;
     if (this.#queue.inFlightBytes === 0) {
@@ -196,7 +226,7 @@ export class WritePump implements TimerTask {
   }
 
   readonly #drained = (): void => {
-    const { queueBytes, gate } = this.#options;
+    const { queueBytes, gate, flusher } = this.#options;
     const isQuick = this.#queue.batchTicks <= QUICK_TICKS;
     const drainedBytes = this.#queue.batchDrained();
     gate.relieved();
@@ -204,13 +234,34 @@ export class WritePump implements TimerTask {
     this.#batchBytes = BATCH_BYTES;
     if (this.#queue.length === 0) return;
     if (isQuick) this.#batchBytes = Math.max(BATCH_BYTES, Math.min(2 * drainedBytes, queueBytes));
-    this.#mark();
+    if (this.#isHeld && !this.#isMarked) return;
+    this.#isMarked = true;
+    flusher.mark(this);
   };
 
   #mark(): void {
-    if (this.#isMarked || this.#queue.inFlightBytes > 0) return;
+    if (this.#isMarked) return;
     this.#isMarked = true;
-    this.#options.flusher.mark(this);
+    if (this.#queue.inFlightBytes === 0) this.#options.flusher.mark(this);
+  }
+
+  /** On the frame path. */
+  #hold(): void {
+    const { flusher } = this.#options;
+    if (flusher.windowMs === 0 || this.#isWorthWriting) return this.#mark();
+    // What waits before it is held or marked already, or was left over by the batch in flight.
+    if (this.#isHeld || this.#queue.length > 1) return;
+    this.#isHeld = true;
+    flusher.hold(this);
+  }
+
+  /**
+   * Whether a longer wait would save nothing, or cost too much: what windows hold is no reason to make
+   * a publisher wait, which happens above half of a queue or of the budget.
+   */
+  get #isWorthWriting(): boolean {
+    const { queuedBytes, isHalfFull } = this.#queue;
+    return queuedBytes >= BATCH_BYTES || isHalfFull || this.#options.budget.isQuarterUsed;
   }
 }
 
@@ -218,21 +269,30 @@ export class WritePump implements TimerTask {
  * The end of a turn: every write pump that got frames during it flushes, and pumps that have the same
  * frames to write share one buffer. One for all connections. Writing once a turn instead of at each
  * enqueue costs a quarter of the CPU per delivery with four messages in flight
- * (`deno task bench`).
+ * (`deno task bench`). The end of a window: the same for what was held since its begin.
  */
 export class Flusher {
+  /** Length of a window, ms; 0: there is none, and nothing is held. */
+  readonly windowMs: number;
   readonly #clock: Clock;
   #marked: Pick<WritePump, "flush">[] = [];
+  #held: Pick<WritePump, "endWindow">[] = [];
   #lastFrames: readonly Uint8Array[] = [];
   #lastBatch: Uint8Array = EMPTY;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, windowMs = 0) {
     this.#clock = clock;
+    this.windowMs = windowMs;
   }
 
-  /** Flushes a pump at the end of this turn. Called once a turn by each. */
+  /** Flushes a pump at the end of this turn. */
   mark(pump: Pick<WritePump, "flush">): void {
     if (this.#marked.push(pump) === 1) this.#clock.turn(this.#flush);
+  }
+
+  /** Calls a pump back at the end of the window, which the first pump begins. */
+  hold(pump: Pick<WritePump, "endWindow">): void {
+    if (this.#held.push(pump) === 1) this.#clock.after(this.windowMs, this.#endWindow);
   }
 
   /** The bytes of several frames in a row; the same buffer when asked for the same frames again. */
@@ -244,6 +304,12 @@ export class Flusher {
     }
     return this.#lastBatch;
   }
+
+  readonly #endWindow = (): void => {
+    const held = this.#held;
+    this.#held = [];
+    for (const pump of held) pump.endWindow();
+  };
 
   readonly #flush = (): void => {
     const marked = this.#marked;

@@ -1,32 +1,11 @@
 import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertLess, assertNotEquals, assertStrictEquals } from "@std/assert";
 import { Flusher } from "../server/write_pump.ts";
-import { FakeSocket } from "./support/fakes/fake_socket.ts";
+import { DelayingSocket } from "./support/fakes/delaying_socket.ts";
 import { VirtualClock } from "./support/fakes/virtual_clock.ts";
 import { deliverTo, type TestPeer, withWorld, type World } from "./support/fakes/world.ts";
 
 const KIB = 1_024;
-
-/** Takes each batch a while after it was written. */
-class DelayingSocket extends FakeSocket {
-  readonly #clock: VirtualClock;
-  /** 0: in the next turn, as a healthy peer's socket does. */
-  delayMs: number;
-
-  constructor(clock: VirtualClock, delayMs: number) {
-    super();
-    this.#clock = clock;
-    this.delayMs = delayMs;
-    this.stuck = true;
-  }
-
-  override write(frames: Uint8Array, drained: () => void): boolean {
-    super.write(frames, drained);
-    if (this.delayMs > 0) this.#clock.after(this.delayMs, () => this.drain());
-    else this.#clock.turn(() => this.drain());
-    return false;
-  }
-}
 
 /** Subscribed to "c", has read its first frames. */
 async function subscriber(world: World, delayMs: number): Promise<TestPeer> {

@@ -114,12 +114,13 @@ export class SendQueue {
 
   /** How its peer keeps up. On the frame path. */
   get pace(): Pace {
-    // Without a batch in flight, what waits is written at the end of the turn.
-    if (this.#inFlightBytes === 0 || !this.#isHalfFull) return "free";
+    // Without a batch in flight, what waits is written at the end of the turn or of the window.
+    if (this.#inFlightBytes === 0 || !this.isHalfFull) return "free";
     return this.isStuck ? "stuck" : "behind";
   }
 
-  get #isHalfFull(): boolean {
+  /** Whether more than half of the bounds waits. */
+  get isHalfFull(): boolean {
     const { queueMessages, queueBytes } = this.#options;
     return 2 * this.#frames.length > queueMessages || 2 * this.#queuedBytes > queueBytes;
   }

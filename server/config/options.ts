@@ -79,6 +79,10 @@ export const GENERAL_OPTIONS = {
     fallback: 10_000,
     meaning: "a write that has not drained by then ends the connection",
   }),
+  FLUSH_WINDOW_MS: option(milliseconds({ min: 0, max: 100 }), {
+    fallback: 0,
+    meaning: "publications wait for so long, at most 100, so that one write carries more; 0 = off",
+  }),
   FROZEN_WAIT_MS: option(milliseconds({ min: 0 }), {
     fallback: 0,
     meaning: "a client that answers control pings but for so long no app ping is closed; 0 = off",

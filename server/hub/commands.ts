@@ -128,6 +128,6 @@ export class Commands {
   }
 
   #send(subscriber: Subscriber, text: string | undefined): void {
-    if (text !== undefined) subscriber.writePump.enqueue(textFrame(text));
+    if (text !== undefined) subscriber.writePump.answer(textFrame(text));
   }
 }

@@ -35,6 +35,11 @@ export class QueueBudget {
     return this.#usedBytes;
   }
 
+  /** Whether so much waits that nothing more should be held: publishers wait from a half on. */
+  get isQuarterUsed(): boolean {
+    return 4 * this.#usedBytes > this.limitBytes;
+  }
+
   add(bytes: number): void {
     if (this.#usedBytes === 0) this.onPending();
     this.#usedBytes += bytes;

@@ -44,8 +44,13 @@ export interface FrameSink {
   readonly overdueBytes: number;
   /** How the peer keeps up. On the frame path. */
   readonly pace: Pace;
-  /** Queues a frame. MUST NOT wait and MUST NOT throw: a peer that is too slow is closed by it. */
+  /**
+   * Queues a broadcast, which may be held for FLUSH_WINDOW_MS. MUST NOT wait and MUST NOT throw: a peer
+   * that is too slow is closed by it.
+   */
   enqueue(frame: Uint8Array): void;
+  /** The same for an answer, which is not held. */
+  answer(frame: Uint8Array): void;
 }
 
 /** A connection as the hub sees it. */

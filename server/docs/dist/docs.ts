@@ -541,6 +541,7 @@ that lists every problem. A variable that looks like a misspelled option is a wa
 <tr><td><code>LOG_FORMAT</code></td><td>text, json</td><td>text</td><td>a readable line per event, or a line of JSON</td></tr>
 <tr><td><code>LOG_LEVEL</code></td><td>debug, info, warning, error, fatal</td><td>info</td><td>least severe level that is logged</td></tr>
 <tr><td><code>WRITE_WAIT_MS</code></td><td>ms</td><td>10000</td><td>a write that has not drained by then ends the connection</td></tr>
+<tr><td><code>FLUSH_WINDOW_MS</code></td><td>ms</td><td>0</td><td>publications wait for so long, at most 100, so that one write carries more; 0 = off</td></tr>
 <tr><td><code>FROZEN_WAIT_MS</code></td><td>ms</td><td>0</td><td>a client that answers control pings but for so long no app ping is closed; 0 = off</td></tr>
 <tr><td><code>REQUEST_WAIT_MS</code></td><td>ms</td><td>10000</td><td>a connection that has not sent a whole request by then is cut</td></tr>
 <tr><td><code>CLOSE_WAIT_MS</code></td><td>ms</td><td>2000</td><td>a close that is not answered by then ends the connection</td></tr>
@@ -636,6 +637,11 @@ of the same profile.</p>
 answer the only ping of each deadline. <code>PING_PERIOD_MS=25000</code> gives it two pings.</li>
 <li><strong>Faster detection</strong>: <code>PONG_WAIT_MS=15000</code> finds a dead json client within 15.1 s.</li>
 <li><strong>Large messages</strong>: raise <code>MAX_MESSAGE_BYTES</code>; the default of <code>SEND_QUEUE_BYTES</code> grows with it.</li>
+<li><strong>Many small publications to many clients</strong>: a write costs far more than the bytes in it.
+<code>FLUSH_WINDOW_MS=25</code> joins what 25 ms bring into one write for each client; publications arrive up
+to 25 ms later, in the same order. It saves nothing where a client gets fewer than two in a
+window. Pings, pongs, answers and closes are not delayed, and a queue that fills is written
+sooner.</li>
 <li><strong>The log</strong>: <code>LOG_FORMAT=json</code> writes one JSON object a line. If the reader of the log pauses, the
 hub keeps 16 MiB of lines; it drops what exceeds that, and then logs how many lines it dropped.</li>
 </ul>
@@ -2474,13 +2480,13 @@ own code allocates, without what <code>ws</code> and <code>node:net</code> alloc
 <tr><td>7</td><td><code>hub/commands.ts</code> <code>execute()</code>, <code>#publish()</code>, <code>broadcast()</code></td><td>stamps the publication and hands it to the broker</td><td>the publication</td></tr>
 <tr><td>8</td><td><code>brokers/memory.ts</code> <code>publish()</code></td><td>calls back the hub of this process; another broker would carry it to all nodes</td><td>nothing</td></tr>
 <tr><td>9</td><td><code>hub/fan_out.ts</code> <code>deliver()</code>, <code>transport/text_frame.ts</code> <code>textFrame()</code></td><td>each profile makes one text and one frame, which all its receivers share</td><td>one <code>Map</code>; for each profile one text and one <code>Buffer</code></td></tr>
-<tr><td>10</td><td><code>write_pump.ts</code> <code>enqueue()</code>, <code>client/send_queue.ts</code> <code>wouldExceed()</code>, <code>add()</code></td><td>for each receiver: bounds, budget (<code>hub/load_shedder.ts</code>), counters; marks the pump for the end of the turn</td><td>nothing but growth of the queue&#39;s array</td></tr>
-<tr><td>11</td><td><code>write_pump.ts</code> <code>Flusher</code>, <code>flush()</code>, <code>#start()</code>, <code>send_queue.ts</code> <code>take()</code></td><td>at the end of the turn each marked pump takes one batch</td><td>one array for each pump; one joined <code>Buffer</code> for several frames, shared by pumps with the same frames; one frame is written as it is</td></tr>
+<tr><td>10</td><td><code>write_pump.ts</code> <code>enqueue()</code>, <code>client/send_queue.ts</code> <code>wouldExceed()</code>, <code>add()</code></td><td>for each receiver: bounds, budget (<code>hub/load_shedder.ts</code>), counters; marks the pump for the end of the turn, or of the flush window</td><td>nothing but growth of the queue&#39;s array</td></tr>
+<tr><td>11</td><td><code>write_pump.ts</code> <code>Flusher</code>, <code>flush()</code>, <code>#start()</code>, <code>send_queue.ts</code> <code>take()</code></td><td>at their end each marked pump takes one batch</td><td>one array for each pump; one joined <code>Buffer</code> for several frames, shared by pumps with the same frames; one frame is written as it is</td></tr>
 <tr><td>12</td><td><code>transport/ws_socket.ts</code> <code>write()</code>, then <code>write_pump.ts</code> <code>#drained()</code></td><td>one write to TCP for each receiver; when it has drained, the next batch may start</td><td>nothing: the callback was made with the pump</td></tr>
 </tbody>
 </table></div>
-<p>The acknowledgement to the publisher is one more frame (<code>hub/commands.ts</code> <code>#send()</code>), queued by hops
-10 to 12.</p>
+<p>The acknowledgement to the publisher is one more frame (<code>hub/commands.ts</code> <code>#send()</code>). It takes hops
+10 to 12 by <code>answer()</code> instead of <code>enqueue()</code>: no flush window holds it.</p>
 <p><code>client.ts</code> has no hop: it makes the parts of a connection and ends it. Of it, a frame reads only
 whether the connection is closing. Control pings, and the pongs that answer a peer&#39;s pings, do not
 go through the send queue. The wheel calls the <code>HeartbeatTimer</code> of a connection when something is
@@ -2508,6 +2514,12 @@ name what is missing.</p>
 nor a pong event, and its <code>close()</code> to a dead peer never completes.</li>
 <li><strong>One write for each client and turn</strong>: what is queued during a turn of the event loop leaves in
 one socket write at its end, and clients with the same frames to write share one buffer.</li>
+<li><strong>A flush window holds broadcasts alone</strong>: with <code>FLUSH_WINDOW_MS</code> a publication or relayed text
+waits for the end of the window. Answers, app pings, the first frames of a connection and closes
+do not: they leave at the end of their turn, or at once, and take along in order what was held. So
+no round trip is measured too long. What is held leaves sooner when 64 KiB or half a queue waits
+for its client, or a quarter of <code>QUEUE_BUDGET_BYTES</code> for all, since publishers wait for their
+readers from half of either on.</li>
 <li><strong>The write pump has no loop</strong>: awaiting each batch instead costs 25 % more CPU for each delivery.</li>
 <li><strong>One wheel, no timer for each client</strong>: reading a frame changes a number.</li>
 <li><strong>Profiles are sans-I/O</strong>: a profile reads no clock and touches no socket, so one suite of tests
@@ -2532,7 +2544,7 @@ covers all five.</li>
 <tr><td><code>ReadPump</code></td><td>takes frames from the socket to the hub</td></tr>
 <tr><td><code>WritePump</code></td><td>takes frames from the send queue to the socket</td></tr>
 <tr><td><code>SendQueue</code></td><td>the bounded queue of frames for one peer, and the judgement that the peer reads too slowly</td></tr>
-<tr><td><code>Flusher</code></td><td>flushes write pumps at the end of a turn of the event loop</td></tr>
+<tr><td><code>Flusher</code></td><td>flushes write pumps at the end of a turn of the event loop, or of the flush window</td></tr>
 <tr><td><code>LoadShedder</code></td><td>closes the connections with the largest queues while all queues together exceed <code>QUEUE_BUDGET_BYTES</code></td></tr>
 <tr><td><code>Profile</code></td><td>one heartbeat system: routes, credentials, wire format, timing</td></tr>
 <tr><td><code>ProtocolSession</code></td><td>the state of one connection in its profile; decodes frames, makes answers</td></tr>
@@ -2703,8 +2715,8 @@ version may change options, metrics and the HTTP routes; the five wire formats d
 <p>The first version. Its parts:</p>
 <ul>
 <li><strong>Hub</strong>: five profiles (json, events-hub, infoway, tank, talo), publish and subscribe across them,
-send queues with a bound for each client and one for all, publishers that wait for slow
-subscribers, a drain with spread reconnects.</li>
+send queues with a bound for each client and one for all, a flush window for publications,
+publishers that wait for slow subscribers, a drain with spread reconnects.</li>
 <li><strong>Liveness</strong>: protocol and app pings, a published and tested detection bound, stalls of the server
 left out, frozen and stripped clients told apart, idle timeouts of proxies found, one close reason
 and one cause for each connection.</li>

@@ -47,6 +47,8 @@ export interface WorldOptions {
   readonly queueBytes?: number;
   readonly budgetBytes?: number;
   readonly writeWaitMs?: number;
+  /** 0 unless told otherwise. */
+  readonly flushWindowMs?: number;
   readonly frozenWaitMs?: number;
   readonly maxMessagesPerSecond?: number;
   readonly maxSubscriptions?: number;
@@ -116,7 +118,7 @@ export class World {
       closeHistory: this.closeHistory,
       idleTimeouts: this.idleTimeouts,
       budget: this.budget,
-      flusher: new Flusher(clock),
+      flusher: new Flusher(clock, options.flushWindowMs),
       gate: this.hub.gate,
       advisedClients: new AdvisedClients(),
       queueMessages: options.queueMessages ?? 256,
