@@ -307,12 +307,12 @@ Deno.test("A session that throws is its own client's trouble: logged, and the se
   withWorld({}, async (world) => {
     const faulty: Profile = {
       ...world.profile,
-      open: (visit) => ({
-        ...world.profile.open(visit),
-        decode() {
-          throw new RangeError("boom");
-        },
-      }),
+      open: (visit) =>
+        Object.assign(world.profile.open(visit), {
+          decode() {
+            throw new RangeError("boom");
+          },
+        }),
     };
     const [bad, good] = [world.connect({ profile: faulty }), world.connect()];
     bad.socket.say("anything");

@@ -6,7 +6,7 @@
  */
 
 import type { Format } from "./arguments.ts";
-import type { FigureOutcome, Outcome, ServerFigure, TargetOutcome } from "./results.ts";
+import type { FigureOutcome, Outcome, ServerFigure, Target, TargetOutcome } from "./results.ts";
 import { FIGURES } from "./results.ts";
 import type { ServerName } from "./servers.ts";
 
@@ -16,7 +16,7 @@ export function reportText(
   { format, isShort }: { format: Format; isShort: boolean },
 ): string {
   if (format === "json") return JSON.stringify(outcome);
-  if (format === "markdown") return markdownTable(outcome);
+  if (format === "markdown") return `${markdownFigures(outcome)}\n\n${markdownTargets(outcome)}`;
   const { machine, missing, failures, targets, tookSeconds } = outcome;
   return [
     `${machine.processor}, ${machine.cores} cores, ${machine.system}; ${
@@ -71,7 +71,7 @@ function countsTable({ counts, servers }: Outcome): string {
 }
 
 /** A row for each figure, a column for each server: median, range, and Systole's ratio to it. */
-function markdownTable({ figures, servers }: Outcome): string {
+function markdownFigures({ figures, servers }: Outcome): string {
   const rows = figures.map((figure) => [
     `${figure.label}, ${figure.unit}`,
     ...servers.map(({ name }) => {
@@ -81,10 +81,23 @@ function markdownTable({ figures, servers }: Outcome): string {
       return own.ratio === undefined ? text : `${text}; ${own.ratio.toFixed(2)}`;
     }),
   ]);
-  const header = ["measured", ...servers.map(({ label }) => label)];
-  return [header, header.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join(
-    "\n",
-  );
+  return markdownTable([["measured", ...servers.map(({ label }) => label)], ...rows]);
+}
+
+function markdownTargets({ targets }: Outcome): string {
+  const rows = targets.map(({ value, result, ...target }) => [
+    FIGURES[target.figure].label,
+    limitText(target),
+    value.toPrecision(3),
+    result,
+  ]);
+  return markdownTable([["figure", "target", "in this run", "result"], ...rows]);
+}
+
+/** @param rows the heading first */
+function markdownTable([heading, ...rows]: string[][]): string {
+  return [heading, heading.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`)
+    .join("\n");
 }
 
 function figureOf({ servers }: FigureOutcome, name: ServerName): ServerFigure | undefined {
@@ -95,11 +108,15 @@ function rangeText({ min, max }: ServerFigure, digits: number): string {
   return `${min.toFixed(digits)}..${max.toFixed(digits)}`;
 }
 
-function targetText({ figure, control, atMost, value, result }: TargetOutcome): string {
-  const { label, unit } = FIGURES[figure];
-  return control === undefined
-    ? `${label}: ${value.toFixed(2)} ${unit}, target at most ${atMost}: ${result}`
-    : `${label}: ${value.toFixed(3)} of ${control}, target at most ${atMost}: ${result}`;
+function targetText({ value, result, ...target }: TargetOutcome): string {
+  return `${FIGURES[target.figure].label}: ${value.toPrecision(3)}, target ${
+    limitText(target)
+  }: ${result}`;
+}
+
+/** The bound of a target. */
+export function limitText({ figure, control, bound, limit }: Target): string {
+  return `${bound} ${limit} ${control === undefined ? FIGURES[figure].unit : `of ${control}`}`;
 }
 
 /** Lines of equal columns, the first row the heading, numbers to the right. */

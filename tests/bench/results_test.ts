@@ -66,11 +66,17 @@ Deno.test("targetOutcomes() compares a ratio to a control, or a figure itself", 
   const results = new Results();
   record(results, "systole", "fanout1", [2]);
   record(results, "ws", "fanout1", [1]);
-  record(results, "systole", "idleMemory", [14]);
+  record(results, "systole", "idleMemory", [12]);
+  record(results, "systole", "upgrades", [75]);
+  record(results, "ws", "upgrades", [100]);
   const outcomes = targetOutcomes(results.figures());
   assertEquals(
     outcomes.map(({ figure, value, result }) => [figure, value, result]),
-    [["fanout1", 2, "missed"], ["idleMemory", 14, "met"]],
+    [
+      ["fanout1", 2, "missed"],
+      ["upgrades", 0.75, "met"],
+      ["idleMemory", 12, "met"],
+    ],
   );
 });
 

@@ -15,6 +15,7 @@ import { LIVENESS_STATES } from "../../server/liveness/liveness.ts";
 import { PROXY_PERIODS_MS } from "../../server/liveness/timing.ts";
 import { Metrics } from "../../server/metrics/metrics.ts";
 import { USAGE as BENCH_USAGE } from "../bench/arguments.ts";
+import { limitText } from "../bench/report.ts";
 import { FIGURES, TARGETS } from "../bench/results.ts";
 import { SERVER_NAMES } from "../bench/servers.ts";
 import { LOAD_NAMES } from "../bench/sizes.ts";
@@ -165,10 +166,7 @@ Deno.test("performance.md lists every load, server, figure and target of the ben
   );
   assertEquals(
     tableIn(performance, "Targets").rows.map(([figure, target]) => [figure, target]),
-    TARGETS.map(({ figure, control, atMost }) => {
-      const { label, unit } = FIGURES[figure];
-      return [label, control === undefined ? `${atMost} ${unit}` : `${atMost} of \`${control}\``];
-    }),
+    TARGETS.map((target) => [FIGURES[target.figure].label, limitText(target)]),
   );
 });
 

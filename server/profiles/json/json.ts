@@ -19,6 +19,7 @@ import { assertNever } from "../../base/errors.ts";
 import { numberIn, stringIn } from "../../base/json.ts";
 import { MemberScanner, withoutByteOrderMark } from "../../base/json_scanner.ts";
 import { problemRejection } from "../../base/problem.ts";
+import type { HeartbeatRules } from "../../liveness/heartbeat.ts";
 import type { Timing } from "../../liveness/timing.ts";
 import { ANY_LIFE, type FrameInfo, type Profile, type ProtocolSession } from "../profile.ts";
 import {
@@ -55,19 +56,7 @@ export interface JsonOptions {
 
 /** Makes the profile. */
 export function jsonProfile({ timing, echo }: JsonOptions): Profile {
-  const { pingPeriodMs, pongWaitMs } = timing;
-  const session = {
-    rules: { ...timing, ...ANY_LIFE },
-    initialSubscriptions: [],
-    decode: (frame: Uint8Array, { wallMs, isBinary }: FrameInfo) =>
-      decode(frame, { wallMs, isBinary: isBinary === true, echo }),
-    notify,
-    deny: (denial: Denial, { ref, channel }: { ref?: string; channel: string }) =>
-      errorText(denial, DENIALS[denial](channel), {
-        id: ref === undefined ? undefined : JSON.stringify(ref),
-        afterMs: denial === "busy" ? BUSY_AFTER_MS : undefined,
-      }),
-  } satisfies Omit<ProtocolSession, "initialFrames">;
+  const options = { rules: { ...timing, ...ANY_LIFE }, echo };
   return {
     name: "json",
     matches: () => false, // by its name, or as the default
@@ -77,15 +66,62 @@ export function jsonProfile({ timing, echo }: JsonOptions): Profile {
       kind === "unauthorized"
         ? problemRejection(STATUS_CODE.Unauthorized, detail, { "WWW-Authenticate": "Bearer" })
         : problemRejection(STATUS_CODE.TooManyRequests, detail),
-    open: ({ clientId }) => ({
-      ...session,
-      initialFrames: [JSON.stringify({ type: "welcome", clientId, pingPeriodMs, pongWaitMs })],
-    }),
+    open: ({ clientId }) => new JsonSession(clientId, options),
     publication: ({ channel, data, timestamp }: Publication) =>
       `{"type":"message","channel":${
         JSON.stringify(channel)
       },"data":${data},"timestamp":${timestamp}}`,
   };
+}
+
+/** What all sessions share. */
+interface SessionOptions {
+  readonly rules: HeartbeatRules;
+  readonly echo: boolean;
+}
+
+/** Has no state. Every connection has one, so it keeps as little as it can. */
+class JsonSession implements ProtocolSession {
+  readonly #clientId: string;
+  readonly #options: SessionOptions;
+
+  constructor(clientId: string, options: SessionOptions) {
+    this.#clientId = clientId;
+    this.#options = options;
+  }
+
+  get rules(): HeartbeatRules {
+    return this.#options.rules;
+  }
+
+  get initialFrames(): readonly string[] {
+    const { pingPeriodMs, pongWaitMs } = this.rules;
+    const clientId = this.#clientId;
+    return [JSON.stringify({ type: "welcome", clientId, pingPeriodMs, pongWaitMs })];
+  }
+
+  get initialSubscriptions(): readonly string[] {
+    return [];
+  }
+
+  decode(frame: Uint8Array, { wallMs, isBinary }: FrameInfo): Inbound {
+    return decode(frame, { wallMs, isBinary: isBinary === true, echo: this.#options.echo });
+  }
+
+  notify(notice: Notice): string {
+    if (notice.kind === "ping") { // the most frequent one
+      return `{"type":"ping","id":"${notice.id}","timestamp":${notice.timestamp}}`;
+    }
+    const { kind, ...fields } = notice;
+    return JSON.stringify({ type: kind, ...fields });
+  }
+
+  deny(denial: Denial, { ref, channel }: { ref?: string; channel: string }): string {
+    return errorText(denial, DENIALS[denial](channel), {
+      id: ref === undefined ? undefined : JSON.stringify(ref),
+      afterMs: denial === "busy" ? BUSY_AFTER_MS : undefined,
+    });
+  }
 }
 
 const DENIALS: Record<Denial, (channel: string) => string> = {
@@ -221,14 +257,6 @@ function onChannel(decode: (channel: string) => Inbound): Inbound {
     return error("bad_channel", rule, MESSAGE.textOf("id"));
   }
   return decode(channel);
-}
-
-function notify(notice: Notice): string {
-  if (notice.kind === "ping") { // the most frequent one
-    return `{"type":"ping","id":"${notice.id}","timestamp":${notice.timestamp}}`;
-  }
-  const { kind, ...fields } = notice;
-  return JSON.stringify({ type: kind, ...fields });
 }
 
 function reply(text: string): Inbound {
