@@ -27,16 +27,20 @@ function agree(text: string): void {
   const value = parsed(text);
   assertEquals(isJson(bytes(text)), value !== undefined, JSON.stringify(text));
   assertEquals(parseJson(text), value);
-  const names = isObject(value) ? Object.keys(value) : ["a"];
+  const members = isObject(value) ? Object.keys(value) : [];
+  // A format knows no names that JSON would escape.
+  const names = members.filter((name) => JSON.stringify(name) === `"${name}"`);
   const scanner = new MemberScanner(names);
   const scan = scanner.scan(bytes(text));
   if (value === undefined) return assertEquals(scan, "invalid", text);
   if (!isObject(value)) return assertEquals(scan, "other", text);
-  assertEquals([scan, scanner.others], ["object", 0], text);
+  assertEquals(scan, "object", text);
+  if (names.length === members.length) assertEquals(scanner.others, 0, text);
   for (const name of names) assertEquals(parsed(scanner.textOf(name)!), value[name], text);
 }
 
 Deno.test("isJson() and MemberScanner agree with JSON.parse on valid texts", () => {
+  agree(String.raw`{"\\u005f_proto__":1,"\u005f_proto__":2}`); // two names
   fc.assert(fc.property(jsonText, agree), { numRuns: 5_000 });
   for (const text of manyJsonTexts(2_000)) agree(text);
 });
