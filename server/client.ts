@@ -6,13 +6,16 @@
  * @module
  */
 
+import type { Grant } from "./auth/grant.ts";
 import { RateLimit } from "./auth/rate_limit.ts";
 import type { Rights } from "./auth/rights.ts";
 import type { SlidingWindow } from "./auth/sliding_window.ts";
 import { type CloseHistory, logFieldsOf, recordOf } from "./client/close_history.ts";
 import { type Connection, ConnectionCounters } from "./client/connection.ts";
+import { CredentialExpiry } from "./client/credential_expiry.ts";
 import { HealthActions, type HealthActionsOptions } from "./client/health_actions.ts";
 import { HeartbeatTimer, type HeartbeatTimerOptions } from "./client/heartbeat_timer.ts";
+import { TokenRefresh, type TokenRefreshOptions } from "./client/token_refresh.ts";
 import {
   type Cause,
   CLOSE_REASONS,
@@ -25,7 +28,7 @@ import type { IdleTimeoutDetector } from "./diagnosis/idle_timeout_detector.ts";
 import type { ConnectionStats } from "./hub/subscription_registry.ts";
 import { ConnectionHealth } from "./liveness/connection_health.ts";
 import { Heartbeat } from "./liveness/heartbeat.ts";
-import type { Notice } from "./message.ts";
+import type { Notice, RefreshRequest } from "./message.ts";
 import type { ProfileCounts } from "./metrics/table.ts";
 import type { Profile, ProtocolSession } from "./profiles/profile.ts";
 import { ReadPump, type ReadPumpOptions } from "./read_pump.ts";
@@ -36,7 +39,12 @@ import { type Enqueued, WritePump, type WritePumpOptions } from "./write_pump.ts
 
 /** What all clients share: what their parts take, and what the Client itself does. */
 export interface ClientOptions
-  extends ReadPumpOptions, WritePumpOptions, HeartbeatTimerOptions, HealthActionsOptions {
+  extends
+    ReadPumpOptions,
+    WritePumpOptions,
+    HeartbeatTimerOptions,
+    HealthActionsOptions,
+    TokenRefreshOptions {
   readonly closeHistory: CloseHistory;
   readonly idleTimeouts: IdleTimeoutDetector;
   /** Frames a second that one connection may send; 0 = no limit. */
@@ -51,28 +59,31 @@ export class Client implements Connection {
   readonly keyId: string | undefined;
   readonly address: string;
   readonly session: ProtocolSession;
-  readonly rights: Rights;
+  rights: Rights;
   readonly heartbeat: Heartbeat;
   readonly health: ConnectionHealth;
   readonly writePump: WritePump;
   readonly flood: RateLimit;
-  readonly quota: SlidingWindow | undefined;
+  quota: SlidingWindow | undefined;
   readonly counts: ProfileCounts;
   readonly counters: ConnectionCounters;
   readonly #options: ClientOptions;
   readonly #socket: Socket;
   readonly #proxy: string | undefined;
   readonly #admitted: Admitted;
+  readonly #expiry: CredentialExpiry;
   readonly #heartbeatTimer: HeartbeatTimer;
   readonly #healthActions: HealthActions;
   readonly #readPump: ReadPump;
+  /** Made by the first one. */
+  #tokenRefresh: TokenRefresh | undefined;
   #reason: CloseReason | undefined;
 
   /** Starts both pumps and sends the profile's first frames. */
   constructor(accepted: AcceptedConnection, options: ClientOptions) {
     const { socket, profile, target, grant, quota, address, proxy, admitted } = accepted;
     const { clock, wheel, hub, metrics, log, maxMessagesPerSecond, random } = options;
-    const { keyId, rights, expiresAtMs = Infinity } = grant;
+    const { keyId, rights } = grant;
     this.profile = profile;
     this.keyId = keyId;
     this.address = address;
@@ -99,7 +110,8 @@ export class Client implements Connection {
     log.info("connection opened", { id: this.id, profile: profile.name, key: keyId, address });
     for (const text of this.session.initialFrames) this.#sendText(text);
     hub.tell({ kind: "join", subscriber: this, channels: this.session.initialSubscriptions });
-    this.#heartbeatTimer = new HeartbeatTimer(this, expiresAtMs, options);
+    this.#expiry = new CredentialExpiry(grant, clock.wall());
+    this.#heartbeatTimer = new HeartbeatTimer(this, this.#expiry, options);
     this.#readPump = new ReadPump(this, socket, options);
     socket.attach(this.#readPump);
     this.writePump.flush(); // in one write with the handshake's answer
@@ -132,6 +144,20 @@ export class Client implements Connection {
     const nowMs = this.#options.wheel.now();
     if (notice.kind === "reconnect") this.health.recorder.record("advised", nowMs, notice.afterMs);
     return true;
+  }
+
+  refresh(request: RefreshRequest): void {
+    this.#tokenRefresh ??= new TokenRefresh(this, this.#expiry, this.#options);
+    void this.#tokenRefresh.check(request); // never rejects
+  }
+
+  /** From now on a new token of the same subject holds; subscriptions are left to the hub. */
+  renew(grant: Grant): void {
+    const { clock } = this.#options;
+    this.rights = grant.rights;
+    this.quota = this.#admitted.renewed(grant);
+    this.#expiry.renew(grant, clock.wall());
+    this.#heartbeatTimer.reschedule();
   }
 
   /** Begins to close the connection, for exactly one reason: later ones change nothing. */

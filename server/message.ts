@@ -50,11 +50,29 @@ export type Command =
    */
   | { readonly kind: "reply"; readonly text: string; readonly ifSubscribed?: string }
   /** Close the connection for breaking a rule, once its earlier requests are answered. */
-  | { readonly kind: "policyViolation"; readonly reason: CloseReason };
+  | { readonly kind: "policyViolation"; readonly reason: CloseReason }
+  /**
+   * Unsubscribe from what a new token does not allow any more, and notify of each channel. A command,
+   * so that it comes behind the requests that the old rights have allowed.
+   */
+  | {
+    readonly kind: "restrict";
+    readonly maySubscribe: (channel: string) => boolean;
+    readonly ack?: string;
+  };
+
+/** A client's request for the rights and the end of a new token. `ref` names it in an error. */
+export interface RefreshRequest {
+  readonly kind: "refresh";
+  /** A secret: never to be logged or repeated. */
+  readonly token: string;
+  readonly ref?: string;
+}
 
 /** What a frame from a client means. */
 export type Inbound =
-  | Command
+  | Exclude<Command, { readonly kind: "restrict" }>
+  | RefreshRequest
   /** The client's own heartbeat: the only sign of life in some profiles. */
   | { readonly kind: "heartbeat"; readonly text?: string }
   /** The answer to one of the server's app pings. */
@@ -81,7 +99,32 @@ export type Notice =
     readonly status: string;
     readonly latency: number | null;
     readonly jitter: number;
+  }
+  /** The connection's token ends so soon, ms: a refresh keeps the connection. */
+  | { readonly kind: "expiring"; readonly afterMs: number }
+  /** A new token is accepted; when it ends, wall-clock ms. */
+  | { readonly kind: "refreshed"; readonly expiresAt: number }
+  /** A subscription that the client has not ended itself: its new token does not allow it. */
+  | { readonly kind: "unsubscribed"; readonly channel: string; readonly reason: "forbidden" }
+  /** A new token is not accepted, and the old one holds; `id` is that of the request. */
+  | {
+    readonly kind: "error";
+    readonly code: RefreshError;
+    readonly message: string;
+    readonly id?: string;
+    readonly afterMs?: number;
   };
+
+/** Why a new token is not accepted. */
+export type RefreshError =
+  /** The connection was not opened with a token, or with one of another subject. */
+  | "forbidden"
+  /** It is no valid token. */
+  | "unauthorized"
+  /** It ends no later than the present one. */
+  | "bad_message"
+  /** The last one came less than a second ago, or is still being checked. */
+  | "too_many_refreshes";
 
 /** Something published on a channel. */
 export interface Publication {

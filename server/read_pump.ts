@@ -65,8 +65,9 @@ export class ReadPump implements SocketEvents {
     FRAME.wallMs = clock.wall();
     FRAME.isBinary = isBinary;
     const inbound = this.#decode(data);
-    const isHeartbeat = inbound.kind === "app_pong" || inbound.kind === "heartbeat";
-    if (!isHeartbeat && quota !== undefined && !quota.take(FRAME.nowMs)) {
+    const isFree = inbound.kind === "app_pong" || inbound.kind === "heartbeat" ||
+      inbound.kind === "refresh"; // one a second is checked, and the minute must not end for it
+    if (!isFree && quota !== undefined && !quota.take(FRAME.nowMs)) {
       return this.#tell({ kind: "policyViolation", reason: "rate_limited" });
     }
     switch (inbound.kind) {
@@ -82,6 +83,8 @@ export class ReadPump implements SocketEvents {
         return this.#reply(inbound.text);
       case "nothing":
         return;
+      case "refresh":
+        return this.#connection.refresh(inbound);
       case "subscribe":
       case "unsubscribe":
       case "publish":

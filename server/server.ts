@@ -9,6 +9,7 @@ import type { Server } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import { Admission } from "./auth/admission.ts";
 import { type Auth, openAuth } from "./auth/auth.ts";
+import type { Authenticator } from "./auth/authenticator.ts";
 import { Quotas } from "./auth/quotas.ts";
 import type { Suspensions } from "./auth/suspensions.ts";
 import { type Clock, systemClock } from "./base/clock.ts";
@@ -112,7 +113,7 @@ function serve({ config, log }: ServerOptions, auth: Auth, bound: BoundServer): 
   const { authenticator, proxies, suspensions, tickets } = auth;
   const clock = systemClock;
   const broker = new MemoryBroker();
-  const options = clientOptions({ config, log, clock, broker });
+  const options = clientOptions({ config, log, clock, broker, authenticator });
   const { wheel, hub, metrics, budget, closeHistory, idleTimeouts } = options;
   suspensions.onSuspended = closeSuspendedConnections(hub, log);
   const profiles = createProfiles(config, authenticator.isKey);
@@ -188,9 +189,10 @@ function serve({ config, log }: ServerOptions, auth: Auth, bound: BoundServer): 
 
 /** What all clients share. */
 function clientOptions(
-  { config, log, clock, broker }: Omit<ServerOptions, "files"> & {
+  { config, log, clock, broker, authenticator }: Omit<ServerOptions, "files"> & {
     readonly clock: Clock;
     readonly broker: Broker;
+    readonly authenticator: Authenticator;
   },
 ): ClientOptions {
   const { limits } = config;
@@ -224,6 +226,7 @@ function clientOptions(
     hub,
     metrics,
     log,
+    authenticator,
     closeHistory: new CloseHistory(),
     idleTimeouts,
     budget,

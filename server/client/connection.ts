@@ -11,13 +11,14 @@ import type { SlidingWindow } from "../auth/sliding_window.ts";
 import type { Clock } from "../base/clock.ts";
 import type { ConnectionStats, Subscriber } from "../hub/subscription_registry.ts";
 import type { Heartbeat } from "../liveness/heartbeat.ts";
-import type { Notice } from "../message.ts";
+import type { Notice, RefreshRequest } from "../message.ts";
 import type { ProfileCounts } from "../metrics/table.ts";
 import type { SocketEnd } from "../transport/socket.ts";
 import type { WritePump } from "../write_pump.ts";
 
 /** One connection; the hub sees its part that is a `Subscriber`. */
 export interface Connection extends Subscriber {
+  /** What it may do: by its newest token. */
   readonly rights: Rights;
   /** Decides when it is pinged and when its silence ends it. */
   readonly heartbeat: Heartbeat;
@@ -33,6 +34,8 @@ export interface Connection extends Subscriber {
   readonly closing: boolean;
   /** Sends a notice where its profile has a frame for it. @returns whether it was queued */
   notify(notice: Notice): boolean;
+  /** Checks a new token, and answers. */
+  refresh(request: RefreshRequest): void;
   /** Called once, when the socket is gone. */
   onSocketClosed(end: SocketEnd): void;
 }

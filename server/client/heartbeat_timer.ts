@@ -1,8 +1,8 @@
 /**
  * The timer of one connection, called by the wheel: it ends silent connections and those whose
- * credential expires, and sends pings and the profile's own heartbeat, as a writePump's ticker does.
- * The control ping goes around the send queue, the app ping through it; both leave in one write when
- * the queue is empty.
+ * credential expires, announces that end, and sends pings and the profile's own heartbeat, as a
+ * writePump's ticker does. The control ping goes around the send queue, the app ping through it; both
+ * leave in one write when the queue is empty.
  *
  * @module
  */
@@ -15,6 +15,7 @@ import type { Metrics } from "../metrics/metrics.ts";
 import { textFrame } from "../transport/text_frame.ts";
 import type { Enqueued } from "../write_pump.ts";
 import type { Connection } from "./connection.ts";
+import type { CredentialExpiry } from "./credential_expiry.ts";
 
 /** What all heartbeat timers share. */
 export interface HeartbeatTimerOptions {
@@ -30,22 +31,22 @@ export interface HeartbeatTimerOptions {
 export class HeartbeatTimer implements TimerTask {
   readonly #connection: Connection;
   readonly #options: HeartbeatTimerOptions;
-  readonly #expiresAtMs: number;
-  readonly #entry: WheelEntry;
+  readonly #expiry: CredentialExpiry;
+  #entry: WheelEntry;
   #textHeartbeatDueMs: number;
   #pings = 0;
 
   /**
    * Pings at once, behind the first frames, and starts.
    *
-   * @param expiresAtMs when the credential expires, wall-clock ms
+   * @param expiry of its credential
    */
-  constructor(connection: Connection, expiresAtMs: number, options: HeartbeatTimerOptions) {
+  constructor(connection: Connection, expiry: CredentialExpiry, options: HeartbeatTimerOptions) {
     const { wheel } = options;
     const nowMs = wheel.now();
     this.#connection = connection;
     this.#options = options;
-    this.#expiresAtMs = expiresAtMs;
+    this.#expiry = expiry;
     this.#textHeartbeatDueMs = nowMs + (connection.session.textHeartbeat?.firstMs ?? Infinity);
     this.#measureAtOnce(nowMs);
     this.#entry = wheel.schedule(this, this.#dueMs(nowMs));
@@ -59,6 +60,7 @@ export class HeartbeatTimer implements TimerTask {
       return Infinity;
     }
     this.#sendTextHeartbeat(nowMs);
+    this.#announceExpiry();
     return this.#dueMs(nowMs);
   }
 
@@ -72,6 +74,13 @@ export class HeartbeatTimer implements TimerTask {
     health.recorder.stalled(sinceMs, stalledMs);
   }
 
+  /** The credential has been renewed: what is due next may be due earlier than before. */
+  reschedule(): void {
+    const { wheel } = this.#options;
+    wheel.cancel(this.#entry);
+    this.#entry = wheel.schedule(this, this.#dueMs(wheel.now()));
+  }
+
   stop(): void {
     this.#options.wheel.cancel(this.#entry);
   }
@@ -79,7 +88,7 @@ export class HeartbeatTimer implements TimerTask {
   #decide(nowMs: number, mayExpire: boolean): CloseReason | undefined {
     const { clock, writeWaitMs } = this.#options;
     const { heartbeat, writePump: { writingSinceMs }, counts, health } = this.#connection;
-    if (clock.wall() >= this.#expiresAtMs) return "token_expired";
+    if (this.#expiry.isOver(clock.wall())) return "token_expired";
     if (mayExpire) health.evaluate(nowMs, writingSinceMs);
     if (mayExpire && nowMs >= writingSinceMs + writeWaitMs) {
       health.recorder.record("write_stuck", nowMs, nowMs - writingSinceMs);
@@ -147,6 +156,11 @@ export class HeartbeatTimer implements TimerTask {
     this.#countAppPing(writePump.offer(textFrame(textHeartbeat.text)));
   }
 
+  #announceExpiry(): void {
+    const afterMs = this.#expiry.announce(this.#options.clock.wall());
+    if (afterMs !== undefined) this.#connection.notify({ kind: "expiring", afterMs });
+  }
+
   /** @returns whether it was queued */
   #countAppPing(enqueued: Enqueued): boolean {
     const { counts } = this.#connection;
@@ -172,7 +186,7 @@ export class HeartbeatTimer implements TimerTask {
       this.#textHeartbeatDueMs,
       this.#frozenDueMs,
       Math.min(writingSinceMs, nowMs) + writeWaitMs,
-      nowMs + this.#expiresAtMs - clock.wall(),
+      nowMs + this.#expiry.dueMs - clock.wall(),
     );
   }
 }

@@ -51,6 +51,8 @@ export class Commands {
       case "policyViolation":
         subscriber.close(command.reason);
         return 0;
+      case "restrict":
+        return this.#restrict(subscriber, command);
       default:
         assertNever(command);
     }
@@ -104,6 +106,20 @@ export class Commands {
       }
     }
     this.#send(subscriber, ack);
+  }
+
+  /** @returns how many channels it has looked at */
+  #restrict(subscriber: Subscriber, { maySubscribe, ack }: CommandOf<"restrict">): number {
+    const { registry } = this.#options;
+    const channels = [...registry.channelsOf(subscriber)];
+    this.#send(subscriber, ack);
+    for (const channel of channels) {
+      if (maySubscribe(channel)) continue;
+      registry.unsubscribe(subscriber, channel);
+      const notice = { kind: "unsubscribed", channel, reason: "forbidden" } as const;
+      this.#send(subscriber, subscriber.session.notify(notice));
+    }
+    return channels.length;
   }
 
   /** The channels of a subscriber that begin with one of the prefixes. */

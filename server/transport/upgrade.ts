@@ -76,6 +76,8 @@ export interface Admitted {
   ended(): void;
   /** It is closed for breaking a limit. */
   violated(): void;
+  /** It has a new token of the same subject. @returns what bounds its messages a minute from now on */
+  renewed(grant: Grant): SlidingWindow | undefined;
 }
 
 /** A request before it is routed. */
@@ -329,8 +331,8 @@ export class Upgrader {
 /** What a connection holds as long as it is open. */
 class AdmittedConnection implements Admitted {
   readonly #options: UpgraderOptions;
-  readonly #grant: Grant;
   readonly #permit: Permit;
+  #grant: Grant;
 
   constructor(
     options: UpgraderOptions,
@@ -355,6 +357,15 @@ class AdmittedConnection implements Admitted {
     suspensions.violation(keyId).catch((error) => {
       log.error("a violation could not be counted", { key: keyId, error });
     });
+  }
+
+  renewed(grant: Grant): SlidingWindow | undefined {
+    const { quotas, clock } = this.#options;
+    const nowMs = clock.now();
+    const quota = quotas.join(grant, nowMs); // first: the window of an equal limit must not be left
+    quotas.leave(this.#grant, nowMs);
+    this.#grant = grant;
+    return quota;
   }
 }
 

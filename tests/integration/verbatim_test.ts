@@ -156,7 +156,7 @@ integrationTest("A pong repeats id and timestamp, and an ack its id, as written"
     receiver: sender,
   });
   const head = '{"type":"error","code":"unknown_type","message":"unknown type \\"?\\": ' +
-    'use ping, pong, subscribe, unsubscribe or publish","id":';
+    'use ping, pong, subscribe, unsubscribe, publish or refresh","id":';
   assertPayloads(errors, texts, [head, "}"]);
 });
 

@@ -6,6 +6,7 @@ import { detectionBoundMs } from "../../server/liveness/heartbeat.ts";
 import { STALL_MS, Wheel, WheelEntry } from "../../server/liveness/wheel.ts";
 import { MailboxProbe } from "../../server/hub/mailbox_probe.ts";
 import { Metrics } from "../../server/metrics/metrics.ts";
+import { CredentialExpiry } from "../../server/client/credential_expiry.ts";
 import { HeartbeatTimer } from "../../server/client/heartbeat_timer.ts";
 import { taloProfile } from "../../server/profiles/talo/talo.ts";
 import { externalValues } from "../support/external_values.ts";
@@ -96,7 +97,8 @@ Deno.test("A timeout later than the published bound is counted, unless stalls de
         cancel() {},
         mayExpireSinceMs: nowMs + judgingAfterMs,
       };
-      const timer = new HeartbeatTimer(client, Infinity, {
+      const never = new CredentialExpiry({ keyId: undefined }, world.clock.wall());
+      const timer = new HeartbeatTimer(client, never, {
         ...world.context,
         wheel: wheel as unknown as Wheel,
       });

@@ -36,7 +36,18 @@ const TALO_HEARTBEAT = "v1.heartbeat";
 const TEXT = new TextDecoder();
 
 /** Every member that a message of a client may have; others are ignored. */
-const MESSAGE = new MemberScanner(["type", "channel", "data", "id", "timestamp", "clientTime"]);
+const MESSAGE = new MemberScanner([
+  "type",
+  "channel",
+  "data",
+  "id",
+  "timestamp",
+  "clientTime",
+  "token",
+]);
+
+/** Longest token of a refresh, characters: what the headers of a request may have at most in Node. */
+const MAX_TOKEN_LENGTH = 16_384;
 
 type ErrorCode =
   | "bad_json"
@@ -197,7 +208,7 @@ function unknown(): Inbound {
   const type = stringIn(MESSAGE.textOf("type"));
   if (type === undefined) return error("bad_message", "type is missing or not a string", id);
   const message = `unknown type ${JSON.stringify(type.slice(0, 64))}: ` +
-    "use ping, pong, subscribe, unsubscribe or publish";
+    "use ping, pong, subscribe, unsubscribe, publish or refresh";
   return error("unknown_type", message, id);
 }
 
@@ -230,6 +241,8 @@ function decodeObject(wallMs: number): Inbound | undefined {
       }));
     case "publish":
       return onChannel(decodePublish);
+    case "refresh":
+      return decodeRefresh();
     default:
       return undefined;
   }
@@ -246,6 +259,17 @@ function decodePublish(channel: string): Inbound {
   }
   const ack = `{"type":"published","channel":${JSON.stringify(channel)},"id":${id}}`;
   return { kind: "publish", channel, data, ack, ref };
+}
+
+/** No error repeats the token. */
+function decodeRefresh(): Inbound {
+  const token = stringIn(MESSAGE.textOf("token")) ?? "";
+  const id = MESSAGE.textOf("id");
+  if (token !== "" && token.length <= MAX_TOKEN_LENGTH) {
+    return { kind: "refresh", token, ref: stringIn(id) };
+  }
+  const rule = `refresh needs a token: a string of 1 to ${MAX_TOKEN_LENGTH} characters`;
+  return error("bad_message", rule, id);
 }
 
 function onChannel(decode: (channel: string) => Inbound): Inbound {

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { OPEN_GRANT } from "../../../server/auth/grant.ts";
-import type { Inbound } from "../../../server/message.ts";
+import type { Inbound, Notice } from "../../../server/message.ts";
 import { jsonProfile } from "../../../server/profiles/json/json.ts";
 import type { Profile } from "../../../server/profiles/profile.ts";
 import { parseTarget } from "../../../server/transport/profile_routes.ts";
@@ -81,6 +81,30 @@ Deno.test("decode() understands subscribe, unsubscribe and publish", () => {
   });
 });
 
+Deno.test("decode() understands a refresh, and an echoing profile does not echo it", () => {
+  for (const subject of [session, echo]) {
+    const frame = bytes('{"type":"refresh","token":"a.b.c","id":"r"}');
+    const inbound = subject.decode(frame, FRAME_TIMES);
+    assertEquals(inbound, { kind: "refresh", token: "a.b.c", ref: "r" });
+  }
+});
+
+Deno.test("notify() has frames for the end of a token and what follows from a new one", () => {
+  const notices: [Notice, string][] = [
+    [{ kind: "expiring", afterMs: 667 }, '{"type":"expiring","afterMs":667}'],
+    [{ kind: "refreshed", expiresAt: 5 }, '{"type":"refreshed","expiresAt":5}'],
+    [
+      { kind: "unsubscribed", channel: "c", reason: "forbidden" },
+      '{"type":"unsubscribed","channel":"c","reason":"forbidden"}',
+    ],
+    [
+      { kind: "error", code: "unauthorized", message: "m", id: undefined },
+      '{"type":"error","code":"unauthorized","message":"m"}',
+    ],
+  ];
+  for (const [notice, text] of notices) assertEquals(session.notify(notice), text);
+});
+
 Deno.test("decode() names what is wrong with a message", () => {
   const cases: [string, string, string][] = [
     ["{", "bad_json", "not JSON"],
@@ -98,6 +122,10 @@ Deno.test("decode() names what is wrong with a message", () => {
     [`{"type":"publish","channel":"${"c".repeat(257)}"}`, "bad_channel", "got 257 characters"],
     ['{"type":"publish","channel":"c"}', "bad_message", "needs data"],
     ['{"type":"publish","channel":"c","data":1,"id":2}', "bad_message", "is a string"],
+    ['{"type":"refresh"}', "bad_message", "needs a token"],
+    ['{"type":"refresh","token":""}', "bad_message", "needs a token"],
+    ['{"type":"refresh","token":{"a":1}}', "bad_message", "needs a token"],
+    [`{"type":"refresh","token":"${"t".repeat(16_385)}"}`, "bad_message", "1 to 16384"],
     ["[".repeat(10_000) + "]".repeat(10_000), "bad_json", "not JSON"],
     ["[".repeat(500) + "]".repeat(500), "bad_message", "an array"],
   ];
@@ -135,9 +163,11 @@ Deno.test("decode() refuses a member that is repeated or escaped: readers would 
     id: '"p"',
     timestamp: "1",
     clientTime: "1",
+    token: '"t"',
   };
   const written = Object.entries(members).map(([name, value]) => `"${name}":${value}`);
-  for (const type of ["publish", "subscribe", "unsubscribe", "ping", "pong", "nope"]) {
+  const types = ["publish", "subscribe", "unsubscribe", "refresh", "ping", "pong", "nope"];
+  for (const type of types) {
     const all = written.join().replace("publish", type);
     for (const [name, value] of Object.entries(members)) {
       const escape = `\\u${name.charCodeAt(0).toString(16).padStart(4, "0")}`;

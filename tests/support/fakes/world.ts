@@ -11,6 +11,7 @@ import { Client, type ClientOptions } from "../../../server/client.ts";
 import { AdvisedClients } from "../../../server/client/reconnect_advice.ts";
 import { CloseHistory } from "../../../server/client/close_history.ts";
 import { Flusher } from "../../../server/write_pump.ts";
+import { Authenticator } from "../../../server/auth/authenticator.ts";
 import { type Grant, OPEN_GRANT } from "../../../server/auth/grant.ts";
 import { deliver } from "../../../server/hub/fan_out.ts";
 import { Hub } from "../../../server/hub.ts";
@@ -53,6 +54,8 @@ export interface WorldOptions {
   readonly maxMessagesPerSecond?: number;
   readonly maxSubscriptions?: number;
   readonly echo?: boolean;
+  /** Checks the tokens of refreshes; that of an open hub unless told otherwise. */
+  readonly authenticator?: Pick<Authenticator, "check">;
   /** Where in its spread each first ping falls. */
   readonly random?: () => number;
 }
@@ -115,6 +118,7 @@ export class World {
       hub: this.hub,
       metrics,
       log: recordingLogger(this.log),
+      authenticator: options.authenticator ?? new Authenticator(),
       closeHistory: this.closeHistory,
       idleTimeouts: this.idleTimeouts,
       budget: this.budget,
@@ -146,7 +150,7 @@ export class World {
         target: parseTarget(url)!,
         grant: { ...OPEN_GRANT, ...grant },
         address: "192.0.2.1",
-        admitted: { ended() {}, violated() {} },
+        admitted: { ended() {}, violated() {}, renewed: () => undefined },
       },
       this.context,
     );
