@@ -38,6 +38,10 @@ export interface ConnectionCallbacks {
   readonly heartbeat: (rttMs: number | undefined) => void;
   /** The server advises a new connection. */
   readonly advised: (advice: Extract<DecodedFrame, { kind: "advice" }>) => void;
+  /** The server asks for a new token. */
+  readonly expiring: () => void;
+  /** The answer to a new token. */
+  readonly refresh: (isAccepted: boolean) => void;
   /** The server wants no messages for so long, ms; not validated. */
   readonly busy: (afterMs: unknown) => void;
   /** The server is silent. @returns whether that is a fault; then `closed` follows */
@@ -207,6 +211,8 @@ export class Connection {
     if (frame?.kind === "heartbeat") return this.#answered(frame.id);
     if (frame?.kind === "ping") return void this.send(frame.answer);
     if (frame?.kind === "advice") this.#callbacks.advised(frame);
+    if (frame?.kind === "expiring") this.#callbacks.expiring();
+    if (frame?.kind === "refresh") this.#callbacks.refresh(frame.isAccepted);
     if (frame?.kind === "busy") this.#callbacks.busy(frame.afterMs);
     this.#callbacks.received(event);
   }

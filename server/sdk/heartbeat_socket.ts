@@ -79,8 +79,8 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
    * @param url http and https mean ws and wss; in a page it may be relative; a function is called
    *   before each attempt
    * @param options the options or, as in WebSocket, the subprotocols
-   * @throws {TypeError} if the URL is not valid, the profile is unknown, or the platform has no
-   *   WebSocket
+   * @throws {TypeError} if the URL is not valid, the profile is unknown or has no place for a token,
+   *   or the platform has no WebSocket
    * @throws {RangeError} if a numeric option is no number, or out of range
    */
   constructor(url: Address, options: HeartbeatSocketOptions | string | string[] = {}) {

@@ -16,6 +16,10 @@ export type DecodedFrame =
   | { readonly kind: "ping"; readonly answer: string }
   /** The server advises a new connection, and when to make it. The user receives the frame, too. */
   | { readonly kind: "advice"; readonly afterMs: unknown; readonly reason: string }
+  /** The hub asks for a new token. The user receives the frame, too. */
+  | { readonly kind: "expiring" }
+  /** The answer to a new token. The user receives the frame, too. */
+  | { readonly kind: "refresh"; readonly isAccepted: boolean }
   /** A publication was refused, and when to publish again. The user receives the frame, too. */
   | { readonly kind: "busy"; readonly afterMs: unknown };
 
@@ -35,6 +39,8 @@ export interface SdkProfile {
   readonly subscribe?: (channels: readonly string[]) => string[];
   /** Frames that end subscriptions. @throws {TypeError} as `subscribe` */
   readonly unsubscribe?: (channels: readonly string[]) => string[];
+  /** The frame that presents a new token on a living connection. */
+  readonly refresh?: (token: string) => string;
   /** The frame of a publication. @throws {TypeError} as `subscribe` */
   readonly publish?: (channel: string, data: unknown) => string;
 }

@@ -5,9 +5,19 @@
  * @module
  */
 
-import { fieldsOf, heartbeatOf, type HubProfile, noChannel, type SdkProfile } from "./profile.ts";
+import {
+  fieldsOf,
+  HEARTBEAT_ID_PREFIX,
+  heartbeatOf,
+  type HubProfile,
+  noChannel,
+  type SdkProfile,
+} from "./profile.ts";
 import { INFOWAY } from "./infoway.ts";
 import type { HeartbeatOptions, ProfileName } from "./options.ts";
+
+/** By it an error is the answer to a refresh. */
+const REFRESH_ID = `${HEARTBEAT_ID_PREFIX}-token`;
 
 const JSON_PROFILE: HubProfile = {
   intervalMs: 30_000,
@@ -23,10 +33,15 @@ const JSON_PROFILE: HubProfile = {
     if (type === "reconnect") {
       return { kind: "advice", afterMs, reason: `${reason}` };
     }
-    if (type === "error" && code === "busy") return { kind: "busy", afterMs };
+    if (type === "expiring") return { kind: "expiring" };
+    if (type === "refreshed") return { kind: "refresh", isAccepted: true };
+    if (type !== "error") return;
+    if (code === "busy") return { kind: "busy", afterMs };
+    if (id === REFRESH_ID) return { kind: "refresh", isAccepted: false };
   },
   subscribe: (channels) => channels.map((channel) => typed("subscribe", channel)),
   unsubscribe: (channels) => channels.map((channel) => typed("unsubscribe", channel)),
+  refresh: (token) => JSON.stringify({ type: "refresh", id: REFRESH_ID, token }),
   publish: (channel, data) => typed("publish", channel, data),
 };
 

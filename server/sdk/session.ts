@@ -18,12 +18,16 @@ import type { Settings } from "./settings.ts";
 import { PAGE_TIMERS, type Timers, workerTimers } from "./timers.ts";
 import { retryPolicy, waitOf } from "./retry_policy.ts";
 import { HealthTracker } from "./health_tracker.ts";
+import { TokenSource } from "./token_source.ts";
 
 /** The close of a connection that a new one replaces. */
 const RECONNECTING: CloseInfo = { code: 1000, reason: "Reconnecting", wasClean: false };
 
-/** The close code for an invalid credential: with a new ticket, an attempt can succeed. */
+/** The close code for an invalid credential: with a new ticket or token, an attempt can succeed. */
 const UNAUTHORIZED = 3000;
+
+/** The close text of the hub for an expired token or key, and infoway's. */
+const EXPIRED = /\bexpired\b/;
 
 /** What a session needs. */
 export interface SessionOptions {
@@ -57,6 +61,7 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #timers: Timers;
   readonly #scheduler: ReconnectScheduler;
+  readonly #tokens: TokenSource;
   #unwatchNetwork = () => {};
   /** Whether it has reconnected for bad health and not been healthy since. */
   #hasMoved = false;
@@ -86,6 +91,11 @@ export class Session {
         emit(eventOf("reconnecting", { ...next, reason }));
       },
       connect: () => this.#reconnect(),
+    });
+    this.#tokens = new TokenSource({
+      settings,
+      after: this.#timers.after,
+      present: (token) => this.sendNow([options.profile.refresh!(token)]),
     });
     this.isDormant = settings.startClosed;
     if (!this.isDormant) this.#begin();
@@ -148,30 +158,38 @@ export class Session {
   /** @throws what the WebSocket constructor throws, unless the address is a function */
   #connect(): void {
     const { address, settings, emit } = this.#options;
+    const { token, protocols } = settings;
     const openByMs = performance.now() + settings.connectTimeout;
-    if (typeof address !== "function") return this.#open(address, openByMs);
+    const fixed = typeof address === "function" ? undefined : urlOf(address);
+    if (fixed && !token) return this.#open(fixed, { openByMs, protocols });
     this.#ignoreAddress();
     const cancel = this.#timers.after(settings.connectTimeout, () => this.#closed(CONNECT_TIMEOUT));
     this.#cancelAddress = cancel;
-    Promise.resolve().then(address).then((url) => {
+    let missing = "address";
+    Promise.resolve().then(async () => {
+      const url = fixed ?? urlOf(await (address as () => string)());
+      missing = "token";
+      const offered = token ? await this.#tokens.protocols() : protocols;
+      missing = "connection";
       if (cancel !== this.#cancelAddress) return;
       cancel();
-      this.#open(url, openByMs);
+      this.#open(url, { openByMs, protocols: offered });
     }).catch((error) => {
       if (cancel !== this.#cancelAddress) return;
       emit(eventOf("error"));
       if (!this.closeState) {
-        this.#closed({ code: 1006, reason: `No address: ${error}`, wasClean: false });
+        this.#closed({ code: 1006, reason: `No ${missing}: ${error}`, wasClean: false });
       }
     });
   }
 
-  #open(address: string | URL, openByMs: number): void {
+  #open(
+    url: URL,
+    { openByMs, protocols }: { openByMs: number; protocols: string | string[] },
+  ): void {
     const { settings, profile, emit } = this.#options;
-    const url = new URL(address, globalThis.location?.href);
-    url.protocol = url.protocol.replace("http", "ws");
     profile.prepare?.(url);
-    const socket = new settings.WebSocket(url.href, settings.protocols);
+    const socket = new settings.WebSocket(url.href, protocols);
     socket.binaryType = this.binaryType;
     this.url = url.href;
     settings.debug(`connecting to ${url.origin}${url.pathname}`); // a query may hold a credential
@@ -198,6 +216,8 @@ export class Session {
         }
         this.#scheduler.schedule(waitMs, `advised: ${reason}`);
       },
+      expiring: () => settings.token && this.#tokens.renew(),
+      refresh: (isAccepted) => this.#tokens.answered(isAccepted),
       busy: (afterMs) => {
         this.#isBusy = true;
         settings.debug(`the server is busy: messages wait ${waitOf(afterMs)} ms`);
@@ -253,9 +273,11 @@ export class Session {
     if (this.closeState) return this.#finish(info);
     const { code, reason } = info;
     const { mayRetry, afterMs } = retryPolicy(code, reason);
-    const isNewTicket = code === UNAUTHORIZED && typeof this.#options.address === "function";
+    const { address, settings } = this.#options;
+    const isCredential = code === UNAUTHORIZED || EXPIRED.test(reason);
+    const mayBeNew = isCredential && (settings.token || typeof address === "function");
     if (wasStable) this.#scheduler.reset();
-    if (!mayRetry && !isNewTicket) return this.#giveUp(info, reason || `code ${code}`);
+    if (!mayRetry && !mayBeNew) return this.#giveUp(info, reason || `code ${code}`);
     const isScheduled = this.#scheduler.isScheduledAfter(afterMs); // by the server's advice
     if (!isScheduled && this.#scheduler.isExhausted) {
       return this.#giveUp(info, "too many attempts failed");
@@ -315,9 +337,17 @@ export class Session {
     this.outbox.close();
   }
 
-  /** A pending address is ignored from now on. */
+  /** A pending address or token is ignored from now on. */
   #ignoreAddress(): void {
+    this.#tokens.stop();
     this.#cancelAddress?.();
     this.#cancelAddress = undefined;
   }
+}
+
+/** The address of a WebSocket. @throws {TypeError} if it is not valid */
+function urlOf(address: string | URL): URL {
+  const url = new URL(address, globalThis.location?.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  return url;
 }

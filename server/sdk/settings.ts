@@ -7,10 +7,14 @@
 import { profileOf, SDK_PROFILES } from "./profiles.ts";
 import type { HeartbeatOptions, HeartbeatSocketOptions, ProfileName } from "./options.ts";
 
-/** The options, each with a value. */
-export type Settings = {
-  readonly [Name in keyof HeartbeatSocketOptions]-?: NonNullable<HeartbeatSocketOptions[Name]>;
-};
+/** The options, each with a value; without a `token` there is none. */
+export type Settings =
+  & {
+    readonly [Name in Exclude<keyof HeartbeatSocketOptions, "token">]-?: NonNullable<
+      HeartbeatSocketOptions[Name]
+    >;
+  }
+  & Pick<HeartbeatSocketOptions, "token">;
 
 /** The longest delay of a browser's timer: 2^31 - 1 ms, 24.8 days. */
 const MAX_TIMER_MS = 0x7fffffff;
@@ -21,7 +25,8 @@ const BOUNDED = /(Interval|Timeout|Samples)$/;
 /**
  * Validates the options and fills in the defaults.
  *
- * @throws {TypeError} if the profile is unknown or the platform has no WebSocket
+ * @throws {TypeError} if the profile is unknown or has no place for a token, or the platform has no
+ *   WebSocket
  * @throws {RangeError} if a numeric option is no number, or out of range
  */
 export function settingsOf(given: HeartbeatSocketOptions): Settings {
@@ -30,6 +35,9 @@ export function settingsOf(given: HeartbeatSocketOptions): Settings {
   const profile = given.profile ?? (own ? "none" : "json");
   if (profile !== "none" && !Object.hasOwn(SDK_PROFILES, profile)) {
     throw new TypeError(problem("profile", `one of ${Object.keys(SDK_PROFILES)},none`, profile));
+  }
+  if (given.token && profile !== "json") {
+    throw new TypeError(problem("profile", "json where a token is given", profile));
   }
   const defaults = defaultsOf(profile, own);
   const settings: Record<string, unknown> = {};
@@ -54,6 +62,7 @@ function defaultsOf(profile: ProfileName | "none", own: HeartbeatOptions | undef
     heartbeat: true,
     startClosed: false,
     debug: () => {},
+    token: undefined,
     protocols: [],
     heartbeatInterval: own?.interval ?? profileOf(profile).intervalMs,
     heartbeatTimeout: own?.timeout ?? 10_000,

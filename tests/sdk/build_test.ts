@@ -3,7 +3,7 @@ import { gzipSync } from "node:zlib";
 import { buildSdk, SDK_FOLDER } from "../../server/cli/sdk.ts";
 
 /** The limit of the compressed library, bytes. */
-const MAX_BYTES = 7_168;
+const MAX_BYTES = 7_680;
 
 const committed = (name: string) => Deno.readTextFile(new URL(name, SDK_FOLDER));
 
@@ -15,7 +15,7 @@ Deno.test("deno task sdk: the committed build is built from these sources", asyn
   assert(types === await committed("sdk.d.ts"), outdated);
 });
 
-Deno.test("The library is at most 7 KiB compressed", async () => {
+Deno.test("The library is at most 7.5 KiB compressed", async () => {
   const bytes = gzipSync(await committed("sdk.js"), { level: 9 }).length;
   console.log(`sdk.js: ${bytes} bytes compressed`);
   assert(bytes <= MAX_BYTES, `${bytes} bytes`);
@@ -48,6 +48,10 @@ const foreign = new HeartbeatSocket("ws://localhost:1/", {
   heartbeat: { message: () => new Uint8Array(1), isAnswer: (data) => data === "x", interval: undefined },
 });
 foreign.connect();
+new HeartbeatSocket("ws://localhost:1/", { token: () => "t" }).close();
+new HeartbeatSocket("ws://localhost:1/", { token: async () => "t" }).close();
+// @ts-expect-error it is a function
+new HeartbeatSocket("ws://localhost:1/", { token: "t" });
 const retries: number = foreign.retryCount;
 // @ts-expect-error there is no such profile
 new HeartbeatSocket("ws://localhost:1/", { profile: "mqtt" });

@@ -138,6 +138,7 @@ glossary.</li>
 <li class="depth-2"><a href="#how-a-request-selects-a-profile">How a request selects a profile</a></li>
 <li class="depth-2"><a href="#payloads">Payloads</a></li>
 <li class="depth-2"><a href="#json">json</a></li>
+<li class="depth-3"><a href="#new-tokens">New tokens</a></li>
 <li class="depth-2"><a href="#events-hub">events-hub</a></li>
 <li class="depth-2"><a href="#infoway">infoway</a></li>
 <li class="depth-2"><a href="#tank">tank</a></li>
@@ -209,14 +210,15 @@ order of the requests.</p>
 </table></div>
 <p>A pong repeats <code>id</code> and <code>timestamp</code> as they were written, and an acknowledgement its <code>id</code>.</p>
 <p>A message in which a member of this format (<code>type</code>, <code>channel</code>, <code>data</code>, <code>id</code>, <code>timestamp</code>,
-<code>clientTime</code>) is repeated, or written with an escape in its name (<code>&quot;\\u0064ata&quot;</code>), is refused with
-<code>bad_message</code>: programs do not agree on what it means. Other members are ignored, repeated or not.</p>
+<code>clientTime</code>, <code>token</code>) is repeated, or written with an escape in its name (<code>&quot;\\u0064ata&quot;</code>), is
+refused with <code>bad_message</code>: programs do not agree on what it means. Other members are ignored,
+repeated or not.</p>
 <p>With <code>ECHO=true</code> the answer to any other JSON is <code>{&quot;type&quot;:&quot;echo&quot;,&quot;data&quot;:{},&quot;timestamp&quot;:1}</code> with the
 received text as <code>data</code>. Otherwise the answer is
 <code>{&quot;type&quot;:&quot;error&quot;,&quot;code&quot;:&quot;unknown_type&quot;,&quot;message&quot;:&quot;…&quot;}</code> (with the request&#39;s <code>id</code> if there is one),
 and the connection stays open. The error codes are <code>bad_json</code>, <code>binary_not_supported</code> (a binary
 frame that is not JSON in UTF-8), <code>bad_message</code>, <code>unknown_type</code>, <code>bad_channel</code>, <code>forbidden</code>,
-<code>too_many_subscriptions</code> and <code>busy</code>.</p>
+<code>too_many_subscriptions</code>, <code>busy</code>, and of a refresh also <code>unauthorized</code> and <code>too_many_refreshes</code>.</p>
 <p>While most subscribers of a channel are more than half a send queue behind, what is published there
 waits, and nothing more is read from its publisher. After a second it is refused with <code>busy</code>, which
 has an <code>afterMs</code>, and with 429 over HTTP; it is then delivered to nobody. One slow subscriber among
@@ -228,11 +230,29 @@ others holds nobody.</p>
 <tr><td>a control ping and <code>{&quot;type&quot;:&quot;ping&quot;,&quot;id&quot;:&quot;…&quot;,&quot;timestamp&quot;:1795232557603}</code></td><td>every ping period; the first one at a random point of the second half of the first period</td></tr>
 <tr><td><code>{&quot;type&quot;:&quot;message&quot;,&quot;channel&quot;:&quot;news&quot;,&quot;data&quot;:1,&quot;timestamp&quot;:1795232557603}</code></td><td>for each publication on a subscribed channel, the client&#39;s own included</td></tr>
 <tr><td><code>{&quot;type&quot;:&quot;health_status&quot;,&quot;status&quot;:&quot;degraded&quot;,&quot;latency&quot;:210,&quot;jitter&quot;:12}</code></td><td>when the <a href="/docs/liveness#health">health</a> of the connection has changed; ms</td></tr>
+<tr><td><code>{&quot;type&quot;:&quot;expiring&quot;,&quot;afterMs&quot;:30000}</code></td><td>when the connection&#39;s token ends so soon, see <a href="#new-tokens">New tokens</a></td></tr>
+<tr><td><code>{&quot;type&quot;:&quot;unsubscribed&quot;,&quot;channel&quot;:&quot;news&quot;,&quot;reason&quot;:&quot;forbidden&quot;}</code></td><td>when a new token does not allow a subscription any more</td></tr>
 <tr><td><code>{&quot;type&quot;:&quot;reconnect&quot;,&quot;afterMs&quot;:2500,&quot;reason&quot;:&quot;drain&quot;}</code></td><td>when the client should open a new connection after this time: the server restarts (<code>drain</code>), or the connection is <code>poor</code> or <code>critical</code></td></tr>
 </tbody>
 </table></div>
 <p><code>data</code> is any JSON value, see <a href="#payloads">Payloads</a>. <code>channel</code> is any string of 1 to 256 characters.
 Only a complete message, ping or pong is a sign of life; a fragment or a part of a frame is none.</p>
+<h3 id="new-tokens">New tokens<a class="anchor" href="#new-tokens" aria-label="Link to this section">#</a></h3>
+<p>A client that connected with a <a href="/docs/keys#tokens">token</a> sends a new one before the old one ends, and
+the connection goes on with the rights and the end of the new one:
+<code>{&quot;type&quot;:&quot;refresh&quot;,&quot;token&quot;:&quot;eyJhbGciOi…&quot;,&quot;id&quot;:&quot;r1&quot;}</code>. <code>id</code> is optional, and repeated in an error.
+The check takes a moment: answers to later requests may come before this one&#39;s.</p>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>answer</th><th>meaning</th></tr></thead>
+<tbody>
+<tr><td><code>{&quot;type&quot;:&quot;refreshed&quot;,&quot;expiresAt&quot;:1795232557000}</code></td><td>accepted; when it ends, wall-clock ms. An <code>unsubscribed</code> follows for each channel that it does not allow</td></tr>
+<tr><td><code>{&quot;type&quot;:&quot;error&quot;,&quot;code&quot;:&quot;unauthorized&quot;,&quot;message&quot;:&quot;the token has expired&quot;}</code></td><td>it is no valid token; the last one holds</td></tr>
+<tr><td><code>{&quot;type&quot;:&quot;error&quot;,&quot;code&quot;:&quot;forbidden&quot;,&quot;message&quot;:&quot;…&quot;}</code></td><td>it has another <code>sub</code>, or the connection was not opened with a token</td></tr>
+<tr><td><code>{&quot;type&quot;:&quot;error&quot;,&quot;code&quot;:&quot;bad_message&quot;,&quot;message&quot;:&quot;…&quot;}</code></td><td>it ends no later than the present one, or the frame has no <code>token</code></td></tr>
+<tr><td><code>{&quot;type&quot;:&quot;error&quot;,&quot;code&quot;:&quot;too_many_refreshes&quot;,&quot;message&quot;:&quot;…&quot;,&quot;afterMs&quot;:600}</code></td><td>less than a second after the last one; the first answer to an <code>expiring</code> is never too early</td></tr>
+</tbody>
+</table></div>
+<p>A refresh is never echoed and does not count for the minute of the key.</p>
 <h2 id="events-hub">events-hub<a class="anchor" href="#events-hub" aria-label="Link to this section">#</a></h2>
 <div class="scroll" tabindex="0"><pre><code class="language-console">$ npx -y wscat -c 'ws://127.0.0.1:8080/api/v1/ws/subscribe?event_types=health,pdfm' -H 'Authorization: Bearer &lt;credential&gt;'
 &lt; {&quot;id&quot;:&quot;…&quot;,&quot;event_type&quot;:&quot;global&quot;,&quot;timestamp&quot;:&quot;2026-11-21T03:42:06.507Z&quot;,&quot;message&quot;:&quot;WebSocket connection established subscribed to global by default&quot;,&quot;body&quot;:{&quot;client_id&quot;:&quot;e8a6e2ff-6c71-4eec-95c9-56fb99383258&quot;,&quot;subscriptions&quot;:[&quot;health&quot;,&quot;pdfm&quot;,&quot;global&quot;]}}
@@ -376,6 +396,7 @@ nothing else is a sign of life. A client above its rate limit gets three warning
 <li class="depth-2"><a href="#who-can-reach-the-hub">Who can reach the hub</a></li>
 <li class="depth-2"><a href="#keys">Keys</a></li>
 <li class="depth-2"><a href="#tokens">Tokens</a></li>
+<li class="depth-3"><a href="#renew-a-token">Renew a token</a></li>
 <li class="depth-2"><a href="#limits">Limits</a></li>
 <li class="depth-2"><a href="#suspension">Suspension</a></li>
 <li class="depth-2"><a href="#threats">Threats</a></li>
@@ -435,6 +456,23 @@ subprotocol: <code>new WebSocket(url, [&quot;systole&quot;, &quot;systole.bearer
 }</code></pre></div>
 <p>The connection ends when its token expires. <a href="/docs/recipes#mint-a-token">Recipes</a> has programs that
 sign tokens, in five languages.</p>
+<h3 id="renew-a-token">Renew a token<a class="anchor" href="#renew-a-token" aria-label="Link to this section">#</a></h3>
+<p>A json connection that was opened with a token can present a new one and stay open. The hub
+announces the end once a token, when a third of its life is left, at most 30 s before: life counts
+from the moment in which the hub accepted it. <a href="/docs/messages#new-tokens">Messages</a> has the frames, and
+the <a href="/docs/sdk#tokens">client library</a> sends them by itself.</p>
+<ul>
+<li>The new token needs the same <code>sub</code> and a later <code>exp</code>. What is not accepted changes nothing: the
+last token holds until its end.</li>
+<li>The new <strong>rights</strong> hold from the answer on. Subscriptions that they do not allow end; requests
+that were sent before the answer are judged by the old rights.</li>
+<li><code>maxMessagesPerMinute</code> of the new token holds at once. As on a new connection, tokens of one <code>sub</code>
+with the same limit share its minute, and each other limit is counted by itself. A refresh does
+not count as a message.</li>
+<li><code>maxConnections</code> is compared when a connection opens, with the token that it presents: a renewal
+closes no connection.</li>
+<li>Keys are not renewed, and neither are the other four systems&#39; connections.</li>
+</ul>
 <h2 id="limits">Limits<a class="anchor" href="#limits" aria-label="Link to this section">#</a></h2>
 <ul>
 <li><strong>Connections</strong>: in all, by address and by key.</li>
@@ -1407,6 +1445,7 @@ and no pattern of a key, <code>*</code> included, allows them.</p>
 <li class="depth-2"><a href="#runtimes">Runtimes</a></li>
 <li class="depth-2"><a href="#profiles">Profiles</a></li>
 <li class="depth-2"><a href="#options">Options</a></li>
+<li class="depth-3"><a href="#tokens">Tokens</a></li>
 <li class="depth-2"><a href="#events">Events</a></li>
 <li class="depth-2"><a href="#other-servers">Other servers</a></li>
 <li class="depth-2"><a href="#what-it-does-by-itself">What it does by itself</a></li>
@@ -1418,7 +1457,7 @@ and no pattern of a key, <code>*</code> included, allows them.</p>
 <p><code>HeartbeatSocket</code> is a <code>WebSocket</code> that keeps itself alive. It sends heartbeats, measures round
 trips, detects a silent peer, reconnects as the server advises, restores its subscriptions, and
 sends what was queued while there was no connection. The hub serves it at <code>/sdk.js</code>, readable from
-any origin: one module of at most 7 KiB compressed, without dependencies, with its types beside it
+any origin: one module of at most 7.5 KiB compressed, without dependencies, with its types beside it
 (<code>/sdk.d.ts</code>).</p>
 <div class="scroll" tabindex="0"><pre><code class="language-js">import { HeartbeatSocket } from &quot;http://localhost:8080/sdk.js&quot;;
 
@@ -1500,6 +1539,7 @@ be asynchronous, that returns a URL for each attempt.</p>
 <tbody>
 <tr><td><code>profile</code></td><td><code>&quot;json&quot;</code></td><td>the system; <code>&quot;none&quot;</code>: any other server</td></tr>
 <tr><td><code>heartbeat</code></td><td><code>true</code></td><td><code>false</code>: none is sent; an object: one of your own, see <a href="#other-servers">Other servers</a></td></tr>
+<tr><td><code>token</code></td><td>none</td><td>a function that returns a JWT, see <a href="#tokens">Tokens</a></td></tr>
 <tr><td><code>protocols</code></td><td>none</td><td>subprotocols; <code>[&quot;systole&quot;, &quot;systole.bearer.&lt;credential&gt;&quot;]</code> where a key is needed and headers cannot be set</td></tr>
 <tr><td><code>heartbeatInterval</code></td><td>30000, in tank 5000</td><td>from one heartbeat to the next; the first is sent at once</td></tr>
 <tr><td><code>heartbeatTimeout</code></td><td>10000</td><td>a connection on which nothing arrives for interval + timeout is dead</td></tr>
@@ -1519,6 +1559,23 @@ be asynchronous, that returns a URL for each attempt.</p>
 <tr><td><code>WebSocket</code></td><td>the platform&#39;s</td><td>the class that makes the sockets</td></tr>
 </tbody>
 </table></div>
+<h3 id="tokens">Tokens<a class="anchor" href="#tokens" aria-label="Link to this section">#</a></h3>
+<div class="scroll" tabindex="0"><pre><code class="language-js">import { HeartbeatSocket } from &quot;http://localhost:8080/sdk.js&quot;;
+
+/** In its place: a request to your own server, which knows the user and signs a token. */
+const fetchToken = async () =&gt; &quot;header.payload.signature&quot;;
+
+const socket = new HeartbeatSocket(&quot;ws://localhost:8080/ws&quot;, { token: fetchToken });
+socket.subscribe(&quot;updates&quot;);</code></pre></div>
+<p><code>token</code> is called before each attempt, and its time is part of <code>connectTimeout</code>. The library offers
+the token as the subprotocol <code>systole.bearer.&lt;token&gt;</code> beside <code>systole</code>; it never stands in the URL,
+where proxies would log it. When the hub announces the end of the token (<code>expiring</code>), <code>token</code> is
+called again and the new one is presented on the open connection, which goes on with its rights: a
+connection outlives any number of tokens. If the function fails, or the hub does not accept what it
+returned, it is called again after 1 s and a random part of <code>reconnectInterval</code>, doubled each time.
+Without a new token in time the connection ends with <code>token_expired</code>, and the next attempt asks for
+one. A function that returns a stored token should return a new one in the last 30 s of its life:
+the hub accepts only a token that ends later. The frames of a renewal are <code>message</code> events, too.</p>
 <h2 id="events">Events<a class="anchor" href="#events" aria-label="Link to this section">#</a></h2>
 <p>By <code>addEventListener</code> or an <code>on…</code> property.</p>
 <div class="scroll" tabindex="0"><table>
@@ -1573,8 +1630,8 @@ the rate limit of infoway and talo, is a minute&#39;s wait. After advice to reco
 stays open until that time. Advice to a connection younger than 10 s counts as a failed attempt;
 when no attempt is left, the connection stays. Advice for bad health (<code>poor</code>, <code>critical</code>) is taken
 once until a connection has been healthy, and each time after twice the wait: a connection that is
-slow because its server is far away is kept. With a function for the URL, 3000 is a reason to call
-it for a new ticket.</li>
+slow because its server is far away is kept. With a function for the URL or the option <code>token</code>,
+3000 and an expired token are reasons to call it for a new one.</li>
 <li><strong>The network</strong>: while the browser is <code>offline</code> the library makes no attempts, runs no heartbeat
 timeout, and keeps messages until the peer has answered again. At <code>online</code> it tries at once and
 counts again from zero. When a page is shown or thawed, or the kind of network changes, it sends
@@ -2455,7 +2512,7 @@ mailbox, the hub waits for no client. No client can block another one.</p>
 <tr><td><code>message.ts</code></td><td>what profiles, pumps and hub say to each other: commands, publications, notices</td></tr>
 <tr><td><code>close_codes.ts</code></td><td>the tables of close reasons and of rejections</td></tr>
 <tr><td><code>hub/</code></td><td>subscription registry, commands, fan-out, load shedder, mailbox probe</td></tr>
-<tr><td><code>client/</code></td><td>the connection record, heartbeat timer, health actions, advice to reconnect, send queue, close history</td></tr>
+<tr><td><code>client/</code></td><td>the connection record, heartbeat timer, tokens, health actions, advice, send queue, close history</td></tr>
 <tr><td><code>transport/</code></td><td>listener, upgrade, selection of the profile, the socket port and its implementation with <code>ws</code>, text frames</td></tr>
 <tr><td><code>auth/</code></td><td>keys, tokens, tickets, rights, suspension, origins, admission, quotas, rate limits</td></tr>
 <tr><td><code>profiles/</code></td><td>the five systems: wire format, credentials, timing</td></tr>
@@ -2779,6 +2836,11 @@ body of an HTTP request it is 400. Before, the last one counted.</li>
 <li>json: a binary frame that is JSON but not UTF-8 is <code>binary_not_supported</code>. Before, the bytes that
 are not UTF-8 were replaced.</li>
 <li>infoway: a <code>trace</code> that is a number is repeated in its digits, also beyond 2^53.</li>
+<li>json: a token is renewed on the living connection (<code>refresh</code>, <code>refreshed</code>, <code>expiring</code>), and rights
+that shrink end just the subscriptions concerned (<code>unsubscribed</code> with a <code>reason</code>). <code>token</code> is a
+member of the format: repeated in a message it is <code>bad_message</code>.</li>
+<li>The client library has the option <code>token</code>. An expired token or key is no reason to give up where
+<code>token</code> or a function for the URL can bring a new one.</li>
 </ul>
 </main>
 </div>

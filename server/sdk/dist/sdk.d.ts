@@ -173,6 +173,14 @@ export interface HeartbeatSocketOptions {
   startClosed?: boolean | undefined;
   /** Called with a line for each decision: an attempt, a timeout, a wait. Default: nothing. */
   debug?: ((text: string) => void) | undefined;
+  /**
+   * Returns a JWT, as text or as a promise of it. Called before each attempt, and when the hub
+   * announces the end of the present token: the new one then replaces it on the living connection. It
+   * is offered as the subprotocol `systole.bearer.<token>` beside `systole`, and never stands in the
+   * URL. If it fails, it is called again after a wait. An expired token is no reason to give up then.
+   * For the profile json. Default: none.
+   */
+  token?: (() => string | Promise<string>) | undefined;
   /** Subprotocols to offer, as WebSocket's second argument. Default: none. */
   protocols?: string | string[] | undefined;
   /** The period of the client's heartbeat, 1 to 2147483647 ms. Default: 30000, in tank 5000. */
@@ -238,8 +246,8 @@ export declare class HeartbeatSocket extends HeartbeatEventTarget {
    * @param url http and https mean ws and wss; in a page it may be relative; a function is called
    *   before each attempt
    * @param options the options or, as in WebSocket, the subprotocols
-   * @throws {TypeError} if the URL is not valid, the profile is unknown, or the platform has no
-   *   WebSocket
+   * @throws {TypeError} if the URL is not valid, the profile is unknown or has no place for a token,
+   *   or the platform has no WebSocket
    * @throws {RangeError} if a numeric option is no number, or out of range
    */
   constructor(url: Address, options?: HeartbeatSocketOptions | string | string[]);
