@@ -30,8 +30,8 @@ export interface ConnectionCallbacks {
   readonly resumed: () => void;
   /** A frame of the heartbeat came: the server knows the profile. */
   readonly recognized: () => void;
-  /** A message for the user. */
-  readonly received: (event: MessageEvent) => void;
+  /** A message for the user. @param frame what it means to the profile */
+  readonly received: (event: MessageEvent, frame: DecodedFrame | undefined) => void;
   /** The socket failed; `closed` follows. */
   readonly failed: () => void;
   /** A heartbeat of the server. @param rttMs if it answers our newest heartbeat */
@@ -214,7 +214,7 @@ export class Connection {
     if (frame?.kind === "expiring") this.#callbacks.expiring();
     if (frame?.kind === "refresh") this.#callbacks.refresh(frame.isAccepted);
     if (frame?.kind === "busy") this.#callbacks.busy(frame.afterMs);
-    this.#callbacks.received(event);
+    this.#callbacks.received(event, frame);
   }
 
   /**

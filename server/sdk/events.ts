@@ -81,6 +81,30 @@ export interface DropEvent extends Event {
   readonly reason: DropReason;
 }
 
+/** Messages of a channel may be missing before the next one. */
+export interface GapEvent extends Event {
+  /** The channel. */
+  readonly channel: string;
+}
+
+/** What was missed of a channel while there was no connection has been received. */
+export interface RecoveredEvent extends Event {
+  /** The channel. */
+  readonly channel: string;
+  /** How many messages were replayed. */
+  readonly count: number;
+}
+
+/** A message of a subscribed channel. `data` is what was published, a JSON value. */
+export interface PublicationEvent extends MessageEvent {
+  /** The channel. */
+  readonly channel: string;
+  /** Its number in the channel's epoch, from 1; undefined where the channel has no history. */
+  readonly offset: number | undefined;
+  /** When it was published, wall-clock ms of the hub. */
+  readonly timestamp: number;
+}
+
 /** The events, by name. */
 export interface HeartbeatSocketEventMap {
   /** A connection is open: the first one, or one after a reconnect. */
@@ -103,6 +127,10 @@ export interface HeartbeatSocketEventMap {
   health: HealthEvent;
   /** A message was dropped: it will not be sent. */
   drop: DropEvent;
+  /** Messages of a channel may be missing before the next one. */
+  gap: GapEvent;
+  /** What was missed of a channel while there was no connection has been received. */
+  recovered: RecoveredEvent;
 }
 
 /** The names of the events. */
@@ -115,10 +143,10 @@ export type Handler<E> = ((event: E) => void) | null;
 export type Listener<E> = ((event: E) => void) | { handleEvent(event: E): void } | null;
 
 /** Adds or removes a listener; of another event than these with the DOM's own types. */
-export interface AddListener<Options> {
-  <N extends HeartbeatSocketEventName>(
+export interface AddListener<Options, Events = HeartbeatSocketEventMap> {
+  <N extends keyof Events>(
     type: N,
-    listener: Listener<HeartbeatSocketEventMap[N]>,
+    listener: Listener<Events[N]>,
     options?: boolean | Options,
   ): void;
   (
@@ -131,6 +159,7 @@ export interface AddListener<Options> {
 const NAMES: readonly HeartbeatSocketEventName[] = [
   ...["open", "message", "error", "close", "heartbeat"] as const,
   ...["heartbeattimeout", "reconnecting", "giveup", "health", "drop"] as const,
+  ...["gap", "recovered"] as const,
 ];
 
 /** An EventTarget with typed listeners and an `on…` property for each event. */
@@ -155,6 +184,10 @@ export class HeartbeatEventTarget extends EventTarget {
   declare onhealth: Handler<HealthEvent>;
   /** Called for each `drop` event. */
   declare ondrop: Handler<DropEvent>;
+  /** Called for each `gap` event. */
+  declare ongap: Handler<GapEvent>;
+  /** Called for each `recovered` event. */
+  declare onrecovered: Handler<RecoveredEvent>;
 
   /** Connects the `on…` properties. */
   constructor() {

@@ -17,17 +17,25 @@
 
 import type { SdkProfile } from "./profile.ts";
 import { profileWith } from "./profiles.ts";
-import { type HealthStatus, HeartbeatEventTarget, type Sendable } from "./events.ts";
-import type { Address, HeartbeatSocketOptions } from "./options.ts";
+import {
+  type HealthStatus,
+  HeartbeatEventTarget,
+  type Listener,
+  type PublicationEvent,
+  type Sendable,
+} from "./events.ts";
+import type { Address, HeartbeatSocketOptions, SubscribeOptions } from "./options.ts";
 import { bytesOf } from "./outbox.ts";
 import { Session } from "./session.ts";
 import { settingsOf } from "./settings.ts";
+import type { Subscription } from "./subscription.ts";
 
 export { HeartbeatEventTarget } from "./events.ts";
 export type {
   AddListener,
   DropEvent,
   DropReason,
+  GapEvent,
   GiveUpEvent,
   Handler,
   HealthEvent,
@@ -36,16 +44,21 @@ export type {
   HeartbeatSocketEventMap,
   HeartbeatSocketEventName,
   Listener,
+  PublicationEvent,
   ReconnectingEvent,
+  RecoveredEvent,
   Sendable,
 } from "./events.ts";
 export type {
   Address,
   HeartbeatOptions,
   HeartbeatSocketOptions,
+  Position,
   ProfileName,
+  SubscribeOptions,
   WebSocketConstructor,
 } from "./options.ts";
+export type { Subscription, SubscriptionEventMap } from "./subscription.ts";
 
 /** RFC 6455 5.5 allows 125 bytes in a control frame; two of them are the code. */
 const MAX_REASON_BYTES = 123;
@@ -162,18 +175,27 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
     this.#session.send(data);
   }
 
-  /** Subscribes to a channel, also after a reconnect. @throws {TypeError} if the profile cannot */
-  subscribe(channel: string): void {
-    const { channels } = this.#session;
-    const frames = this.#frames("subscribe")([channel]);
-    if (!channels.has(channel)) this.#session.sendNow(frames);
-    channels.add(channel);
+  /**
+   * Subscribes to a channel, also after a reconnect: where the hub keeps a history, what was missed
+   * meanwhile is replayed.
+   *
+   * @param listener receives what is published on this channel; json only
+   * @param options what to replay now; json only
+   * @throws {TypeError} if the profile cannot
+   * @throws {RangeError} if `last` is no positive integer
+   */
+  subscribe(
+    channel: string,
+    listener?: Listener<PublicationEvent>,
+    options?: SubscribeOptions,
+  ): Subscription {
+    this.#frames("subscribe")([channel]);
+    return this.#session.subscriptions.add(channel, listener, options);
   }
 
-  /** Ends the subscription of a channel. @throws {TypeError} if the profile cannot */
+  /** Ends all subscriptions of a channel. @throws {TypeError} if the profile cannot */
   unsubscribe(channel: string): void {
-    const frames = this.#frames("unsubscribe")([channel]);
-    if (this.#session.channels.delete(channel)) this.#session.sendNow(frames);
+    this.#session.subscriptions.remove(channel, this.#frames("unsubscribe")([channel]));
   }
 
   /** Publishes on a channel, as `send()` sends. @throws {TypeError} if the profile cannot */

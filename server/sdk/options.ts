@@ -37,6 +37,28 @@ export type WebSocketConstructor = new (
   protocols?: string | string[],
 ) => WebSocket;
 
+/** A place in a channel's history. It means something to this hub and this channel only. */
+export interface Position {
+  /** The hub's name for the series of offsets; it changes when the hub loses its history. */
+  readonly epoch: string;
+  /** The message's number in the epoch, from 1; 0: before the first. */
+  readonly offset: number;
+}
+
+/**
+ * What to replay at the start of a subscription. It applies only to the first subscription of a
+ * channel: a later one gets what is new, and a `gap` event.
+ */
+export interface SubscribeOptions {
+  /** Replays what was published after this position, as a subscription's `position` returns it. */
+  readonly since?: Position | undefined;
+  /**
+   * Replays this many of the channel's newest messages, from 1; with `since` only if that fails, as
+   * after a reconnect that ends in a gap.
+   */
+  readonly last?: number | undefined;
+}
+
 /** All options are optional; undefined means the default. Times are in ms. */
 export interface HeartbeatSocketOptions {
   /**

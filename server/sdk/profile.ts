@@ -7,6 +7,7 @@
  */
 
 import type { Sendable } from "./events.ts";
+import type { SubscribeOptions } from "./options.ts";
 
 /** What a frame means to the SDK. Any other frame is a message for the user. */
 export type DecodedFrame =
@@ -21,7 +22,25 @@ export type DecodedFrame =
   /** The answer to a new token. The user receives the frame, too. */
   | { readonly kind: "refresh"; readonly isAccepted: boolean }
   /** A publication was refused, and when to publish again. The user receives the frame, too. */
-  | { readonly kind: "busy"; readonly afterMs: unknown };
+  | { readonly kind: "busy"; readonly afterMs: unknown }
+  | ChannelFrame;
+
+/** A frame about one channel. The user receives it, too, unless it came before. */
+export interface ChannelFrame {
+  readonly kind: "channel";
+  readonly type: "subscribed" | "unsubscribed" | "message" | "gap";
+  readonly channel: string;
+  /** Undefined, as the offset, where the channel has no history. */
+  readonly epoch?: string;
+  /** Of the message; in `subscribed` of the channel's newest one. An integer from 0. */
+  readonly offset: number | undefined;
+  /** Whether all that followed the `since` of the request comes now. */
+  readonly recovered?: unknown;
+  /** What was published. */
+  readonly data?: unknown;
+  /** When, wall-clock ms of the hub. */
+  readonly timestamp?: unknown;
+}
 
 /** The frames of one profile. A frame that the profile does not have is left out. */
 export interface SdkProfile {
@@ -33,10 +52,14 @@ export interface SdkProfile {
   readonly prepare?: (url: URL) => void;
   /** A heartbeat; undefined: none is sent. @param id begins with `HEARTBEAT_ID_PREFIX` */
   readonly heartbeat?: (id: string) => Sendable;
-  /** Decodes a frame, text or bytes; undefined for a message of the user. */
+  /** Decodes a frame, text or bytes; undefined for a message of the user, and for long text. */
   readonly decode: (data: unknown) => DecodedFrame | undefined;
+  /** Decodes a frame about a channel, of any length; undefined if it is another. */
+  readonly decodeLong?: (data: unknown) => ChannelFrame | undefined;
   /** Frames that subscribe to channels. @throws {TypeError} for a channel that the profile lacks */
   readonly subscribe?: (channels: readonly string[]) => string[];
+  /** A frame that subscribes to a channel of which messages may have been missed. */
+  readonly resume?: (channel: string, request: SubscribeOptions) => string;
   /** Frames that end subscriptions. @throws {TypeError} as `subscribe` */
   readonly unsubscribe?: (channels: readonly string[]) => string[];
   /** The frame that presents a new token on a living connection. */
@@ -61,8 +84,8 @@ export const HEARTBEAT_ID_PREFIX = "hb";
 const MAX_LENGTH = 1_024;
 
 /** Parses untrusted JSON: what is no text, no object, or longer than any heartbeat has no fields. */
-export function fieldsOf(text: unknown): Fields {
-  if (typeof text !== "string" || text.length > MAX_LENGTH) return {};
+export function fieldsOf(text: unknown, maxLength = MAX_LENGTH): Fields {
+  if (typeof text !== "string" || text.length > maxLength) return {};
   try {
     return JSON.parse(text) ?? {}; // null is the only JSON value without properties
   } catch {
@@ -76,6 +99,16 @@ export function heartbeatOf(id: unknown): DecodedFrame | undefined {
   return typeof id === "string" && id.startsWith(HEARTBEAT_ID_PREFIX)
     ? { kind: "heartbeat", id }
     : undefined;
+}
+
+/** The types of the frames about one channel. */
+const CHANNEL_FRAMES: readonly unknown[] = ["subscribed", "unsubscribed", "message", "gap"];
+
+/** The decoded frame about a channel; undefined if it is none. */
+export function channelFrameOf(fields: Fields): ChannelFrame | undefined {
+  if (!CHANNEL_FRAMES.includes(fields.type)) return;
+  const offset = Number.isSafeInteger(fields.offset) ? fields.offset : undefined;
+  return { ...fields, kind: "channel", offset } as ChannelFrame;
 }
 
 /** The error for a channel that the profile does not have. */

@@ -6,6 +6,7 @@
  */
 
 import {
+  channelFrameOf,
   fieldsOf,
   HEARTBEAT_ID_PREFIX,
   heartbeatOf,
@@ -24,7 +25,8 @@ const JSON_PROFILE: HubProfile = {
   answers: true,
   heartbeat: (id) => JSON.stringify({ type: "ping", id, timestamp: Date.now() }),
   decode: (data) => {
-    const { type, id, timestamp, afterMs, reason, code } = fieldsOf(data);
+    const fields = fieldsOf(data);
+    const { type, id, timestamp, afterMs, reason, code } = fields;
     if (type === "pong") return heartbeatOf(id);
     if (type === "ping") {
       const pong = { type: "pong", id, timestamp, clientTime: Date.now() };
@@ -35,11 +37,13 @@ const JSON_PROFILE: HubProfile = {
     }
     if (type === "expiring") return { kind: "expiring" };
     if (type === "refreshed") return { kind: "refresh", isAccepted: true };
-    if (type !== "error") return;
-    if (code === "busy") return { kind: "busy", afterMs };
-    if (id === REFRESH_ID) return { kind: "refresh", isAccepted: false };
+    if (type === "error" && code === "busy") return { kind: "busy", afterMs };
+    if (type === "error" && id === REFRESH_ID) return { kind: "refresh", isAccepted: false };
+    return channelFrameOf(fields);
   },
+  decodeLong: (data) => channelFrameOf(fieldsOf(data, Infinity)),
   subscribe: (channels) => channels.map((channel) => typed("subscribe", channel)),
+  resume: (channel, request) => JSON.stringify({ type: "subscribe", channel, ...request }),
   unsubscribe: (channels) => channels.map((channel) => typed("unsubscribe", channel)),
   refresh: (token) => JSON.stringify({ type: "refresh", id: REFRESH_ID, token }),
   publish: (channel, data) => typed("publish", channel, data),

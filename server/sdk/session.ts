@@ -15,6 +15,7 @@ import { watchNetwork } from "./network.ts";
 import type { Address } from "./options.ts";
 import { Outbox } from "./outbox.ts";
 import type { Settings } from "./settings.ts";
+import { Subscriptions } from "./subscriptions.ts";
 import { PAGE_TIMERS, type Timers, workerTimers } from "./timers.ts";
 import { retryPolicy, waitOf } from "./retry_policy.ts";
 import { HealthTracker } from "./health_tracker.ts";
@@ -47,7 +48,7 @@ export class Session {
   /** Messages that wait for a connection. */
   readonly outbox: Outbox;
   /** The subscribed channels. */
-  readonly channels: Set<string> = new Set();
+  readonly subscriptions: Subscriptions;
   /** The address of the newest attempt. */
   url = "";
   /** The type of received binary frames. */
@@ -81,6 +82,8 @@ export class Session {
     const { settings, emit } = options;
     this.#options = options;
     this.health = new HealthTracker(settings, emit);
+    const send = (frames: readonly string[]) => this.#sendNow(frames);
+    this.subscriptions = new Subscriptions({ profile: options.profile, send, emit });
     this.outbox = new Outbox(settings, (data, reason) => emit(eventOf("drop", { data, reason })));
     this.#timers = settings.heartbeatInWorker ? workerTimers() : PAGE_TIMERS;
     this.#scheduler = new ReconnectScheduler({
@@ -131,8 +134,8 @@ export class Session {
     this.#begin();
   }
 
-  /** Sends frames if there is a connection; a later one sends its own subscriptions. */
-  sendNow(frames: readonly string[]): void {
+  /** Sends frames if there is a connection; a later one restores the subscriptions itself. */
+  #sendNow(frames: readonly string[]): void {
     for (const frame of frames) this.connection?.send(frame);
   }
 
@@ -197,7 +200,11 @@ export class Session {
     const connection = new Connection({ socket, profile, settings, after, openByMs }, {
       opened: () => this.#opened(),
       resumed: () => this.#flush(),
-      received: ({ data, origin }) => emit(new MessageEvent("message", { data, origin })),
+      received: (event, frame) => {
+        const { data, origin } = event;
+        const deliver = () => emit(new MessageEvent("message", { data, origin }));
+        this.subscriptions.received(event, frame, deliver);
+      },
       failed: () => emit(eventOf("error")),
       heartbeat: (rtt) => {
         if (rtt !== undefined) this.health.sample(rtt);
@@ -242,11 +249,11 @@ export class Session {
 
   /** In this order: subscriptions, the user's `open` listeners (a login perhaps), the outbox. */
   #opened(): void {
-    const { profile, emit, settings } = this.#options;
+    const { emit, settings } = this.#options;
     this.#scheduler.stop();
     this.health.reset();
     settings.debug("open");
-    this.sendNow(profile.subscribe?.([...this.channels]) ?? []);
+    this.#sendNow(this.subscriptions.restore());
     emit(eventOf("open"));
     this.#flush();
   }

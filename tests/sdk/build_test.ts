@@ -2,8 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { gzipSync } from "node:zlib";
 import { buildSdk, SDK_FOLDER } from "../../server/cli/sdk.ts";
 
-/** The limit of the compressed library, bytes. */
-const MAX_BYTES = 7_680;
+/** The limit of the compressed library, bytes: its size and a little more. Never above 10 KiB. */
+const MAX_BYTES = 8_192;
 
 const committed = (name: string) => Deno.readTextFile(new URL(name, SDK_FOLDER));
 
@@ -15,7 +15,7 @@ Deno.test("deno task sdk: the committed build is built from these sources", asyn
   assert(types === await committed("sdk.d.ts"), outdated);
 });
 
-Deno.test("The library is at most 7.5 KiB compressed", async () => {
+Deno.test("The library is at most 8 KiB compressed", async () => {
   const bytes = gzipSync(await committed("sdk.js"), { level: 9 }).length;
   console.log(`sdk.js: ${bytes} bytes compressed`);
   assert(bytes <= MAX_BYTES, `${bytes} bytes`);
@@ -30,7 +30,13 @@ Deno.test("The library uses no Deno API, imports nothing and exports what it dec
 });
 
 const PROGRAM = `
-import { HeartbeatSocket, type HealthEvent, type HeartbeatSocketOptions } from "SDK";
+import {
+  HeartbeatSocket,
+  type HealthEvent,
+  type HeartbeatSocketOptions,
+  type Position,
+  type Subscription,
+} from "SDK";
 const socket = new HeartbeatSocket("ws://localhost:1/", { profile: "infoway", WebSocket });
 const onHealth = ({ status, latency }: HealthEvent): string => status + latency?.toFixed();
 socket.addEventListener("health", onHealth);
@@ -53,6 +59,18 @@ new HeartbeatSocket("ws://localhost:1/", { token: async () => "t" }).close();
 // @ts-expect-error it is a function
 new HeartbeatSocket("ws://localhost:1/", { token: "t" });
 const retries: number = foreign.retryCount;
+using updates: Subscription = socket.subscribe("a", ({ data, offset }) => data + offset?.toFixed());
+const since: Position | undefined = updates.position;
+socket.subscribe("a", null, { since, last: 2 }).unsubscribe();
+updates.addEventListener("message", ({ data, timestamp }) => data + timestamp.toFixed());
+updates.addEventListener("recovered", ({ channel, count }) => channel + count.toFixed());
+updates.addEventListener(name, (event: Event) => void event.type);
+socket.addEventListener("gap", ({ channel }) => channel.length, { once: true });
+socket.onrecovered = ({ count }) => void count.toFixed();
+// @ts-expect-error a gap has no count
+updates.addEventListener("gap", ({ count }) => count);
+// @ts-expect-error a subscription has no health
+updates.addEventListener("health", ({ latency }) => latency);
 // @ts-expect-error there is no such profile
 new HeartbeatSocket("ws://localhost:1/", { profile: "mqtt" });
 // @ts-expect-error it is a number

@@ -605,7 +605,7 @@ Deno.test("HeartbeatSocket throws for a method that the profile does not have", 
     ] as const;
     for (const [profile, method, text] of cases) {
       const socket = page.connect({ profile });
-      assertThrows(() => socket[method]("x", 1), TypeError, text);
+      assertThrows(() => socket[method]("x", 1 as never), TypeError, text);
       socket.close();
     }
     const socket = page.connect();

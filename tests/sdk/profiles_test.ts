@@ -188,3 +188,18 @@ Deno.test("No profile parses a long message", () => {
   const pong = JSON.stringify({ type: "pong", id: ID, padding: "x".repeat(1_024) });
   assertEquals(SDK_PROFILES.json.decode(pong), undefined);
 });
+
+Deno.test("json: a frame about a channel is decoded at any length, and no other", () => {
+  const { decode: decodeShort, decodeLong, resume } = SDK_PROFILES.json;
+  const data = "x".repeat(2_000);
+  const message = { type: "message" as const, channel: "a", data, timestamp: 1, offset: 7 };
+  const text = JSON.stringify(message);
+  assertEquals(decodeShort(text), undefined);
+  assertEquals(decodeLong!(text), { ...message, kind: "channel" });
+  assertEquals(decodeLong!(JSON.stringify({ type: "pong", id: ID })), undefined);
+  const request = { since: { epoch: "e", offset: 3 }, last: undefined };
+  assertEquals(
+    resume!("a", request),
+    '{"type":"subscribe","channel":"a","since":{"epoch":"e","offset":3}}',
+  );
+});

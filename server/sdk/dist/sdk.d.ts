@@ -62,6 +62,24 @@ export interface DropEvent extends Event {
   /** Why it was dropped. */
   readonly reason: DropReason;
 }
+/** Messages of a channel may be missing before the next one. */
+export interface GapEvent extends Event {
+  /** The channel. */ readonly channel: string;
+}
+/** What was missed of a channel while there was no connection has been received. */
+export interface RecoveredEvent extends Event {
+  /** The channel. */ readonly channel: string;
+  /** How many messages were replayed. */
+  readonly count: number;
+}
+/** A message of a subscribed channel. `data` is what was published, a JSON value. */
+export interface PublicationEvent extends MessageEvent {
+  /** The channel. */ readonly channel: string;
+  /** Its number in the channel's epoch, from 1; undefined where the channel has no history. */
+  readonly offset: number | undefined;
+  /** When it was published, wall-clock ms of the hub. */
+  readonly timestamp: number;
+}
 /** The events, by name. */
 export interface HeartbeatSocketEventMap {
   /** A connection is open: the first one, or one after a reconnect. */ open: Event;
@@ -83,6 +101,10 @@ export interface HeartbeatSocketEventMap {
   health: HealthEvent;
   /** A message was dropped: it will not be sent. */
   drop: DropEvent;
+  /** Messages of a channel may be missing before the next one. */
+  gap: GapEvent;
+  /** What was missed of a channel while there was no connection has been received. */
+  recovered: RecoveredEvent;
 }
 /** The names of the events. */
 export type HeartbeatSocketEventName = keyof HeartbeatSocketEventMap;
@@ -91,10 +113,10 @@ export type Handler<E> = ((event: E) => void) | null;
 /** A listener of an event. */
 export type Listener<E> = ((event: E) => void) | { handleEvent(event: E): void } | null;
 /** Adds or removes a listener; of another event than these with the DOM's own types. */
-export interface AddListener<Options> {
-  <N extends HeartbeatSocketEventName>(
+export interface AddListener<Options, Events = HeartbeatSocketEventMap> {
+  <N extends keyof Events>(
     type: N,
-    listener: Listener<HeartbeatSocketEventMap[N]>,
+    listener: Listener<Events[N]>,
     options?: boolean | Options,
   ): void;
   (
@@ -124,6 +146,10 @@ export declare class HeartbeatEventTarget extends EventTarget {
   onhealth: Handler<HealthEvent>;
   /** Called for each `drop` event. */
   ondrop: Handler<DropEvent>;
+  /** Called for each `gap` event. */
+  ongap: Handler<GapEvent>;
+  /** Called for each `recovered` event. */
+  onrecovered: Handler<RecoveredEvent>;
   /** Connects the `on…` properties. */
   constructor();
   /** As EventTarget's, with the event's type derived from its name. */
@@ -158,6 +184,27 @@ export type WebSocketConstructor = new (
   url: string | URL,
   protocols?: string | string[],
 ) => WebSocket;
+/** A place in a channel's history. It means something to this hub and this channel only. */
+export interface Position {
+  /** The hub's name for the series of offsets; it changes when the hub loses its history. */
+  readonly epoch: string;
+  /** The message's number in the epoch, from 1; 0: before the first. */
+  readonly offset: number;
+}
+/**
+ * What to replay at the start of a subscription. It applies only to the first subscription of a
+ * channel: a later one gets what is new, and a `gap` event.
+ */
+export interface SubscribeOptions {
+  /** Replays what was published after this position, as a subscription's `position` returns it. */ readonly since?:
+    | Position
+    | undefined;
+  /**
+   * Replays this many of the channel's newest messages, from 1; with `since` only if that fails, as
+   * after a reconnect that ends in a gap.
+   */
+  readonly last?: number | undefined;
+}
 /** All options are optional; undefined means the default. Times are in ms. */
 export interface HeartbeatSocketOptions {
   /** * The wire format of heartbeats and messages. "none" is any other server: nothing is sent to it but * your own messages, and its silence is no timeout. Default: "json", or "none" with a heartbeat of * your own. */ profile?:
@@ -221,6 +268,34 @@ export interface HeartbeatSocketOptions {
   /** Creates the sockets. Default: the platform's WebSocket. */
   WebSocket?: WebSocketConstructor | undefined;
 }
+/** The events of a subscription, by name. */
+export interface SubscriptionEventMap {
+  /** A message was published on the channel. */ message: PublicationEvent;
+  /** Messages before the next one may be missing. */
+  gap: GapEvent;
+  /** What was missed while there was no connection has been received. */
+  recovered: RecoveredEvent;
+}
+/**
+ * A subscription of one channel. Subscriptions of the same channel share one on the wire, which ends
+ * with the last of them.
+ */
+export interface Subscription extends EventTarget {
+  /** The channel. */ readonly channel: string;
+  /**
+   * Where a later subscription continues, by the option `since`: after the newest received message.
+   * Undefined until the hub has answered, and where it keeps no history.
+   */
+  readonly position: Position | undefined;
+  /** Ends it: no event follows. Calls after the first have no effect. */
+  unsubscribe(): void;
+  /** As `unsubscribe()`. */
+  [Symbol.dispose](): void;
+  /** As EventTarget's, with the event's type derived from its name. */
+  addEventListener: AddListener<AddEventListenerOptions, SubscriptionEventMap>;
+  /** As EventTarget's. */
+  removeEventListener: AddListener<EventListenerOptions, SubscriptionEventMap>;
+}
 /** A WebSocket with a heartbeat, reconnects and subscriptions. */
 export declare class HeartbeatSocket extends HeartbeatEventTarget {
   #private;
@@ -275,9 +350,21 @@ export declare class HeartbeatSocket extends HeartbeatEventTarget {
   connect(): void;
   /** Sends, or keeps the message for the next connection. After `close()` it is dropped. */
   send(data: Sendable): void;
-  /** Subscribes to a channel, also after a reconnect. @throws {TypeError} if the profile cannot */
-  subscribe(channel: string): void;
-  /** Ends the subscription of a channel. @throws {TypeError} if the profile cannot */
+  /**
+   * Subscribes to a channel, also after a reconnect: where the hub keeps a history, what was missed
+   * meanwhile is replayed.
+   *
+   * @param listener receives what is published on this channel; json only
+   * @param options what to replay now; json only
+   * @throws {TypeError} if the profile cannot
+   * @throws {RangeError} if `last` is no positive integer
+   */
+  subscribe(
+    channel: string,
+    listener?: Listener<PublicationEvent>,
+    options?: SubscribeOptions,
+  ): Subscription;
+  /** Ends all subscriptions of a channel. @throws {TypeError} if the profile cannot */
   unsubscribe(channel: string): void;
   /** Publishes on a channel, as `send()` sends. @throws {TypeError} if the profile cannot */
   publish(channel: string, data: unknown): void;
