@@ -14,7 +14,7 @@ export type DropReason =
   | "full"
   /** It waited longer than `outboxAgeMs`. */
   | "expired"
-  /** The socket was closed, or gave up. */
+  /** The socket was closed, or gave up and is not woken by the network or the page. */
   | "closed";
 
 /**
@@ -53,7 +53,7 @@ export interface ReconnectingEvent extends Event {
   readonly reason: string;
 }
 
-/** There will be no further attempt. */
+/** It makes no further attempt by itself. */
 export interface GiveUpEvent extends Event {
   /** The consecutive attempts that were made. */
   readonly attempts: number;
@@ -121,7 +121,10 @@ export interface HeartbeatSocketEventMap {
   heartbeattimeout: Event;
   /** A reconnect attempt is scheduled. */
   reconnecting: ReconnectingEvent;
-  /** There will be no further attempt: too many failed, or the server allows none. */
+  /**
+   * It makes no further attempt: too many failed, until it is woken by `reconnect()`, the network or
+   * the page; or the server allows none.
+   */
   giveup: GiveUpEvent;
   /** The status has changed. */
   health: HealthEvent;

@@ -170,6 +170,15 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
     this.#session.start();
   }
 
+  /**
+   * Attempts to connect at once, but not earlier than the server allows: instead of an open connection
+   * or a scheduled attempt, and after it gave up for too many attempts. Without effect after `close()`
+   * and where the server forbids it.
+   */
+  reconnect(): void {
+    this.#session.reconnect();
+  }
+
   /** Sends, or keeps the message for the next connection. After `close()` it is dropped. */
   send(data: Sendable): void {
     this.#session.send(data);

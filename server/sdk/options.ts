@@ -100,7 +100,10 @@ export interface HeartbeatSocketOptions {
    * min(30000, base * 2^(n - 1)). Default: 5000.
    */
   reconnectInterval?: number | undefined;
-  /** Consecutive attempts before it gives up, 0 to Infinity. Default: 10. */
+  /**
+   * Consecutive attempts before it gives up, 0 to Infinity. Then `reconnect()`, a network that is
+   * back or a page that is shown again starts anew; with 0 only `reconnect()`. Default: 10.
+   */
   maxReconnectAttempts?: number | undefined;
   /** Whether a worker's timers send the heartbeat; a hidden tab does not throttle them. Default: false. */
   heartbeatInWorker?: boolean | undefined;

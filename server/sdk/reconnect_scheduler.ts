@@ -64,6 +64,11 @@ export class ReconnectScheduler {
       (this.attempts >= maxReconnectAttempts && !isOffline());
   }
 
+  /** The server allows no attempt before `afterMs` from now. */
+  postpone(afterMs: number): void {
+    this.#notBeforeMs = Math.max(this.#notBeforeMs, performance.now() + afterMs);
+  }
+
   /** Schedules the next attempt with backoff. @param afterMs its earliest time, ms from now */
   schedule(afterMs: number, reason: string): void {
     this.#notBeforeMs = performance.now() + afterMs;

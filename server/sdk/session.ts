@@ -55,7 +55,7 @@ export class Session {
   binaryType: BinaryType = "blob";
   /** Whether the first attempt waits for `start()`. */
   isDormant: boolean;
-  /** 0 until `close()` or giving up; after that the `readyState`. */
+  /** 0 until `close()` or giving up, and again after it is woken; in between the `readyState`. */
   closeState: 0 | 2 | 3 = 0;
   /** The newest one, until it closes. */
   connection: Connection | undefined;
@@ -63,7 +63,10 @@ export class Session {
   readonly #timers: Timers;
   readonly #scheduler: ReconnectScheduler;
   readonly #tokens: TokenSource;
-  #unwatchNetwork = () => {};
+  /** Set while events of the network or the page cause an attempt. */
+  #unwatchNetwork: (() => void) | undefined;
+  /** Whether it was closed, or the server forbids another attempt. */
+  #isFinal = false;
   /** Whether it has reconnected for bad health and not been healthy since. */
   #hasMoved = false;
   /** How often it has reconnected for bad health: each time it waits twice as long. */
@@ -98,7 +101,7 @@ export class Session {
     this.#tokens = new TokenSource({
       settings,
       after: this.#timers.after,
-      present: (token) => this.sendNow([options.profile.refresh!(token)]),
+      present: (token) => this.#sendNow([options.profile.refresh!(token)]),
     });
     this.isDormant = settings.startClosed;
     if (!this.isDormant) this.#begin();
@@ -106,7 +109,11 @@ export class Session {
 
   #begin(): void {
     this.#connect();
-    this.#unwatchNetwork = watchNetwork({
+    this.#watchNetwork();
+  }
+
+  #watchNetwork(): void {
+    this.#unwatchNetwork ??= watchNetwork({
       online: () => this.#online(),
       offline: () => {
         this.#scheduler.offline();
@@ -115,7 +122,7 @@ export class Session {
       changed: () => {
         if (this.#scheduler.isOffline) return; // the loss of the network fires `change`, too
         if (this.connection?.isOpen) this.connection.probe();
-        else if (this.#scheduler.isScheduled) {
+        else if (this.#wake() || this.#scheduler.isScheduled) {
           this.#scheduler.scheduleNow("the page is back");
         }
       },
@@ -134,6 +141,15 @@ export class Session {
     this.#begin();
   }
 
+  /** Attempts at once, unless the server forbids it or it is closed. */
+  reconnect(): void {
+    if (this.isDormant) return this.start();
+    if (this.#isFinal) return;
+    this.#wake();
+    this.#scheduler.reset();
+    this.#scheduler.scheduleNow("asked to reconnect");
+  }
+
   /** Sends frames if there is a connection; a later one restores the subscriptions itself. */
   #sendNow(frames: readonly string[]): void {
     for (const frame of frames) this.connection?.send(frame);
@@ -144,15 +160,18 @@ export class Session {
     const mayNot = this.#isBusy || this.connection?.isSuspended;
     if (!mayNot && this.connection?.send(data)) return;
     this.outbox.push(data);
-    if (this.closeState) this.outbox.close();
+    if (this.closeState && !this.#unwatchNetwork) this.outbox.close();
   }
 
   /** Closes for good. @param info valid for WebSocket's `close()` */
   close(info: CloseInfo): void {
-    if (this.closeState) return;
+    if (this.#isFinal) return;
+    this.#isFinal = true;
     const isOpen = this.connection?.isOpen;
-    this.closeState = 2;
+    const hasEnded = this.closeState === 3;
+    this.closeState ||= 2;
     this.#stop();
+    if (hasEnded) return; // its `close` event was fired when it gave up
     if (isOpen) return this.connection!.close(info);
     this.#discard();
     this.#timers.after(0, () => this.#finish(info));
@@ -286,12 +305,15 @@ export class Session {
     if (wasStable) this.#scheduler.reset();
     if (!mayRetry && !mayBeNew) return this.#giveUp(info, reason || `code ${code}`);
     const isScheduled = this.#scheduler.isScheduledAfter(afterMs); // by the server's advice
+    this.#scheduler.postpone(afterMs);
     if (!isScheduled && this.#scheduler.isExhausted) {
-      return this.#giveUp(info, "too many attempts failed");
+      return this.#giveUp(info);
     }
     if (this.health.status !== "timeout") this.health.reset();
+    const wasScheduled = this.#scheduler.isScheduled;
     this.#options.emit(closeEventOf(info));
-    if (this.closeState || isScheduled) return;
+    const isAsked = !wasScheduled && this.#scheduler.isScheduled; // by a listener
+    if (this.closeState || isScheduled || isAsked) return;
     this.#scheduler.schedule(afterMs, reason || `code ${code}`);
   }
 
@@ -315,6 +337,7 @@ export class Session {
 
   /** Probes an open connection; otherwise attempts to connect at once. */
   #online(): void {
+    this.#wake();
     this.#scheduler.online();
     const isOpen = this.connection?.isOpen;
     if (isOpen) this.connection!.probe();
@@ -323,11 +346,27 @@ export class Session {
     }
   }
 
-  #giveUp(info: CloseInfo, reason: string): void {
+  /** Ends the attempts. @param forbidden why the server allows none; without it, it can be woken */
+  #giveUp(info: CloseInfo, forbidden?: string): void {
+    const { settings, emit } = this.#options;
     this.closeState = 3;
-    this.#stop();
+    this.#isFinal = forbidden !== undefined;
+    this.#scheduler.stop();
+    // Without attempts it is another library that reconnects: then the loss is the end.
+    if (this.#isFinal || settings.maxReconnectAttempts === 0) this.#stop();
+    const { attempts } = this.#scheduler;
     this.#finish(info, "dead");
-    this.#options.emit(eventOf("giveup", { attempts: this.#scheduler.attempts, reason }));
+    emit(eventOf("giveup", { attempts, reason: forbidden ?? "too many attempts failed" }));
+  }
+
+  /** Begins anew after it gave up. @returns whether it did */
+  #wake(): boolean {
+    if (this.closeState !== 3 || this.#isFinal) return false;
+    this.closeState = 0;
+    this.health.reset();
+    this.#scheduler.reset();
+    this.#watchNetwork();
+    return true;
   }
 
   #finish(info: CloseInfo, status?: HealthStatus): void {
@@ -340,7 +379,8 @@ export class Session {
   #stop(): void {
     this.#ignoreAddress();
     this.#scheduler.stop();
-    this.#unwatchNetwork();
+    this.#unwatchNetwork?.();
+    this.#unwatchNetwork = undefined;
     this.outbox.close();
   }
 

@@ -13,7 +13,7 @@ export type After = (ms: number, call: () => void) => () => void;
 export interface Timers {
   /** Sets a timer. */
   readonly after: After;
-  /** Ends the worker, if there is one. Timers that are set stay. */
+  /** Ends the worker, if there is one, until the next timer is set. Timers that are set stay. */
   readonly stop: () => void;
 }
 
@@ -53,7 +53,10 @@ export function workerTimers(): Timers {
       if (worker) worker.postMessage({ id, ms });
       return cancel;
     },
-    stop: () => void (worker && worker.terminate()),
+    stop: () => {
+      if (worker) worker.terminate();
+      worker = undefined;
+    },
   };
 }
 

@@ -217,11 +217,11 @@ async function runWith(page: VirtualPage, random: () => number, faults: Faults):
       published.set(channel, number + 1);
       for (const data of ofRecords(channel, number)) hub.publish(channel, data);
     }
-    for (const index of sockets.keys()) {
+    for (const [index, socket] of sockets.entries()) {
       if (ms < nextCutMs[index]) continue;
       nextCutMs[index] = ms + random() * maxLifeMs;
       cuts++;
-      cut(liveSocketOf(hub, index), random());
+      cut(socket, liveSocketOf(hub, index), random());
     }
     await page.pass(PERIOD_MS);
   }
@@ -244,9 +244,10 @@ function liveSocketOf(hub: HistoryHub, index: number): HubSocket | undefined {
   return live[index % Math.max(1, live.length)];
 }
 
-/** Resets, vanishes, closes with a wait, or advises another connection. */
-function cut(connection: HubSocket | undefined, how: number): void {
-  if (connection === undefined) return;
+/** Resets, vanishes, closes with a wait, advises another connection, or the user reconnects. */
+function cut(socket: HeartbeatSocket, connection: HubSocket | undefined, how: number): void {
+  if (how < 0.2) socket.reconnect();
+  else if (connection === undefined) return;
   else if (how < 0.5) connection.end(1006);
   else if (how < 0.7) connection.hasVanished = true;
   else if (how < 0.85) connection.end(1012, "drain: server restarting; afterMs=100");

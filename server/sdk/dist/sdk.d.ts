@@ -6,7 +6,7 @@ export type DropReason =
   | "full"
   /** It waited longer than `outboxAgeMs`. */
   | "expired"
-  /** The socket was closed, or gave up. */
+  /** The socket was closed, or gave up and is not woken by the network or the page. */
   | "closed";
 /**
  * The health of the connection, by its average round trip. To improve, the average must be at most
@@ -40,7 +40,7 @@ export interface ReconnectingEvent extends Event {
   /** Why: the close reason of the last connection, the server's advice, or what is back. */
   readonly reason: string;
 }
-/** There will be no further attempt. */
+/** It makes no further attempt by itself. */
 export interface GiveUpEvent extends Event {
   /** The consecutive attempts that were made. */ readonly attempts: number;
   /** Why it gave up. */
@@ -95,7 +95,10 @@ export interface HeartbeatSocketEventMap {
   heartbeattimeout: Event;
   /** A reconnect attempt is scheduled. */
   reconnecting: ReconnectingEvent;
-  /** There will be no further attempt: too many failed, or the server allows none. */
+  /**
+   * It makes no further attempt: too many failed, until it is woken by `reconnect()`, the network or
+   * the page; or the server allows none.
+   */
   giveup: GiveUpEvent;
   /** The status has changed. */
   health: HealthEvent;
@@ -244,7 +247,10 @@ export interface HeartbeatSocketOptions {
    * min(30000, base * 2^(n - 1)). Default: 5000.
    */
   reconnectInterval?: number | undefined;
-  /** Consecutive attempts before it gives up, 0 to Infinity. Default: 10. */
+  /**
+   * Consecutive attempts before it gives up, 0 to Infinity. Then `reconnect()`, a network that is
+   * back or a page that is shown again starts anew; with 0 only `reconnect()`. Default: 10.
+   */
   maxReconnectAttempts?: number | undefined;
   /** Whether a worker's timers send the heartbeat; a hidden tab does not throttle them. Default: false. */
   heartbeatInWorker?: boolean | undefined;
@@ -348,6 +354,12 @@ export declare class HeartbeatSocket extends HeartbeatEventTarget {
   get status(): HealthStatus;
   /** Makes the first attempt, which `startClosed` has put off. Otherwise without effect. */
   connect(): void;
+  /**
+   * Attempts to connect at once, but not earlier than the server allows: instead of an open connection
+   * or a scheduled attempt, and after it gave up for too many attempts. Without effect after `close()`
+   * and where the server forbids it.
+   */
+  reconnect(): void;
   /** Sends, or keeps the message for the next connection. After `close()` it is dropped. */
   send(data: Sendable): void;
   /**
