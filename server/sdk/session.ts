@@ -67,6 +67,8 @@ export class Session {
   #unwatchNetwork: (() => void) | undefined;
   /** Whether it was closed, or the server forbids another attempt. */
   #isFinal = false;
+  /** Whether a connection failed whose `error` event waits for the end. */
+  #hasFailed = false;
   /** Whether it has reconnected for bad health and not been healthy since. */
   #hasMoved = false;
   /** How often it has reconnected for bad health: each time it waits twice as long. */
@@ -167,6 +169,7 @@ export class Session {
   close(info: CloseInfo): void {
     if (this.#isFinal) return;
     this.#isFinal = true;
+    this.#hasFailed = false;
     const isOpen = this.connection?.isOpen;
     const hasEnded = this.closeState === 3;
     this.closeState ||= 2;
@@ -179,7 +182,7 @@ export class Session {
 
   /** @throws what the WebSocket constructor throws, unless the address is a function */
   #connect(): void {
-    const { address, settings, emit } = this.#options;
+    const { address, settings } = this.#options;
     const { token, protocols } = settings;
     const openByMs = performance.now() + settings.connectTimeout;
     const fixed = typeof address === "function" ? undefined : urlOf(address);
@@ -198,7 +201,7 @@ export class Session {
       this.#open(url, { openByMs, protocols: offered });
     }).catch((error) => {
       if (cancel !== this.#cancelAddress) return;
-      emit(eventOf("error"));
+      this.#failed();
       if (!this.closeState) {
         this.#closed({ code: 1006, reason: `No ${missing}: ${error}`, wasClean: false });
       }
@@ -224,7 +227,7 @@ export class Session {
         const deliver = () => emit(new MessageEvent("message", { data, origin }));
         this.subscriptions.received(event, frame, deliver);
       },
-      failed: () => emit(eventOf("error")),
+      failed: () => this.#failed(),
       heartbeat: (rtt) => {
         if (rtt !== undefined) this.health.sample(rtt);
         if (this.health.status === "healthy" && connection.isStable) this.#hasMoved = false;
@@ -271,6 +274,7 @@ export class Session {
     const { emit, settings } = this.#options;
     this.#scheduler.stop();
     this.health.reset();
+    this.#hasFailed = false;
     settings.debug("open");
     this.#sendNow(this.subscriptions.restore());
     emit(eventOf("open"));
@@ -311,7 +315,7 @@ export class Session {
     }
     if (this.health.status !== "timeout") this.health.reset();
     const wasScheduled = this.#scheduler.isScheduled;
-    this.#options.emit(closeEventOf(info));
+    this.#lost(info);
     const isAsked = !wasScheduled && this.#scheduler.isScheduled; // by a listener
     if (this.closeState || isScheduled || isAsked) return;
     this.#scheduler.schedule(afterMs, reason || `code ${code}`);
@@ -321,7 +325,7 @@ export class Session {
   #reconnect(): void {
     if (this.#discard()) {
       this.health.reset();
-      this.#options.emit(closeEventOf(RECONNECTING));
+      this.#lost(RECONNECTING);
       if (this.closeState) return;
     }
     this.#connect();
@@ -370,10 +374,26 @@ export class Session {
   }
 
   #finish(info: CloseInfo, status?: HealthStatus): void {
+    const { emit } = this.#options;
     this.closeState = 3;
     this.#timers.stop();
     this.health.reset(status);
-    this.#options.emit(closeEventOf(info));
+    if (this.#hasFailed) emit(eventOf("error"));
+    this.#hasFailed = false;
+    emit(closeEventOf(info));
+  }
+
+  /** A connection failed: another may follow, or the end. */
+  #failed(): void {
+    const { settings, emit } = this.#options;
+    if (settings.closeEvents === "all") emit(eventOf("error"));
+    else this.#hasFailed = true;
+  }
+
+  /** A connection closed that another one follows. */
+  #lost(info: CloseInfo): void {
+    const { settings, emit } = this.#options;
+    if (settings.closeEvents === "all") emit(closeEventOf(info));
   }
 
   #stop(): void {

@@ -39,6 +39,10 @@ export function settingsOf(given: HeartbeatSocketOptions): Settings {
   if (given.token && profile !== "json") {
     throw new TypeError(problem("profile", "json where a token is given", profile));
   }
+  const closeEvents = given.closeEvents ?? "all";
+  if (closeEvents !== "all" && closeEvents !== "final") {
+    throw new TypeError(problem("closeEvents", "all or final", closeEvents));
+  }
   const defaults = defaultsOf(profile, own);
   const settings: Record<string, unknown> = {};
   for (const [name, standard] of Object.entries(defaults)) {
@@ -69,6 +73,7 @@ function defaultsOf(profile: ProfileName | "none", own: HeartbeatOptions | undef
     connectTimeout: 20_000,
     reconnectInterval: 5_000,
     maxReconnectAttempts: 10,
+    closeEvents: "all",
     heartbeatInWorker: false,
     outboxMessages: 256,
     outboxBytes: 1_048_576,

@@ -72,6 +72,7 @@ updates.addEventListener("gap", ({ count }) => count);
 // @ts-expect-error a subscription has no health
 updates.addEventListener("health", ({ latency }) => latency);
 socket.reconnect();
+new HeartbeatSocket("ws://localhost:1/", { closeEvents: "final" });
 // @ts-expect-error there is no such profile
 new HeartbeatSocket("ws://localhost:1/", { profile: "mqtt" });
 // @ts-expect-error it is a number

@@ -1,5 +1,6 @@
-import { assert, assertEquals, assertGreater } from "@std/assert";
-import type { HeartbeatSocket } from "../../server/sdk/heartbeat_socket.ts";
+import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
+import { webSocket } from "rxjs/webSocket";
+import { HeartbeatSocket } from "../../server/sdk/heartbeat_socket.ts";
 import { type VirtualPage, withPage } from "../support/fakes/virtual_page.ts";
 
 const TOO_MANY = "too many attempts failed";
@@ -182,4 +183,88 @@ Deno.test("HeartbeatSocket in a worker of its own gets one again when it is woke
     } finally {
       globalThis.Worker = original;
     }
+  }));
+
+Deno.test('HeartbeatSocket with closeEvents "final" fires neither close nor error for a reconnect', () =>
+  withPage(async (page) => {
+    const socket = page.connect({ closeEvents: "final", maxReconnectAttempts: 3 });
+    await page.pass(20);
+    page.server.last.end(1006);
+    await page.pass(6_000);
+    page.server.last.say({ type: "reconnect", afterMs: 0, reason: "drain" });
+    await page.pass(20_000);
+    assertEquals(page.of("open").length, 3);
+    page.server.die();
+    await page.pass(3_000);
+    assertEquals([page.of("close"), page.of("error")], [[], []]);
+    assertEquals(socket.readyState, socket.CONNECTING);
+    await page.pass(120_000);
+    const ends = page.happened.map(([type]) => type)
+      .filter((type) => ["close", "error", "giveup"].includes(type));
+    assertEquals(ends, ["error", "close", "giveup"]);
+  }));
+
+Deno.test('HeartbeatSocket with closeEvents "final" fires no error for an attempt before the last connection', () =>
+  withPage(async (page) => {
+    page.server.isUp = false;
+    page.connect({ closeEvents: "final" });
+    await page.pass(20);
+    page.server.isUp = true;
+    await page.pass(20_000);
+    page.server.last.end(1008, "forbidden: no rights; no retry");
+    assertEquals(page.of("error"), []);
+    assertEquals(page.of("close").length, 1);
+  }));
+
+Deno.test('HeartbeatSocket with closeEvents "final" fires close for close()', () =>
+  withPage(async (page) => {
+    page.server.isUp = false;
+    const socket = page.connect({ closeEvents: "final" });
+    await page.pass(20_000);
+    page.server.isUp = true;
+    socket.close();
+    await page.pass(40);
+    assertEquals(page.of("error"), [], "the last attempt is no longer of interest");
+    assertEquals(page.of("close"), [{ code: 1000, reason: "Client closed" }]);
+  }));
+
+Deno.test("HeartbeatSocket throws for other closeEvents", () =>
+  withPage((page) => {
+    const connect = () => page.connect({ closeEvents: "none" as never });
+    assertThrows(connect, TypeError, "closeEvents must be all or final, got none");
+  }));
+
+Deno.test('rxjs\'s webSocket() lives through reconnects with closeEvents "final"', () =>
+  withPage(async (page) => {
+    const made: HeartbeatSocket[] = [];
+    class FinalSocket extends HeartbeatSocket {
+      constructor(url: string | URL, protocols: string | string[] = []) {
+        const { WebSocket } = page.server;
+        super(url, { profile: "none", closeEvents: "final", protocols, WebSocket });
+        made.push(this);
+      }
+    }
+    const subject = webSocket<unknown>({
+      url: "ws://other.test/",
+      WebSocketCtor: FinalSocket as unknown as typeof WebSocket,
+    });
+    const got: unknown[] = [];
+    const subscription = subject.subscribe({
+      next: (value) => got.push(value),
+      error: () => got.push("error"),
+      complete: () => got.push("complete"),
+    });
+    await page.pass(20);
+    page.server.last.say("1");
+    page.server.die();
+    await page.pass(20_000);
+    subject.next("dropped by rxjs, which sends only while readyState is 1");
+    page.server.isUp = true;
+    await page.pass(40_000);
+    page.server.last.say("2");
+    subject.next("hello");
+    assertEquals([got, made.length], [[1, 2], 1]);
+    assertEquals(page.server.last.sent, ['"hello"']);
+    subscription.unsubscribe();
+    await page.pass(5_000);
   }));

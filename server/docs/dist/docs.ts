@@ -1547,6 +1547,7 @@ be asynchronous, that returns a URL for each attempt.</p>
 <tr><td><code>connectTimeout</code></td><td>20000</td><td>an attempt that is not open after this time has failed; the function that returns the URL is included</td></tr>
 <tr><td><code>reconnectInterval</code></td><td>5000</td><td>the first wait is a random part of it; each next range is twice as long, at most 30 s</td></tr>
 <tr><td><code>maxReconnectAttempts</code></td><td>10</td><td>attempts in a row; <code>Infinity</code> is allowed; 0: the first loss is the end</td></tr>
+<tr><td><code>closeEvents</code></td><td><code>&quot;all&quot;</code></td><td><code>&quot;final&quot;</code>: no <code>close</code> and no <code>error</code> event for a connection that another one follows, only for the end</td></tr>
 <tr><td><code>heartbeatInWorker</code></td><td><code>false</code></td><td>use the timers of a worker, which a hidden tab does not throttle; needs <code>worker-src blob:</code> in a policy</td></tr>
 <tr><td><code>outboxMessages</code></td><td>256</td><td>messages kept while there is no connection; above it the oldest is dropped</td></tr>
 <tr><td><code>outboxAgeMs</code></td><td>60000</td><td>older messages are dropped instead of sent; <code>Infinity</code> is allowed</td></tr>
@@ -1639,8 +1640,10 @@ and a <code>gap</code> of its own.</li>
 <p>With <code>profile: &quot;none&quot;</code> the library sends nothing but your messages and takes no silence for a
 timeout: it reconnects, and keeps what is sent meanwhile. So it runs under
 <a href="https://the-guild.dev/graphql/ws">graphql-ws</a>, rxjs and y-websocket as their WebSocket. A library
-that reconnects by itself needs <code>maxReconnectAttempts: 0</code>, or both open a socket after a loss. Where
-a server has a heartbeat of its own, describe it:</p>
+that reconnects by itself needs <code>maxReconnectAttempts: 0</code>, or both open a socket after a loss; one
+that takes the first <code>close</code> for the end, as rxjs does, lives through reconnects with
+<code>closeEvents: &quot;final&quot;</code> (what rxjs is given while there is no connection it drops itself). Where a
+server has a heartbeat of its own, describe it:</p>
 <div class="scroll" tabindex="0"><pre><code class="language-js">import { HeartbeatSocket } from &quot;http://localhost:8080/sdk.js&quot;;
 
 new HeartbeatSocket(&quot;ws://localhost:8080/ws&quot;, {
@@ -2873,7 +2876,8 @@ are behind.</li>
 <li>The client library resumes: on a hub with history it asks after a reconnect for what it missed,
 drops what came twice, and fires <code>recovered</code> or <code>gap</code>. <code>subscribe()</code> returns a subscription with
 its own listeners. After too many attempts it sleeps until the network or the page is back, or
-<code>reconnect()</code> is called; before, it was closed for good and dropped its messages.</li>
+<code>reconnect()</code> is called; before, it was closed for good and dropped its messages.
+<code>closeEvents: &quot;final&quot;</code> leaves out the <code>close</code> and <code>error</code> events of a reconnect.</li>
 <li><code>/metrics</code> has the CPU, memory and start time of the process.</li>
 <li>Payloads arrive as they were written: large numbers, <code>1e400</code>, <code>-0</code>, <code>1.0</code>, escapes, repeated and
 escaped members of <code>data</code> are no longer changed on their way, in no profile. Echoes, the <code>id</code> and

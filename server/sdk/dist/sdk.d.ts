@@ -252,6 +252,11 @@ export interface HeartbeatSocketOptions {
    * back or a page that is shown again starts anew; with 0 only `reconnect()`. Default: 10.
    */
   maxReconnectAttempts?: number | undefined;
+  /**
+   * "final": no `close` and no `error` event for a connection that another one follows; only for the
+   * end. For libraries that take the first `close` for the end. Default: "all".
+   */
+  closeEvents?: "all" | "final" | undefined;
   /** Whether a worker's timers send the heartbeat; a hidden tab does not throttle them. Default: false. */
   heartbeatInWorker?: boolean | undefined;
   /** The most messages in the outbox, 0 to Infinity; the oldest is dropped first. Default: 256. */
