@@ -3,7 +3,7 @@ import { gzipSync } from "node:zlib";
 import { buildSdk, SDK_FOLDER } from "../../server/cli/sdk.ts";
 
 /** The limit of the compressed library, bytes: its size and a little more. Never above 10 KiB. */
-const MAX_BYTES = 8_704;
+const MAX_BYTES = 9_216;
 
 const committed = (name: string) => Deno.readTextFile(new URL(name, SDK_FOLDER));
 
@@ -15,7 +15,7 @@ Deno.test("deno task sdk: the committed build is built from these sources", asyn
   assert(types === await committed("sdk.d.ts"), outdated);
 });
 
-Deno.test("The library is at most 8.5 KiB compressed", async () => {
+Deno.test("The library is at most 9 KiB compressed", async () => {
   const bytes = gzipSync(await committed("sdk.js"), { level: 9 }).length;
   console.log(`sdk.js: ${bytes} bytes compressed`);
   assert(bytes <= MAX_BYTES, `${bytes} bytes`);
