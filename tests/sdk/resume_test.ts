@@ -9,6 +9,7 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { HeartbeatSocket, type WebSocketConstructor } from "../../server/sdk/heartbeat_socket.ts";
 import { FakeServer, FakeWebSocket } from "../support/fakes/fake_web_socket.ts";
+import { seeded } from "../support/fakes/seeded.ts";
 import { type VirtualPage, withPage } from "../support/fakes/virtual_page.ts";
 
 const CHANNELS = ["a", "b", "c", "d"];
@@ -22,17 +23,6 @@ const MAX_LIFE_MS = 4_000;
 const RUN_MS = 120_000;
 /** All clients have caught up this long after the last publication, ms. */
 const REST_MS = 60_000;
-
-/** A deterministic source of numbers in [0, 1): a failure can be run again. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 interface Message {
   readonly type: "message";
@@ -180,7 +170,7 @@ interface Faults {
 /** Runs with the SDK's own random numbers from the seed, too. */
 async function run(page: VirtualPage, seed: number, faults: Faults = {}): Promise<Run> {
   const original = Math.random;
-  const random = Math.random = randomFrom(seed);
+  const random = Math.random = seeded(seed);
   try {
     return await runWith(page, random, faults);
   } finally {
