@@ -10,6 +10,14 @@ import type { CloseReason } from "./close_codes.ts";
 /** Longest channel name, UTF-16 units. */
 export const MAX_CHANNEL_LENGTH = 256;
 
+/** A place in the history of a channel. Offsets are consecutive from 1 within an epoch. */
+export interface Position {
+  /** Which run of offsets it belongs to, a random text. */
+  readonly epoch: string;
+  /** Of a message; 0: before the first one. */
+  readonly offset: number;
+}
+
 /** What a client asks the hub to do. `ack` is the ready answer to a command that was carried out. */
 export type Command =
   /**
@@ -139,6 +147,8 @@ export interface Publication {
   readonly timestamp: number;
   /** The publisher's name in its own profile. */
   readonly by?: string;
+  /** Its offset, set by the broker once; undefined where the channel keeps no history. */
+  offset?: number;
 }
 
 /** A text for all connections of one profile but its sender. */

@@ -1,0 +1,195 @@
+/**
+ * The history of all channels in memory, bounded: messages by their number in a channel, by age, and
+ * by bytes over all channels; positions by age and by the same bytes. What is used least recently goes
+ * first: messages before positions, and no position of a channel that has a subscriber.
+ *
+ * A channel is in one of two lists, each in the order of use: those that keep messages, and those that
+ * have a position alone. So each step of a removal takes constant time.
+ *
+ * @module
+ */
+
+import type { Clock } from "../base/clock.ts";
+import type { TimerTask } from "../liveness/wheel.ts";
+import type { Position, Publication } from "../message.ts";
+import { ChannelLog, sizeOf } from "./channel_log.ts";
+
+/** How often memory of what has expired is released, ms. Readers never see it. */
+const SWEEP_MS = 1_000;
+
+/** Positions looked at for one that may go: subscribed ones count as used and move to the end. */
+const MAX_LOOKS = 16;
+
+/** How much is kept. */
+export interface HistoryBounds {
+  /** Messages of a channel; at least 1. */
+  readonly historyMessages: number;
+  /** How long a message is kept, ms. */
+  readonly historyTtlMs: number;
+  /** Messages and positions of all channels together, bytes. */
+  readonly historyBytes: number;
+  /** How long the position of a channel without subscribers and messages is kept, ms. */
+  readonly historyPositionTtlMs: number;
+}
+
+export interface MemoryHistoryOptions extends HistoryBounds {
+  readonly clock: Pick<Clock, "now">;
+  /** Whether a channel keeps a history. */
+  readonly keeps: (channel: string) => boolean;
+}
+
+/** On the wheel from the start: `wheel.schedule(history, wheel.now())`. */
+export class MemoryHistory implements TimerTask {
+  readonly #options: MemoryHistoryOptions;
+  readonly #logs = new Map<string, ChannelLog>();
+  /** Heads of the lists. */
+  readonly #withMessages = new ChannelLog("");
+  readonly #positions = new ChannelLog("");
+  #bytes = 0;
+  #evicted = 0;
+
+  constructor(options: MemoryHistoryOptions) {
+    this.#options = options;
+  }
+
+  /** What is kept, bytes. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Channels that have a position. */
+  get channels(): number {
+    return this.#logs.size;
+  }
+
+  /** Messages removed for `historyBytes` since the start. */
+  get evicted(): number {
+    return this.#evicted;
+  }
+
+  /** The log of a channel, made at the first call; undefined where the channel keeps none. */
+  of(channel: string): ChannelLog | undefined {
+    const nowMs = this.#options.clock.now();
+    const log = this.#find(channel, nowMs);
+    if (log !== undefined) this.#use(log, nowMs);
+    this.#makeRoom(nowMs);
+    return log;
+  }
+
+  /** Keeps a publication and gives it its offset. @returns undefined where the channel keeps none */
+  add(publication: Publication): Position | undefined {
+    const nowMs = this.#options.clock.now();
+    const log = this.#find(publication.channel, nowMs);
+    if (log === undefined) return undefined;
+    if (log.length >= this.#options.historyMessages) this.#shift(log);
+    log.add(publication, nowMs);
+    this.#bytes += sizeOf(publication);
+    this.#use(log, nowMs);
+    this.#makeRoom(nowMs);
+    return { epoch: log.epoch, offset: log.offset };
+  }
+
+  subscribed(channel: string): void {
+    const nowMs = this.#options.clock.now();
+    const log = this.#find(channel, nowMs);
+    if (log === undefined) return;
+    log.isSubscribed = true; // first, so that it is not what has to make room
+    this.#use(log, nowMs);
+    this.#makeRoom(nowMs);
+  }
+
+  unsubscribed(channel: string): void {
+    const log = this.#logs.get(channel);
+    if (log === undefined) return;
+    log.isSubscribed = false;
+    this.#use(log, this.#options.clock.now());
+  }
+
+  /** Removes the messages of a channel. @returns false where it has no position */
+  clear(channel: string): boolean {
+    const log = this.#logs.get(channel);
+    if (log === undefined) return false;
+    while (log.length > 0) this.#shift(log);
+    this.#use(log, this.#options.clock.now());
+    return true;
+  }
+
+  /** Releases what has expired. */
+  onDue(wheelMs: number): number {
+    const { clock, historyTtlMs, historyPositionTtlMs } = this.#options;
+    const nowMs = clock.now();
+    // Nothing in a log is newer than its last use, and the log used least recently comes first.
+    for (;;) {
+      const log = this.#withMessages.next;
+      if (log === this.#withMessages || log.usedMs + historyTtlMs > nowMs) break;
+      while (log.length > 0) this.#shift(log);
+      log.moveTo(this.#positions);
+    }
+    for (;;) {
+      const log = this.#positions.next;
+      if (log === this.#positions || log.usedMs + historyPositionTtlMs > nowMs) break;
+      if (log.isSubscribed) this.#use(log, nowMs);
+      else this.#drop(log);
+    }
+    return wheelMs + SWEEP_MS;
+  }
+
+  #find(channel: string, nowMs: number): ChannelLog | undefined {
+    const { keeps, historyTtlMs, historyPositionTtlMs } = this.#options;
+    let log = this.#logs.get(channel);
+    if (log !== undefined) {
+      while (log.oldestMs + historyTtlMs <= nowMs) this.#shift(log);
+      const isIdle = log.length === 0 && !log.isSubscribed;
+      if (!isIdle || log.usedMs + historyPositionTtlMs > nowMs) return log;
+      this.#drop(log);
+    } else if (!keeps(channel)) return undefined;
+    log = new ChannelLog(channel);
+    this.#logs.set(channel, log);
+    this.#bytes += log.bytes;
+    return log;
+  }
+
+  #use(log: ChannelLog, nowMs: number): void {
+    log.usedMs = nowMs;
+    const list = log.length > 0 ? this.#withMessages : this.#positions;
+    if (list.previous !== log) log.moveTo(list);
+  }
+
+  #makeRoom(nowMs: number): void {
+    while (this.#bytes > this.#options.historyBytes && (this.#evict() || this.#dropOne(nowMs)));
+  }
+
+  /** Removes the oldest message of the log used least recently. @returns false when there is none */
+  #evict(): boolean {
+    const log = this.#withMessages.next;
+    if (log === this.#withMessages) return false;
+    this.#shift(log);
+    this.#evicted++;
+    if (log.length === 0) log.moveTo(this.#positions);
+    return true;
+  }
+
+  /** Removes a position. @returns false when none of the first ones may go */
+  #dropOne(nowMs: number): boolean {
+    for (let looks = 0; looks < MAX_LOOKS; looks++) {
+      const log = this.#positions.next;
+      if (log === this.#positions) return false;
+      if (!log.isSubscribed) {
+        this.#drop(log);
+        return true;
+      }
+      this.#use(log, nowMs);
+    }
+    return false;
+  }
+
+  #shift(log: ChannelLog): void {
+    this.#bytes -= log.shift();
+  }
+
+  #drop(log: ChannelLog): void {
+    log.remove();
+    this.#logs.delete(log.channel);
+    this.#bytes -= log.bytes;
+  }
+}
