@@ -11,9 +11,11 @@ import { assertNever } from "./base/errors.ts";
 import { Commands, type CommandsOptions } from "./hub/commands.ts";
 import { deliver } from "./hub/fan_out.ts";
 import { HeldCommands } from "./hub/held_commands.ts";
+import { pageOf } from "./hub/history_page.ts";
 import { PublishGate, type PublishGateOptions } from "./hub/publish_gate.ts";
+import { Replays } from "./hub/replays.ts";
 import { type Subscriber, SubscriptionRegistry } from "./hub/subscription_registry.ts";
-import type { Command } from "./message.ts";
+import type { Command, HistoryPage, HistoryQuery, Position } from "./message.ts";
 
 /** Commands that may wait before read pumps are asked to stop reading. */
 const MAILBOX_COMMANDS = 4_096;
@@ -41,17 +43,27 @@ export type HubMessage =
     readonly channel: string;
     /** The payload, as in a publication. */
     readonly data: string;
-    /** Called before the delivery with the number of subscribers here; "busy": it is not delivered. */
-    readonly onAccepted: (subscribers: number | "busy") => void;
+    /** Called once; "busy": it is not delivered. */
+    readonly onAccepted: (accepted: Accepted | "busy") => void;
   }
+  /** Goes on with the replays of a subscriber, whose socket has drained. */
+  | { readonly kind: "replay"; readonly subscriber: Subscriber }
   /** Runs between two commands. */
   | { readonly kind: "run"; readonly run: (registry: SubscriptionRegistry) => void };
+
+/** A publication was delivered. */
+export interface Accepted {
+  /** Subscribers here at that moment. */
+  readonly subscribers: number;
+  /** Its place, where the channel keeps a history. */
+  readonly position: Position | undefined;
+}
 
 type Publish = Extract<HubMessage, { kind: "publish" }>;
 
 export interface HubOptions
   extends
-    Omit<CommandsOptions, "registry">,
+    Omit<CommandsOptions, "registry" | "replays">,
     Pick<PublishGateOptions, "wheel" | "budget" | "onRefused"> {
   /** A message failed: a bug, which the hub survives. */
   readonly onError: (error: unknown) => void;
@@ -60,9 +72,11 @@ export interface HubOptions
 export class Hub {
   /** Holds publishers whose readers are behind. */
   readonly gate: PublishGate;
+  /** Subscriptions that catch up. */
+  readonly replays: Replays;
   readonly #options: HubOptions;
   readonly #mailbox = new Channel<HubMessage>(MAILBOX_COMMANDS);
-  readonly #registry = new SubscriptionRegistry();
+  readonly #registry: SubscriptionRegistry;
   readonly #commands: Commands;
   readonly #heldCommands: HeldCommands;
   /** One message for all checks of the gate. */
@@ -72,10 +86,13 @@ export class Hub {
   /** Accepts messages at once, handles them once `run()` is called. */
   constructor(options: HubOptions) {
     this.#options = options;
-    const { clock } = options;
+    const { clock, broker } = options;
+    const registry = this.#registry = new SubscriptionRegistry(broker);
     const requestCheck = () => void this.tell(this.#checkGate);
-    const commands = new Commands({ registry: this.#registry, ...options });
-    this.gate = new PublishGate({ registry: this.#registry, ...options, requestCheck });
+    const requestTurn = (subscriber: Subscriber) => void this.tell({ kind: "replay", subscriber });
+    const replays = this.replays = new Replays({ clock, requestTurn });
+    const commands = new Commands({ registry, replays, ...options });
+    this.gate = new PublishGate({ registry, ...options, requestCheck });
     this.#commands = commands;
     this.#heldCommands = new HeldCommands({
       gate: this.gate,
@@ -137,15 +154,35 @@ export class Hub {
    * readers are behind.
    *
    * @param data the payload, a valid JSON text
-   * @returns the number of subscribers here; "busy" when they have stayed behind; undefined once the
-   *   hub has stopped
+   * @returns "busy" when the readers have stayed behind; undefined once the hub has stopped
    */
-  async publish(channel: string, data: string): Promise<number | "busy" | undefined> {
+  async publish(channel: string, data: string): Promise<Accepted | "busy" | undefined> {
     await this.room();
     return await new Promise((onAccepted) => {
       const message: HubMessage = { kind: "publish", channel, data, onAccepted };
       if (this.tell(message) === "closed") onAccepted(undefined);
     });
+  }
+
+  /**
+   * Reads what a channel has kept, in the order of all messages.
+   *
+   * @returns "off" where the channel keeps nothing; undefined once the hub has stopped
+   */
+  history(channel: string, query: HistoryQuery): Promise<HistoryPage | "off" | undefined> {
+    return this.ask(() => {
+      const history = this.#options.broker.history(channel);
+      return history === undefined ? "off" : pageOf(history, query);
+    });
+  }
+
+  /**
+   * Removes what a channel has kept; who catches up gets a gap.
+   *
+   * @returns false where nothing is known of the channel; undefined once the hub has stopped
+   */
+  clearHistory(channel: string): Promise<boolean | undefined> {
+    return this.ask(() => this.#options.broker.clear(channel));
   }
 
   /** Handles what is in the mailbox and ends. */
@@ -157,7 +194,7 @@ export class Hub {
   /** The actor's loop. Called once; resolves after `stop()`, when the mailbox is empty. */
   async run(): Promise<void> {
     const { broker, onError } = this.#options;
-    const receivers = { registry: this.#registry, gate: this.gate };
+    const receivers = { registry: this.#registry, gate: this.gate, replays: this.replays };
     await broker.start((broadcast) => this.#spend(deliver(broadcast, receivers)));
     for (;;) {
       const message = this.#mailbox.tryReceive() ?? await this.#mailbox.receive();
@@ -190,12 +227,15 @@ export class Hub {
       case "join":
         return this.#join(message.subscriber, message.channels);
       case "leave":
+        this.replays.remove(message.subscriber);
         return this.#registry.remove(message.subscriber);
       case "command":
         if (this.#heldCommands.hold(message.subscriber, message.command)) return;
         return this.#spend(this.#commands.execute(message.subscriber, message.command));
       case "publish":
         return this.gate.isHolding(message.channel) ? this.#hold(message) : this.#publish(message);
+      case "replay":
+        return this.#spend(this.replays.goOn(message.subscriber));
       case "run":
         return message.run(this.#registry);
       default:
@@ -213,8 +253,9 @@ export class Hub {
   }
 
   #publish(message: Publish): void {
-    message.onAccepted(this.#registry.subscribersOf(message.channel).size);
-    this.#commands.broadcast(message);
+    const subscribers = this.#registry.subscribersOf(message.channel).size;
+    const position = this.#commands.broadcast(message);
+    message.onAccepted({ subscribers, position });
   }
 
   #join(subscriber: Subscriber, channels: readonly string[]): void {

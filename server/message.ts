@@ -18,6 +18,14 @@ export interface Position {
   readonly offset: number;
 }
 
+/** Which kept messages are wanted. */
+export interface HistoryQuery {
+  /** Those that follow it. */
+  readonly since?: Position;
+  /** The newest so many: where `since` is missing, or all that followed it is not there any more. */
+  readonly last?: number;
+}
+
 /** What a client asks the hub to do. `ack` is the ready answer to a command that was carried out. */
 export type Command =
   /**
@@ -30,6 +38,7 @@ export type Command =
     readonly replaces?: string;
     readonly ack?: string;
     readonly ref?: string;
+    readonly replay?: Replay;
   }
   /** Unsubscribe from these channels and from all that begin with one of the prefixes. */
   | {
@@ -49,6 +58,15 @@ export type Command =
     readonly subscribe?: boolean;
     readonly ack?: string;
     readonly ref?: string;
+  }
+  /** Read what the channel has kept. */
+  | {
+    readonly kind: "history";
+    readonly channel: string;
+    readonly query: HistoryQuery;
+    readonly ref: string;
+    /** The answer where the channel keeps nothing. */
+    readonly whenOff: string;
   }
   /** Deliver a text to all other connections of the same profile. */
   | { readonly kind: "relay"; readonly text: string }
@@ -75,6 +93,12 @@ export interface RefreshRequest {
   /** A secret: never to be logged or repeated. */
   readonly token: string;
   readonly ref?: string;
+}
+
+/** What a new subscription to one channel begins with. */
+export interface Replay extends HistoryQuery {
+  /** The answer if the client is subscribed already. */
+  readonly whenSubscribed: string;
 }
 
 /** What a frame from a client means. */
@@ -121,7 +145,9 @@ export type Notice =
     readonly message: string;
     readonly id?: string;
     readonly afterMs?: number;
-  };
+  }
+  /** Messages of a subscription are gone; it goes on after this position. */
+  | ({ readonly kind: "gap"; readonly channel: string } & Position);
 
 /** Why a new token is not accepted. */
 export type RefreshError =
@@ -149,6 +175,16 @@ export interface Publication {
   readonly by?: string;
   /** Its offset, set by the broker once; undefined where the channel keeps no history. */
   offset?: number;
+}
+
+/** Kept messages of a channel, and its position. */
+export interface HistoryPage extends Position {
+  /** The oldest first. */
+  readonly messages: readonly Publication[];
+  /** Whether all that followed `since` is there; undefined without a `since`. */
+  readonly recovered?: boolean;
+  /** Whether more of what was asked for follows the last of them. */
+  readonly more: boolean;
 }
 
 /** A text for all connections of one profile but its sender. */

@@ -88,6 +88,7 @@ export class ReadPump implements SocketEvents {
       case "subscribe":
       case "unsubscribe":
       case "publish":
+      case "history":
       case "relay":
       case "reply":
       case "policyViolation":
@@ -212,6 +213,8 @@ function forbiddenIn(command: Command, rights: Rights): string | undefined {
       if (!rights.mayPublish(channel)) return channel;
       return subscribe && !rights.maySubscribe(channel) ? channel : undefined;
     }
+    case "history":
+      return rights.maySubscribe(command.channel) ? undefined : command.channel;
     case "relay":
       return rights.mayRelay() ? undefined : ANY_CHANNEL;
   }

@@ -11,12 +11,14 @@ import { Admission } from "./auth/admission.ts";
 import { type Auth, openAuth } from "./auth/auth.ts";
 import type { Authenticator } from "./auth/authenticator.ts";
 import { Quotas } from "./auth/quotas.ts";
+import { isReserved, matcher } from "./auth/rights.ts";
 import type { Suspensions } from "./auth/suspensions.ts";
 import { type Clock, systemClock } from "./base/clock.ts";
 import { StartError } from "./base/errors.ts";
 import type { Listen } from "./base/option_values.ts";
 import type { Broker } from "./brokers/broker.ts";
 import { MemoryBroker } from "./brokers/memory.ts";
+import { MemoryHistory } from "./brokers/memory_history.ts";
 import { Client, type ClientOptions } from "./client.ts";
 import { AdvisedClients } from "./client/reconnect_advice.ts";
 import { CloseHistory } from "./client/close_history.ts";
@@ -112,7 +114,8 @@ function serve({ config, log }: ServerOptions, auth: Auth, bound: BoundServer): 
   const { allowedOrigins, closeWaitMs, shutdownMs, limits: { maxMessageBytes } } = config;
   const { authenticator, proxies, suspensions, tickets } = auth;
   const clock = systemClock;
-  const broker = new MemoryBroker();
+  const history = historyOf(config, clock);
+  const broker = new MemoryBroker(history);
   const options = clientOptions({ config, log, clock, broker, authenticator });
   const { wheel, hub, metrics, budget, closeHistory, idleTimeouts } = options;
   suspensions.onSuspended = closeSuspendedConnections(hub, log);
@@ -154,6 +157,10 @@ function serve({ config, log }: ServerOptions, auth: Auth, bound: BoundServer): 
     publicationsRefused: () => hub.gate.refused,
     pendingConnections: () => pending.size,
     channels: () => hub.channelCount,
+    historyBytes: () => history?.bytes ?? 0,
+    historyChannels: () => history?.channels ?? 0,
+    historyEvictions: () => history?.evicted ?? 0,
+    messagesReplayed: () => hub.replays.replayed,
     idleTimeouts: () => idleTimeouts.size,
     idleTimeoutCuts: () => idleTimeouts.cut,
   });
@@ -180,11 +187,20 @@ function serve({ config, log }: ServerOptions, auth: Auth, bound: BoundServer): 
   pending.watch(http, config.tls !== undefined);
   http.on("request", respond);
   http.on("upgrade", (request, raw, head) => upgrader.upgrade(request, raw as NetSocket, head));
+  if (history !== undefined) wheel.schedule(history, wheel.now());
   wheel.start();
   feed.start();
   const running = { http, wheel, hub, hubRun: hub.run(), feed, broker, upgrader, admission, auth };
   const drain = () => drained ??= shutdown({ ...running, shutdownMs, clock, log });
   return { address, open: authenticator.open, drain };
+}
+
+/** What channels keep; undefined: nothing. */
+function historyOf({ history }: Config, clock: Clock): MemoryHistory | undefined {
+  if (history.historyMessages === 0) return undefined;
+  const isKept = matcher(history.historyChannels);
+  const keeps = (channel: string) => !isReserved(channel) && isKept(channel);
+  return new MemoryHistory({ ...history, clock, keeps });
 }
 
 /** What all clients share. */
@@ -213,6 +229,7 @@ function clientOptions(
     budget,
     broker,
     maxSubscriptions: limits.maxSubscriptions,
+    onResumed: (recovered) => metrics.resumed(recovered),
     onError: (error) => log.error("a hub command failed: please report this", { error }),
     onRefused: (channel) =>
       log.warning("publications refused: subscribers are behind", { channel }),

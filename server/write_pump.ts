@@ -65,6 +65,7 @@ export class WritePump implements TimerTask {
   /** Whether the flusher calls `endWindow()`. */
   #isHeld = false;
   #isWatched = false;
+  #onceDrained: (() => void) | undefined;
 
   /** Starts with an empty queue. */
   constructor(socket: Socket, options: WritePumpOptions, owner: WritePumpOwner) {
@@ -124,6 +125,23 @@ export class WritePump implements TimerTask {
     const enqueued = this.#add(frame);
     if (enqueued === "queued") this.#mark();
     return enqueued;
+  }
+
+  /**
+   * Queues a frame of a replay, if half of the queue stays free for other frames, and three quarters of
+   * the budget of all queues: so it is no replay that makes a peer too slow. One frame alone always fits.
+   */
+  replay(frame: Uint8Array): Enqueued {
+    const { queueMessages, queueBytes, budget } = this.#options;
+    const { length, queuedBytes } = this.#queue;
+    const isFull = 2 * (length + 1) > queueMessages ||
+      2 * (queuedBytes + frame.length) > queueBytes || budget.isQuarterUsed;
+    return length > 0 && isFull ? "full" : this.offer(frame);
+  }
+
+  /** Calls once when a batch has drained. A later call replaces an earlier one. */
+  onceDrained(call: () => void): void {
+    this.#onceDrained = call;
   }
 
   /** Queues a control ping behind what waits, for the same write. */
@@ -226,6 +244,14 @@ export class WritePump implements TimerTask {
   }
 
   readonly #drained = (): void => {
+    this.#goOn();
+    const call = this.#onceDrained;
+    if (call === undefined) return;
+    this.#onceDrained = undefined;
+    call();
+  };
+
+  #goOn(): void {
     const { queueBytes, gate, flusher } = this.#options;
     const isQuick = this.#queue.batchTicks <= QUICK_TICKS;
     const drainedBytes = this.#queue.batchDrained();
@@ -237,7 +263,7 @@ export class WritePump implements TimerTask {
     if (this.#isHeld && !this.#isMarked) return;
     this.#isMarked = true;
     flusher.mark(this);
-  };
+  }
 
   #mark(): void {
     if (this.#isMarked) return;

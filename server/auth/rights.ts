@@ -32,7 +32,6 @@ export interface RightsGiven {
 export function rightsOf({ subscribe, publish, admin = false }: RightsGiven): Rights {
   const subscribable = matcher(subscribe);
   const publishable = matcher(publish);
-  const isReserved = (channel: string) => channel.startsWith(RESERVED_CHANNELS);
   return {
     maySubscribe: (channel) => isReserved(channel) ? admin : subscribable(channel),
     mayPublish: (channel) => !isReserved(channel) && publishable(channel),
@@ -40,7 +39,13 @@ export function rightsOf({ subscribe, publish, admin = false }: RightsGiven): Ri
   };
 }
 
-function matcher(patterns: readonly string[]): (channel: string) => boolean {
+/** Whether no client may publish on a channel. */
+export function isReserved(channel: string): boolean {
+  return channel.startsWith(RESERVED_CHANNELS);
+}
+
+/** Whether one of the patterns matches a channel. */
+export function matcher(patterns: readonly string[]): (channel: string) => boolean {
   if (patterns.includes("*")) return () => true;
   const split = patterns.map((pattern) => pattern.split("*"));
   return (channel) => split.some((parts) => matches(channel, parts));

@@ -190,6 +190,13 @@ export const origins: ValueKind<readonly string[]> = valueKind({
   ),
 });
 
+/** A comma-separated list of patterns of channels, in which `*` matches any run of characters. */
+export const channelPatterns: ValueKind<readonly string[]> = valueKind({
+  unit: "list of patterns",
+  must: "patterns of channels like news/*, separated by commas",
+  schema: v.pipe(v.string(), v.transform(splitList), v.array(v.string()), v.minLength(1)),
+});
+
 function isAddressBlock(text: string): boolean {
   const [, address, bits = "0"] = /^([\da-f.:]+)(?:\/(\d{1,3}))?$/i.exec(text) ?? [];
   const family = isIP(address ?? "");

@@ -19,6 +19,7 @@ export const DOCS_MODULE: URL = new URL("dist/docs.ts", DOCS_FOLDER);
 export const MANUALS: readonly string[] = [
   "index",
   "messages",
+  "delivery",
   "keys",
   "options",
   "deploy",

@@ -20,6 +20,7 @@ import { givenThresholds, givenTiming } from "../profiles/timing_options.ts";
 import { chooseQueueSizes, type Limits, queueProblems, type QueueSizes } from "./limits.ts";
 import {
   GENERAL_OPTIONS,
+  HISTORY_OPTIONS,
   LIMIT_OPTIONS,
   LISTEN_OPTIONS,
   OPTIONS,
@@ -44,6 +45,8 @@ export interface Config extends OptionValues<typeof GENERAL_OPTIONS> {
   readonly profileOptions: OptionValues<typeof PROFILE_OPTIONS>;
   /** What one client, and all together, may use. */
   readonly limits: Limits;
+  /** What is kept of channels. */
+  readonly history: OptionValues<typeof HISTORY_OPTIONS>;
 }
 
 /** The environment's variables by name; an empty or blank one counts as unset. */
@@ -90,6 +93,7 @@ export function parseConfig(env: Env): Config {
       ...chooseQueueSizes(sizes, optionValues(SIZE_OPTIONS, {})),
       ...optionValues(LIMIT_OPTIONS, given),
     },
+    history: optionValues(HISTORY_OPTIONS, given),
   };
 }
 

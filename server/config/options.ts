@@ -13,6 +13,7 @@ import { derived, option, type OptionTable } from "../base/option.ts";
 import {
   boolean,
   bytes,
+  channelPatterns,
   choice,
   count,
   host,
@@ -161,6 +162,33 @@ export const LIMIT_OPTIONS = {
   }),
 };
 
+/** What is in `Config.history` under its own name. */
+export const HISTORY_OPTIONS = {
+  HISTORY_MESSAGES: option(count(), {
+    fallback: 256,
+    meaning: "messages that are kept of each channel, for clients that return; 0 = off",
+  }),
+  HISTORY_TTL_MS: option(milliseconds(), {
+    fallback: 300_000,
+    meaning: "a message is kept for so long at most",
+  }),
+  HISTORY_BYTES: option(bytes(), {
+    fallback: 67_108_864,
+    meaning: "bytes that the histories of all channels take; the least recently used goes first",
+  }),
+  HISTORY_POSITION_TTL_MS: option(milliseconds(), {
+    fallback: 86_400_000,
+    meaning: "the position of a channel is kept for so long after its last use; a longer absence " +
+      "is not recovered",
+  }),
+  HISTORY_CHANNELS: option<readonly string[]>(channelPatterns, {
+    fallback: ["*"],
+    shown: "all",
+    meaning: "patterns of the channels that keep a history, as in the rights of a key, separated " +
+      "by commas",
+  }),
+};
+
 /** Every option by its name, in the order of the manual. */
 export const OPTIONS: OptionTable = {
   ...LISTEN_OPTIONS,
@@ -172,6 +200,7 @@ export const OPTIONS: OptionTable = {
   ...PROFILE_OPTIONS,
   ...SIZE_OPTIONS,
   ...LIMIT_OPTIONS,
+  ...HISTORY_OPTIONS,
 };
 
 /** What the platform sets, read in the same way; no options of ours. */

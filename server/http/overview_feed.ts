@@ -49,6 +49,8 @@ export class OverviewFeed {
     if (stats === undefined) return;
     const data = JSON.stringify(stats);
     const publication = { kind: "publication", channel, data, timestamp: clock.wall() } as const;
-    hub.runInHub((registry) => deliver(publication, { registry, gate: hub.gate }));
+    hub.runInHub((registry) =>
+      deliver(publication, { registry, gate: hub.gate, replays: hub.replays })
+    );
   }
 }

@@ -42,6 +42,11 @@ const Published = v.pipe(
       v.number(),
       v.description("connections of this node that were subscribed to the channel at that moment"),
     ),
+    epoch: v.optional(v.pipe(
+      v.string(),
+      v.description("to which run of offsets the message belongs, where a history is kept"),
+    )),
+    offset: v.optional(v.pipe(v.number(), v.description("the message's place in it, from 1"))),
   }),
   v.metadata({ ref: "Published" }),
 );
@@ -86,12 +91,15 @@ export function publishRoutes(options: PublishOptions): App {
       }
       const waitMs = quotas.take(context.var.grant, clock.now());
       if (waitMs > 0) return tooMany("messages of this key", waitMs);
-      const subscribers = await hub.publish(channel, data);
-      if (subscribers === "busy") {
+      const accepted = await hub.publish(channel, data);
+      if (accepted === "busy") {
         return tooMany("publications for the subscribers of this channel", BUSY_AFTER_MS);
       }
-      if (subscribers === undefined) return restarting();
-      return context.json({ channel, subscribers } satisfies v.InferOutput<typeof Published>);
+      if (accepted === undefined) return restarting();
+      const { subscribers, position } = accepted;
+      return context.json(
+        { channel, subscribers, ...position } satisfies v.InferOutput<typeof Published>,
+      );
     },
   );
 }

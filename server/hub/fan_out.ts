@@ -8,15 +8,17 @@ import type { Broadcast, Publication, Relay } from "../message.ts";
 import type { Profile } from "../profiles/profile.ts";
 import { textFrame } from "../transport/text_frame.ts";
 import { type PublishGate, relayTarget } from "./publish_gate.ts";
-import type { SubscriptionRegistry } from "./subscription_registry.ts";
+import type { Subscriber, SubscriptionRegistry } from "./subscription_registry.ts";
 
 /** So many bytes of a frame weigh as much as one of its receivers. */
-const BYTES_PER_RECEIVER = 16;
+export const BYTES_PER_RECEIVER = 16;
 
 /** Whom a broadcast reaches, and who is told how they keep up. */
 export interface Receivers {
   readonly registry: SubscriptionRegistry;
   readonly gate: PublishGate;
+  /** Who takes the publications of a channel from its history later. */
+  readonly replays: { on(channel: string): ReadonlySet<Subscriber> | undefined };
 }
 
 /** Queues a broadcast for its receivers. @returns the work: connections looked at, and frame bytes */
@@ -26,8 +28,12 @@ export function deliver(broadcast: Broadcast, receivers: Receivers): number {
     : deliverPublication(broadcast, receivers);
 }
 
-function deliverPublication(publication: Publication, { registry, gate }: Receivers): number {
+function deliverPublication(
+  publication: Publication,
+  { registry, gate, replays }: Receivers,
+): number {
   const { count } = gate;
+  const replaying = replays.on(publication.channel);
   const subscribers = registry.subscribersOf(publication.channel);
   const frames = new Map<Profile, Uint8Array | undefined>();
   let profile: Profile | undefined;
@@ -45,7 +51,7 @@ function deliverPublication(publication: Publication, { registry, gate }: Receiv
       }
       frame = frames.get(profile);
     }
-    if (frame === undefined) continue;
+    if (frame === undefined || replaying?.has(subscriber)) continue;
     subscriber.writePump.enqueue(frame);
     count.add(subscriber.writePump.pace);
   }

@@ -51,6 +51,14 @@ export interface FrameSink {
   enqueue(frame: Uint8Array): void;
   /** The same for an answer, which is not held. */
   answer(frame: Uint8Array): void;
+  /**
+   * Queues a frame of a replay if that leaves half of the queue free. MUST NOT close the connection.
+   *
+   * @returns "full" when it is to be tried again once something has drained
+   */
+  replay(frame: Uint8Array): "queued" | "full" | "closed";
+  /** Calls once when the peer has taken a batch. A later call replaces an earlier one. */
+  onceDrained(call: () => void): void;
 }
 
 /** A connection as the hub sees it. */
@@ -75,12 +83,26 @@ export interface Subscriber {
   terminate(): void;
 }
 
+/** Learns which channels have subscribers. */
+export interface ChannelListener {
+  /** A channel has its first one. */
+  subscribed(channel: string): void;
+  /** A channel has lost its last one. */
+  unsubscribed(channel: string): void;
+}
+
+const NO_LISTENER: ChannelListener = { subscribed() {}, unsubscribed() {} };
 const NO_SUBSCRIBERS: ReadonlySet<Subscriber> = new Set();
 const NO_CHANNELS: ReadonlySet<string> = new Set();
 
 export class SubscriptionRegistry {
   readonly #channelsOf = new Map<Subscriber, Set<string> | undefined>();
   readonly #subscribersOf = new Map<string, Set<Subscriber>>();
+  readonly #listener: ChannelListener;
+
+  constructor(listener: ChannelListener = NO_LISTENER) {
+    this.#listener = listener;
+  }
 
   /** All that were added and not removed, the oldest first. */
   get subscribers(): Iterable<Subscriber> {
@@ -120,8 +142,9 @@ export class SubscriptionRegistry {
     if (channels === undefined) this.#channelsOf.set(subscriber, channels = new Set());
     channels.add(channel);
     const subscribers = this.#subscribersOf.get(channel);
-    if (subscribers === undefined) this.#subscribersOf.set(channel, new Set([subscriber]));
-    else subscribers.add(subscriber);
+    if (subscribers !== undefined) return void subscribers.add(subscriber);
+    this.#subscribersOf.set(channel, new Set([subscriber]));
+    this.#listener.subscribed(channel);
   }
 
   /** Idempotent. */
@@ -142,6 +165,8 @@ export class SubscriptionRegistry {
   #unlink(subscriber: Subscriber, channel: string): void {
     const subscribers = this.#subscribersOf.get(channel);
     subscribers?.delete(subscriber);
-    if (subscribers?.size === 0) this.#subscribersOf.delete(channel);
+    if (subscribers?.size !== 0) return;
+    this.#subscribersOf.delete(channel);
+    this.#listener.unsubscribed(channel);
   }
 }

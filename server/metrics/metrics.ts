@@ -118,6 +118,11 @@ export class Metrics {
     this.#detection.add(profile, silentMs);
   }
 
+  /** A client has resumed a subscription. @param recovered whether it gets all that it missed */
+  resumed(recovered: boolean): void {
+    this.#values.resumes[recovered ? "recovered" : "incomplete"]++;
+  }
+
   /** The hub has handled a message. @param waitedMs in the mailbox */
   mailboxWait(waitedMs: number): void {
     this.#values.mailboxWait.add(waitedMs / 1_000);

@@ -49,6 +49,9 @@ const PENDING_CUTS = ["request_timeout", "too_many_pending", "too_many_from_addr
 
 export type PendingCut = typeof PENDING_CUTS[number];
 
+/** What a client that returns gets of a channel: all that it missed, or that cannot be promised. */
+const RESUME_OUTCOMES = ["recovered", "incomplete"] as const;
+
 /** Values that are counted for each profile; exposed with the label `profile`. */
 export const PROFILE_METRICS = {
   opened: counter({ name: "systole_connections_opened_total", help: "Connections accepted" }),
@@ -179,6 +182,14 @@ export const PROCESS_METRICS = {
     help: "How long a message waits in the hub's mailbox, tried once a second",
     bounds: WAITS,
   }),
+  resumes: numberPer({
+    type: "counter",
+    name: "systole_resumes_total",
+    help:
+      "Subscriptions that named the last message they had, by whether they got all that followed",
+    label: "outcome",
+    values: RESUME_OUTCOMES,
+  }),
   roundTrips: histogramPer({
     name: "systole_rtt_seconds",
     help:
@@ -227,6 +238,26 @@ export const EXTERNAL_METRICS = {
     type: "gauge",
     name: "systole_channels",
     help: "Channels that have a subscriber",
+  }),
+  historyBytes: external({
+    type: "gauge",
+    name: "systole_history_bytes",
+    help: "Bytes that the histories of all channels take",
+  }),
+  historyChannels: external({
+    type: "gauge",
+    name: "systole_history_channels",
+    help: "Channels of which the hub knows the position",
+  }),
+  historyEvictions: external({
+    type: "counter",
+    name: "systole_history_evictions_total",
+    help: "Messages removed before their time, since all histories together were too large",
+  }),
+  messagesReplayed: external({
+    type: "counter",
+    name: "systole_messages_replayed_total",
+    help: "Messages from the history queued for clients that returned",
   }),
   idleTimeouts: external({
     type: "gauge",

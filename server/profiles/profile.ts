@@ -16,7 +16,7 @@ import type { Rights } from "../auth/rights.ts";
 import type { HttpRejection } from "../base/problem.ts";
 import type { CloseReason, RejectionResponse } from "../close_codes.ts";
 import type { HeartbeatRules } from "../liveness/heartbeat.ts";
-import type { Denial, Inbound, Notice, Publication } from "../message.ts";
+import type { Denial, HistoryPage, Inbound, Notice, Position, Publication } from "../message.ts";
 
 /** What a profile gets when a connection opens. */
 export interface HandshakeInfo {
@@ -68,6 +68,14 @@ export const ANY_LIFE = {
   pingsAreLife: true,
 } as const satisfies Partial<HeartbeatRules>;
 
+/** What came of a command. */
+export interface Outcome {
+  /** The channel's, where it keeps a history: of the message, or of the newest one. */
+  readonly position?: Position;
+  /** Whether a subscription gets all that followed its `since`; undefined without one. */
+  readonly recovered?: boolean;
+}
+
 /** The protocol state of one connection. */
 export interface ProtocolSession {
   /** When it is pinged and what counts as life. */
@@ -86,6 +94,10 @@ export interface ProtocolSession {
   deny(denial: Denial, command: { readonly ref?: string; readonly channel: string }):
     | string
     | undefined;
+  /** Adds to an acknowledgement what the hub alone knows, where the system has a place for it. */
+  complete?(ack: string, outcome: Outcome): string;
+  /** The answer to a command that reads the history, where the system has one. */
+  historyPage?(channel: string, page: HistoryPage & { readonly ref: string }): string;
   /** The profile's own close frame. */
   closeFrame?(reason: CloseReason): CloseFrame | undefined;
   /** A control pong came. */

@@ -40,10 +40,11 @@ export interface MissingServer {
 
 /**
  * What Systole runs with beside its defaults: the publishers of the bench send more than 1000 frames
- * a second, and the controls write no log.
+ * a second, and the controls write no log and keep no history.
  */
 export const SYSTOLE_ENV: Record<string, string> = {
   HOST: "127.0.0.1",
+  HISTORY_MESSAGES: "0",
   LOG_LEVEL: "error",
   MAX_MESSAGES_PER_SECOND: "0",
 };

@@ -62,7 +62,9 @@ async function ofJson(server: ServerProcess, channel: string): Promise<Receiving
     '{"type":"welcome","clientId":"<uuid>","pingPeriodMs":54000,"pongWaitMs":60000}',
   );
   subscriber.say({ type: "subscribe", channel });
-  await subscriber.gets(`{"type":"subscribed","channel":"${channel}"}`);
+  await subscriber.gets(
+    `{"type":"subscribed","channel":"${channel}","epoch":"<epoch>","offset":<number>}`,
+  );
   return subscriber;
 }
 
@@ -116,11 +118,14 @@ async function followedBy(server: ServerProcess, channel: string, count: number)
 async function publish(server: ServerProcess, channel: string, data: unknown): Promise<void> {
   await followedBy(server, channel, 3);
   const answer = await postJson(server, "/api/v1/publish", { body: { channel, data } });
-  assertEquals([answer.status, answer.body], [200, JSON.stringify({ channel, subscribers: 3 })]);
+  const { subscribers } = JSON.parse(answer.body);
+  assertEquals([answer.status, subscribers], [200, 3]);
 }
 
 const jsonForm = (channel: string, data: unknown) =>
-  `{"type":"message","channel":"${channel}","data":${JSON.stringify(data)},"timestamp":<ms>}`;
+  `{"type":"message","channel":"${channel}","data":${
+    JSON.stringify(data)
+  },"timestamp":<ms>,"offset":<number>}`;
 /** What is no string becomes a string of JSON. */
 const tankForm = (topic: string, data: unknown) =>
   JSON.stringify({ topic, data: typeof data === "string" ? data : JSON.stringify(data) });

@@ -96,7 +96,10 @@ const jsonSubscriber = (server: ServerProcess, channel: string) =>
   });
 
 const MESSAGE = (channel: string) =>
-  [`{"type":"message","channel":"${channel}","data":`, ',"timestamp":<ms>}'] as const;
+  [
+    `{"type":"message","channel":"${channel}","data":`,
+    ',"timestamp":<ms>,"offset":<number>}',
+  ] as const;
 
 integrationTest("10 000 payloads go from json to json as they were written", async () => {
   await using server = await ServerProcess.start({ env: UNLIMITED });
@@ -120,10 +123,8 @@ integrationTest("What POST /api/v1/publish takes arrives as it was written", asy
   for (const text of texts) {
     const body = ` { "data" : ${text} , "channel":"c" } `;
     const response = await fetch(url, { client, method: "POST", body });
-    assertEquals([response.status, await response.text()], [
-      200,
-      '{"channel":"c","subscribers":1}',
-    ]);
+    assertEquals(response.status, 200);
+    assertMatch(await response.text(), /^\{"channel":"c","subscribers":1,/);
   }
   await until("all of them", () => receiver.texts.length >= before + texts.length);
   assertPayloads(receiver.texts.slice(before), texts, MESSAGE("c"));

@@ -249,6 +249,7 @@ Deno.test("MailboxProbe sends no second message before the hub has handled the f
     wheel,
     budget: new QueueBudget(1),
     broker: new MemoryBroker(),
+    onResumed() {},
     maxSubscriptions: 1,
     onError: () => {},
     onRefused: () => {},

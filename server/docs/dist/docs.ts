@@ -27,6 +27,7 @@ export const DOCS: Readonly<Record<string, string>> = {
 <ul>
 <li><a href="/docs" aria-current="page">Manuals</a></li>
 <li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/delivery">Delivery</a></li>
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
@@ -63,6 +64,8 @@ connect without changes; publish and subscribe work across all five.</p>
 figures.</li>
 <li><a href="/docs/messages">Messages</a>: how a request selects one of the five profiles, and each profile&#39;s wire
 format.</li>
+<li><a href="/docs/delivery">Delivery</a>: what is promised of a message, what a client that returns gets, and what
+is not promised.</li>
 <li><a href="/docs/sdk">Client library</a>: <code>HeartbeatSocket</code>, a <code>WebSocket</code> that sends heartbeats, reconnects and
 restores subscriptions.</li>
 <li><a href="/docs/recipes">Recipes</a>: nginx and Caddy in front, tokens in five languages, React, rxjs,
@@ -116,6 +119,7 @@ glossary.</li>
 <ul>
 <li><a href="/docs">Manuals</a></li>
 <li><a href="/docs/messages" aria-current="page">Messages</a></li>
+<li><a href="/docs/delivery">Delivery</a></li>
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
@@ -139,6 +143,7 @@ glossary.</li>
 <li class="depth-2"><a href="#payloads">Payloads</a></li>
 <li class="depth-2"><a href="#json">json</a></li>
 <li class="depth-3"><a href="#new-tokens">New tokens</a></li>
+<li class="depth-3"><a href="#history">History</a></li>
 <li class="depth-2"><a href="#events-hub">events-hub</a></li>
 <li class="depth-2"><a href="#infoway">infoway</a></li>
 <li class="depth-2"><a href="#tank">tank</a></li>
@@ -193,10 +198,10 @@ order of the requests.</p>
 <div class="scroll" tabindex="0"><pre><code class="language-console">$ npx -y wscat -c ws://127.0.0.1:8080/ws
 &lt; {&quot;type&quot;:&quot;welcome&quot;,&quot;clientId&quot;:&quot;e8a6e2ff-6c71-4eec-95c9-56fb99383258&quot;,&quot;pingPeriodMs&quot;:54000,&quot;pongWaitMs&quot;:60000}
 &gt; {&quot;type&quot;:&quot;subscribe&quot;,&quot;channel&quot;:&quot;news&quot;}
-&lt; {&quot;type&quot;:&quot;subscribed&quot;,&quot;channel&quot;:&quot;news&quot;}
+&lt; {&quot;type&quot;:&quot;subscribed&quot;,&quot;channel&quot;:&quot;news&quot;,&quot;epoch&quot;:&quot;…&quot;,&quot;offset&quot;:0}
 &gt; {&quot;type&quot;:&quot;publish&quot;,&quot;channel&quot;:&quot;news&quot;,&quot;data&quot;:[1,null],&quot;id&quot;:&quot;p1&quot;}
-&lt; {&quot;type&quot;:&quot;message&quot;,&quot;channel&quot;:&quot;news&quot;,&quot;data&quot;:[1,null],&quot;timestamp&quot;:1795232557603}
-&lt; {&quot;type&quot;:&quot;published&quot;,&quot;channel&quot;:&quot;news&quot;,&quot;id&quot;:&quot;p1&quot;}</code></pre></div>
+&lt; {&quot;type&quot;:&quot;message&quot;,&quot;channel&quot;:&quot;news&quot;,&quot;data&quot;:[1,null],&quot;timestamp&quot;:1795232557603,&quot;offset&quot;:1}
+&lt; {&quot;type&quot;:&quot;published&quot;,&quot;channel&quot;:&quot;news&quot;,&quot;id&quot;:&quot;p1&quot;,&quot;epoch&quot;:&quot;…&quot;,&quot;offset&quot;:1}</code></pre></div>
 <div class="scroll" tabindex="0"><table>
 <thead><tr><th>client sends</th><th>answer</th></tr></thead>
 <tbody>
@@ -205,20 +210,22 @@ order of the requests.</p>
 <tr><td><code>{&quot;type&quot;:&quot;subscribe&quot;,&quot;channel&quot;:&quot;news&quot;}</code></td><td><code>{&quot;type&quot;:&quot;subscribed&quot;,&quot;channel&quot;:&quot;news&quot;}</code>, also when it was subscribed already</td></tr>
 <tr><td><code>{&quot;type&quot;:&quot;unsubscribe&quot;,&quot;channel&quot;:&quot;news&quot;}</code></td><td><code>{&quot;type&quot;:&quot;unsubscribed&quot;,&quot;channel&quot;:&quot;news&quot;}</code>, also when it was not subscribed</td></tr>
 <tr><td><code>{&quot;type&quot;:&quot;publish&quot;,&quot;channel&quot;:&quot;news&quot;,&quot;data&quot;:1,&quot;id&quot;:&quot;p1&quot;}</code></td><td><code>{&quot;type&quot;:&quot;published&quot;,&quot;channel&quot;:&quot;news&quot;,&quot;id&quot;:&quot;p1&quot;}</code> if there is an <code>id</code></td></tr>
+<tr><td><code>{&quot;type&quot;:&quot;history&quot;,&quot;channel&quot;:&quot;old&quot;,&quot;last&quot;:50,&quot;id&quot;:&quot;h1&quot;}</code></td><td><code>{&quot;type&quot;:&quot;history&quot;,&quot;channel&quot;:&quot;old&quot;,&quot;epoch&quot;:&quot;…&quot;,&quot;offset&quot;:0,&quot;messages&quot;:[],&quot;more&quot;:false,&quot;id&quot;:&quot;h1&quot;}</code>: see <a href="#history">History</a></td></tr>
 <tr><td><code>v1.heartbeat</code></td><td>the same text</td></tr>
 </tbody>
 </table></div>
 <p>A pong repeats <code>id</code> and <code>timestamp</code> as they were written, and an acknowledgement its <code>id</code>.</p>
 <p>A message in which a member of this format (<code>type</code>, <code>channel</code>, <code>data</code>, <code>id</code>, <code>timestamp</code>,
-<code>clientTime</code>, <code>token</code>) is repeated, or written with an escape in its name (<code>&quot;\\u0064ata&quot;</code>), is
-refused with <code>bad_message</code>: programs do not agree on what it means. Other members are ignored,
-repeated or not.</p>
+<code>clientTime</code>, <code>token</code>, <code>since</code>, <code>last</code>) is repeated, or written with an escape in its name
+(<code>&quot;\\u0064ata&quot;</code>), is refused with <code>bad_message</code>: programs do not agree on what it means. Other
+members are ignored, repeated or not.</p>
 <p>With <code>ECHO=true</code> the answer to any other JSON is <code>{&quot;type&quot;:&quot;echo&quot;,&quot;data&quot;:{},&quot;timestamp&quot;:1}</code> with the
 received text as <code>data</code>. Otherwise the answer is
 <code>{&quot;type&quot;:&quot;error&quot;,&quot;code&quot;:&quot;unknown_type&quot;,&quot;message&quot;:&quot;…&quot;}</code> (with the request&#39;s <code>id</code> if there is one),
 and the connection stays open. The error codes are <code>bad_json</code>, <code>binary_not_supported</code> (a binary
 frame that is not JSON in UTF-8), <code>bad_message</code>, <code>unknown_type</code>, <code>bad_channel</code>, <code>forbidden</code>,
-<code>too_many_subscriptions</code>, <code>busy</code>, and of a refresh also <code>unauthorized</code> and <code>too_many_refreshes</code>.</p>
+<code>too_many_subscriptions</code>, <code>already_subscribed</code>, <code>history_off</code>, <code>busy</code>, and of a refresh also
+<code>unauthorized</code> and <code>too_many_refreshes</code>.</p>
 <p>While most subscribers of a channel are more than half a send queue behind, what is published there
 waits, and nothing more is read from its publisher. After a second it is refused with <code>busy</code>, which
 has an <code>afterMs</code>, and with 429 over HTTP; it is then delivered to nobody. One slow subscriber among
@@ -233,6 +240,7 @@ others holds nobody.</p>
 <tr><td><code>{&quot;type&quot;:&quot;expiring&quot;,&quot;afterMs&quot;:30000}</code></td><td>when the connection&#39;s token ends so soon, see <a href="#new-tokens">New tokens</a></td></tr>
 <tr><td><code>{&quot;type&quot;:&quot;unsubscribed&quot;,&quot;channel&quot;:&quot;news&quot;,&quot;reason&quot;:&quot;forbidden&quot;}</code></td><td>when a new token does not allow a subscription any more</td></tr>
 <tr><td><code>{&quot;type&quot;:&quot;reconnect&quot;,&quot;afterMs&quot;:2500,&quot;reason&quot;:&quot;drain&quot;}</code></td><td>when the client should open a new connection after this time: the server restarts (<code>drain</code>), or the connection is <code>poor</code> or <code>critical</code></td></tr>
+<tr><td><code>{&quot;type&quot;:&quot;gap&quot;,&quot;channel&quot;:&quot;news&quot;,&quot;epoch&quot;:&quot;…&quot;,&quot;offset&quot;:41}</code></td><td>when messages of a replay are gone: the subscription goes on with offset 42</td></tr>
 </tbody>
 </table></div>
 <p><code>data</code> is any JSON value, see <a href="#payloads">Payloads</a>. <code>channel</code> is any string of 1 to 256 characters.
@@ -253,6 +261,27 @@ The check takes a moment: answers to later requests may come before this one&#39
 </tbody>
 </table></div>
 <p>A refresh is never echoed and does not count for the minute of the key.</p>
+<h3 id="history">History<a class="anchor" href="#history" aria-label="Link to this section">#</a></h3>
+<p>A channel keeps its last messages (<code>HISTORY_MESSAGES</code>), whichever profile or route they were
+published by. Its messages have offsets, consecutive from 1 within an <code>epoch</code>; what is promised of
+them is in <a href="/docs/delivery">Delivery</a>. A channel without a history has neither: <code>HISTORY_MESSAGES=0</code>, a
+channel that <code>HISTORY_CHANNELS</code> leaves out, and those of the hub (<code>systole/…</code>).</p>
+<ul>
+<li><code>subscribe</code> may have <code>&quot;since&quot;:{&quot;epoch&quot;:&quot;…&quot;,&quot;offset&quot;:41}</code>, the last message that the client has,
+and <code>&quot;last&quot;:50</code>. The answer is
+<code>{&quot;type&quot;:&quot;subscribed&quot;,&quot;channel&quot;:&quot;news&quot;,&quot;epoch&quot;:&quot;…&quot;,&quot;offset&quot;:44,&quot;recovered&quot;:true}</code>: <code>offset</code> is
+that of the newest message, 0 before the first one. The messages 42 to 44 follow as ordinary
+<code>message</code> frames in order, then what is new.</li>
+<li><code>recovered</code> comes with <code>since</code> alone. True: all that followed comes now, also when nothing did.
+False: that cannot be promised, and nothing is replayed unless <code>last</code> asks for it; on a channel
+without a history it is always false. <code>last</code> counts only where nothing is recovered by <code>since</code>.</li>
+<li><code>unsubscribe</code> ends a replay. On a channel already subscribed <code>since</code> or <code>last</code> is
+<code>already_subscribed</code>.</li>
+<li><code>history</code> reads without a subscription: the messages after <code>since</code>, the <code>last</code> so many, or all
+that are kept, the oldest first, at most 256 KiB of data or one message. With <code>&quot;more&quot;:true</code> ask
+again with the last offset as <code>since</code>. It needs the right to subscribe, and an <code>id</code>, a string. A
+message in it is <code>{&quot;offset&quot;:42,&quot;data&quot;:1,&quot;timestamp&quot;:1795232557603}</code>.</li>
+</ul>
 <h2 id="events-hub">events-hub<a class="anchor" href="#events-hub" aria-label="Link to this section">#</a></h2>
 <div class="scroll" tabindex="0"><pre><code class="language-console">$ npx -y wscat -c 'ws://127.0.0.1:8080/api/v1/ws/subscribe?event_types=health,pdfm' -H 'Authorization: Bearer &lt;credential&gt;'
 &lt; {&quot;id&quot;:&quot;…&quot;,&quot;event_type&quot;:&quot;global&quot;,&quot;timestamp&quot;:&quot;2026-11-21T03:42:06.507Z&quot;,&quot;message&quot;:&quot;WebSocket connection established subscribed to global by default&quot;,&quot;body&quot;:{&quot;client_id&quot;:&quot;e8a6e2ff-6c71-4eec-95c9-56fb99383258&quot;,&quot;subscriptions&quot;:[&quot;health&quot;,&quot;pdfm&quot;,&quot;global&quot;]}}
@@ -353,6 +382,102 @@ nothing else is a sign of life. A client above its rate limit gets three warning
 </body>
 </html>
 `,
+  "delivery": `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Delivery · Systole</title>
+<link rel="icon" href="/web/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/docs/docs.css">
+</head>
+<body>
+<a class="skip" href="#manual">Skip to the manual</a>
+<header>
+<p class="brand"><a href="/"><img src="/web/icon.svg" alt="" width="22" height="22">Systole</a></p>
+<p><a href="/">Live page</a></p>
+</header>
+<div class="columns">
+<nav class="manuals" aria-label="Manuals">
+<ul>
+<li><a href="/docs">Manuals</a></li>
+<li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/delivery" aria-current="page">Delivery</a></li>
+<li><a href="/docs/keys">Keys, rights and limits</a></li>
+<li><a href="/docs/options">Options</a></li>
+<li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/liveness">Liveness and health</a></li>
+<li><a href="/docs/metrics">Metrics and alerts</a></li>
+<li><a href="/docs/http">HTTP routes and the live page</a></li>
+<li><a href="/docs/sdk">Client library</a></li>
+<li><a href="/docs/recipes">Recipes</a></li>
+<li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/comparison">Comparison</a></li>
+<li><a href="/docs/performance">Performance</a></li>
+<li><a href="/docs/architecture">Architecture</a></li>
+<li><a href="/docs/contributing">Contributing</a></li>
+<li><a href="/docs/changelog">Changelog</a></li>
+</ul>
+</nav>
+<nav class="contents" aria-labelledby="contents-title">
+<p id="contents-title">On this page</p>
+<ul>
+<li class="depth-2"><a href="#while-a-client-is-connected">While a client is connected</a></li>
+<li class="depth-2"><a href="#when-a-client-returns">When a client returns</a></li>
+<li class="depth-2"><a href="#what-is-removed-and-when">What is removed, and when</a></li>
+<li class="depth-2"><a href="#what-is-not-promised">What is not promised</a></li>
+</ul>
+</nav>
+<main id="manual" tabindex="-1">
+<h1>Delivery</h1>
+<p>What the hub promises of a publication on its way to a subscriber, and what it does not.</p>
+<h2 id="while-a-client-is-connected">While a client is connected<a class="anchor" href="#while-a-client-is-connected" aria-label="Link to this section">#</a></h2>
+<ul>
+<li>A publication reaches every subscriber of its channel at most once, and all of them in the same
+order. The frames of one connection are never reordered.</li>
+<li>A client that reads too slowly is closed (<code>slow_consumer</code>); it is not sent a part of the messages.</li>
+<li><code>published</code> says that the publication has its place in the channel. It does not say who received
+it, and it may come before or after the publisher&#39;s own <code>message</code>.</li>
+</ul>
+<h2 id="when-a-client-returns">When a client returns<a class="anchor" href="#when-a-client-returns" aria-label="Link to this section">#</a></h2>
+<p>A channel keeps its last 256 messages for five minutes, in the memory of the process. A json client
+that remembers the <code>epoch</code> of its subscription and the <code>offset</code> of its last message gives both as
+<code>since</code> when it subscribes again (<a href="/docs/messages#history">frames</a>):</p>
+<ul>
+<li><code>&quot;recovered&quot;:true</code>: it gets every message that followed, once and in order, then what is new.</li>
+<li><code>&quot;recovered&quot;:false</code>: something may be missing. Fetch the state anew, or take the <code>last</code> messages.</li>
+</ul>
+<p>The replay follows the speed of the client&#39;s line: half a send queue is filled at a time, several
+channels take turns, and the subscription is live when it has caught up. A replay never makes a
+client a slow consumer. If messages are removed faster than the line carries them, a <code>gap</code> says so
+and the replay goes on with the oldest that is kept.</p>
+<p>Offsets are compared within an epoch only. With another epoch they start again.</p>
+<h2 id="what-is-removed-and-when">What is removed, and when<a class="anchor" href="#what-is-removed-and-when" aria-label="Link to this section">#</a></h2>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>bound</th><th>what it removes</th><th>what a client sees</th></tr></thead>
+<tbody>
+<tr><td><code>HISTORY_MESSAGES</code></td><td>the oldest message of the channel</td><td><code>&quot;recovered&quot;:false</code> if it needed that one; <code>gap</code> during a replay</td></tr>
+<tr><td><code>HISTORY_TTL_MS</code></td><td>messages of that age</td><td>the same</td></tr>
+<tr><td><code>HISTORY_BYTES</code></td><td>messages of the channels used least recently, then positions without subscribers</td><td>the same</td></tr>
+<tr><td><code>HISTORY_POSITION_TTL_MS</code></td><td>the position of a channel that nobody has used for so long</td><td>a new epoch</td></tr>
+</tbody>
+</table></div>
+<p>A position outlives the messages: who returns to a quiet channel is told <code>&quot;recovered&quot;:true</code>.</p>
+<h2 id="what-is-not-promised">What is not promised<a class="anchor" href="#what-is-not-promised" aria-label="Link to this section">#</a></h2>
+<ul>
+<li><strong>A restart is a new epoch.</strong> The history is in memory: after a deploy or a crash every <code>since</code> is
+<code>&quot;recovered&quot;:false</code>.</li>
+<li><strong>Nothing is kept for one client.</strong> A client that never returns has no queue.</li>
+<li><strong>Profiles other than json</strong> have no frames for positions. What they publish is kept, too.</li>
+<li><strong>Relayed texts</strong> of tank and channels below <code>systole/</code> have no history.</li>
+<li>A publication that was sent again after a lost answer is another message.</li>
+</ul>
+</main>
+</div>
+</body>
+</html>
+`,
   "keys": `<!doctype html>
 <html lang="en">
 <head>
@@ -374,6 +499,7 @@ nothing else is a sign of life. A client above its rate limit gets three warning
 <ul>
 <li><a href="/docs">Manuals</a></li>
 <li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/delivery">Delivery</a></li>
 <li><a href="/docs/keys" aria-current="page">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
@@ -424,7 +550,7 @@ Without <code>--publish</code>, <code>--subscribe</code> and <code>--admin</code
 <tbody>
 <tr><td><code>id</code></td><td>letters, digits, <code>_</code> and <code>-</code></td></tr>
 <tr><td><code>secretSha256</code></td><td>SHA-256 of the secret, 64 hex digits; the server never holds the secret</td></tr>
-<tr><td><code>publish</code>, <code>subscribe</code></td><td>channel patterns; <code>*</code> is any run of characters; what no pattern allows is forbidden</td></tr>
+<tr><td><code>publish</code>, <code>subscribe</code></td><td>channel patterns; <code>*</code> is any run of characters; what no pattern allows is forbidden; <code>subscribe</code> opens the history of a channel, too</td></tr>
 <tr><td><code>admin</code></td><td>may inspect and end connections, and read the metrics</td></tr>
 <tr><td><code>maxConnections</code>, <code>maxMessagesPerMinute</code></td><td>limits of the key on this node, over all its connections and HTTP publishes; optional</td></tr>
 <tr><td><code>expiresAt</code></td><td>ISO 8601 with zone; optional</td></tr>
@@ -533,6 +659,7 @@ suspensions and tickets survive a restart.</p>
 <ul>
 <li><a href="/docs">Manuals</a></li>
 <li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/delivery">Delivery</a></li>
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options" aria-current="page">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
@@ -613,6 +740,11 @@ that lists every problem. A variable that looks like a misspelled option is a wa
 <tr><td><code>MAX_UPGRADES_PER_SECOND</code></td><td>count</td><td>0</td><td>upgrades per second, wrong credentials included; 0 = off</td></tr>
 <tr><td><code>MAX_MESSAGES_PER_SECOND</code></td><td>count</td><td>1000</td><td>frames from one client per second, in bursts of twice that; malformed ones count as four; 0 = off</td></tr>
 <tr><td><code>MAX_SUBSCRIPTIONS</code></td><td>count</td><td>10000</td><td>channels that one connection may subscribe to</td></tr>
+<tr><td><code>HISTORY_MESSAGES</code></td><td>count</td><td>256</td><td>messages that are kept of each channel, for clients that return; 0 = off</td></tr>
+<tr><td><code>HISTORY_TTL_MS</code></td><td>ms</td><td>300000</td><td>a message is kept for so long at most</td></tr>
+<tr><td><code>HISTORY_BYTES</code></td><td>bytes</td><td>67108864</td><td>bytes that the histories of all channels take; the least recently used goes first</td></tr>
+<tr><td><code>HISTORY_POSITION_TTL_MS</code></td><td>ms</td><td>86400000</td><td>the position of a channel is kept for so long after its last use; a longer absence is not recovered</td></tr>
+<tr><td><code>HISTORY_CHANNELS</code></td><td>list of patterns</td><td>all</td><td>patterns of the channels that keep a history, as in the rights of a key, separated by commas</td></tr>
 </tbody>
 </table></div>
 <h2 id="timing">Timing<a class="anchor" href="#timing" aria-label="Link to this section">#</a></h2>
@@ -680,6 +812,9 @@ answer the only ping of each deadline. <code>PING_PERIOD_MS=25000</code> gives i
 to 25 ms later, in the same order. It saves nothing where a client gets fewer than two in a
 window. Pings, pongs, answers and closes are not delayed, and a queue that fills is written
 sooner.</li>
+<li><strong>Clients that return</strong>: <code>HISTORY_MESSAGES</code> and <code>HISTORY_TTL_MS</code> say how long an absence loses
+nothing (<a href="/docs/delivery">Delivery</a>); <code>HISTORY_CHANNELS=chat/*,trade/*</code> keeps only what somebody
+comes back for.</li>
 <li><strong>The log</strong>: <code>LOG_FORMAT=json</code> writes one JSON object a line. If the reader of the log pauses, the
 hub keeps 16 MiB of lines; it drops what exceeds that, and then logs how many lines it dropped.</li>
 </ul>
@@ -709,6 +844,7 @@ hub keeps 16 MiB of lines; it drops what exceeds that, and then logs how many li
 <ul>
 <li><a href="/docs">Manuals</a></li>
 <li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/delivery">Delivery</a></li>
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy" aria-current="page">Deployment</a></li>
@@ -875,6 +1011,7 @@ DENO_SERVE_ADDRESS=unix:/run/systole.sock deno run --allow-net --allow-env \\
 <ul>
 <li><a href="/docs">Manuals</a></li>
 <li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/delivery">Delivery</a></li>
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
@@ -1133,6 +1270,7 @@ way cuts all connections at once, a timer cuts them one after another.</p>
 <ul>
 <li><a href="/docs">Manuals</a></li>
 <li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/delivery">Delivery</a></li>
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
@@ -1156,6 +1294,7 @@ way cuts all connections at once, a timer cuts them one after another.</p>
 <li class="depth-2"><a href="#health-and-liveness">Health and liveness</a></li>
 <li class="depth-2"><a href="#detection-and-stalls">Detection and stalls</a></li>
 <li class="depth-2"><a href="#queues-and-traffic">Queues and traffic</a></li>
+<li class="depth-2"><a href="#history">History</a></li>
 <li class="depth-2"><a href="#process">Process</a></li>
 <li class="depth-2"><a href="#alerts-and-dashboard">Alerts and dashboard</a></li>
 </ul>
@@ -1164,8 +1303,8 @@ way cuts all connections at once, a timer cuts them one after another.</p>
 <h1>Metrics and alerts</h1>
 <p><code>GET /metrics</code> answers in Prometheus&#39; text format; where keys are configured it needs one with the
 right <code>admin</code>. Values are in seconds and bytes. The labels are <code>profile</code>, <code>kind</code> (<code>control</code> and
-<code>app</code> of pings and pongs, <code>wire</code> and <code>app</code> of times), <code>reason</code>, <code>cause</code>, <code>status</code> and <code>liveness</code>, of
-<code>systole_build_info</code> also <code>version</code> and <code>deno</code>; never an id or an address.</p>
+<code>app</code> of pings and pongs, <code>wire</code> and <code>app</code> of times), <code>reason</code>, <code>cause</code>, <code>status</code>, <code>liveness</code> and
+<code>outcome</code>, of <code>systole_build_info</code> also <code>version</code> and <code>deno</code>; never an id or an address.</p>
 <p>A test compares this page with what the hub exposes.</p>
 <h2 id="connections">Connections<a class="anchor" href="#connections" aria-label="Link to this section">#</a></h2>
 <div class="scroll" tabindex="0"><table>
@@ -1229,6 +1368,17 @@ right <code>admin</code>. Values are in seconds and bytes. The labels are <code>
 <tr><td><code>systole_channels</code></td><td>channels with subscribers</td><td></td></tr>
 </tbody>
 </table></div>
+<h2 id="history">History<a class="anchor" href="#history" aria-label="Link to this section">#</a></h2>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>metric</th><th>meaning</th><th>what to do</th></tr></thead>
+<tbody>
+<tr><td><code>systole_resumes_total</code></td><td>subscriptions with a <code>since</code>, by <code>outcome</code>: <code>recovered</code> got all that followed it, <code>incomplete</code> could not</td><td>many <code>incomplete</code> without a restart: clients are away for longer than <code>HISTORY_MESSAGES</code> or <code>HISTORY_TTL_MS</code> reach</td></tr>
+<tr><td><code>systole_messages_replayed_total</code></td><td>messages from the history queued for clients</td><td></td></tr>
+<tr><td><code>systole_history_bytes</code></td><td>what the histories of all channels take, bytes</td><td>at <code>HISTORY_BYTES</code> messages go before their time</td></tr>
+<tr><td><code>systole_history_channels</code></td><td>channels of which the hub knows the position</td><td></td></tr>
+<tr><td><code>systole_history_evictions_total</code></td><td>messages removed for <code>HISTORY_BYTES</code>, before their number or age required it</td><td>raise it, or keep less: <code>HISTORY_MESSAGES</code>, <code>HISTORY_TTL_MS</code>, <code>HISTORY_CHANNELS</code></td></tr>
+</tbody>
+</table></div>
 <h2 id="process">Process<a class="anchor" href="#process" aria-label="Link to this section">#</a></h2>
 <div class="scroll" tabindex="0"><table>
 <thead><tr><th>metric</th><th>meaning</th><th>what to do</th></tr></thead>
@@ -1290,6 +1440,7 @@ checks; CI does.</p>
 <ul>
 <li><a href="/docs">Manuals</a></li>
 <li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/delivery">Delivery</a></li>
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
@@ -1351,6 +1502,7 @@ this table with it. On an open hub every client has every right.</p>
 <tr><td><code>GET /api/v1/ws/stats</code></td><td>any key: its own clients</td><td>events-hub: counts of its clients</td></tr>
 </tbody>
 </table></div>
+<p>Where the channel keeps a history, <code>POST /api/v1/publish</code> answers with the message&#39;s <code>epoch</code> and</p>
 <p><code>POST /api/v1/publish</code> passes <code>data</code> on <a href="/docs/messages#payloads">as it was written</a>. A body in which
 <code>channel</code> or <code>data</code> is repeated, or written with an escape in its name, is refused with 400, and so
 is one for <code>POST /api/v1/ws/unsubscribe</code> with its members.</p>
@@ -1423,6 +1575,7 @@ and no pattern of a key, <code>*</code> included, allows them.</p>
 <ul>
 <li><a href="/docs">Manuals</a></li>
 <li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/delivery">Delivery</a></li>
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
@@ -1729,6 +1882,7 @@ one is not sent again.</li>
 <ul>
 <li><a href="/docs">Manuals</a></li>
 <li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/delivery">Delivery</a></li>
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
@@ -2052,6 +2206,7 @@ of its own has <code>&quot;workspace&quot;: [&quot;./systole&quot;]</code> and <
 <ul>
 <li><a href="/docs">Manuals</a></li>
 <li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/delivery">Delivery</a></li>
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
@@ -2226,6 +2381,7 @@ of the profile, which it does not print):</p>
 <ul>
 <li><a href="/docs">Manuals</a></li>
 <li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/delivery">Delivery</a></li>
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
@@ -2319,6 +2475,7 @@ one run that <code>deno task bench</code> repeats. Centrifugo, Phoenix and Ably 
 <ul>
 <li><a href="/docs">Manuals</a></li>
 <li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/delivery">Delivery</a></li>
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
@@ -2397,7 +2554,8 @@ table that <code>deno task bench</code> prints: near 100 % of a core, it and not
 </tbody>
 </table></div>
 <p>Systole runs with its defaults but <code>HOST</code> and <code>PORT</code>; <code>LOG_LEVEL=error</code>, since the others write no
-log; <code>MAX_MESSAGES_PER_SECOND=0</code>, since the publishers send more than 1000 frames a second; and for
+log; <code>HISTORY_MESSAGES=0</code>, since they keep nothing and the offset of a message is more bytes;
+<code>MAX_MESSAGES_PER_SECOND=0</code>, since the publishers send more than 1000 frames a second; and for
 <code>idle</code> the <code>PING_PERIOD_MS</code> that all servers get.</p>
 <p>The bare servers do less than a hub. For <code>fanout</code>, <code>openloop</code> and <code>growth</code> they pass the published
 text on as it is, the same bytes that Systole delivers, and parse and compose nothing. For <code>own</code>
@@ -2506,6 +2664,7 @@ of these two servers alone Systole grew by 1.00 and the loop by 1.11.</li>
 <ul>
 <li><a href="/docs">Manuals</a></li>
 <li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/delivery">Delivery</a></li>
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
@@ -2614,7 +2773,7 @@ own code allocates, without what <code>ws</code> and <code>node:net</code> alloc
 <tr><td>5</td><td><code>read_pump.ts</code> <code>#tell()</code>, <code>hub.ts</code> <code>tell()</code>, <code>base/channel.ts</code> <code>send()</code></td><td>puts the command into the mailbox; if that is full, the pump pauses the socket</td><td>the message <code>{ kind, subscriber, command }</code></td></tr>
 <tr><td>6</td><td><code>hub.ts</code> <code>run()</code>, <code>#dispatch()</code></td><td>takes messages in order of arrival; while the readers of a channel are behind, <code>hub/publish_gate.ts</code> and <code>hub/held_commands.ts</code> hold what is published there</td><td>one promise each time the mailbox was empty, not for each message</td></tr>
 <tr><td>7</td><td><code>hub/commands.ts</code> <code>execute()</code>, <code>#publish()</code>, <code>broadcast()</code></td><td>stamps the publication and hands it to the broker</td><td>the publication</td></tr>
-<tr><td>8</td><td><code>brokers/memory.ts</code> <code>publish()</code></td><td>calls back the hub of this process; another broker would carry it to all nodes</td><td>nothing</td></tr>
+<tr><td>8</td><td><code>brokers/memory.ts</code> <code>publish()</code></td><td>keeps it and gives it its offset (<code>memory_history.ts</code>), calls back the hub of this process; another broker would carry it to all nodes</td><td>nothing</td></tr>
 <tr><td>9</td><td><code>hub/fan_out.ts</code> <code>deliver()</code>, <code>transport/text_frame.ts</code> <code>textFrame()</code></td><td>each profile makes one text and one frame, which all its receivers share</td><td>one <code>Map</code>; for each profile one text and one <code>Buffer</code></td></tr>
 <tr><td>10</td><td><code>write_pump.ts</code> <code>enqueue()</code>, <code>client/send_queue.ts</code> <code>wouldExceed()</code>, <code>add()</code></td><td>for each receiver: bounds, budget (<code>hub/load_shedder.ts</code>), counters; marks the pump for the end of the turn, or of the flush window</td><td>nothing but growth of the queue&#39;s array</td></tr>
 <tr><td>11</td><td><code>write_pump.ts</code> <code>Flusher</code>, <code>flush()</code>, <code>#start()</code>, <code>send_queue.ts</code> <code>take()</code></td><td>at their end each marked pump takes one batch</td><td>one array for each pump; one joined <code>Buffer</code> for several frames, shared by pumps with the same frames; one frame is written as it is</td></tr>
@@ -2669,12 +2828,15 @@ covers all five.</li>
 <tbody>
 <tr><td><code>Hub</code></td><td>the actor that owns all subscriptions and delivers publications</td></tr>
 <tr><td><code>HubMessage</code></td><td>a message in the hub&#39;s mailbox</td></tr>
-<tr><td><code>Command</code></td><td>what a client&#39;s frame asks of the hub: subscribe, unsubscribe, publish, relay, reply</td></tr>
+<tr><td><code>Command</code></td><td>what a client&#39;s frame asks of the hub: subscribe, unsubscribe, publish, history, relay, reply</td></tr>
 <tr><td><code>Publication</code></td><td>what was published on a channel: channel, data, time, publisher</td></tr>
 <tr><td><code>channel</code></td><td>the name under which clients publish and subscribe; tank calls it a topic</td></tr>
 <tr><td><code>Subscriber</code></td><td>a connection as the hub sees it</td></tr>
 <tr><td><code>SubscriptionRegistry</code></td><td>which connection is subscribed to which channel</td></tr>
 <tr><td><code>Broker</code></td><td>carries publications between hubs; in one process, from a hub to itself</td></tr>
+<tr><td><code>ChannelHistory</code></td><td>the position and the kept messages of one channel</td></tr>
+<tr><td><code>Position</code></td><td>a place in a channel&#39;s history: an epoch and an offset</td></tr>
+<tr><td><code>Replays</code></td><td>subscriptions that read what they missed, until they are live</td></tr>
 <tr><td><code>Client</code></td><td>one connection: makes its parts and ends it</td></tr>
 <tr><td><code>Connection</code></td><td>the record of a connection that pumps, timer and hub share</td></tr>
 <tr><td><code>ReadPump</code></td><td>takes frames from the socket to the hub</td></tr>
@@ -2733,6 +2895,7 @@ covers all five.</li>
 <ul>
 <li><a href="/docs">Manuals</a></li>
 <li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/delivery">Delivery</a></li>
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
@@ -2820,6 +2983,7 @@ others could use against a hub, write to the owner of the repository and not int
 <ul>
 <li><a href="/docs">Manuals</a></li>
 <li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/delivery">Delivery</a></li>
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
@@ -2850,18 +3014,26 @@ version may change options, metrics and the HTTP routes; the five wire formats d
 <h2 id="010">0.1.0<a class="anchor" href="#010" aria-label="Link to this section">#</a></h2>
 <p>The first version. Its parts:</p>
 <ul>
-<li><strong>Hub</strong>: five profiles (json, events-hub, infoway, tank, talo), publish and subscribe across them,
+<li><p><strong>Hub</strong>: five profiles (json, events-hub, infoway, tank, talo), publish and subscribe across them,
 send queues with a bound for each client and one for all, a flush window for publications,
-publishers that wait for slow subscribers, a drain with spread reconnects.</li>
-<li><strong>Liveness</strong>: protocol and app pings, a published and tested detection bound, stalls of the server
+publishers that wait for slow subscribers, a drain with spread reconnects.</p>
+</li>
+<li><p><strong>Liveness</strong>: protocol and app pings, a published and tested detection bound, stalls of the server
 left out, frozen and stripped clients told apart, idle timeouts of proxies found, one close reason
-and one cause for each connection.</li>
-<li><strong>Keys</strong>: API keys, JWT, tickets, rights by channel pattern, limits by connection, key and
-address, suspension.</li>
-<li><strong>Client library</strong>: <code>HeartbeatSocket</code> for the five profiles and for any other server, served as a
-module and as a package.</li>
-<li><strong>Tools</strong>: live page, HTTP API with an OpenAPI document, Prometheus metrics, alert rules, a
-dashboard, the probe, one-file programs by <code>deno task compile</code>.</li>
+and one cause for each connection.</p>
+</li>
+<li><p><strong>Keys</strong>: API keys, JWT, tickets, rights by channel pattern, limits by connection, key and
+address, suspension.</p>
+</li>
+<li><p><strong>Client library</strong>: <code>HeartbeatSocket</code> for the five profiles and for any other server, served as a
+module and as a package.</p>
+</li>
+<li><p><strong>Tools</strong>: live page, HTTP API with an OpenAPI document, Prometheus metrics, alert rules, a
+dashboard, the probe, one-file programs by <code>deno task compile</code>.</p>
+</li>
+<li><p><strong>History</strong>: the last messages of each channel, in memory; a json client that returns gets what it
+missed (<code>since</code>, <code>last</code>, <code>recovered</code>, <code>gap</code>), <code>history</code> over the socket.</p>
+</li>
 </ul>
 <p>Changes while it was made that may matter to those who run an early copy:</p>
 <ul>
@@ -2886,6 +3058,10 @@ escaped members of <code>data</code> are no longer changed on their way, in no p
 body of an HTTP request it is 400. Before, the last one counted.</li>
 <li>json: a binary frame that is JSON but not UTF-8 is <code>binary_not_supported</code>. Before, the bytes that
 are not UTF-8 were replaced.</li>
+<li>json: <code>subscribed</code>, <code>message</code> and <code>published</code> have an <code>offset</code>, and the first and last an <code>epoch</code>,
+where the channel keeps a history, which is the default (<code>HISTORY_MESSAGES</code>). <code>subscribed</code> repeats
+the <code>id</code> of its request. <code>since</code> and <code>last</code> are members of the format.</li>
+<li><code>POST /api/v1/publish</code> answers with <code>epoch</code> and <code>offset</code> there.</li>
 <li>infoway: a <code>trace</code> that is a number is repeated in its digits, also beyond 2^53.</li>
 <li>json: a token is renewed on the living connection (<code>refresh</code>, <code>refreshed</code>, <code>expiring</code>), and rights
 that shrink end just the subscriptions concerned (<code>unsubscribed</code> with a <code>reason</code>). <code>token</code> is a

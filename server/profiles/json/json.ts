@@ -10,6 +10,7 @@ import { isUtf8 } from "node:buffer";
 import {
   BUSY_AFTER_MS,
   type Denial,
+  type HistoryPage,
   type Inbound,
   MAX_CHANNEL_LENGTH,
   type Notice,
@@ -21,7 +22,14 @@ import { MemberScanner, withoutByteOrderMark } from "../../base/json_scanner.ts"
 import { problemRejection } from "../../base/problem.ts";
 import type { HeartbeatRules } from "../../liveness/heartbeat.ts";
 import type { Timing } from "../../liveness/timing.ts";
-import { ANY_LIFE, type FrameInfo, type Profile, type ProtocolSession } from "../profile.ts";
+import {
+  ANY_LIFE,
+  type FrameInfo,
+  type Outcome,
+  type Profile,
+  type ProtocolSession,
+} from "../profile.ts";
+import { pageMembers, positionMembers, readQuery, recoveredMember } from "./history.ts";
 import {
   bearerOf,
   type Credential,
@@ -44,6 +52,8 @@ const MESSAGE = new MemberScanner([
   "timestamp",
   "clientTime",
   "token",
+  "since",
+  "last",
 ]);
 
 /** Longest token of a refresh, characters: what the headers of a request may have at most in Node. */
@@ -55,6 +65,8 @@ type ErrorCode =
   | "bad_message"
   | "unknown_type"
   | "bad_channel"
+  | "already_subscribed"
+  | "history_off"
   | Denial;
 
 /** What the profile is made of. */
@@ -78,10 +90,12 @@ export function jsonProfile({ timing, echo }: JsonOptions): Profile {
         ? problemRejection(STATUS_CODE.Unauthorized, detail, { "WWW-Authenticate": "Bearer" })
         : problemRejection(STATUS_CODE.TooManyRequests, detail),
     open: ({ clientId }) => new JsonSession(clientId, options),
-    publication: ({ channel, data, timestamp }: Publication) =>
+    publication: ({ channel, data, timestamp, offset }: Publication) =>
       `{"type":"message","channel":${
         JSON.stringify(channel)
-      },"data":${data},"timestamp":${timestamp}}`,
+      },"data":${data},"timestamp":${timestamp}${
+        offset === undefined ? "" : `,"offset":${offset}`
+      }}`,
   };
 }
 
@@ -132,6 +146,15 @@ class JsonSession implements ProtocolSession {
       id: ref === undefined ? undefined : JSON.stringify(ref),
       afterMs: denial === "busy" ? BUSY_AFTER_MS : undefined,
     });
+  }
+
+  complete(ack: string, { position, recovered }: Outcome): string {
+    const members = positionMembers(position) + recoveredMember(recovered);
+    return members === "" ? ack : `${ack.slice(0, -1)}${members}}`;
+  }
+
+  historyPage(channel: string, { ref, ...page }: HistoryPage & { readonly ref: string }): string {
+    return `{"type":"history",${pageMembers(channel, page)},"id":${JSON.stringify(ref)}}`;
   }
 }
 
@@ -208,7 +231,7 @@ function unknown(): Inbound {
   const type = stringIn(MESSAGE.textOf("type"));
   if (type === undefined) return error("bad_message", "type is missing or not a string", id);
   const message = `unknown type ${JSON.stringify(type.slice(0, 64))}: ` +
-    "use ping, pong, subscribe, unsubscribe, publish or refresh";
+    "use ping, pong, subscribe, unsubscribe, publish, history or refresh";
   return error("unknown_type", message, id);
 }
 
@@ -227,12 +250,7 @@ function decodeObject(wallMs: number): Inbound | undefined {
         timestamp: numberIn(MESSAGE.textOf("timestamp")),
       };
     case "subscribe":
-      return onChannel((channel) => ({
-        kind: "subscribe",
-        channels: [channel],
-        ack: `{"type":"subscribed","channel":${JSON.stringify(channel)}}`,
-        ref: stringIn(MESSAGE.textOf("id")),
-      }));
+      return onChannel(decodeSubscribe);
     case "unsubscribe":
       return onChannel((channel) => ({
         kind: "unsubscribe",
@@ -243,9 +261,37 @@ function decodeObject(wallMs: number): Inbound | undefined {
       return onChannel(decodePublish);
     case "refresh":
       return decodeRefresh();
+    case "history":
+      return onChannel(decodeHistory);
     default:
       return undefined;
   }
+}
+
+function decodeSubscribe(channel: string): Inbound {
+  const id = MESSAGE.textOf("id");
+  const ref = stringIn(id);
+  const ack = `{"type":"subscribed","channel":${JSON.stringify(channel)}${member("id", id)}}`;
+  const command = { kind: "subscribe", channels: [channel], ack, ref } as const;
+  const [since, last] = [MESSAGE.textOf("since"), MESSAGE.textOf("last")];
+  if (since === undefined && last === undefined) return command;
+  const query = readQuery({ since, last });
+  if (typeof query === "string") return error("bad_message", query, id);
+  const rule = `${JSON.stringify(channel)} is subscribed already: unsubscribe before a replay`;
+  const whenSubscribed = errorText("already_subscribed", rule, { id });
+  return { ...command, replay: { ...query, whenSubscribed } };
+}
+
+function decodeHistory(channel: string): Inbound {
+  const id = MESSAGE.textOf("id");
+  const ref = stringIn(id);
+  if (ref === undefined) {
+    return error("bad_message", `the id of a history is a string, not ${nameOf(id)}`, id);
+  }
+  const query = readQuery({ since: MESSAGE.textOf("since"), last: MESSAGE.textOf("last") });
+  if (typeof query === "string") return error("bad_message", query, id);
+  const rule = `${JSON.stringify(channel)} keeps no history`;
+  return { kind: "history", channel, query, ref, whenOff: errorText("history_off", rule, { id }) };
 }
 
 function decodePublish(channel: string): Inbound {

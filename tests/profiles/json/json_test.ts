@@ -239,6 +239,47 @@ Deno.test("decode() reads the value of a channel and a type that are written wit
   });
 });
 
+Deno.test("decode() understands since, last and history, and rejects what they cannot be", () => {
+  const subscribe = (members: string) => `{"type":"subscribe","channel":"c",${members}}`;
+  const since = { epoch: "e1", offset: 7 };
+  const inbound = decode(subscribe('"since":{"epoch":"e1","offset":7},"last":3,"id":"s"'));
+  assert(inbound.kind === "subscribe");
+  const { replay, ref, ack } = inbound;
+  assertEquals([replay?.since, replay?.last, ref], [since, 3, "s"]);
+  assertEquals(ack, '{"type":"subscribed","channel":"c","id":"s"}');
+  assertEquals(JSON.parse(replay!.whenSubscribed).code, "already_subscribed");
+  const history = decode(
+    '{"type":"history","channel":"c","since":{"epoch":"","offset":0},"id":"h"}',
+  );
+  assert(history.kind === "history");
+  assertEquals(history.query, { since: { epoch: "", offset: 0 }, last: undefined });
+  assertEquals([history.channel, history.ref], ["c", "h"]);
+  assertEquals(JSON.parse(history.whenOff).code, "history_off");
+  for (
+    const members of [
+      '"since":1',
+      '"since":null',
+      '"since":{}',
+      '"since":{"epoch":1,"offset":1}',
+      '"since":{"epoch":"e","offset":-1}',
+      '"since":{"epoch":"e","offset":1.5}',
+      '"since":{"epoch":"e","offset":1e300}',
+      `"since":{"epoch":"${"e".repeat(129)}","offset":1}`,
+      '"last":0',
+      '"last":"3"',
+      '"last":1.5',
+      '"last":1,"last":1',
+    ]
+  ) {
+    assertEquals(errorOf(subscribe(members)).code, "bad_message", members);
+    const asHistory = `{"type":"history","channel":"c","id":"h",${members}}`;
+    assertEquals(errorOf(asHistory).code, "bad_message", members);
+  }
+  assertEquals(errorOf('{"type":"history","channel":"c"}').code, "bad_message");
+  assertEquals(errorOf('{"type":"history","channel":"c","id":7}').id, 7);
+  assertEquals(errorOf('{"type":"history","channel":"","id":"h"}').code, "bad_channel");
+});
+
 Deno.test("decode() gives the id of a bad message back", () => {
   assertEquals(errorOf('{"type":"nope","id":"q1"}').id, "q1");
   assertEquals(errorOf('{"type":"publish","channel":"c","data":1,"id":2}').id, 2);
@@ -266,12 +307,16 @@ Deno.test("decode() echoes other JSON in echo mode, and nothing that has a meani
 });
 
 Deno.test("decode() of arbitrary bytes and arbitrary JSON never throws", () => {
-  const known = fc.constantFrom("ping", "pong", "subscribe", "unsubscribe", "publish", "other");
+  const known = fc.constantFrom(
+    ...["ping", "pong", "subscribe", "unsubscribe", "publish", "history", "other"],
+  );
   const messages = fc.record({
     type: fc.oneof(known, fc.jsonValue()),
     channel: fc.option(fc.oneof(fc.string(), fc.jsonValue()), { nil: undefined }),
     data: fc.jsonValue(),
     id: fc.option(fc.jsonValue(), { nil: undefined }),
+    since: fc.option(fc.jsonValue(), { nil: undefined }),
+    last: fc.option(fc.jsonValue(), { nil: undefined }),
   });
   for (const subject of [session, echo]) {
     fc.assert(
@@ -308,6 +353,25 @@ Deno.test("The profile writes every frame as the protocol has it", () => {
     [
       profile.publication({ kind: "publication", channel: "c", data: '{"a":1}', timestamp: 3 }),
       '{"type":"message","channel":"c","data":{"a":1},"timestamp":3}',
+    ],
+    [
+      profile.publication({
+        kind: "publication",
+        channel: "c",
+        data: "1",
+        timestamp: 3,
+        offset: 9,
+      }),
+      '{"type":"message","channel":"c","data":1,"timestamp":3,"offset":9}',
+    ],
+    [
+      session.notify({ kind: "gap", channel: "c", epoch: "e", offset: 4 }),
+      '{"type":"gap","channel":"c","epoch":"e","offset":4}',
+    ],
+    [session.complete!('{"a":1}', {}), '{"a":1}'],
+    [
+      session.complete!('{"a":1}', { position: { epoch: "e", offset: 2 }, recovered: false }),
+      '{"a":1,"epoch":"e","offset":2,"recovered":false}',
     ],
   ];
   for (const [text, expected] of cases) assertEquals(text, expected);

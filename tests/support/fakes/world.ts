@@ -7,12 +7,14 @@
 
 import { assertEquals } from "@std/assert";
 import { MemoryBroker } from "../../../server/brokers/memory.ts";
+import { type HistoryBounds, MemoryHistory } from "../../../server/brokers/memory_history.ts";
 import { Client, type ClientOptions } from "../../../server/client.ts";
 import { AdvisedClients } from "../../../server/client/reconnect_advice.ts";
 import { CloseHistory } from "../../../server/client/close_history.ts";
 import { Flusher } from "../../../server/write_pump.ts";
 import { Authenticator } from "../../../server/auth/authenticator.ts";
 import { type Grant, OPEN_GRANT } from "../../../server/auth/grant.ts";
+import { isReserved } from "../../../server/auth/rights.ts";
 import { deliver } from "../../../server/hub/fan_out.ts";
 import { Hub } from "../../../server/hub.ts";
 import { HEALTH_RULES } from "../../../server/liveness/health.ts";
@@ -41,6 +43,14 @@ export const RULES: HeartbeatRules = {
   health: HEALTH_RULES,
 };
 
+/** The defaults of HISTORY_ options. */
+const HISTORY_BOUNDS: HistoryBounds = {
+  historyMessages: 256,
+  historyTtlMs: 300_000,
+  historyBytes: 1 << 26,
+  historyPositionTtlMs: 86_400_000,
+};
+
 /** What a test may set. */
 export interface WorldOptions {
   readonly rules?: HeartbeatRules;
@@ -56,6 +66,8 @@ export interface WorldOptions {
   readonly echo?: boolean;
   /** Checks the tokens of refreshes; that of an open hub unless told otherwise. */
   readonly authenticator?: Pick<Authenticator, "check">;
+  /** Bounds that differ from the defaults; without it no channel keeps a history. */
+  readonly history?: Partial<HistoryBounds>;
   /** Where in its spread each first ping falls. */
   readonly random?: () => number;
 }
@@ -92,6 +104,7 @@ export class World {
   readonly budget: QueueBudget;
   readonly wheel: Wheel;
   readonly hub: Hub;
+  readonly history: MemoryHistory | undefined;
   readonly context: ClientOptions;
   readonly peers: TestPeer[] = [];
   readonly profile: Profile;
@@ -102,11 +115,19 @@ export class World {
     this.profile = jsonProfile({ timing: options.rules ?? RULES, echo: options.echo ?? false });
     this.budget = new QueueBudget(options.budgetBytes ?? 1 << 28);
     this.wheel = new Wheel(clock, metrics);
+    this.history = options.history && new MemoryHistory({
+      ...HISTORY_BOUNDS,
+      ...options.history,
+      clock,
+      keeps: (channel) => !isReserved(channel),
+    });
+    if (this.history !== undefined) this.wheel.schedule(this.history, this.wheel.now());
     this.hub = new Hub({
       clock,
       wheel: this.wheel,
       budget: this.budget,
-      broker: new MemoryBroker(),
+      broker: new MemoryBroker(this.history),
+      onResumed: (recovered) => metrics.resumed(recovered),
       maxSubscriptions: options.maxSubscriptions ?? 10_000,
       onError: (error) => this.errors.push(error),
       onRefused: (channel) =>
@@ -186,7 +207,9 @@ export class World {
 export function deliverTo({ hub, clock }: World, channel: string, value: unknown): void {
   const data = JSON.stringify(value);
   const publication = { kind: "publication", channel, data, timestamp: clock.wall() } as const;
-  hub.runInHub((registry) => deliver(publication, { registry, gate: hub.gate }));
+  hub.runInHub((registry) =>
+    deliver(publication, { registry, gate: hub.gate, replays: hub.replays })
+  );
 }
 
 /** Runs a test in a world of its own. */

@@ -54,6 +54,7 @@ export interface Fixture {
 const FORMS: Readonly<Record<string, string>> = {
   "<uuid>": "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}",
   "<hex64>": "[0-9a-f]{64}",
+  "<epoch>": "[0-9a-z]{8,64}",
   "<rfc3339>": String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z`,
   "<iso>": String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`,
   "<ms>": String.raw`\d+`,

@@ -15,7 +15,7 @@ import { eventsHubProfile } from "../../../server/profiles/events_hub/events_hub
 import type { Profile } from "../../../server/profiles/profile.ts";
 import { ProfileRoutes } from "../../../server/transport/profile_routes.ts";
 import { statsReader } from "../../../server/http/stats.ts";
-import { RULES, type TestPeer, withWorld, type World } from "../fakes/world.ts";
+import { RULES, type TestPeer, withWorld, type World, type WorldOptions } from "../fakes/world.ts";
 import type { Credential } from "../../../server/auth/credential.ts";
 import { RejectionHistory } from "../../../server/transport/rejection_history.ts";
 
@@ -31,6 +31,13 @@ const KEYS: Readonly<Record<string, Grant>> = {
   "root.s": grantOf({ ...NOTHING, keyId: "root", admin: true }),
   "news.s": grantOf({ ...NOTHING, keyId: "news", publish: ["news/*"] }),
   "slow.s": grantOf({ ...NOTHING, keyId: "slow", publish: ["*"], maxMessagesPerMinute: 2 }),
+  "reader.s": grantOf({ ...NOTHING, keyId: "reader", subscribe: ["news/*"] }),
+  "slowreader.s": grantOf({
+    ...NOTHING,
+    keyId: "slowreader",
+    subscribe: ["*"],
+    maxMessagesPerMinute: 2,
+  }),
   "other.s": grantOf({ ...NOTHING, keyId: "other" }),
 };
 
@@ -40,6 +47,8 @@ export interface ApiOptions {
   readonly keys?: boolean;
   readonly loopbackHostOnly?: boolean;
   readonly allowedOrigins?: readonly string[];
+  /** What channels keep: nothing by default. */
+  readonly history?: WorldOptions["history"];
 }
 
 /** One call. */
@@ -149,7 +158,8 @@ export async function withApi(
   options: ApiOptions,
   test: (api: Api) => Promise<void>,
 ): Promise<void> {
-  await withWorld({}, (world) => test(new Api(world, options)));
+  const { history } = options;
+  await withWorld({ history }, (world) => test(new Api(world, options)));
 }
 
 function credentialOf(presented: Credential): string {
