@@ -13,6 +13,7 @@ import { adminKey, type ApiEnv, type App, checkOrigin } from "./caller.ts";
 import { connectionRoutes, type ConnectionsOptions } from "./connections.ts";
 import { addDocument, authErrors, described, text } from "./description.ts";
 import { docsRoutes } from "./docs.ts";
+import { historyRoutes, type HistoryRoutesOptions } from "./history.ts";
 import { eventsHubError, eventsHubRoutes, type EventsHubRoutesOptions } from "./events_hub.ts";
 import { type OverviewOptions, overviewRoutes } from "./overview.ts";
 import { problem } from "../base/problem.ts";
@@ -27,6 +28,7 @@ export interface HttpRoutesOptions
   extends
     AssetsOptions,
     PublishOptions,
+    HistoryRoutesOptions,
     ConnectionsOptions,
     OverviewOptions,
     SuspensionsRoutesOptions,
@@ -62,6 +64,7 @@ export function httpRoutes(options: HttpRoutesOptions): App {
   app.route("/", assetRoutes(options));
   app.route("/", docsRoutes());
   app.route("/", publishRoutes(options));
+  app.route("/", historyRoutes(options));
   app.route("/", connectionRoutes(options));
   app.route("/", overviewRoutes(options));
   app.route("/", suspensionRoutes(options));

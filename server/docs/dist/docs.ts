@@ -461,6 +461,7 @@ and the replay goes on with the oldest that is kept.</p>
 <tr><td><code>HISTORY_TTL_MS</code></td><td>messages of that age</td><td>the same</td></tr>
 <tr><td><code>HISTORY_BYTES</code></td><td>messages of the channels used least recently, then positions without subscribers</td><td>the same</td></tr>
 <tr><td><code>HISTORY_POSITION_TTL_MS</code></td><td>the position of a channel that nobody has used for so long</td><td>a new epoch</td></tr>
+<tr><td><code>DELETE /api/v1/channels/{channel}/history</code></td><td>all messages of the channel</td><td>as for a message that is removed</td></tr>
 </tbody>
 </table></div>
 <p>A position outlives the messages: who returns to a quiet channel is told <code>&quot;recovered&quot;:true</code>.</p>
@@ -1486,6 +1487,8 @@ this table with it. On an open hub every client has every right.</p>
 <tr><td><code>GET /readyz</code></td><td>none</td><td>the hub accepts connections; 503 while it drains</td></tr>
 <tr><td><code>GET /metrics</code></td><td>admin</td><td>Prometheus: see <a href="/docs/metrics">Metrics and alerts</a></td></tr>
 <tr><td><code>POST /api/v1/publish</code></td><td>publish on that channel</td><td>publish <code>{&quot;channel&quot;:&quot;news&quot;,&quot;data&quot;:1}</code> from a backend</td></tr>
+<tr><td><code>GET /api/v1/channels/{channel}/history</code></td><td>subscribe to that channel</td><td>what the channel has <a href="/docs/delivery">kept</a>: <code>epoch</code> and <code>offset</code> (both: what followed), <code>last</code> (the newest so many), at most 256 KiB; the channel&#39;s name percent-encoded</td></tr>
+<tr><td><code>DELETE /api/v1/channels/{channel}/history</code></td><td>admin</td><td>remove it; offsets go on</td></tr>
 <tr><td><code>GET /api/v1/connections</code></td><td>admin</td><td>open connections: <code>sort=age</code>, <code>idle</code>, <code>queue</code>, <code>rtt</code>, <code>jitter</code>, <code>health</code> or <code>liveness</code>, <code>order=descending</code> or <code>ascending</code>, <code>limit</code>, <code>offset</code>, <code>profile</code>, <code>key</code>, <code>search=</code> any part of id, key, address, profile, health or liveness</td></tr>
 <tr><td><code>GET /api/v1/connections/{id}</code></td><td>admin</td><td>one of them, open or ended, with its last events</td></tr>
 <tr><td><code>DELETE /api/v1/connections/{id}</code></td><td>admin</td><td>close it, for the reason <code>admin</code></td></tr>
@@ -1502,7 +1505,8 @@ this table with it. On an open hub every client has every right.</p>
 <tr><td><code>GET /api/v1/ws/stats</code></td><td>any key: its own clients</td><td>events-hub: counts of its clients</td></tr>
 </tbody>
 </table></div>
-<p>Where the channel keeps a history, <code>POST /api/v1/publish</code> answers with the message&#39;s <code>epoch</code> and</p>
+<p>Where the channel keeps a history, <code>POST /api/v1/publish</code> answers with the message&#39;s <code>epoch</code> and
+<code>offset</code>. Without one <code>GET …/history</code> is 404. It counts as a message of the key.</p>
 <p><code>POST /api/v1/publish</code> passes <code>data</code> on <a href="/docs/messages#payloads">as it was written</a>. A body in which
 <code>channel</code> or <code>data</code> is repeated, or written with an escape in its name, is refused with 400, and so
 is one for <code>POST /api/v1/ws/unsubscribe</code> with its members.</p>
@@ -3032,7 +3036,7 @@ module and as a package.</p>
 dashboard, the probe, one-file programs by <code>deno task compile</code>.</p>
 </li>
 <li><p><strong>History</strong>: the last messages of each channel, in memory; a json client that returns gets what it
-missed (<code>since</code>, <code>last</code>, <code>recovered</code>, <code>gap</code>), <code>history</code> over the socket.</p>
+missed (<code>since</code>, <code>last</code>, <code>recovered</code>, <code>gap</code>), <code>history</code> over the socket and HTTP.</p>
 </li>
 </ul>
 <p>Changes while it was made that may matter to those who run an early copy:</p>
