@@ -14,7 +14,10 @@ import type { TimerTask } from "../liveness/wheel.ts";
 import type { Position, Publication } from "../message.ts";
 import { ChannelLog, sizeOf } from "./channel_log.ts";
 
-/** How often memory of what has expired is released, ms. Readers never see it. */
+/**
+ * How often memory of what has expired is released, ms; readers never see it. A message counts as older
+ * than it is by so much at most: to read the clock at each takes longer than all else of `add()`.
+ */
 const SWEEP_MS = 1_000;
 
 /** Positions looked at for one that may go: subscribed ones count as used and move to the end. */
@@ -47,9 +50,12 @@ export class MemoryHistory implements TimerTask {
   readonly #positions = new ChannelLog("");
   #bytes = 0;
   #evicted = 0;
+  /** When the clock was last read, ms. */
+  #nowMs: number;
 
   constructor(options: MemoryHistoryOptions) {
     this.#options = options;
+    this.#nowMs = options.clock.now();
   }
 
   /** What is kept, bytes. */
@@ -69,40 +75,40 @@ export class MemoryHistory implements TimerTask {
 
   /** The log of a channel, made at the first call; undefined where the channel keeps none. */
   of(channel: string): ChannelLog | undefined {
-    const nowMs = this.#options.clock.now();
-    const log = this.#find(channel, nowMs);
-    if (log !== undefined) this.#use(log, nowMs);
-    this.#makeRoom(nowMs);
+    this.#nowMs = this.#options.clock.now();
+    const log = this.#find(channel);
+    if (log !== undefined) this.#use(log);
+    this.#makeRoom();
     return log;
   }
 
   /** Keeps a publication and gives it its offset. @returns undefined where the channel keeps none */
   add(publication: Publication): Position | undefined {
-    const nowMs = this.#options.clock.now();
-    const log = this.#find(publication.channel, nowMs);
+    const log = this.#find(publication.channel);
     if (log === undefined) return undefined;
     if (log.length >= this.#options.historyMessages) this.#shift(log);
-    log.add(publication, nowMs);
+    log.add(publication, this.#nowMs);
     this.#bytes += sizeOf(publication);
-    this.#use(log, nowMs);
-    this.#makeRoom(nowMs);
+    this.#use(log);
+    this.#makeRoom();
     return { epoch: log.epoch, offset: log.offset };
   }
 
   subscribed(channel: string): void {
-    const nowMs = this.#options.clock.now();
-    const log = this.#find(channel, nowMs);
+    this.#nowMs = this.#options.clock.now();
+    const log = this.#find(channel);
     if (log === undefined) return;
     log.isSubscribed = true; // first, so that it is not what has to make room
-    this.#use(log, nowMs);
-    this.#makeRoom(nowMs);
+    this.#use(log);
+    this.#makeRoom();
   }
 
   unsubscribed(channel: string): void {
     const log = this.#logs.get(channel);
     if (log === undefined) return;
+    this.#nowMs = this.#options.clock.now();
     log.isSubscribed = false;
-    this.#use(log, this.#options.clock.now());
+    this.#use(log);
   }
 
   /** Removes the messages of a channel. @returns false where it has no position */
@@ -110,14 +116,14 @@ export class MemoryHistory implements TimerTask {
     const log = this.#logs.get(channel);
     if (log === undefined) return false;
     while (log.length > 0) this.#shift(log);
-    this.#use(log, this.#options.clock.now());
+    this.#use(log);
     return true;
   }
 
   /** Releases what has expired. */
   onDue(wheelMs: number): number {
     const { clock, historyTtlMs, historyPositionTtlMs } = this.#options;
-    const nowMs = clock.now();
+    const nowMs = this.#nowMs = clock.now();
     // Nothing in a log is newer than its last use, and the log used least recently comes first.
     for (;;) {
       const log = this.#withMessages.next;
@@ -128,13 +134,14 @@ export class MemoryHistory implements TimerTask {
     for (;;) {
       const log = this.#positions.next;
       if (log === this.#positions || log.usedMs + historyPositionTtlMs > nowMs) break;
-      if (log.isSubscribed) this.#use(log, nowMs);
+      if (log.isSubscribed) this.#use(log);
       else this.#drop(log);
     }
     return wheelMs + SWEEP_MS;
   }
 
-  #find(channel: string, nowMs: number): ChannelLog | undefined {
+  #find(channel: string): ChannelLog | undefined {
+    const nowMs = this.#nowMs;
     const { keeps, historyTtlMs, historyPositionTtlMs } = this.#options;
     let log = this.#logs.get(channel);
     if (log !== undefined) {
@@ -149,14 +156,14 @@ export class MemoryHistory implements TimerTask {
     return log;
   }
 
-  #use(log: ChannelLog, nowMs: number): void {
-    log.usedMs = nowMs;
+  #use(log: ChannelLog): void {
+    log.usedMs = this.#nowMs;
     const list = log.length > 0 ? this.#withMessages : this.#positions;
     if (list.previous !== log) log.moveTo(list);
   }
 
-  #makeRoom(nowMs: number): void {
-    while (this.#bytes > this.#options.historyBytes && (this.#evict() || this.#dropOne(nowMs)));
+  #makeRoom(): void {
+    while (this.#bytes > this.#options.historyBytes && (this.#evict() || this.#dropOne()));
   }
 
   /** Removes the oldest message of the log used least recently. @returns false when there is none */
@@ -170,7 +177,7 @@ export class MemoryHistory implements TimerTask {
   }
 
   /** Removes a position. @returns false when none of the first ones may go */
-  #dropOne(nowMs: number): boolean {
+  #dropOne(): boolean {
     for (let looks = 0; looks < MAX_LOOKS; looks++) {
       const log = this.#positions.next;
       if (log === this.#positions) return false;
@@ -178,7 +185,7 @@ export class MemoryHistory implements TimerTask {
         this.#drop(log);
         return true;
       }
-      this.#use(log, nowMs);
+      this.#use(log);
     }
     return false;
   }

@@ -38,6 +38,9 @@ const MIN_MESSAGE_BYTES = 128;
 /** Half of what V8 holds in one string (2^29 - 24 characters): a text message must become one. */
 const MAX_MESSAGE_BYTES = 2 ** 28;
 
+/** The age of a message is known to a second. */
+const MIN_HISTORY_MS = 10_000;
+
 const PROXY_PRESETS = Object.keys(PROXY_PERIODS_MS) as ProxyPreset[];
 
 /** Where to listen. */
@@ -168,7 +171,7 @@ export const HISTORY_OPTIONS = {
     fallback: 256,
     meaning: "messages that are kept of each channel, for clients that return; 0 = off",
   }),
-  HISTORY_TTL_MS: option(milliseconds(), {
+  HISTORY_TTL_MS: option(milliseconds({ min: MIN_HISTORY_MS }), {
     fallback: 300_000,
     meaning: "a message is kept for so long at most",
   }),
@@ -176,7 +179,7 @@ export const HISTORY_OPTIONS = {
     fallback: 67_108_864,
     meaning: "bytes that the histories of all channels take; the least recently used goes first",
   }),
-  HISTORY_POSITION_TTL_MS: option(milliseconds(), {
+  HISTORY_POSITION_TTL_MS: option(milliseconds({ min: MIN_HISTORY_MS }), {
     fallback: 86_400_000,
     meaning: "the position of a channel is kept for so long after its last use; a longer absence " +
       "is not recovered",

@@ -138,6 +138,8 @@ integrationTest("An echo is what was said, as it was written", async () => {
   assertPayloads(received, texts, ['{"type":"echo","data":', ',"timestamp":<ms>}']);
 });
 
+const ACK_END = ',"epoch":"<epoch>","offset":<number>}';
+
 integrationTest("A pong repeats id and timestamp, and an ack its id, as written", async () => {
   await using server = await ServerProcess.start({ env: UNLIMITED });
   using sender = await connect(server, "/ws/json", { frames: 1 });
@@ -151,13 +153,13 @@ integrationTest("A pong repeats id and timestamp, and an ack its id, as written"
     `{"type":"publish","channel":"nobody","data":1,"id": ${id}}`
   );
   const acks = await exchange(publications, { sender, receiver: sender });
-  assertPayloads(acks, ids, ['{"type":"published","channel":"nobody","id":', "}"]);
+  assertPayloads(acks, ids, ['{"type":"published","channel":"nobody","id":', ACK_END]);
   const errors = await exchange(texts.map((text) => `{"type":"?","id":${text}}`), {
     sender,
     receiver: sender,
   });
   const head = '{"type":"error","code":"unknown_type","message":"unknown type \\"?\\": ' +
-    'use ping, pong, subscribe, unsubscribe, publish or refresh","id":';
+    'use ping, pong, subscribe, unsubscribe, publish, history or refresh","id":';
   assertPayloads(errors, texts, [head, "}"]);
 });
 
