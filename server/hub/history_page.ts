@@ -19,7 +19,7 @@ export interface Start {
   readonly recovered?: boolean;
 }
 
-/** Where a reader begins that is not interested in more than it asks for. */
+/** Where a subscription begins: at what it asks for, or else after the newest message. */
 export function startOf(history: ChannelHistory, { since, last }: HistoryQuery): Start {
   const { epoch, offset, first } = history;
   const recovered = since && since.epoch === epoch && since.offset >= first - 1 &&

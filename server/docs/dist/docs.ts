@@ -426,6 +426,7 @@ nothing else is a sign of life. A client above its rate limit gets three warning
 <li class="depth-2"><a href="#while-a-client-is-connected">While a client is connected</a></li>
 <li class="depth-2"><a href="#when-a-client-returns">When a client returns</a></li>
 <li class="depth-2"><a href="#what-is-removed-and-when">What is removed, and when</a></li>
+<li class="depth-2"><a href="#what-it-costs">What it costs</a></li>
 <li class="depth-2"><a href="#what-is-not-promised">What is not promised</a></li>
 </ul>
 </nav>
@@ -465,6 +466,13 @@ and the replay goes on with the oldest that is kept.</p>
 </tbody>
 </table></div>
 <p>A position outlives the messages: who returns to a quiet channel is told <code>&quot;recovered&quot;:true</code>.</p>
+<h2 id="what-it-costs">What it costs<a class="anchor" href="#what-it-costs" aria-label="Link to this section">#</a></h2>
+<p>With 1000 subscribers of one channel and 1, 4 and 16 publications in flight, a hub that keeps all
+messages takes 0.95, 0.97 and 1.01 of the CPU for each delivery that it takes without a history
+(medians of nine runs in turn, on two cores that other work shared; single runs differ by 10 %).
+1000 clients that come back at once and have missed 100 messages each have them all within 0.2 s,
+for 0.14 s of the hub&#39;s CPU. <code>HISTORY_BYTES</code> is an upper bound: the heap grows by 0.8 to 0.98 of
+what is counted.</p>
 <h2 id="what-is-not-promised">What is not promised<a class="anchor" href="#what-is-not-promised" aria-label="Link to this section">#</a></h2>
 <ul>
 <li><strong>A restart is a new epoch.</strong> The history is in memory: after a deploy or a crash every <code>since</code> is
@@ -2820,6 +2828,9 @@ no round trip is measured too long. What is held leaves sooner when 64 KiB or ha
 for its client, or a quarter of <code>QUEUE_BUDGET_BYTES</code> for all, since publishers wait for their
 readers from half of either on.</li>
 <li><strong>The write pump has no loop</strong>: awaiting each batch instead costs 25 % more CPU for each delivery.</li>
+<li><strong>A replay is a cursor</strong>: who catches up reads the shared history as its socket drains, and the
+fan-out leaves it out until it has met the newest message. So a replay takes no memory for each
+message, and never fills more than half a send queue, from where on publishers wait.</li>
 <li><strong>One wheel, no timer for each client</strong>: reading a frame changes a number.</li>
 <li><strong>Profiles are sans-I/O</strong>: a profile reads no clock and touches no socket, so one suite of tests
 covers all five.</li>
