@@ -146,7 +146,10 @@ export class Commands {
     const start = replay && history && startOf(history, replay);
     const recovered = isResume ? start?.recovered ?? false : undefined;
     if (recovered !== undefined) onResumed(recovered);
-    this.#acknowledge(subscriber, ack, { position: history, recovered });
+    // Where it is subscribed already and catches up, the next message follows that offset.
+    const offset = replays.offsetOf(subscriber, channel);
+    const position = history && { epoch: history.epoch, offset: offset ?? history.offset };
+    this.#acknowledge(subscriber, ack, { position, recovered });
     if (history === undefined || start === undefined || start.from > history.offset) return 1;
     if (!registry.channelsOf(subscriber).has(channel)) return 1; // the connection has ended
     return 1 + replays.start(subscriber, { channel, history, from: start.from });

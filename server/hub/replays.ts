@@ -69,6 +69,12 @@ export class Replays {
     return this.#onChannel.size === 0 ? undefined : this.#onChannel.get(channel);
   }
 
+  /** The last offset that a subscription has got, while it catches up; undefined: it does not. */
+  offsetOf(subscriber: Subscriber, channel: string): number | undefined {
+    const cursor = this.#connections.get(subscriber)?.cursors.get(channel);
+    return cursor && cursor.next - 1;
+  }
+
   /** Begins a replay for a new subscription. @returns how much work it was */
   start(
     subscriber: Subscriber,

@@ -241,6 +241,26 @@ Deno.test("Unsubscribing stops a replay, and a new subscription begins anew", ()
     assertEquals(seen.at(-1), "new");
   }));
 
+Deno.test("A second subscribe during a replay is answered with where the replay is", () =>
+  withWorld({ history: {}, queueMessages: 16 }, async (world) => {
+    await publish(world, "c", ...Array(100).keys());
+    const peer = world.connect();
+    await world.clock.turnOver();
+    peer.socket.stuck = true;
+    say(peer, { type: "subscribe", channel: "c", last: 100 });
+    await world.clock.turnOver();
+    say(peer, { type: "subscribe", channel: "c" });
+    await world.clock.turnOver();
+    peer.socket.stuck = false;
+    peer.socket.drain();
+    await world.clock.pass(100);
+    const [, , ...messages] = peer.socket.messages;
+    const at = messages.findIndex(({ type }) => type === "subscribed");
+    const around = messages.slice(at - 1, at + 2).map(({ offset }) => offset);
+    assertEquals(around, [at, at, at + 1]);
+    assertEquals(dataOf(peer).length, 100);
+  }));
+
 Deno.test("A connection that ends during its replay leaves nothing behind", () =>
   withWorld({ history: {}, queueMessages: 8 }, async (world) => {
     await publish(world, "c", ...Array(100).keys());

@@ -276,7 +276,8 @@ that of the newest message, 0 before the first one. The messages 42 to 44 follow
 False: that cannot be promised, and nothing is replayed unless <code>last</code> asks for it; on a channel
 without a history it is always false. <code>last</code> counts only where nothing is recovered by <code>since</code>.</li>
 <li><code>unsubscribe</code> ends a replay. On a channel already subscribed <code>since</code> or <code>last</code> is
-<code>already_subscribed</code>.</li>
+<code>already_subscribed</code>; without them the answer during a replay has the offset of the last message
+that was replayed.</li>
 <li><code>history</code> reads without a subscription: the messages after <code>since</code>, the <code>last</code> so many, or all
 that are kept, the oldest first, at most 256 KiB of data or one message. With <code>&quot;more&quot;:true</code> ask
 again with the last offset as <code>since</code>. It needs the right to subscribe, and an <code>id</code>, a string. A
