@@ -51,14 +51,15 @@ const CHECKS: Readonly<Record<string, (server: ServerProcess) => Promise<void>>>
   async "publish over HTTP"(server) {
     using client = await WsClient.connect(new URL("/ws", server.url));
     client.send({ type: "subscribe", channel: "smoke" });
-    await client.message("subscribed");
+    const { epoch } = await client.message("subscribed");
     const { status, body } = await server.ask({
       method: "POST",
       path: "/api/v1/publish",
       headers: { "Content-Type": "application/json" },
       body: '{"channel":"smoke","data":{"n":1}}',
     });
-    assertEquals([status, JSON.parse(body)], [200, { channel: "smoke", subscribers: 1 }]);
+    const accepted = { channel: "smoke", subscribers: 1, epoch, offset: 1 };
+    assertEquals([status, JSON.parse(body)], [200, accepted]);
     assertEquals((await client.message("message")).data, { n: 1 });
     await client.close();
   },
