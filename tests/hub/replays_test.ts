@@ -32,6 +32,23 @@ async function subscribe(world: World, message: object): Promise<TestPeer> {
   return peer;
 }
 
+/** Subscribes, and takes no more than the first frames and the first batch of the replay. */
+async function stuckSubscriber(world: World, message: object): Promise<TestPeer> {
+  const peer = world.connect();
+  await world.clock.turnOver();
+  peer.socket.stuck = true;
+  say(peer, { type: "subscribe", channel: "c", ...message });
+  await world.clock.turnOver();
+  return peer;
+}
+
+/** It takes all that there is for it. */
+async function unstick(world: World, { socket }: TestPeer): Promise<void> {
+  socket.stuck = false;
+  socket.drain();
+  await world.clock.pass(100);
+}
+
 Deno.test("A subscription with a since gets what it missed, then what is new", () =>
   withWorld({ history: {} }, async (world) => {
     await publish(world, "c", "a", "b");
@@ -160,18 +177,12 @@ Deno.test("A replay never fills more than half of a send queue, and waits for th
 Deno.test("What is published during a replay comes after it, once, and then live", () =>
   withWorld({ history: {}, queueMessages: 16 }, async (world) => {
     await publish(world, "c", ...Array(50).keys());
-    const peer = world.connect();
-    await world.clock.turnOver();
-    peer.socket.stuck = true;
-    say(peer, { type: "subscribe", channel: "c", last: 50 });
-    await world.clock.turnOver();
+    const peer = await stuckSubscriber(world, { last: 50 });
     for (let n = 50; n < 100; n++) {
       await publish(world, "c", n);
       if (n % 5 === 0) peer.socket.drain();
     }
-    peer.socket.stuck = false;
-    peer.socket.drain();
-    await world.clock.pass(100);
+    await unstick(world, peer);
     await publish(world, "c", 100);
     assertEquals(dataOf(peer), [...Array(101).keys()]);
     const replayed = world.hub.replays.replayed;
@@ -182,15 +193,9 @@ Deno.test("What is published during a replay comes after it, once, and then live
 Deno.test("A replay whose messages are evicted meanwhile is told the gap, and goes on", () =>
   withWorld({ history: { historyMessages: 30 }, queueMessages: 8 }, async (world) => {
     await publish(world, "c", ...Array(30).keys());
-    const peer = world.connect();
-    await world.clock.turnOver();
-    peer.socket.stuck = true;
-    say(peer, { type: "subscribe", channel: "c", last: 30 });
-    await world.clock.turnOver();
+    const peer = await stuckSubscriber(world, { last: 30 });
     for (let n = 30; n < 90; n++) await publish(world, "c", n);
-    peer.socket.stuck = false;
-    peer.socket.drain();
-    await world.clock.pass(100);
+    await unstick(world, peer);
     const [{ epoch }] = ofType(peer, "subscribed");
     const gaps = ofType(peer, "gap");
     assertEquals(gaps, [{ type: "gap", channel: "c", epoch, offset: 60 }]);
@@ -203,17 +208,11 @@ Deno.test("DELETE during a replay is a gap; a later since before it is not recov
   withWorld({ history: {}, queueMessages: 8 }, async (world) => {
     await publish(world, "c", ...Array(30).keys());
     const since = { ...await positionOf(world, "c"), offset: 10 };
-    const peer = world.connect();
-    await world.clock.turnOver();
-    peer.socket.stuck = true;
-    say(peer, { type: "subscribe", channel: "c", since });
-    await world.clock.turnOver();
+    const peer = await stuckSubscriber(world, { since });
     const cleared = world.hub.clearHistory("c");
     await world.clock.turnOver();
     assert(await cleared);
-    peer.socket.stuck = false;
-    peer.socket.drain();
-    await world.clock.pass(100);
+    await unstick(world, peer);
     await publish(world, "c", "new");
     assertEquals(ofType(peer, "gap").map(({ offset }) => offset), [30]);
     assertEquals(peer.socket.messages.at(-1).offset, 31);
@@ -232,9 +231,7 @@ Deno.test("Unsubscribing stops a replay, and a new subscription begins anew", ()
     await world.clock.turnOver();
     say(peer, { type: "subscribe", channel: "c" });
     await world.clock.turnOver();
-    peer.socket.stuck = false;
-    peer.socket.drain();
-    await world.clock.pass(100);
+    await unstick(world, peer);
     await publish(world, "c", "new");
     const seen = dataOf(peer);
     assertLess(seen.length, 20);
@@ -244,16 +241,10 @@ Deno.test("Unsubscribing stops a replay, and a new subscription begins anew", ()
 Deno.test("A second subscribe during a replay is answered with where the replay is", () =>
   withWorld({ history: {}, queueMessages: 16 }, async (world) => {
     await publish(world, "c", ...Array(100).keys());
-    const peer = world.connect();
-    await world.clock.turnOver();
-    peer.socket.stuck = true;
-    say(peer, { type: "subscribe", channel: "c", last: 100 });
-    await world.clock.turnOver();
+    const peer = await stuckSubscriber(world, { last: 100 });
     say(peer, { type: "subscribe", channel: "c" });
     await world.clock.turnOver();
-    peer.socket.stuck = false;
-    peer.socket.drain();
-    await world.clock.pass(100);
+    await unstick(world, peer);
     const [, , ...messages] = peer.socket.messages;
     const at = messages.findIndex(({ type }) => type === "subscribed");
     const around = messages.slice(at - 1, at + 2).map(({ offset }) => offset);
@@ -264,11 +255,7 @@ Deno.test("A second subscribe during a replay is answered with where the replay 
 Deno.test("A connection that ends during its replay leaves nothing behind", () =>
   withWorld({ history: {}, queueMessages: 8 }, async (world) => {
     await publish(world, "c", ...Array(100).keys());
-    const peer = world.connect();
-    await world.clock.turnOver();
-    peer.socket.stuck = true;
-    say(peer, { type: "subscribe", channel: "c", last: 100 });
-    await world.clock.turnOver();
+    const peer = await stuckSubscriber(world, { last: 100 });
     assert(world.hub.replays.on("c"));
     peer.socket.leave();
     await world.clock.turnOver();
@@ -292,9 +279,7 @@ Deno.test("Channels of one connection are replayed in turn", () =>
       ofType(peer, "message").filter((message) => message.channel === channel).length
     );
     for (const count of read) assert(count > 50 && count < 200, `${read}`);
-    peer.socket.stuck = false;
-    peer.socket.drain();
-    await world.clock.pass(100);
+    await unstick(world, peer);
     assertEquals(ofType(peer, "message").length, 600);
   }));
 

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
 import { webSocket } from "rxjs/webSocket";
 import { HeartbeatSocket } from "../../server/sdk/heartbeat_socket.ts";
+import { CountedWorkers } from "../support/fakes/counted_workers.ts";
 import { type VirtualPage, withPage } from "../support/fakes/virtual_page.ts";
 
 const TOO_MANY = "too many attempts failed";
@@ -159,30 +160,16 @@ Deno.test("reconnect() replaces an open connection, and starts one that waits fo
 
 Deno.test("HeartbeatSocket in a worker of its own gets one again when it is woken", () =>
   withPage(async (page) => {
-    const original = globalThis.Worker;
-    let running = 0;
-    globalThis.Worker = class {
-      constructor() {
-        running++;
-      }
-      postMessage() {}
-      terminate() {
-        running--;
-      }
-    } as unknown as typeof Worker;
-    try {
-      const socket = await exhausted(page, { heartbeatInWorker: true });
-      assertEquals(running, 0);
-      page.server.isUp = true;
-      socket.reconnect();
-      await page.pass(40);
-      assertEquals(running, 1);
-      socket.close();
-      await page.pass(40);
-      assertEquals(running, 0);
-    } finally {
-      globalThis.Worker = original;
-    }
+    using workers = new CountedWorkers();
+    const socket = await exhausted(page, { heartbeatInWorker: true });
+    assertEquals(workers.running, 0);
+    page.server.isUp = true;
+    socket.reconnect();
+    await page.pass(40);
+    assertEquals(workers.running, 1);
+    socket.close();
+    await page.pass(40);
+    assertEquals(workers.running, 0);
   }));
 
 Deno.test('HeartbeatSocket with closeEvents "final" fires neither close nor error for a reconnect', () =>

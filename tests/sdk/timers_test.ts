@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { workerTimers } from "../../server/sdk/timers.ts";
+import { CountedWorkers } from "../support/fakes/counted_workers.ts";
 import { within } from "../support/until.ts";
 import { withPage } from "../support/fakes/virtual_page.ts";
 
@@ -101,34 +102,18 @@ Deno.test("workerTimers() start one worker each, and share its source", () => {
 
 Deno.test("HeartbeatSocket with heartbeatInWorker has one worker, until it is closed or gives up", () =>
   withPage(async (page) => {
-    const original = globalThis.Worker;
-    let running = 0;
-    let started = 0;
-    globalThis.Worker = class {
-      constructor() {
-        started++;
-        running++;
-      }
-      postMessage() {}
-      terminate() {
-        running--;
-      }
-    } as unknown as typeof Worker;
-    try {
-      page.connect();
-      await page.pass(100);
-      assertEquals(started, 0, "the option is off");
-      const closed = page.connect({ heartbeatInWorker: true });
-      page.connect({ heartbeatInWorker: true, maxReconnectAttempts: 1 });
-      await page.pass(60_000);
-      assertEquals([started, running], [2, 2]);
-      closed.close();
-      await page.pass(100);
-      assertEquals(running, 1);
-      page.server.die();
-      await page.pass(60_000);
-      assertEquals([started, running], [2, 0]);
-    } finally {
-      globalThis.Worker = original;
-    }
+    using workers = new CountedWorkers();
+    page.connect();
+    await page.pass(100);
+    assertEquals(workers.started, 0, "the option is off");
+    const closed = page.connect({ heartbeatInWorker: true });
+    page.connect({ heartbeatInWorker: true, maxReconnectAttempts: 1 });
+    await page.pass(60_000);
+    assertEquals([workers.started, workers.running], [2, 2]);
+    closed.close();
+    await page.pass(100);
+    assertEquals(workers.running, 1);
+    page.server.die();
+    await page.pass(60_000);
+    assertEquals([workers.started, workers.running], [2, 0]);
   }));
