@@ -8,14 +8,18 @@
 
 import { Channel, type Sent } from "./base/channel.ts";
 import { assertNever } from "./base/errors.ts";
+import { Unavailable } from "./brokers/broker.ts";
 import { Commands, type CommandsOptions } from "./hub/commands.ts";
 import { deliver } from "./hub/fan_out.ts";
 import { HeldCommands } from "./hub/held_commands.ts";
 import { pageOf } from "./hub/history_page.ts";
+import { Joins } from "./hub/joins.ts";
+import { LeftOut } from "./hub/left_out.ts";
 import { PublishGate, type PublishGateOptions } from "./hub/publish_gate.ts";
 import { Replays } from "./hub/replays.ts";
 import { type Subscriber, SubscriptionRegistry } from "./hub/subscription_registry.ts";
-import type { Command, HistoryPage, HistoryQuery, Position } from "./message.ts";
+import type { Placed } from "./brokers/broker.ts";
+import type { Command, Denial, HistoryPage, HistoryQuery } from "./message.ts";
 
 /** Commands that may wait before read pumps are asked to stop reading. */
 const MAILBOX_COMMANDS = 4_096;
@@ -43,27 +47,29 @@ export type HubMessage =
     readonly channel: string;
     /** The payload, as in a publication. */
     readonly data: string;
-    /** Called once; "busy": it is not delivered. */
-    readonly onAccepted: (accepted: Accepted | "busy") => void;
+    readonly key: string | undefined;
+    /** Called once. */
+    readonly onAccepted: (accepted: Accepted | Refused) => void;
   }
   /** Goes on with the replays of a subscriber, whose socket has drained. */
   | { readonly kind: "replay"; readonly subscriber: Subscriber }
   /** Runs between two commands. */
   | { readonly kind: "run"; readonly run: (registry: SubscriptionRegistry) => void };
 
-/** A publication was delivered. */
-export interface Accepted {
+/** A publication has its place in the channel. */
+export interface Accepted extends Placed {
   /** Subscribers here at that moment. */
   readonly subscribers: number;
-  /** Its place, where the channel keeps a history. */
-  readonly position: Position | undefined;
 }
+
+/** Why a publication is not delivered. */
+export type Refused = Extract<Denial, "busy" | "unavailable">;
 
 type Publish = Extract<HubMessage, { kind: "publish" }>;
 
 export interface HubOptions
   extends
-    Omit<CommandsOptions, "registry" | "replays">,
+    Omit<CommandsOptions, "registry" | "joins" | "replays" | "settle">,
     Pick<PublishGateOptions, "wheel" | "budget" | "onRefused"> {
   /** A message failed: a bug, which the hub survives. */
   readonly onError: (error: unknown) => void;
@@ -74,9 +80,12 @@ export class Hub {
   readonly gate: PublishGate;
   /** Subscriptions that catch up. */
   readonly replays: Replays;
+  /** Subscribers that get nothing of a channel yet. */
+  readonly leftOut: LeftOut = new LeftOut();
   readonly #options: HubOptions;
   readonly #mailbox = new Channel<HubMessage>(MAILBOX_COMMANDS);
   readonly #registry: SubscriptionRegistry;
+  readonly #joins = new Joins(this.leftOut);
   readonly #commands: Commands;
   readonly #heldCommands: HeldCommands;
   /** One message for all checks of the gate. */
@@ -87,11 +96,20 @@ export class Hub {
   constructor(options: HubOptions) {
     this.#options = options;
     const { clock, broker } = options;
-    const registry = this.#registry = new SubscriptionRegistry(broker);
+    const { leftOut } = this;
+    const registry = this.#registry = new SubscriptionRegistry((channel) =>
+      broker.unsubscribe(channel)
+    );
     const requestCheck = () => void this.tell(this.#checkGate);
     const requestTurn = (subscriber: Subscriber) => void this.tell({ kind: "replay", subscriber });
-    const replays = this.replays = new Replays({ clock, requestTurn });
-    const commands = new Commands({ registry, replays, ...options });
+    const replays = this.replays = new Replays({ clock, leftOut, requestTurn });
+    const commands = new Commands({
+      ...options,
+      registry,
+      joins: this.#joins,
+      replays,
+      settle: (later, take, fail) => this.#settle(later, take, fail),
+    });
     this.gate = new PublishGate({ registry, ...options, requestCheck });
     this.#commands = commands;
     this.#heldCommands = new HeldCommands({
@@ -105,6 +123,11 @@ export class Hub {
   /** Messages that wait. */
   get backlog(): number {
     return this.#mailbox.length;
+  }
+
+  /** Publications that were repeats, since the start. */
+  get duplicates(): number {
+    return this.#commands.duplicates;
   }
 
   /** Channels that have a subscriber. */
@@ -154,12 +177,17 @@ export class Hub {
    * readers are behind.
    *
    * @param data the payload, a valid JSON text
+   * @param key the same for repeats
    * @returns "busy" when the readers have stayed behind; undefined once the hub has stopped
    */
-  async publish(channel: string, data: string): Promise<Accepted | "busy" | undefined> {
+  async publish(
+    channel: string,
+    data: string,
+    key?: string,
+  ): Promise<Accepted | Refused | undefined> {
     await this.room();
     return await new Promise((onAccepted) => {
-      const message: HubMessage = { kind: "publish", channel, data, onAccepted };
+      const message: HubMessage = { kind: "publish", channel, data, key, onAccepted };
       if (this.tell(message) === "closed") onAccepted(undefined);
     });
   }
@@ -168,10 +196,11 @@ export class Hub {
    * Reads what a channel has kept, in the order of all messages.
    *
    * @returns "off" where the channel keeps nothing; undefined once the hub has stopped
+   * @throws {Unavailable}
    */
-  history(channel: string, query: HistoryQuery): Promise<HistoryPage | "off" | undefined> {
-    return this.ask(() => {
-      const history = this.#options.broker.history(channel);
+  async history(channel: string, query: HistoryQuery): Promise<HistoryPage | "off" | undefined> {
+    return await this.ask(async () => {
+      const history = await this.#options.broker.history(channel);
       return history === undefined ? "off" : pageOf(history, query);
     });
   }
@@ -180,9 +209,10 @@ export class Hub {
    * Removes what a channel has kept; who catches up gets a gap.
    *
    * @returns false where nothing is known of the channel; undefined once the hub has stopped
+   * @throws {Unavailable}
    */
-  clearHistory(channel: string): Promise<boolean | undefined> {
-    return this.ask(() => this.#options.broker.clear(channel));
+  async clearHistory(channel: string): Promise<boolean | undefined> {
+    return await this.ask(() => this.#options.broker.clear(channel));
   }
 
   /** Handles what is in the mailbox and ends. */
@@ -194,7 +224,7 @@ export class Hub {
   /** The actor's loop. Called once; resolves after `stop()`, when the mailbox is empty. */
   async run(): Promise<void> {
     const { broker, onError } = this.#options;
-    const receivers = { registry: this.#registry, gate: this.gate, replays: this.replays };
+    const receivers = { registry: this.#registry, gate: this.gate, leftOut: this.leftOut };
     await broker.start((broadcast) => this.#spend(deliver(broadcast, receivers)));
     for (;;) {
       const message = this.#mailbox.tryReceive() ?? await this.#mailbox.receive();
@@ -227,6 +257,7 @@ export class Hub {
       case "join":
         return this.#join(message.subscriber, message.channels);
       case "leave":
+        this.#joins.remove(message.subscriber);
         this.replays.remove(message.subscriber);
         return this.#registry.remove(message.subscriber);
       case "command":
@@ -253,13 +284,34 @@ export class Hub {
   }
 
   #publish(message: Publish): void {
-    const subscribers = this.#registry.subscribersOf(message.channel).size;
-    const position = this.#commands.broadcast(message);
-    message.onAccepted({ subscribers, position });
+    const { channel, key, onAccepted } = message;
+    const subscribers = this.#registry.subscribersOf(channel).size;
+    const placed = this.#commands.broadcast(message, key);
+    const take = (placed: Placed) => {
+      this.#commands.count(placed);
+      onAccepted({ subscribers, ...placed });
+      return 0;
+    };
+    if (placed instanceof Promise) this.#settle(placed, take, () => onAccepted("unavailable"));
+    else take(placed);
   }
 
   #join(subscriber: Subscriber, channels: readonly string[]): void {
     this.#registry.add(subscriber);
-    for (const channel of channels) this.#registry.subscribe(subscriber, channel);
+    this.#commands.subscribe(subscriber, channels);
+  }
+
+  /** See `Settle`. Once the hub has stopped the answer is taken at once: nobody else is at work. */
+  #settle<T>(later: Promise<T>, take: (answer: T) => number, fail: () => void): void {
+    const settled = (run: () => void) => {
+      if (this.runInHub(run) === "closed") run();
+    };
+    later.then(
+      (answer) => settled(() => this.#spend(take(answer))),
+      (error) => {
+        if (!(error instanceof Unavailable)) this.#options.onError(error);
+        settled(fail);
+      },
+    );
   }
 }

@@ -10,12 +10,22 @@ import type { CloseReason } from "./close_codes.ts";
 /** Longest channel name, UTF-16 units. */
 export const MAX_CHANNEL_LENGTH = 256;
 
+/** Longest id of a publication, UTF-16 units. */
+export const MAX_PUBLICATION_ID_LENGTH = 128;
+
 /** A place in the history of a channel. Offsets are consecutive from 1 within an epoch. */
 export interface Position {
   /** Which run of offsets it belongs to, a random text. */
   readonly epoch: string;
   /** Of a message; 0: before the first one. */
   readonly offset: number;
+}
+
+/** Names a publication for who publishes it, so that a repeat is known. */
+export interface PublicationId {
+  readonly id: string;
+  /** The id counts within it and the user, across connections; else within one connection. */
+  readonly session?: string;
 }
 
 /** Which kept messages are wanted. */
@@ -56,6 +66,8 @@ export type Command =
     /** The publisher's name in its own profile. */
     readonly by?: string;
     readonly subscribe?: boolean;
+    /** A repeat is answered, and not delivered. */
+    readonly once?: PublicationId;
     readonly ack?: string;
     readonly ref?: string;
   }
@@ -114,9 +126,15 @@ export type Inbound =
   | { readonly kind: "nothing" };
 
 /** Why a command is not carried out. */
-export type Denial = "forbidden" | "too_many_subscriptions" | "busy";
+export type Denial =
+  | "forbidden"
+  | "too_many_subscriptions"
+  /** The subscribers of the channel are behind. */
+  | "busy"
+  /** The broker does not answer. */
+  | "unavailable";
 
-/** When a publisher that was denied as `busy` may try again, ms: as long as it has waited. */
+/** When a client that was denied as `busy` or `unavailable` may try again, ms: as long as it has waited. */
 export const BUSY_AFTER_MS = 1_000;
 
 /** What the server sends to a client by itself. A profile that has no frame for a notice omits it. */

@@ -157,9 +157,11 @@ function serve({ config, log }: ServerOptions, auth: Auth, bound: BoundServer): 
     publicationsRefused: () => hub.gate.refused,
     pendingConnections: () => pending.size,
     channels: () => hub.channelCount,
-    historyBytes: () => history?.bytes ?? 0,
-    historyChannels: () => history?.channels ?? 0,
-    historyEvictions: () => history?.evicted ?? 0,
+    historyBytes: () => history.bytes,
+    historyChannels: () => history.channels,
+    historyEvictions: () => history.evicted,
+    evictedIds: () => history.evictedIds,
+    duplicates: () => hub.duplicates,
     messagesReplayed: () => hub.replays.replayed,
     idleTimeouts: () => idleTimeouts.size,
     idleTimeoutCuts: () => idleTimeouts.cut,
@@ -187,7 +189,7 @@ function serve({ config, log }: ServerOptions, auth: Auth, bound: BoundServer): 
   pending.watch(http, config.tls !== undefined);
   http.on("request", respond);
   http.on("upgrade", (request, raw, head) => upgrader.upgrade(request, raw as NetSocket, head));
-  if (history !== undefined) wheel.schedule(history, wheel.now());
+  wheel.schedule(history, wheel.now());
   wheel.start();
   feed.start();
   const running = { http, wheel, hub, hubRun: hub.run(), feed, broker, upgrader, admission, auth };
@@ -195,9 +197,7 @@ function serve({ config, log }: ServerOptions, auth: Auth, bound: BoundServer): 
   return { address, open: authenticator.open, drain };
 }
 
-/** What channels keep; undefined: nothing. */
-function historyOf({ history }: Config, clock: Clock): MemoryHistory | undefined {
-  if (history.historyMessages === 0) return undefined;
+function historyOf({ history }: Config, clock: Clock): MemoryHistory {
   const isKept = matcher(history.historyChannels);
   const keeps = (channel: string) => !isReserved(channel) && isKept(channel);
   return new MemoryHistory({ ...history, clock, keeps });

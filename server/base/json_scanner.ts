@@ -41,6 +41,24 @@ export function isJson(bytes: Uint8Array): boolean {
   return end !== INVALID && spaceEnd(bytes, end) === bytes.length;
 }
 
+/**
+ * The elements of a JSON text that is an array, each with the white space around it.
+ *
+ * @returns undefined when it is no array
+ */
+export function elementsOf(bytes: Uint8Array): Uint8Array[] | undefined {
+  let at = spaceEnd(bytes, 0);
+  if (byteAt(bytes, at) !== OPEN_ARRAY || !isJson(bytes)) return undefined;
+  const elements: Uint8Array[] = [];
+  if (byteAt(bytes, spaceEnd(bytes, at + 1)) === CLOSE_ARRAY) return elements;
+  while (byteAt(bytes, at) !== CLOSE_ARRAY) {
+    const end = spaceEnd(bytes, valueEnd(bytes, at + 1, 1));
+    elements.push(bytes.subarray(at + 1, end));
+    at = end;
+  }
+  return elements;
+}
+
 /** What follows a byte order mark, which is no part of a JSON text. */
 export function withoutByteOrderMark(bytes: Uint8Array): Uint8Array {
   return isAt(bytes, 0, BYTE_ORDER_MARK) ? bytes.subarray(BYTE_ORDER_MARK.length) : bytes;

@@ -64,3 +64,10 @@ export function restarting(): Response {
     "Retry-After": "1",
   });
 }
+
+/** The response of a route when the broker does not answer. @param detail what was done before */
+export function unavailable(detail = ""): Response {
+  return problem(STATUS_CODE.ServiceUnavailable, `the hub cannot do that now: try again${detail}`, {
+    "Retry-After": "1",
+  });
+}

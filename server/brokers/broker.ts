@@ -1,14 +1,34 @@
 /**
- * The Broker port: live traffic between the hubs of all nodes, and the history of channels. Every
- * implementation MUST pass tests/contracts/broker_contract.ts, and one that keeps a history
+ * The Broker port: live traffic between the hubs of all nodes, and the history of channels. An answer
+ * is there at once, or comes later: the hub waits for none, and takes it as a message in its mailbox.
+ * Every implementation MUST pass tests/contracts/broker_contract.ts, and one that keeps a history
  * tests/contracts/history_contract.ts.
  *
  * @module
  */
 
-import type { Broadcast, Position, Publication } from "../message.ts";
+import type { Position, Publication, Relay } from "../message.ts";
 
-/** What is kept of one channel: its position, which is that of the newest message, and messages. */
+/** An answer that is there at once, or comes later; it rejects with Unavailable alone. */
+export type Later<T> = T | Promise<T>;
+
+/** The broker cannot answer now; the same request may succeed in a while. */
+export class Unavailable extends Error {
+  override name = "Unavailable";
+}
+
+/** What came of a publication. */
+export interface Placed {
+  /** Its place, where the channel keeps a history. */
+  readonly position?: Position;
+  /** Whether it is a repeat, which is not delivered: the place is that of the first. */
+  readonly duplicate?: boolean;
+}
+
+/**
+ * What is kept of one channel: its position, which is that of the newest message, and messages. It
+ * follows the channel while the hub has a subscriber: what was delivered is in it, unless removed.
+ */
 export interface ChannelHistory extends Position {
   /** The offset of the oldest message that is kept; `offset + 1` where none is. */
   readonly first: number;
@@ -16,34 +36,44 @@ export interface ChannelHistory extends Position {
   at(offset: number): Publication | undefined;
 }
 
-/** Carries broadcasts to every hub, this one included. */
+/** Takes what the broker delivers to its hub. */
+export type Deliver = (broadcast: Publication | Relay) => void;
+
+/** Carries publications and relayed texts to every hub, this one included. No method may throw. */
 export interface Broker {
   /**
    * Starts delivery.
    *
-   * @param deliver takes one broadcast; MUST be called in the order of publishing per publisher,
-   *   MUST NOT be called after `close()`, and MAY be called during `publish()`
+   * @param deliver MUST be called in the order of publishing per publisher, for a channel in the order
+   *   of its offsets, MUST NOT be called after `close()`, and MAY be called during `publish()`
    */
-  start(deliver: (broadcast: Broadcast) => void): Promise<void>;
+  start(deliver: Deliver): Promise<void>;
   /**
-   * Hands a broadcast to every hub. A publication on a channel with a history is kept before it is
-   * delivered. MUST NOT wait and MUST NOT throw.
+   * Hands a publication to every hub that has a subscriber. On a channel with a history it is kept
+   * before it is delivered.
    *
-   * @returns its position, where the channel keeps a history
+   * @param key the same for repeats of a publication, unique among all others on the channel
    */
-  publish(broadcast: Broadcast): Position | undefined;
-  /** The hub has a first subscriber of a channel: the position must stay. */
-  subscribed(channel: string): void;
-  /** The hub has no subscriber of a channel any more: the position may go, in time. */
-  unsubscribed(channel: string): void;
+  publish(publication: Publication, key?: string): Later<Placed>;
+  /** Hands a text to every hub. */
+  relay(relay: Relay): void;
   /**
-   * The history of a channel, which has a position from now on. MUST NOT wait.
+   * The hub has a subscriber more. From the answer on it gets all that is published on the channel,
+   * until `unsubscribe()`; the position stays as long. After a rejection it goes on trying as long, too.
+   *
+   * @returns the history, as `history()` does
+   */
+  subscribe(channel: string): Later<ChannelHistory | undefined>;
+  /** The hub has no subscriber of the channel any more: the position may go, in time. */
+  unsubscribe(channel: string): void;
+  /**
+   * The history of a channel, which has a position from now on.
    *
    * @returns undefined where the channel keeps none
    */
-  history(channel: string): ChannelHistory | undefined;
+  history(channel: string): Later<ChannelHistory | undefined>;
   /** Removes the kept messages of a channel; its position stays. @returns false where it has none */
-  clear(channel: string): boolean;
+  clear(channel: string): Later<boolean>;
   /** Ends delivery and releases all resources. Idempotent. */
   close(): Promise<void>;
 }

@@ -4,40 +4,47 @@
  * @module
  */
 
-import type { Broadcast, Position } from "../message.ts";
-import type { Broker, ChannelHistory } from "./broker.ts";
+import type { Publication, Relay } from "../message.ts";
+import type { Broker, Deliver, Placed } from "./broker.ts";
+import type { ChannelLog } from "./channel_log.ts";
 import type { MemoryHistory } from "./memory_history.ts";
+
+const NOT_KEPT: Placed = {};
 
 export class MemoryBroker implements Broker {
   readonly #history: MemoryHistory | undefined;
-  #deliver: ((broadcast: Broadcast) => void) | undefined;
+  #deliver: Deliver | undefined;
 
-  /** @param history where publications are kept; without it none is */
+  /** @param history what is kept; without it nothing is, and repeats are delivered */
   constructor(history?: MemoryHistory) {
     this.#history = history;
   }
 
-  start(deliver: (broadcast: Broadcast) => void): Promise<void> {
+  start(deliver: Deliver): Promise<void> {
     this.#deliver = deliver;
     return Promise.resolve();
   }
 
-  publish(broadcast: Broadcast): Position | undefined {
-    if (this.#deliver === undefined) return undefined;
-    const position = broadcast.kind === "publication" ? this.#history?.add(broadcast) : undefined;
-    this.#deliver(broadcast);
-    return position;
+  publish(publication: Publication, key?: string): Placed {
+    if (this.#deliver === undefined) return NOT_KEPT;
+    const placed = this.#history?.add(publication, key) ?? NOT_KEPT;
+    if (!placed.duplicate) this.#deliver(publication);
+    return placed;
   }
 
-  subscribed(channel: string): void {
-    this.#history?.subscribed(channel);
+  relay(relay: Relay): void {
+    this.#deliver?.(relay);
   }
 
-  unsubscribed(channel: string): void {
-    this.#history?.unsubscribed(channel);
+  subscribe(channel: string): ChannelLog | undefined {
+    return this.#history?.subscribe(channel);
   }
 
-  history(channel: string): ChannelHistory | undefined {
+  unsubscribe(channel: string): void {
+    this.#history?.unsubscribe(channel);
+  }
+
+  history(channel: string): ChannelLog | undefined {
     return this.#history?.of(channel);
   }
 

@@ -184,6 +184,11 @@ export const HISTORY_OPTIONS = {
     meaning: "the position of a channel is kept for so long after its last use; a longer absence " +
       "is not recovered",
   }),
+  DEDUPE_MS: option(milliseconds({ min: 0 }), {
+    fallback: 300_000,
+    meaning:
+      "a publication with the id of an earlier one is not delivered again for so long; 0 = off",
+  }),
   HISTORY_CHANNELS: option<readonly string[]>(channelPatterns, {
     fallback: ["*"],
     shown: "all",

@@ -50,7 +50,7 @@ export class OverviewFeed {
     const data = JSON.stringify(stats);
     const publication = { kind: "publication", channel, data, timestamp: clock.wall() } as const;
     hub.runInHub((registry) =>
-      deliver(publication, { registry, gate: hub.gate, replays: hub.replays })
+      deliver(publication, { registry, gate: hub.gate, leftOut: hub.leftOut })
     );
   }
 }

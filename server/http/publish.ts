@@ -10,11 +10,15 @@ import * as v from "valibot";
 import type { Quotas } from "../auth/quotas.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Hub } from "../hub.ts";
-import { BUSY_AFTER_MS, MAX_CHANNEL_LENGTH } from "../message.ts";
-import { problem, restarting, tooMany } from "../base/problem.ts";
+import { httpPublicationKey } from "../hub/publication_key.ts";
+import { BUSY_AFTER_MS, MAX_CHANNEL_LENGTH, MAX_PUBLICATION_ID_LENGTH } from "../message.ts";
+import { problem, restarting, tooMany, unavailable } from "../base/problem.ts";
 import { anyKey, type ApiEnv, type App, type CredentialChecker } from "./caller.ts";
 import { authErrors, described, json, problemResponses, RESTARTING } from "./description.ts";
-import { jsonBody } from "./requests.ts";
+import { jsonBodyOrList } from "./requests.ts";
+
+/** Publications of one request. */
+const MAX_LIST = 1_000;
 
 const CHANNEL_RULE = `must have 1 to ${MAX_CHANNEL_LENGTH} characters`;
 
@@ -30,8 +34,17 @@ const Data = v.pipe(v.unknown(), v.description("any JSON value")) as v.GenericSc
   string
 >;
 
+const Id = v.pipe(
+  v.string(),
+  v.maxLength(MAX_PUBLICATION_ID_LENGTH, `must have up to ${MAX_PUBLICATION_ID_LENGTH} characters`),
+  v.description(
+    "makes a repeat safe: the same id of the same key on the same channel is delivered once within " +
+      "DEDUPE_MS",
+  ),
+);
+
 const PublishBody = v.pipe(
-  v.objectWithRest({ channel: Channel, data: Data }, v.never()),
+  v.objectWithRest({ channel: Channel, data: Data, id: v.optional(Id) }, v.never()),
   v.metadata({ ref: "Publish" }),
 );
 
@@ -47,9 +60,15 @@ const Published = v.pipe(
       v.description("to which run of offsets the message belongs, where a history is kept"),
     )),
     offset: v.optional(v.pipe(v.number(), v.description("the message's place in it, from 1"))),
+    duplicate: v.optional(v.pipe(
+      v.boolean(),
+      v.description("true: a repeat, which was not delivered; the place is that of the first"),
+    )),
   }),
   v.metadata({ ref: "Published" }),
 );
+
+type Published = v.InferOutput<typeof Published>;
 
 export interface PublishOptions {
   readonly authenticator: CredentialChecker;
@@ -68,7 +87,10 @@ export function publishRoutes(options: PublishOptions): App {
       summary: "Publish on a channel",
       tag: "hub",
       responses: {
-        200: json("Accepted for delivery to all subscribers of the channel", Published),
+        200: json(
+          "Accepted for delivery to all subscribers of the channel; to a list, a list",
+          v.union([Published, v.array(Published)]),
+        ),
         ...problemResponses({
           400: "no JSON, or a member is repeated",
           413: "larger than MAX_MESSAGE_BYTES",
@@ -82,24 +104,36 @@ export function publishRoutes(options: PublishOptions): App {
       },
     }),
     anyKey(authenticator),
-    jsonBody(PublishBody, { maxBytes: maxMessageBytes, verbatim: ["data"] }),
+    jsonBodyOrList(PublishBody, {
+      maxBytes: maxMessageBytes,
+      verbatim: ["data"],
+      most: MAX_LIST,
+    }),
     async (context) => {
-      const { channel, data } = context.req.valid("json");
-      if (!context.var.grant.rights.mayPublish(channel)) {
-        const detail = `this key has no right to publish on ${JSON.stringify(channel)}`;
+      const { grant } = context.var;
+      const body = context.req.valid("json");
+      const all = Array.isArray(body) ? body : [body];
+      const forbidden = all.find(({ channel }) => !grant.rights.mayPublish(channel));
+      if (forbidden !== undefined) {
+        const detail = `this key has no right to publish on ${JSON.stringify(forbidden.channel)}`;
         return problem(STATUS_CODE.Forbidden, detail);
       }
-      const waitMs = quotas.take(context.var.grant, clock.now());
-      if (waitMs > 0) return tooMany("messages of this key", waitMs);
-      const accepted = await hub.publish(channel, data);
-      if (accepted === "busy") {
-        return tooMany("publications for the subscribers of this channel", BUSY_AFTER_MS);
+      const published: Published[] = [];
+      for (const { channel, data, id } of all) {
+        const before = published.length > 0 ? `, after ${published.length} were published` : "";
+        const waitMs = quotas.take(grant, clock.now());
+        if (waitMs > 0) return tooMany(`messages of this key${before}`, waitMs);
+        const accepted = await hub.publish(channel, data, httpPublicationKey(id, grant.keyId));
+        if (accepted === undefined) return restarting();
+        if (accepted === "unavailable") return unavailable(before);
+        if (accepted === "busy") {
+          const what = `publications for the subscribers of ${JSON.stringify(channel)}${before}`;
+          return tooMany(what, BUSY_AFTER_MS);
+        }
+        const { position, ...others } = accepted;
+        published.push({ channel, ...position, ...others });
       }
-      if (accepted === undefined) return restarting();
-      const { subscribers, position } = accepted;
-      return context.json(
-        { channel, subscribers, ...position } satisfies v.InferOutput<typeof Published>,
-      );
+      return context.json(Array.isArray(body) ? published : published[0]);
     },
   );
 }

@@ -10,7 +10,7 @@ import { Buffer, isUtf8 } from "node:buffer";
 import type { Env, MiddlewareHandler } from "hono";
 import { resolver, uniqueSymbol } from "hono-openapi";
 import * as v from "valibot";
-import { MemberScanner, withoutByteOrderMark } from "../base/json_scanner.ts";
+import { elementsOf, MemberScanner, withoutByteOrderMark } from "../base/json_scanner.ts";
 import { type ErrorResponse, problem } from "../base/problem.ts";
 
 /** How many problems are listed; the others are counted. */
@@ -21,14 +21,27 @@ const MAX_QUOTED_LENGTH = 100;
 
 const TEXT = new TextDecoder();
 
-type Body =
-  | { readonly kind: "bytes"; readonly bytes: Uint8Array }
-  | { readonly kind: "too large" };
+type Body = { readonly kind: "bytes"; readonly bytes: Uint8Array } | Refused;
+
+/** What a body means. */
+type ReadBody = { readonly kind: "value"; readonly value: object } | Refused;
+
+interface Refused {
+  readonly kind: "refused";
+  readonly status: Parameters<ErrorResponse>[0];
+  readonly detail: string;
+}
 
 export type Schema<Input = unknown, Output = Input> = v.GenericSchema<Input, Output>;
 
 /** The schema of an object, with those of its members. */
 export type ObjectSchema = Schema & { readonly entries: v.ObjectEntries };
+
+/** The schema of an object or a list of objects. */
+export type OrList<S extends Schema> = Schema<
+  v.InferInput<S> | v.InferInput<S>[],
+  v.InferOutput<S> | v.InferOutput<S>[]
+>;
 
 /** Passes the validated value to the handler, as `context.req.valid(target)`. */
 export type Validating<Target extends "json" | "query", S extends Schema> = MiddlewareHandler<
@@ -53,45 +66,89 @@ export interface BodyOptions {
 /** Reads a JSON body, an object, whatever its Content-Type. */
 export function jsonBody<S extends ObjectSchema>(
   schema: S,
-  { maxBytes, verbatim = [], errorResponse = problem }: BodyOptions,
+  options: BodyOptions,
 ): Validating<"json", S> {
-  const names = Object.keys(schema.entries);
-  const scanner = new MemberScanner(names);
+  const readObject = objectReader(schema, options);
+  return body(schema, (bytes) => readObject(bytes), options);
+}
+
+/** The same for an object or a list of them, up to `most`. */
+export function jsonBodyOrList<S extends ObjectSchema>(
+  schema: S,
+  { most, ...options }: BodyOptions & { readonly most: number },
+): Validating<"json", OrList<S>> {
+  const readObject = objectReader(schema, options);
+  const read = (bytes: Uint8Array): ReadBody => {
+    const elements = elementsOf(bytes);
+    if (elements === undefined) return readObject(bytes);
+    if (elements.length === 0 || elements.length > most) {
+      const detail = `the list must have 1 to ${most} elements, got ${elements.length}`;
+      return refused(STATUS_CODE.UnprocessableEntity, detail);
+    }
+    const value = [];
+    for (const [i, element] of elements.entries()) {
+      const each = readObject(element, `element ${i}: `);
+      if (each.kind === "refused") return each;
+      value.push(each.value);
+    }
+    return { kind: "value", value };
+  };
+  return body(v.union([schema, v.array(schema)]) as unknown as OrList<S>, read, options);
+}
+
+function body<S extends Schema>(
+  schema: S,
+  read: (bytes: Uint8Array) => ReadBody,
+  { maxBytes, errorResponse = problem }: BodyOptions,
+): Validating<"json", S> {
   const middleware: Validating<"json", S> = async ({ req }, next) => {
-    const body = await readBytes(req.raw, maxBytes);
-    if (body?.kind === "too large") {
-      return errorResponse(STATUS_CODE.ContentTooLarge, `the body has more than ${maxBytes} bytes`);
-    }
-    const bytes = body && withoutByteOrderMark(body.bytes);
-    const scan = bytes === undefined ? "invalid" : scanner.scan(bytes);
-    if (bytes === undefined || scan === "invalid") {
-      return errorResponse(
-        STATUS_CODE.BadRequest,
-        "the body is no JSON in UTF-8, or nested too deep",
-      );
-    }
-    if (scanner.ambiguous !== undefined) {
-      const detail = `${scanner.ambiguous} is repeated, or written with an escape in its name`;
-      return errorResponse(STATUS_CODE.BadRequest, detail);
-    }
-    // A text with unknown members is parsed as a whole, since the problems name them.
-    const isKnown = scan === "object" && scanner.others === 0;
-    const whole = isKnown ? {} : JSON.parse(TEXT.decode(bytes));
-    const value = scan === "object"
-      ? { ...whole, ...membersOf(scanner, { names, verbatim }) }
-      : whole;
-    const result = v.safeParse(schema, value);
-    if (!result.success) {
-      return errorResponse(
-        STATUS_CODE.UnprocessableEntity,
-        describeIssues(result.issues, "the body"),
-      );
-    }
-    req.addValidatedData("json", result.output as object);
+    const bytes = await readBytes(req.raw, maxBytes);
+    const body = bytes.kind === "refused" ? bytes : read(withoutByteOrderMark(bytes.bytes));
+    if (body.kind === "refused") return errorResponse(body.status, body.detail);
+    req.addValidatedData("json", body.value);
     await next();
   };
   return withSchema(middleware, "json", schema);
 }
+
+/** Reads an object. The reader takes what problems begin with: where the object is. */
+function objectReader<S extends ObjectSchema>(
+  schema: S,
+  { verbatim = [] }: BodyOptions,
+): (bytes: Uint8Array, where?: string) => ReadBody {
+  const names = Object.keys(schema.entries);
+  const scanner = new MemberScanner(names);
+  return (bytes, where = "") => {
+    const scan = scanner.scan(bytes);
+    if (scan === "invalid") return NO_JSON;
+    if (scanner.ambiguous !== undefined) {
+      const detail = `${scanner.ambiguous} is repeated, or written with an escape in its name`;
+      return refused(STATUS_CODE.BadRequest, where + detail);
+    }
+    // A text with unknown members is parsed as a whole, since the problems name them.
+    const isKnown = scan === "object" && scanner.others === 0;
+    const parsed = isKnown ? {} : JSON.parse(TEXT.decode(bytes));
+    const value = scan === "object"
+      ? { ...parsed, ...membersOf(scanner, { names, verbatim }) }
+      : parsed;
+    const result = v.safeParse(schema, value);
+    if (result.success) return { kind: "value", value: result.output as object };
+    const whole = where === "" ? "the body" : "the value";
+    return refused(
+      STATUS_CODE.UnprocessableEntity,
+      where + describeIssues(result.issues, whole),
+    );
+  };
+}
+
+function refused(status: Refused["status"], detail: string): Refused {
+  return { kind: "refused", status, detail };
+}
+
+const NO_JSON = refused(
+  STATUS_CODE.BadRequest,
+  "the body is no JSON in UTF-8, or nested too deep",
+);
 
 /** The members that are there: the JSON text of the verbatim ones, the value of the others. */
 function membersOf(
@@ -159,9 +216,13 @@ function singleOrAll(values: readonly string[]): string | readonly string[] {
   return values.length === 1 ? values[0] : values;
 }
 
-/** Reads at most `maxBytes`; undefined when the request is aborted or is not UTF-8. */
-async function readBytes(request: Request, maxBytes: number): Promise<Body | undefined> {
-  if (Number(request.headers.get("Content-Length")) > maxBytes) return { kind: "too large" };
+/** Reads at most `maxBytes`. */
+async function readBytes(request: Request, maxBytes: number): Promise<Body> {
+  const tooLarge = refused(
+    STATUS_CODE.ContentTooLarge,
+    `the body has more than ${maxBytes} bytes`,
+  );
+  if (Number(request.headers.get("Content-Length")) > maxBytes) return tooLarge;
   const reader = request.body?.getReader();
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -171,14 +232,14 @@ async function readBytes(request: Request, maxBytes: number): Promise<Body | und
       if (value === undefined) break;
       length += value.length;
       // The stream is not cancelled: that would close TCP before the response is sent.
-      if (length > maxBytes) return { kind: "too large" };
+      if (length > maxBytes) return tooLarge;
       chunks.push(value);
     }
   } catch {
-    return undefined;
+    return NO_JSON; // the request is aborted
   }
   const bytes = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length);
-  return isUtf8(bytes) ? { kind: "bytes", bytes } : undefined;
+  return isUtf8(bytes) ? { kind: "bytes", bytes } : NO_JSON;
 }
 
 function describeIssues(issues: readonly v.BaseIssue<unknown>[], whole: string): string {

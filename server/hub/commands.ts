@@ -7,12 +7,14 @@
 
 import type { Clock } from "../base/clock.ts";
 import { assertNever } from "../base/errors.ts";
-import type { Broker } from "../brokers/broker.ts";
-import type { Command, Denial, Position, Publication, Replay } from "../message.ts";
+import type { Broker, ChannelHistory, Later, Placed } from "../brokers/broker.ts";
+import type { Command, Denial, Publication } from "../message.ts";
 import type { Outcome } from "../profiles/profile.ts";
 import { textFrame } from "../transport/text_frame.ts";
 import { BYTES_PER_RECEIVER } from "./fan_out.ts";
 import { pageOf, startOf } from "./history_page.ts";
+import type { Join, Joins } from "./joins.ts";
+import { publicationKey } from "./publication_key.ts";
 import type { Replays } from "./replays.ts";
 import type { Subscriber, SubscriptionRegistry } from "./subscription_registry.ts";
 
@@ -21,20 +23,36 @@ export interface CommandsOptions {
   /** Time of publications, and turns of the event loop. */
   readonly clock: Clock;
   readonly broker: Broker;
+  readonly joins: Joins;
   readonly replays: Replays;
+  readonly settle: Settle;
   /** A subscription with a `since` has begun. @param recovered whether it gets all that followed */
   readonly onResumed: (recovered: boolean) => void;
   /** Channels that one connection may subscribe to. */
   readonly maxSubscriptions: number;
 }
 
+/**
+ * Takes a later answer of the broker between two commands.
+ *
+ * @param take returns how much work it was
+ * @param fail called instead when the broker is not available
+ */
+export type Settle = <T>(later: Promise<T>, take: (answer: T) => number, fail: () => void) => void;
+
 type CommandOf<Kind extends Command["kind"]> = Extract<Command, { kind: Kind }>;
 
 export class Commands {
   readonly #options: CommandsOptions;
+  #duplicates = 0;
 
   constructor(options: CommandsOptions) {
     this.#options = options;
+  }
+
+  /** Publications that were repeats, since the start. */
+  get duplicates(): number {
+    return this.#duplicates;
   }
 
   /** Carries out one command. @returns how much work it was, beside the delivery */
@@ -76,27 +94,32 @@ export class Commands {
   /**
    * Hands a publication to the broker, which carries it to all hubs.
    *
-   * @returns its position, where the channel keeps a history
+   * @param key see `Broker.publish()`
    */
   broadcast(
     { channel, data, by }: Pick<Publication, "channel" | "data" | "by">,
-  ): Position | undefined {
-    const timestamp = this.#options.clock.wall();
-    const publication: Publication = {
-      kind: "publication",
-      channel,
-      data,
-      timestamp,
-      by,
-      offset: undefined,
-    };
-    return this.#options.broker.publish(publication);
+    key: string | undefined,
+  ): Later<Placed> {
+    const { broker, clock } = this.#options;
+    const timestamp = clock.wall();
+    return broker.publish(
+      { kind: "publication", channel, data, timestamp, by, offset: undefined },
+      key,
+    );
+  }
+
+  /** Counts what came of a publication. */
+  count({ duplicate }: Placed): void {
+    if (duplicate) this.#duplicates++;
   }
 
   /** Ends the subscription of a connection to a channel. */
   #end(subscriber: Subscriber, channel: string): void {
-    this.#options.registry.unsubscribe(subscriber, channel);
-    this.#options.replays.stop(subscriber, channel);
+    const { registry, joins, replays } = this.#options;
+    registry.unsubscribe(subscriber, channel);
+    replays.stop(subscriber, channel);
+    const join = joins.of(subscriber, channel);
+    if (join !== undefined && joins.end(join)) this.#begin(join, undefined); // answered first
   }
 
   #reply(subscriber: Subscriber, { text, ifSubscribed }: CommandOf<"reply">): void {
@@ -126,22 +149,55 @@ export class Commands {
       return undefined;
     }
     for (const channel of freed) this.#end(subscriber, channel);
-    for (const channel of channels) registry.subscribe(subscriber, channel);
-    if (ack === undefined) return channels.length;
-    if (subscriber.session.complete !== undefined) {
-      return this.#begin(subscriber, { channel: channels[0], ack, replay });
+    if (!registry.has(subscriber)) return 1;
+    if (ack !== undefined && subscriber.session.complete !== undefined) {
+      const [channel] = channels;
+      registry.subscribe(subscriber, channel);
+      return this.#join({ subscriber, channel, replay, requests: [{ ack, ref }] });
     }
+    this.subscribe(subscriber, channels);
     this.#send(subscriber, ack);
     return channels.length;
   }
 
+  /** Subscribes without waiting for the broker. */
+  subscribe(subscriber: Subscriber, channels: readonly string[]): void {
+    const { registry, broker, settle } = this.#options;
+    for (const channel of channels) {
+      registry.subscribe(subscriber, channel);
+      const joined = broker.subscribe(channel);
+      if (joined instanceof Promise) settle(joined, () => 0, () => {});
+    }
+  }
+
+  /** A subscription begins once the broker has joined its channel. @returns how much work it was */
+  #join(join: Join): number {
+    const { broker, joins, settle } = this.#options;
+    const { subscriber, channel } = join;
+    const earlier = joins.of(subscriber, channel);
+    if (earlier !== undefined) {
+      earlier.requests.push(...join.requests);
+      return 1;
+    }
+    const joined = broker.subscribe(channel);
+    if (!(joined instanceof Promise)) return this.#begin(join, joined);
+    joins.begin(join);
+    const take = (history: ChannelHistory | undefined) =>
+      joins.end(join) ? this.#begin(join, history) : 1;
+    settle(joined, take, () => {
+      if (!joins.end(join)) return;
+      this.#options.registry.unsubscribe(subscriber, channel);
+      for (const { ref } of join.requests) this.#deny(subscriber, "unavailable", { ref, channel });
+    });
+    return 1;
+  }
+
   /** Acknowledges a subscription, and replays what it asks for. @returns how much work it was */
   #begin(
-    subscriber: Subscriber,
-    { channel, ack, replay }: { channel: string; ack: string; replay?: Replay },
+    { subscriber, channel, replay, requests: [{ ack }, ...repeats] }: Join,
+    history: ChannelHistory | undefined,
   ): number {
-    const { broker, registry, replays, onResumed } = this.#options;
-    const history = broker.history(channel);
+    const { registry, replays, onResumed } = this.#options;
     const isResume = replay?.since !== undefined;
     const start = replay && history && startOf(history, replay);
     const recovered = isResume ? start?.recovered ?? false : undefined;
@@ -150,6 +206,7 @@ export class Commands {
     const offset = replays.offsetOf(subscriber, channel);
     const position = history && { epoch: history.epoch, offset: offset ?? history.offset };
     this.#acknowledge(subscriber, ack, { position, recovered });
+    for (const { ack } of repeats) this.#acknowledge(subscriber, ack, { position });
     if (history === undefined || start === undefined || start.from > history.offset) return 1;
     if (!registry.channelsOf(subscriber).has(channel)) return 1; // the connection has ended
     return 1 + replays.start(subscriber, { channel, history, from: start.from });
@@ -187,21 +244,49 @@ export class Commands {
   }
 
   #publish(publisher: Subscriber, command: CommandOf<"publish">): void {
-    const { channel, subscribe, ack, ref } = command;
-    if (subscribe && this.#subscribe(publisher, { channels: [channel], ref }) === undefined) return;
-    const position = this.broadcast(command);
-    if (ack !== undefined) this.#acknowledge(publisher, ack, { position });
+    const { channel, subscribe, ref } = command;
+    const { broker, settle } = this.#options;
+    if (!subscribe) return this.#broadcastFor(publisher, command);
+    if (this.#subscribe(publisher, { channels: [channel], ref }) === undefined) return;
+    const isOpen = this.#options.registry.has(publisher);
+    if (!isOpen) return this.#broadcastFor(publisher, command);
+    const joined = broker.subscribe(channel); // so that it gets its own message
+    if (!(joined instanceof Promise)) return this.#broadcastFor(publisher, command);
+    const take = () => (this.#broadcastFor(publisher, command), 1);
+    settle(joined, take, take);
   }
 
-  /** @returns how much work it was */
+  #broadcastFor(publisher: Subscriber, command: CommandOf<"publish">): void {
+    const { channel, ref } = command;
+    const placed = this.broadcast(command, publicationKey(command, publisher));
+    if (!(placed instanceof Promise)) return this.#placed(publisher, command, placed);
+    this.#options.settle(
+      placed,
+      (placed) => (this.#placed(publisher, command, placed), 1),
+      () => this.#deny(publisher, "unavailable", { ref, channel }),
+    );
+  }
+
+  #placed(publisher: Subscriber, { ack }: CommandOf<"publish">, placed: Placed): void {
+    this.count(placed);
+    if (ack !== undefined) this.#acknowledge(publisher, ack, placed);
+  }
+
+  /** @returns how much work it was so far */
   #history(subscriber: Subscriber, command: CommandOf<"history">): number {
     const { channel, query, ref, whenOff } = command;
-    const history = this.#options.broker.history(channel);
-    const text = history === undefined
-      ? whenOff
-      : subscriber.session.historyPage?.(channel, { ...pageOf(history, query), ref });
-    this.#send(subscriber, text);
-    return 1 + (text?.length ?? 0) / BYTES_PER_RECEIVER;
+    const { broker, settle } = this.#options;
+    const take = (history: ChannelHistory | undefined) => {
+      const text = history === undefined
+        ? whenOff
+        : subscriber.session.historyPage?.(channel, { ...pageOf(history, query), ref });
+      this.#send(subscriber, text);
+      return 1 + (text?.length ?? 0) / BYTES_PER_RECEIVER;
+    };
+    const history = broker.history(channel);
+    if (!(history instanceof Promise)) return take(history);
+    settle(history, take, () => this.#deny(subscriber, "unavailable", { ref, channel }));
+    return 1;
   }
 
   #acknowledge(subscriber: Subscriber, ack: string, outcome: Outcome): void {
@@ -209,7 +294,7 @@ export class Commands {
   }
 
   #relay({ id: sender, profile }: Subscriber, text: string): void {
-    this.#options.broker.publish({ kind: "relay", profile: profile.name, text, sender });
+    this.#options.broker.relay({ kind: "relay", profile: profile.name, text, sender });
   }
 
   #deny(subscriber: Subscriber, denial: Denial, command: { ref?: string; channel: string }): void {

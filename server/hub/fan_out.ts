@@ -7,8 +7,9 @@
 import type { Broadcast, Publication, Relay } from "../message.ts";
 import type { Profile } from "../profiles/profile.ts";
 import { textFrame } from "../transport/text_frame.ts";
+import type { LeftOut } from "./left_out.ts";
 import { type PublishGate, relayTarget } from "./publish_gate.ts";
-import type { Subscriber, SubscriptionRegistry } from "./subscription_registry.ts";
+import type { SubscriptionRegistry } from "./subscription_registry.ts";
 
 /** So many bytes of a frame weigh as much as one of its receivers. */
 export const BYTES_PER_RECEIVER = 16;
@@ -17,8 +18,7 @@ export const BYTES_PER_RECEIVER = 16;
 export interface Receivers {
   readonly registry: SubscriptionRegistry;
   readonly gate: PublishGate;
-  /** Who takes the publications of a channel from its history later. */
-  readonly replays: { on(channel: string): ReadonlySet<Subscriber> | undefined };
+  readonly leftOut: LeftOut;
 }
 
 /** Queues a broadcast for its receivers. @returns the work: connections looked at, and frame bytes */
@@ -30,10 +30,10 @@ export function deliver(broadcast: Broadcast, receivers: Receivers): number {
 
 function deliverPublication(
   publication: Publication,
-  { registry, gate, replays }: Receivers,
+  { registry, gate, leftOut }: Receivers,
 ): number {
   const { count } = gate;
-  const replaying = replays.on(publication.channel);
+  const others = leftOut.on(publication.channel);
   const subscribers = registry.subscribersOf(publication.channel);
   const frames = new Map<Profile, Uint8Array | undefined>();
   let profile: Profile | undefined;
@@ -51,7 +51,7 @@ function deliverPublication(
       }
       frame = frames.get(profile);
     }
-    if (frame === undefined || replaying?.has(subscriber)) continue;
+    if (frame === undefined || others?.has(subscriber)) continue;
     subscriber.writePump.enqueue(frame);
     count.add(subscriber.writePump.pace);
   }

@@ -15,6 +15,7 @@ import type { Publication } from "../message.ts";
 import type { Profile } from "../profiles/profile.ts";
 import { textFrame } from "../transport/text_frame.ts";
 import { BYTES_PER_RECEIVER } from "./fan_out.ts";
+import type { LeftOut } from "./left_out.ts";
 import type { Subscriber } from "./subscription_registry.ts";
 
 /** Messages of one channel before the next channel of the same connection gets its turn. */
@@ -41,6 +42,8 @@ interface Connection {
 
 export interface ReplaysOptions {
   readonly clock: Pick<Clock, "turn">;
+  /** Those that catch up are in it. */
+  readonly leftOut: LeftOut;
   /** Makes the hub call `goOn()` between two commands. */
   readonly requestTurn: (subscriber: Subscriber) => void;
 }
@@ -48,7 +51,6 @@ export interface ReplaysOptions {
 export class Replays {
   readonly #options: ReplaysOptions;
   readonly #connections = new Map<Subscriber, Connection>();
-  readonly #onChannel = new Map<string, Set<Subscriber>>();
   /** Those who return at the same time read the same messages. */
   readonly #frames = new Map<Publication, Uint8Array>();
   /** Of the shared frames. */
@@ -62,11 +64,6 @@ export class Replays {
   /** Messages replayed since the start. */
   get replayed(): number {
     return this.#replayed;
-  }
-
-  /** Subscribers of a channel that the fan-out leaves out. On the frame path. */
-  on(channel: string): ReadonlySet<Subscriber> | undefined {
-    return this.#onChannel.size === 0 ? undefined : this.#onChannel.get(channel);
   }
 
   /** The last offset that a subscription has got, while it catches up; undefined: it does not. */
@@ -86,9 +83,7 @@ export class Replays {
       this.#connections.set(subscriber, connection = { cursors: new Map(), onDrained });
     }
     connection.cursors.set(channel, { channel, history, next: from });
-    const subscribers = this.#onChannel.get(channel);
-    if (subscribers === undefined) this.#onChannel.set(channel, new Set([subscriber]));
-    else subscribers.add(subscriber);
+    this.#options.leftOut.add(subscriber, channel);
     return this.goOn(subscriber);
   }
 
@@ -97,9 +92,7 @@ export class Replays {
     const cursors = this.#connections.get(subscriber)?.cursors;
     if (!cursors?.delete(channel)) return;
     if (cursors.size === 0) this.#connections.delete(subscriber);
-    const subscribers = this.#onChannel.get(channel)!;
-    subscribers.delete(subscriber);
-    if (subscribers.size === 0) this.#onChannel.delete(channel);
+    this.#options.leftOut.remove(subscriber, channel);
   }
 
   /** Ends all replays of a connection. */

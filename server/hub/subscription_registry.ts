@@ -83,25 +83,17 @@ export interface Subscriber {
   terminate(): void;
 }
 
-/** Learns which channels have subscribers. */
-export interface ChannelListener {
-  /** A channel has its first one. */
-  subscribed(channel: string): void;
-  /** A channel has lost its last one. */
-  unsubscribed(channel: string): void;
-}
-
-const NO_LISTENER: ChannelListener = { subscribed() {}, unsubscribed() {} };
 const NO_SUBSCRIBERS: ReadonlySet<Subscriber> = new Set();
 const NO_CHANNELS: ReadonlySet<string> = new Set();
 
 export class SubscriptionRegistry {
   readonly #channelsOf = new Map<Subscriber, Set<string> | undefined>();
   readonly #subscribersOf = new Map<string, Set<Subscriber>>();
-  readonly #listener: ChannelListener;
+  readonly #onEmpty: (channel: string) => void;
 
-  constructor(listener: ChannelListener = NO_LISTENER) {
-    this.#listener = listener;
+  /** @param onEmpty called when a channel has lost its last subscriber */
+  constructor(onEmpty: (channel: string) => void = () => {}) {
+    this.#onEmpty = onEmpty;
   }
 
   /** All that were added and not removed, the oldest first. */
@@ -124,6 +116,11 @@ export class SubscriptionRegistry {
     return this.#subscribersOf.size;
   }
 
+  /** Whether a subscriber was added and not removed. */
+  has(subscriber: Subscriber): boolean {
+    return this.#channelsOf.has(subscriber);
+  }
+
   /** Adds a subscriber, without channels. Idempotent. */
   add(subscriber: Subscriber): void {
     if (!this.#channelsOf.has(subscriber)) this.#channelsOf.set(subscriber, undefined);
@@ -142,9 +139,8 @@ export class SubscriptionRegistry {
     if (channels === undefined) this.#channelsOf.set(subscriber, channels = new Set());
     channels.add(channel);
     const subscribers = this.#subscribersOf.get(channel);
-    if (subscribers !== undefined) return void subscribers.add(subscriber);
-    this.#subscribersOf.set(channel, new Set([subscriber]));
-    this.#listener.subscribed(channel);
+    if (subscribers !== undefined) subscribers.add(subscriber);
+    else this.#subscribersOf.set(channel, new Set([subscriber]));
   }
 
   /** Idempotent. */
@@ -167,6 +163,6 @@ export class SubscriptionRegistry {
     subscribers?.delete(subscriber);
     if (subscribers?.size !== 0) return;
     this.#subscribersOf.delete(channel);
-    this.#listener.unsubscribed(channel);
+    this.#onEmpty(channel);
   }
 }

@@ -254,6 +254,16 @@ export const EXTERNAL_METRICS = {
     name: "systole_history_evictions_total",
     help: "Messages removed before their time, since all histories together were too large",
   }),
+  evictedIds: external({
+    type: "counter",
+    name: "systole_publication_ids_evicted_total",
+    help: "Ids of publications forgotten before their time, since the histories were too large",
+  }),
+  duplicates: external({
+    type: "counter",
+    name: "systole_publications_duplicate_total",
+    help: "Publications that repeated an earlier one and were not delivered again",
+  }),
   messagesReplayed: external({
     type: "counter",
     name: "systole_messages_replayed_total",

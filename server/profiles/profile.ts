@@ -74,6 +74,8 @@ export interface Outcome {
   readonly position?: Position;
   /** Whether a subscription gets all that followed its `since`; undefined without one. */
   readonly recovered?: boolean;
+  /** Whether a publication is a repeat; the position is that of the first. */
+  readonly duplicate?: boolean;
 }
 
 /** The protocol state of one connection. */

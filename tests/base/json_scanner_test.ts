@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { isJson, MemberScanner } from "../../server/base/json_scanner.ts";
+import { elementsOf, isJson, MemberScanner } from "../../server/base/json_scanner.ts";
 import { isObject, numberIn, parseJson, stringIn, valueIn } from "../../server/base/json.ts";
 import { almostJson, jsonText, manyJsonTexts } from "../support/json_texts.ts";
 
@@ -144,6 +144,23 @@ Deno.test("MemberScanner gives the same members of a short and of a long text, A
     assertEquals(scanner.scan(bytes(text)), "object");
     assertEquals([scanner.textOf("data"), scanner.textOf("id")], ['["日",1.0]', '"a"']);
   }
+});
+
+Deno.test("elementsOf() gives the elements of an array, and of nothing else", () => {
+  const textsOf = (text: string) =>
+    elementsOf(bytes(text))?.map((element) => new TextDecoder().decode(element).trim());
+  assertEquals(textsOf(' [1.0 ,"a]," , {"a":[1,2]},[] ] '), ["1.0", '"a],"', '{"a":[1,2]}', "[]"]);
+  assertEquals(textsOf(" [ ] "), []);
+  for (const text of ["", "{}", "1", "[1", "[1,]", "[1]]", "[1 2]"]) {
+    assertEquals(textsOf(text), undefined, text);
+  }
+  fc.assert(fc.property(fc.array(fc.jsonValue()), fc.nat(3), (values, spaces) => {
+    const elements = textsOf(JSON.stringify(values, undefined, spaces))!;
+    assertEquals(
+      elements.map((text) => JSON.stringify(JSON.parse(text))),
+      values.map((value) => JSON.stringify(value)),
+    );
+  }));
 });
 
 Deno.test("stringIn(), numberIn() and valueIn() read the value of a JSON text", () => {

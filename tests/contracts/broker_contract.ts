@@ -34,11 +34,11 @@ export function testBroker(name: string, { make, settle }: BrokerSubject): void 
   Deno.test(`${name} delivers nothing before start() and after close(), and throws neither`, async () => {
     const broker = make();
     const delivered: Broadcast[] = [];
-    broker.publish(publication("early"));
+    await broker.publish(publication("early"));
     await broker.start((each) => void delivered.push(each));
     await broker.close();
     await broker.close();
-    broker.publish(publication("late"));
+    await broker.publish(publication("late"));
     await settle();
     assertEquals(delivered, []);
   });

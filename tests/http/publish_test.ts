@@ -35,7 +35,7 @@ Deno.test("POST /api/v1/publish keeps the order relative to publications from so
     socket.say({ type: "subscribe", channel: "c" });
     const third = api.world.hub.publish("c", "3");
     await api.world.clock.turnOver();
-    const accepted = { subscribers: 1, position: undefined };
+    const accepted = { subscribers: 1 };
     assertEquals([await second, await third], [accepted, accepted]);
     const got = socket.messages.filter(({ type }) => type === "message");
     assertEquals(got.map(({ data }) => data), [1, 2, 3]);
@@ -73,7 +73,10 @@ for (
     ["a repeated channel", '{"channel":"a","channel":"b","data":1}', 400, /^channel is repeated/],
     ["repeated data", '{"channel":"a","data":1,"data":1}', 400, /^data is repeated/],
     ["escaped data", '{"channel":"a","\\u0064ata":1}', 400, /^data is .* escape/],
-    ["a list", [], 422, /^channel: missing; data: missing$/],
+    ["an empty list", [], 422, /^the list must have 1 to 1000 elements, got 0$/],
+    ["a list of others", [{ channel: "c", data: 1 }, 7], 422, /^element 1: the value: must be Obj/],
+    ["a bad element", [{ channel: "c" }], 422, /^element 0: data: missing$/],
+    ["a long id", { channel: "c", data: 1, id: "x".repeat(129) }, 422, /^id: must have up to 128/],
     ["null", "null", 422, /^the body: must be Object, got null$/],
     ["nothing of what is needed", {}, 422, /^channel: missing; data: missing$/],
     [
@@ -183,11 +186,76 @@ Deno.test("POST /api/v1/publish waits for readers that are behind, then answers 
     for (const answer of await Promise.all(calls)) {
       assertEquals([answer.status, answer.headers.get("retry-after")], [429, "1"]);
       const { detail } = await answer.json();
-      assertStringIncludes(detail, "subscribers of this channel");
+      assertStringIncludes(detail, 'subscribers of "c"');
     }
     await world.clock.pass(2_000);
     assertEquals((await api.json(PATH, { body: { channel: "c", data: 4 } })).status, 200);
     await world.clock.pass(1_000);
     const got = socket.messages.filter(({ type }) => type === "message").map(({ data }) => data);
     assertEquals(got.slice(30), [4]); // those that were refused reach nobody
+  }));
+
+Deno.test("POST /api/v1/publish of an id is delivered once, and a repeat has the first position", () =>
+  withApi({ history: {} }, async (api) => {
+    const { socket } = api.world.connect();
+    socket.say({ type: "subscribe", channel: "c" });
+    const publish = (body: object) => api.json(PATH, { body: { channel: "c", data: 1, ...body } });
+    const first = await publish({ id: "a" });
+    assertEquals(first.body.offset, 1);
+    assertEquals((await publish({ id: "a", data: 2 })).body, { ...first.body, duplicate: true });
+    assertEquals((await publish({ id: "b" })).body.offset, 2);
+    assertEquals((await publish({ id: "a", channel: "d" })).body.duplicate, undefined);
+    assertEquals((await publish({})).body.offset, 3);
+    await api.world.clock.turnOver();
+    assertEquals(socket.messages.filter(({ type }) => type === "message").length, 3);
+  }));
+
+Deno.test("POST /api/v1/publish knows an id within its key alone", () =>
+  withApi({ keys: true, history: {} }, async (api) => {
+    const publish = async (key: string) => {
+      const body = { channel: "news/a", data: 1, id: "a" };
+      return (await api.json(PATH, { key, body })).body.duplicate;
+    };
+    assertEquals(await publish("news.s"), undefined);
+    assertEquals(await publish("slow.s"), undefined);
+    assertEquals(await publish("news.s"), true);
+  }));
+
+Deno.test("POST /api/v1/publish takes a list, in order", () =>
+  withApi({ history: {} }, async (api) => {
+    const { socket } = api.world.connect();
+    socket.say({ type: "subscribe", channel: "c" });
+    const text = ' [ {"channel":"c","data":[1.0,"]"]} ,{"channel":"d","data":null},' +
+      '{"data":"2","id":"x","channel":"c"},{"channel":"c","data":3,"id":"x"}] ';
+    const { status, body } = await api.json(PATH, { body: text });
+    assertEquals(status, 200);
+    assertEquals(
+      body.map((
+        { channel, offset, subscribers, duplicate }: Record<string, unknown>,
+      ) => [channel, offset, subscribers, duplicate]),
+      [["c", 1, 1, undefined], ["d", 1, 0, undefined], ["c", 2, 1, undefined], ["c", 2, 1, true]],
+    );
+    await api.world.clock.turnOver();
+    const texts = socket.texts.filter((text) => text.includes('"type":"message"'));
+    assertEquals(texts.map((text) => /"data":(.*),"timestamp"/.exec(text)?.[1]), [
+      '[1.0,"]"]',
+      '"2"',
+    ]);
+  }));
+
+Deno.test("POST /api/v1/publish of a list names its first error, and says what was published", () =>
+  withApi({ keys: true }, async (api) => {
+    const list = (channels: string[]) => channels.map((channel) => ({ channel, data: 1 }));
+    const { socket } = api.world.connect();
+    socket.say({ type: "subscribe", channel: "news/a" });
+    const forbidden = await api.json(PATH, { key: "news.s", body: list(["news/a", "sport"]) });
+    assertEquals(forbidden.status, 403);
+    assertStringIncludes(forbidden.body.detail, '"sport"');
+    const messages = () => socket.messages.filter(({ type }) => type === "message").length;
+    assertEquals(messages(), 0);
+    const limited = await api.json(PATH, { key: "slow.s", body: list(Array(5).fill("news/a")) });
+    assertEquals(limited.status, 429);
+    assertStringIncludes(limited.body.detail, "after 2 were published");
+    await api.world.clock.turnOver();
+    assertEquals(messages(), 2);
   }));

@@ -117,7 +117,7 @@ Deno.test("Above half of the budget every channel waits", () =>
     const free = await reader(world, Infinity, "free");
     for (let i = 0; i < 9; i++) {
       const data = JSON.stringify("x".repeat(BYTES));
-      world.hub.tell({ kind: "publish", channel: "c", data, onAccepted() {} });
+      world.hub.tell({ kind: "publish", channel: "c", data, key: undefined, onAccepted() {} });
     }
     await world.clock.turnOver();
     let isPublished = false;

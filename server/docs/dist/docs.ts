@@ -216,20 +216,26 @@ order of the requests.</p>
 </table></div>
 <p>A pong repeats <code>id</code> and <code>timestamp</code> as they were written, and an acknowledgement its <code>id</code>.</p>
 <p>A message in which a member of this format (<code>type</code>, <code>channel</code>, <code>data</code>, <code>id</code>, <code>timestamp</code>,
-<code>clientTime</code>, <code>token</code>, <code>since</code>, <code>last</code>) is repeated, or written with an escape in its name
-(<code>&quot;\\u0064ata&quot;</code>), is refused with <code>bad_message</code>: programs do not agree on what it means. Other
+<code>clientTime</code>, <code>token</code>, <code>since</code>, <code>last</code>, <code>session</code>) is repeated, or written with an escape in its
+name (<code>&quot;\\u0064ata&quot;</code>), is refused with <code>bad_message</code>: programs do not agree on what it means. Other
 members are ignored, repeated or not.</p>
 <p>With <code>ECHO=true</code> the answer to any other JSON is <code>{&quot;type&quot;:&quot;echo&quot;,&quot;data&quot;:{},&quot;timestamp&quot;:1}</code> with the
 received text as <code>data</code>. Otherwise the answer is
 <code>{&quot;type&quot;:&quot;error&quot;,&quot;code&quot;:&quot;unknown_type&quot;,&quot;message&quot;:&quot;…&quot;}</code> (with the request&#39;s <code>id</code> if there is one),
 and the connection stays open. The error codes are <code>bad_json</code>, <code>binary_not_supported</code> (a binary
 frame that is not JSON in UTF-8), <code>bad_message</code>, <code>unknown_type</code>, <code>bad_channel</code>, <code>forbidden</code>,
-<code>too_many_subscriptions</code>, <code>already_subscribed</code>, <code>history_off</code>, <code>busy</code>, and of a refresh also
-<code>unauthorized</code> and <code>too_many_refreshes</code>.</p>
+<code>too_many_subscriptions</code>, <code>already_subscribed</code>, <code>history_off</code>, <code>busy</code>, <code>unavailable</code>, and of a
+refresh also <code>unauthorized</code> and <code>too_many_refreshes</code>.</p>
 <p>While most subscribers of a channel are more than half a send queue behind, what is published there
 waits, and nothing more is read from its publisher. After a second it is refused with <code>busy</code>, which
 has an <code>afterMs</code>, and with 429 over HTTP; it is then delivered to nobody. One slow subscriber among
-others holds nobody.</p>
+others holds nobody. <code>unavailable</code>, with an <code>afterMs</code>, is the answer where several processes are one
+hub and what connects them does not answer: a hub of one process never gives it.</p>
+<p>The <code>id</code> of a <code>publish</code>, at most 128 characters, names the publication, so that it can be sent again
+when its answer was lost: a repeat is not delivered, and its answer has the place of the first and
+<code>&quot;duplicate&quot;:true</code>. The id counts within the channel and the connection; with a
+<code>&quot;session&quot;:&quot;&lt;16 to 64 characters&gt;&quot;</code>, which should be random, within the session and the user (key or
+token), on whichever connection. A repeat is known for <code>DEDUPE_MS</code>.</p>
 <div class="scroll" tabindex="0"><table>
 <thead><tr><th>server sends</th><th>when</th></tr></thead>
 <tbody>
@@ -425,6 +431,7 @@ nothing else is a sign of life. A client above its rate limit gets three warning
 <p id="contents-title">On this page</p>
 <ul>
 <li class="depth-2"><a href="#while-a-client-is-connected">While a client is connected</a></li>
+<li class="depth-2"><a href="#when-an-answer-is-lost">When an answer is lost</a></li>
 <li class="depth-2"><a href="#when-a-client-returns">When a client returns</a></li>
 <li class="depth-2"><a href="#what-is-removed-and-when">What is removed, and when</a></li>
 <li class="depth-2"><a href="#what-it-costs">What it costs</a></li>
@@ -442,6 +449,12 @@ order. The frames of one connection are never reordered.</li>
 <li><code>published</code> says that the publication has its place in the channel. It does not say who received
 it, and it may come before or after the publisher&#39;s own <code>message</code>.</li>
 </ul>
+<h2 id="when-an-answer-is-lost">When an answer is lost<a class="anchor" href="#when-an-answer-is-lost" aria-label="Link to this section">#</a></h2>
+<p>A publisher whose connection dies before <code>published</code> has come does not know whether its publication
+was delivered. It sends it again with the same <code>id</code> and <code>session</code> (<a href="/docs/messages#json">frames</a>), over
+HTTP with the same <code>id</code>: the hub delivers it once, and answers with its place. An <code>id</code> without a
+session counts within its connection, so a client that counts from 1 on each connection loses
+nothing.</p>
 <h2 id="when-a-client-returns">When a client returns<a class="anchor" href="#when-a-client-returns" aria-label="Link to this section">#</a></h2>
 <p>A channel keeps its last 256 messages for five minutes, in the memory of the process. A json client
 that remembers the <code>epoch</code> of its subscription and the <code>offset</code> of its last message gives both as
@@ -481,7 +494,9 @@ what is counted.</p>
 <li><strong>Nothing is kept for one client.</strong> A client that never returns has no queue.</li>
 <li><strong>Profiles other than json</strong> have no frames for positions. What they publish is kept, too.</li>
 <li><strong>Relayed texts</strong> of tank and channels below <code>systole/</code> have no history.</li>
-<li>A publication that was sent again after a lost answer is another message.</li>
+<li><strong>A repeat is known for <code>DEDUPE_MS</code></strong> (five minutes), in the memory of the process: after a
+restart, or when <code>HISTORY_BYTES</code> was too small for the ids
+(<code>systole_publication_ids_evicted_total</code>), it is another message.</li>
 </ul>
 </main>
 </div>
@@ -754,6 +769,7 @@ that lists every problem. A variable that looks like a misspelled option is a wa
 <tr><td><code>HISTORY_TTL_MS</code></td><td>ms</td><td>300000</td><td>a message is kept for so long at most</td></tr>
 <tr><td><code>HISTORY_BYTES</code></td><td>bytes</td><td>67108864</td><td>bytes that the histories of all channels take; the least recently used goes first</td></tr>
 <tr><td><code>HISTORY_POSITION_TTL_MS</code></td><td>ms</td><td>86400000</td><td>the position of a channel is kept for so long after its last use; a longer absence is not recovered</td></tr>
+<tr><td><code>DEDUPE_MS</code></td><td>ms</td><td>300000</td><td>a publication with the id of an earlier one is not delivered again for so long; 0 = off</td></tr>
 <tr><td><code>HISTORY_CHANNELS</code></td><td>list of patterns</td><td>all</td><td>patterns of the channels that keep a history, as in the rights of a key, separated by commas</td></tr>
 </tbody>
 </table></div>
@@ -1368,6 +1384,7 @@ right <code>admin</code>. Values are in seconds and bytes. The labels are <code>
 <tr><td><code>systole_send_queue_bytes</code></td><td>bytes in all send queues</td><td>above <code>QUEUE_BUDGET_BYTES</code> for more than a moment: slow consumers; send less, or raise the budget</td></tr>
 <tr><td><code>systole_publications_held_total</code></td><td>publications that waited because most subscribers of their channel were more than half a queue behind</td><td>their subscribers&#39; lines carry less than is published: publish less, or smaller</td></tr>
 <tr><td><code>systole_publications_refused_total</code></td><td>publications that were refused after a second of that: HTTP 429, <code>error</code> <code>busy</code></td><td>the same</td></tr>
+<tr><td><code>systole_publications_duplicate_total</code></td><td>publications that repeated an earlier one (same id) and were not delivered again</td><td>many: clients lose their connections, or repeat too soon</td></tr>
 <tr><td><code>systole_idle_timeouts</code></td><td><a href="/docs/liveness#idle-timeouts-on-the-way">idle timeouts</a> known on the way</td><td>set the <code>PROXY_PRESET</code> or period that <code>/api/v1/stats</code> names</td></tr>
 <tr><td><code>systole_idle_timeout_cuts_total</code></td><td>connections that they cut</td><td>the same</td></tr>
 <tr><td><code>systole_messages_received_total</code></td><td>messages from clients</td><td></td></tr>
@@ -1387,6 +1404,7 @@ right <code>admin</code>. Values are in seconds and bytes. The labels are <code>
 <tr><td><code>systole_history_bytes</code></td><td>what the histories of all channels take, bytes</td><td>at <code>HISTORY_BYTES</code> messages go before their time</td></tr>
 <tr><td><code>systole_history_channels</code></td><td>channels of which the hub knows the position</td><td></td></tr>
 <tr><td><code>systole_history_evictions_total</code></td><td>messages removed for <code>HISTORY_BYTES</code>, before their number or age required it</td><td>raise it, or keep less: <code>HISTORY_MESSAGES</code>, <code>HISTORY_TTL_MS</code>, <code>HISTORY_CHANNELS</code></td></tr>
+<tr><td><code>systole_publication_ids_evicted_total</code></td><td>ids of publications that were forgotten before <code>DEDUPE_MS</code></td><td>raise <code>HISTORY_BYTES</code>: a repeat may be delivered twice</td></tr>
 </tbody>
 </table></div>
 <h2 id="process">Process<a class="anchor" href="#process" aria-label="Link to this section">#</a></h2>
@@ -1495,7 +1513,7 @@ this table with it. On an open hub every client has every right.</p>
 <tr><td><code>GET /healthz</code></td><td>none</td><td>the process is alive</td></tr>
 <tr><td><code>GET /readyz</code></td><td>none</td><td>the hub accepts connections; 503 while it drains</td></tr>
 <tr><td><code>GET /metrics</code></td><td>admin</td><td>Prometheus: see <a href="/docs/metrics">Metrics and alerts</a></td></tr>
-<tr><td><code>POST /api/v1/publish</code></td><td>publish on that channel</td><td>publish <code>{&quot;channel&quot;:&quot;news&quot;,&quot;data&quot;:1}</code> from a backend</td></tr>
+<tr><td><code>POST /api/v1/publish</code></td><td>publish on that channel</td><td>publish <code>{&quot;channel&quot;:&quot;news&quot;,&quot;data&quot;:1,&quot;id&quot;:&quot;order-17&quot;}</code> from a backend, or a list of them</td></tr>
 <tr><td><code>GET /api/v1/channels/{channel}/history</code></td><td>subscribe to that channel</td><td>what the channel has <a href="/docs/delivery">kept</a>: <code>epoch</code> and <code>offset</code> (both: what followed), <code>last</code> (the newest so many), at most 256 KiB; the channel&#39;s name percent-encoded</td></tr>
 <tr><td><code>DELETE /api/v1/channels/{channel}/history</code></td><td>admin</td><td>remove it; offsets go on</td></tr>
 <tr><td><code>GET /api/v1/connections</code></td><td>admin</td><td>open connections: <code>sort=age</code>, <code>idle</code>, <code>queue</code>, <code>rtt</code>, <code>jitter</code>, <code>health</code> or <code>liveness</code>, <code>order=descending</code> or <code>ascending</code>, <code>limit</code>, <code>offset</code>, <code>profile</code>, <code>key</code>, <code>search=</code> any part of id, key, address, profile, health or liveness</td></tr>
@@ -1516,9 +1534,15 @@ this table with it. On an open hub every client has every right.</p>
 </table></div>
 <p>Where the channel keeps a history, <code>POST /api/v1/publish</code> answers with the message&#39;s <code>epoch</code> and
 <code>offset</code>. Without one <code>GET …/history</code> is 404. It counts as a message of the key.</p>
+<p>The optional <code>id</code>, at most 128 characters, makes a repeat safe: a publication with the id of an
+earlier one on the same channel by the same key is not delivered again within <code>DEDUPE_MS</code>, and is
+answered with the place of the first and <code>&quot;duplicate&quot;:true</code>. A list of up to 1000 is published in
+order, and answered with a list. If one element is not as it must be, or the key may not publish on
+its channel, nothing is published. If the hub refuses one later (429 or 503), the answer says how
+many before it were published: with ids the whole list can be sent again.</p>
 <p><code>POST /api/v1/publish</code> passes <code>data</code> on <a href="/docs/messages#payloads">as it was written</a>. A body in which
-<code>channel</code> or <code>data</code> is repeated, or written with an escape in its name, is refused with 400, and so
-is one for <code>POST /api/v1/ws/unsubscribe</code> with its members.</p>
+<code>channel</code>, <code>data</code> or <code>id</code> is repeated, or written with an escape in its name, is refused with 400,
+and so is one for <code>POST /api/v1/ws/unsubscribe</code> with its members.</p>
 <div class="scroll" tabindex="0"><pre><code class="language-sh">curl -s 'http://127.0.0.1:8080/api/v1/connections?sort=rtt&amp;limit=10'
 curl -s http://127.0.0.1:8080/api/v1/stats
 curl -X DELETE 'http://127.0.0.1:8080/api/v1/connections/&lt;id&gt;'</code></pre></div>
@@ -2832,6 +2856,10 @@ readers from half of either on.</li>
 <li><strong>A replay is a cursor</strong>: who catches up reads the shared history as its socket drains, and the
 fan-out leaves it out until it has met the newest message. So a replay takes no memory for each
 message, and never fills more than half a send queue, from where on publishers wait.</li>
+<li><strong>The hub waits for no broker</strong>: an answer of the Broker port is there at once, or it is a promise
+whose outcome comes back as a message in the mailbox. Until then the subscription is left out of
+the fan-out, and other commands of its client go on. In one process every answer is there at once,
+without a promise.</li>
 <li><strong>One wheel, no timer for each client</strong>: reading a frame changes a number.</li>
 <li><strong>Profiles are sans-I/O</strong>: a profile reads no clock and touches no socket, so one suite of tests
 covers all five.</li>
@@ -2852,6 +2880,7 @@ covers all five.</li>
 <tr><td><code>Broker</code></td><td>carries publications between hubs; in one process, from a hub to itself</td></tr>
 <tr><td><code>ChannelHistory</code></td><td>the position and the kept messages of one channel</td></tr>
 <tr><td><code>Position</code></td><td>a place in a channel&#39;s history: an epoch and an offset</td></tr>
+<tr><td><code>Joins</code></td><td>subscriptions that wait for the broker&#39;s answer</td></tr>
 <tr><td><code>Replays</code></td><td>subscriptions that read what they missed, until they are live</td></tr>
 <tr><td><code>Client</code></td><td>one connection: makes its parts and ends it</td></tr>
 <tr><td><code>Connection</code></td><td>the record of a connection that pumps, timer and hub share</td></tr>
@@ -3049,6 +3078,9 @@ dashboard, the probe, one-file programs by <code>deno task compile</code>.</p>
 </li>
 <li><p><strong>History</strong>: the last messages of each channel, in memory; a json client that returns gets what it
 missed (<code>since</code>, <code>last</code>, <code>recovered</code>, <code>gap</code>), <code>history</code> over the socket and HTTP.</p>
+</li>
+<li><p><strong>Publishing once</strong>: a publication that is repeated with its <code>id</code> (and <code>session</code>) is delivered
+once within <code>DEDUPE_MS</code>; over HTTP, too, which also takes lists.</p>
 </li>
 </ul>
 <p>Changes while it was made that may matter to those who run an early copy:</p>

@@ -13,8 +13,10 @@ import {
   type HistoryPage,
   type Inbound,
   MAX_CHANNEL_LENGTH,
+  MAX_PUBLICATION_ID_LENGTH,
   type Notice,
   type Publication,
+  type PublicationId,
 } from "../../message.ts";
 import { assertNever } from "../../base/errors.ts";
 import { numberIn, stringIn } from "../../base/json.ts";
@@ -54,6 +56,7 @@ const MESSAGE = new MemberScanner([
   "token",
   "since",
   "last",
+  "session",
 ]);
 
 /** Longest token of a refresh, characters: what the headers of a request may have at most in Node. */
@@ -144,12 +147,13 @@ class JsonSession implements ProtocolSession {
   deny(denial: Denial, { ref, channel }: { ref?: string; channel: string }): string {
     return errorText(denial, DENIALS[denial](channel), {
       id: ref === undefined ? undefined : JSON.stringify(ref),
-      afterMs: denial === "busy" ? BUSY_AFTER_MS : undefined,
+      afterMs: denial === "busy" || denial === "unavailable" ? BUSY_AFTER_MS : undefined,
     });
   }
 
-  complete(ack: string, { position, recovered }: Outcome): string {
-    const members = positionMembers(position) + recoveredMember(recovered);
+  complete(ack: string, { position, recovered, duplicate }: Outcome): string {
+    const members = positionMembers(position) + recoveredMember(recovered) +
+      (duplicate ? ',"duplicate":true' : "");
     return members === "" ? ack : `${ack.slice(0, -1)}${members}}`;
   }
 
@@ -163,6 +167,7 @@ const DENIALS: Record<Denial, (channel: string) => string> = {
   too_many_subscriptions: (channel) =>
     `cannot subscribe to ${JSON.stringify(channel)}: unsubscribe from another channel first`,
   busy: (channel) => `not published: the subscribers of ${JSON.stringify(channel)} are behind`,
+  unavailable: (channel) => `the hub cannot do that on ${JSON.stringify(channel)} now: try again`,
 };
 
 /** Browsers set no headers: they offer the credential as a subprotocol. */
@@ -297,14 +302,28 @@ function decodeHistory(channel: string): Inbound {
 function decodePublish(channel: string): Inbound {
   const data = MESSAGE.textOf("data");
   const id = MESSAGE.textOf("id");
+  const session = MESSAGE.textOf("session");
   if (data === undefined) return error("bad_message", "publish needs data: any JSON value", id);
-  if (id === undefined) return { kind: "publish", channel, data };
-  const ref = stringIn(id);
-  if (ref === undefined) {
-    return error("bad_message", `the id of a publish is a string, not ${nameOf(id)}`, id);
-  }
+  if (id === undefined && session === undefined) return { kind: "publish", channel, data };
+  const once = readPublicationId(id, session);
+  if (typeof once === "string") return error("bad_message", once, id);
   const ack = `{"type":"published","channel":${JSON.stringify(channel)},"id":${id}}`;
-  return { kind: "publish", channel, data, ack, ref };
+  return { kind: "publish", channel, data, ack, ref: once.id, once };
+}
+
+/** @returns what is wrong with it @param idText valid JSON */
+function readPublicationId(idText?: string, sessionText?: string): PublicationId | string {
+  const id = stringIn(idText);
+  if (id === undefined) return `the id of a publish is a string, not ${nameOf(idText)}`;
+  if (id.length > MAX_PUBLICATION_ID_LENGTH) {
+    return `the id of a publish has at most ${MAX_PUBLICATION_ID_LENGTH} characters`;
+  }
+  if (sessionText === undefined) return { id };
+  const session = stringIn(sessionText);
+  if (session === undefined || session.length < 16 || session.length > 64) {
+    return "the session of a publish is a string of 16 to 64 characters";
+  }
+  return { id, session };
 }
 
 /** No error repeats the token. */

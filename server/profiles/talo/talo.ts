@@ -149,6 +149,7 @@ class TaloSession implements ProtocolSession {
   deny(denial: Denial, { ref, channel }: { ref?: string; channel: string }): string {
     if (denial === "forbidden") return missingScope(ref, channel);
     if (denial === "busy") return listenerError(ref, `the subscribers of ${channel} are behind`);
+    if (denial === "unavailable") return listenerError(ref, `${channel} is not available now`);
     return listenerError(ref, `too many subscriptions for ${channel}`);
   }
 

@@ -78,6 +78,7 @@ Deno.test("decode() understands subscribe, unsubscribe and publish", () => {
     data: "null",
     ack: '{"type":"published","channel":"c","id":"p"}',
     ref: "p",
+    once: { id: "p" },
   });
 });
 

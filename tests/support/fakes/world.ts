@@ -6,6 +6,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+import type { Broker } from "../../../server/brokers/broker.ts";
 import { MemoryBroker } from "../../../server/brokers/memory.ts";
 import { type HistoryBounds, MemoryHistory } from "../../../server/brokers/memory_history.ts";
 import { Client, type ClientOptions } from "../../../server/client.ts";
@@ -49,6 +50,7 @@ const HISTORY_BOUNDS: HistoryBounds = {
   historyTtlMs: 300_000,
   historyBytes: 1 << 26,
   historyPositionTtlMs: 86_400_000,
+  dedupeMs: 300_000,
 };
 
 /** What a test may set. */
@@ -68,6 +70,8 @@ export interface WorldOptions {
   readonly authenticator?: Pick<Authenticator, "check">;
   /** Bounds that differ from the defaults; without it no channel keeps a history. */
   readonly history?: Partial<HistoryBounds>;
+  /** What stands between the hub and its memory broker. */
+  readonly broker?: (memory: Broker) => Broker;
   /** Where in its spread each first ping falls. */
   readonly random?: () => number;
 }
@@ -105,6 +109,7 @@ export class World {
   readonly wheel: Wheel;
   readonly hub: Hub;
   readonly history: MemoryHistory | undefined;
+  readonly broker: Broker;
   readonly context: ClientOptions;
   readonly peers: TestPeer[] = [];
   readonly profile: Profile;
@@ -122,11 +127,13 @@ export class World {
       keeps: (channel) => !isReserved(channel),
     });
     if (this.history !== undefined) this.wheel.schedule(this.history, this.wheel.now());
+    const memory = new MemoryBroker(this.history);
+    this.broker = options.broker?.(memory) ?? memory;
     this.hub = new Hub({
       clock,
       wheel: this.wheel,
       budget: this.budget,
-      broker: new MemoryBroker(this.history),
+      broker: this.broker,
       onResumed: (recovered) => metrics.resumed(recovered),
       maxSubscriptions: options.maxSubscriptions ?? 10_000,
       onError: (error) => this.errors.push(error),
@@ -208,7 +215,7 @@ export function deliverTo({ hub, clock }: World, channel: string, value: unknown
   const data = JSON.stringify(value);
   const publication = { kind: "publication", channel, data, timestamp: clock.wall() } as const;
   hub.runInHub((registry) =>
-    deliver(publication, { registry, gate: hub.gate, replays: hub.replays })
+    deliver(publication, { registry, gate: hub.gate, leftOut: hub.leftOut })
   );
 }
 
