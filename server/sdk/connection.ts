@@ -9,6 +9,7 @@
 import { type DecodedFrame, HEARTBEAT_ID_PREFIX, type SdkProfile } from "./profile.ts";
 import { HeartbeatMonitor } from "./heartbeat_monitor.ts";
 import type { Sendable } from "./events.ts";
+import { platform } from "./platform.ts";
 import type { Settings } from "./settings.ts";
 import type { After } from "./timers.ts";
 
@@ -86,9 +87,6 @@ const STABLE_MS = 10_000;
 /** The longest wait for the answer to a close frame, ms. */
 const CLOSE_WAIT_MS = 2_000;
 
-/** Shared by all connections: an id is used once, so an answer matches only one heartbeat. */
-let lastHeartbeatId = 0;
-
 /** One socket with its heartbeat. */
 export class Connection {
   /** Whether the network was lost and the server has not answered since: messages may be lost. */
@@ -113,7 +111,7 @@ export class Connection {
       timeout: () => this.#timedOut(),
     });
     socket.onopen = () => {
-      this.#openedMs = performance.now();
+      this.#openedMs = platform.now();
       callbacks.opened(); // first the user's messages, a login perhaps, then our first heartbeat
       this.#monitor.opened();
     };
@@ -141,7 +139,7 @@ export class Connection {
 
   /** Whether it has been open for `STABLE_MS`. */
   get isStable(): boolean {
-    return performance.now() - this.#openedMs >= STABLE_MS;
+    return platform.now() - this.#openedMs >= STABLE_MS;
   }
 
   /** Sends if it is open. @returns whether it did */
@@ -197,10 +195,10 @@ export class Connection {
   }
 
   #sendHeartbeat(): void {
-    const id = `${HEARTBEAT_ID_PREFIX}${++lastHeartbeatId}`;
+    const id = `${HEARTBEAT_ID_PREFIX}${++platform.heartbeats}`;
     const { heartbeat } = this.#options.profile;
     if (heartbeat !== undefined && this.send(heartbeat(id))) {
-      this.#pending = { id, sentMs: performance.now() };
+      this.#pending = { id, sentMs: platform.now() };
     }
   }
 
@@ -232,6 +230,6 @@ export class Connection {
     }
     if (!isNewest || !answers) return this.#callbacks.heartbeat(undefined);
     this.#pending = undefined;
-    this.#callbacks.heartbeat(performance.now() - pending.sentMs);
+    this.#callbacks.heartbeat(platform.now() - pending.sentMs);
   }
 }

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { platform } from "./platform.ts";
 import type { After } from "./timers.ts";
 
 /** The times of a monitor, ms. */
@@ -84,7 +85,7 @@ export class HeartbeatMonitor {
   received(): void {
     if (!this.#timing.sends) return;
     const { heartbeatInterval, heartbeatTimeout } = this.#timing;
-    this.#deadlineMs = performance.now() + heartbeatInterval + heartbeatTimeout;
+    this.#deadlineMs = platform.now() + heartbeatInterval + heartbeatTimeout;
     this.#isProbing = false;
     this.#lateTimers = 0;
   }
@@ -93,7 +94,7 @@ export class HeartbeatMonitor {
   probe(): void {
     if (this.#isProbing || !this.#timing.sends) return;
     this.#isProbing = true;
-    this.#deadlineMs = performance.now() + this.#probeMs;
+    this.#deadlineMs = platform.now() + this.#probeMs;
     this.#send();
     this.#setTimer();
   }
@@ -113,7 +114,7 @@ export class HeartbeatMonitor {
   }
 
   #send(): void {
-    this.#nextHeartbeatMs = performance.now() + this.#timing.heartbeatInterval;
+    this.#nextHeartbeatMs = platform.now() + this.#timing.heartbeatInterval;
     this.#callbacks.send();
   }
 
@@ -121,16 +122,16 @@ export class HeartbeatMonitor {
     this.#cancel();
     const dueMs = Math.min(this.#nextHeartbeatMs, this.#deadlineMs);
     if (dueMs === Infinity) return;
-    const waitMs = Math.max(0, dueMs - performance.now());
-    const dueWallMs = Date.now() + waitMs;
+    const waitMs = Math.max(0, dueMs - platform.now());
+    const dueWallMs = platform.wall() + waitMs;
     this.#cancel = this.#callbacks.after(waitMs, () => {
       // While a machine sleeps, the wall clock goes on and the monotonic clock does not.
-      this.#fired(Math.max(performance.now() - dueMs, Date.now() - dueWallMs));
+      this.#fired(Math.max(platform.now() - dueMs, platform.wall() - dueWallMs));
     });
   }
 
   #fired(delayMs: number): void {
-    const nowMs = performance.now();
+    const nowMs = platform.now();
     const isLate = delayMs > this.#maxDelayMs && this.#lateTimers < MAX_LATE_TIMERS;
     if (isLate && this.#deadlineMs < Infinity) {
       this.#lateTimers++;

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { platform } from "./platform.ts";
+
 /** Callbacks for changes of the network or the page. */
 export interface NetworkCallbacks {
   /** The network is available again. */
@@ -21,15 +23,16 @@ interface Page extends Partial<EventTarget> {
   readonly navigator?: { readonly onLine?: boolean; readonly connection?: EventTarget };
 }
 
-const page: Page = globalThis as unknown as Page;
+const pageOf = (): Page => platform.page as Page;
 
 /** Whether the platform reports that there is no network. */
 export function isOffline(): boolean {
-  return page.navigator?.onLine === false;
+  return pageOf().navigator?.onLine === false;
 }
 
 /** Listens. @returns removes the listeners */
 export function watchNetwork({ online, offline, changed }: NetworkCallbacks): () => void {
+  const page = pageOf();
   const { document, navigator } = page;
   const controller = new AbortController();
   const { signal } = controller;

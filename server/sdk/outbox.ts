@@ -6,6 +6,7 @@
  */
 
 import type { DropReason, Sendable } from "./events.ts";
+import { platform } from "./platform.ts";
 import type { Settings } from "./settings.ts";
 
 interface QueuedMessage {
@@ -41,7 +42,7 @@ export class Outbox {
     const copy = copyOf(data);
     const bytes = bytesOf(copy);
     if (bytes > outboxBytes) return this.#onDrop(copy, "full"); // instead of dropping all others
-    this.#messages.push({ data: copy, bytes, atMs: Date.now() });
+    this.#messages.push({ data: copy, bytes, atMs: platform.wall() });
     this.#bytes += bytes;
     while (this.#messages.length > outboxMessages || this.#bytes > outboxBytes) this.#drop("full");
   }
@@ -52,7 +53,7 @@ export class Outbox {
    * @param send returns whether it took the message; if not, this message and all after it stay
    */
   flush(send: (data: Sendable) => boolean): void {
-    const oldestMs = Date.now() - this.#settings.outboxAgeMs;
+    const oldestMs = platform.wall() - this.#settings.outboxAgeMs;
     while (this.#messages.length > 0) {
       const [{ data, atMs }] = this.#messages;
       if (atMs < oldestMs) this.#drop("expired");

@@ -16,6 +16,7 @@ import {
 } from "./profile.ts";
 import { INFOWAY } from "./infoway.ts";
 import type { HeartbeatOptions, ProfileName } from "./options.ts";
+import { platform } from "./platform.ts";
 
 /** By it an error is the answer to a refresh. */
 const REFRESH_ID = `${HEARTBEAT_ID_PREFIX}-token`;
@@ -23,13 +24,13 @@ const REFRESH_ID = `${HEARTBEAT_ID_PREFIX}-token`;
 const JSON_PROFILE: HubProfile = {
   intervalMs: 30_000,
   answers: true,
-  heartbeat: (id) => JSON.stringify({ type: "ping", id, timestamp: Date.now() }),
+  heartbeat: (id) => JSON.stringify({ type: "ping", id, timestamp: platform.wall() }),
   decode: (data) => {
     const fields = fieldsOf(data);
     const { type, id, timestamp, afterMs, reason, code } = fields;
     if (type === "pong") return heartbeatOf(id);
     if (type === "ping") {
-      const pong = { type: "pong", id, timestamp, clientTime: Date.now() };
+      const pong = { type: "pong", id, timestamp, clientTime: platform.wall() };
       return { kind: "ping", answer: JSON.stringify(pong) };
     }
     if (type === "reconnect") {

@@ -7,6 +7,7 @@
 
 import { backoffMs } from "./backoff.ts";
 import { isOffline } from "./network.ts";
+import { platform } from "./platform.ts";
 import type { Settings } from "./settings.ts";
 import type { After } from "./timers.ts";
 
@@ -49,7 +50,7 @@ export class ReconnectScheduler {
 
   /** Whether an attempt is scheduled for `afterMs` from now or later. */
   isScheduledAfter(afterMs: number): boolean {
-    return this.#dueMs >= performance.now() + afterMs;
+    return this.#dueMs >= platform.now() + afterMs;
   }
 
   /** Whether an attempt is scheduled. */
@@ -66,20 +67,20 @@ export class ReconnectScheduler {
 
   /** The server allows no attempt before `afterMs` from now. */
   postpone(afterMs: number): void {
-    this.#notBeforeMs = Math.max(this.#notBeforeMs, performance.now() + afterMs);
+    this.#notBeforeMs = Math.max(this.#notBeforeMs, platform.now() + afterMs);
   }
 
   /** Schedules the next attempt with backoff. @param afterMs its earliest time, ms from now */
   schedule(afterMs: number, reason: string): void {
-    this.#notBeforeMs = performance.now() + afterMs;
+    this.#notBeforeMs = platform.now() + afterMs;
     const { reconnectInterval } = this.#options.settings;
-    const wait = backoffMs(this.attempts + 1, reconnectInterval, Math.random());
+    const wait = backoffMs(this.attempts + 1, reconnectInterval, platform.random());
     this.#set(afterMs + wait, reason);
   }
 
   /** Schedules the next attempt without backoff, but not earlier than the server allows. */
   scheduleNow(reason: string): void {
-    this.#set(Math.max(0, this.#notBeforeMs - performance.now()), reason);
+    this.#set(Math.max(0, this.#notBeforeMs - platform.now()), reason);
   }
 
   /** A connection was stable: earlier attempts no longer count. */
@@ -108,7 +109,7 @@ export class ReconnectScheduler {
   #set(delayMs: number, reason: string): void {
     const { after, connect, scheduled } = this.#options;
     this.stop();
-    this.#dueMs = performance.now() + delayMs;
+    this.#dueMs = platform.now() + delayMs;
     if (!this.isOffline) {
       this.#cancel = after(delayMs, () => {
         this.#dueMs = -Infinity;

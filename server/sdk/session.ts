@@ -14,9 +14,10 @@ import type { HealthStatus, Sendable } from "./events.ts";
 import { watchNetwork } from "./network.ts";
 import type { Address } from "./options.ts";
 import { Outbox } from "./outbox.ts";
+import { platform } from "./platform.ts";
 import type { Settings } from "./settings.ts";
 import { Subscriptions } from "./subscriptions.ts";
-import { PAGE_TIMERS, type Timers, workerTimers } from "./timers.ts";
+import { type Timers, workerTimers } from "./timers.ts";
 import { retryPolicy, waitOf } from "./retry_policy.ts";
 import { HealthTracker } from "./health_tracker.ts";
 import { TokenSource } from "./token_source.ts";
@@ -90,7 +91,7 @@ export class Session {
     const send = (frames: readonly string[]) => this.#sendNow(frames);
     this.subscriptions = new Subscriptions({ profile: options.profile, send, emit });
     this.outbox = new Outbox(settings, (data, reason) => emit(eventOf("drop", { data, reason })));
-    this.#timers = settings.heartbeatInWorker ? workerTimers() : PAGE_TIMERS;
+    this.#timers = settings.heartbeatInWorker ? workerTimers() : platform;
     this.#scheduler = new ReconnectScheduler({
       settings,
       after: this.#timers.after,
@@ -184,7 +185,7 @@ export class Session {
   #connect(): void {
     const { address, settings } = this.#options;
     const { token, protocols } = settings;
-    const openByMs = performance.now() + settings.connectTimeout;
+    const openByMs = platform.now() + settings.connectTimeout;
     const fixed = typeof address === "function" ? undefined : urlOf(address);
     if (fixed && !token) return this.#open(fixed, { openByMs, protocols });
     this.#ignoreAddress();

@@ -6,6 +6,8 @@
  * @module
  */
 
+import { platform } from "./platform.ts";
+
 /** Calls once after `ms`. @returns cancels the call */
 export type After = (ms: number, call: () => void) => () => void;
 
@@ -20,15 +22,6 @@ export interface Timers {
 /** The source of the worker: sets a timer for each message and posts its id when it fires. */
 const WORKER_SOURCE = "onmessage=e=>setTimeout(()=>postMessage(e.data.id),e.data.ms)";
 
-/** The page's own timers. */
-export const PAGE_TIMERS: Timers = {
-  after: (ms, call) => {
-    const timer = setTimeout(call, ms);
-    return () => clearTimeout(timer);
-  },
-  stop: () => {},
-};
-
 /**
  * Timers of a worker and of the page at once. A Content-Security-Policy must allow
  * `worker-src blob:`. Where it does not, or the runtime has no workers (Node), only the page's run.
@@ -41,7 +34,7 @@ export function workerTimers(): Timers {
     after: (ms, call) => {
       worker ??= startWorker(calls);
       const id = ++lastId;
-      const cancelInPage = PAGE_TIMERS.after(ms, () => calls.get(id)?.());
+      const cancelInPage = platform.after(ms, () => calls.get(id)?.());
       const cancel = () => {
         calls.delete(id);
         cancelInPage();

@@ -7,6 +7,7 @@
  */
 
 import { backoffMs } from "./backoff.ts";
+import { platform } from "./platform.ts";
 import type { Settings } from "./settings.ts";
 import type { After } from "./timers.ts";
 
@@ -74,7 +75,7 @@ export class TokenSource {
 
   #retry(reason: unknown): void {
     const { settings, after } = this.#options;
-    const wait = backoffMs(++this.#failures, settings.reconnectInterval, Math.random());
+    const wait = backoffMs(++this.#failures, settings.reconnectInterval, platform.random());
     settings.debug(`no new token, asked again in ${Math.round(MIN_WAIT_MS + wait)} ms: ${reason}`);
     this.#cancel();
     this.#cancel = after(MIN_WAIT_MS + wait, () => this.#refresh());

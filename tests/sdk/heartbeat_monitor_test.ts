@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { HeartbeatMonitor, type MonitorTiming } from "../../server/sdk/heartbeat_monitor.ts";
-import { PAGE_TIMERS } from "../../server/sdk/timers.ts";
+import { platform } from "../../server/sdk/platform.ts";
 import { type VirtualPage, withPage } from "../support/fakes/virtual_page.ts";
 
 /** The times of the article's reference client. */
@@ -17,7 +17,7 @@ function monitorOf(timing: Partial<MonitorTiming> = {}) {
   const startMs = performance.now();
   const note = (what: string) => log.push(`${(performance.now() - startMs) / 1_000} s: ${what}`);
   const monitor = new HeartbeatMonitor({ ...TIMING, openByMs: startMs + 20_000, ...timing }, {
-    after: PAGE_TIMERS.after,
+    after: platform.after,
     send: () => note("heartbeat"),
     timeout: () => note("timeout"),
   });
