@@ -51,10 +51,12 @@ export interface ClientOptions
   readonly maxMessagesPerSecond: number;
   /** In [0, 1): spreads first pings and marks control pings. */
   readonly random: () => number;
+  /** Returns a UUID. */
+  readonly newId: () => string;
 }
 
 export class Client implements Connection {
-  readonly id: string = crypto.randomUUID();
+  readonly id: string;
   readonly profile: Profile;
   readonly keyId: string | undefined;
   readonly address: string;
@@ -84,6 +86,7 @@ export class Client implements Connection {
     const { socket, profile, target, grant, quota, address, proxy, admitted } = accepted;
     const { clock, wheel, hub, metrics, log, maxMessagesPerSecond, random } = options;
     const { keyId, rights } = grant;
+    this.id = options.newId();
     this.profile = profile;
     this.keyId = keyId;
     this.address = address;

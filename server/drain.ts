@@ -35,6 +35,8 @@ export interface ServerParts {
   /** How long it may take. */
   readonly shutdownMs: number;
   readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
   readonly log: Logger;
   /** Listens until the end, for /readyz. */
   readonly http: Server;
@@ -83,21 +85,21 @@ async function allClosed({ admission, clock }: ServerParts, untilMs: () => numbe
 /** Closes in random order, spread over time, so that the next server is not met by all at once. */
 async function closeGradually(
   subscribers: Subscriber[],
-  { shutdownMs, clock }: ServerParts,
+  { shutdownMs, clock, random }: ServerParts,
 ): Promise<void> {
   const waves = Math.floor(shutdownMs * CLOSE_SPREAD / TICK_MS);
-  shuffle(subscribers);
+  shuffle(subscribers, random);
   const perWave = Math.max(20, Math.ceil(subscribers.length / Math.max(1, waves)));
   for (let i = 0; i < subscribers.length; i++) {
     if (i > 0 && i % perWave === 0) await sleep(clock, TICK_MS);
-    const afterMs = Math.round(CLOSE_REASONS.drain.afterMs + Math.random() * RETURN_SPREAD_MS);
+    const afterMs = Math.round(CLOSE_REASONS.drain.afterMs + random() * RETURN_SPREAD_MS);
     subscribers[i].close("drain", { afterMs });
   }
 }
 
-function shuffle<T>(items: T[]): void {
+function shuffle<T>(items: T[], random: () => number): void {
   for (let i = items.length - 1; i > 0; i--) {
-    const j = Math.floor(Math.random() * (i + 1));
+    const j = Math.floor(random() * (i + 1));
     [items[i], items[j]] = [items[j], items[i]];
   }
 }

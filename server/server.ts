@@ -8,12 +8,13 @@ import { getRequestListener } from "@hono/node-server";
 import type { Server } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import { Admission } from "./auth/admission.ts";
-import { type Auth, openAuth } from "./auth/auth.ts";
+import { type Auth, type AuthOptions, openAuth } from "./auth/auth.ts";
 import type { Authenticator } from "./auth/authenticator.ts";
 import { Quotas } from "./auth/quotas.ts";
 import { isReserved, matcher } from "./auth/rights.ts";
 import type { Suspensions } from "./auth/suspensions.ts";
-import { type Clock, systemClock } from "./base/clock.ts";
+import { verifyToken } from "./auth/tokens.ts";
+import { systemClock } from "./base/clock.ts";
 import { StartError } from "./base/errors.ts";
 import type { Listen } from "./base/option_values.ts";
 import type { Broker } from "./brokers/broker.ts";
@@ -39,12 +40,13 @@ import type { Logger } from "./logging/logging.ts";
 import type { DetectionBounds } from "./metrics/detection_times.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { createProfiles, PROFILE_NAMES, PROFILES } from "./profiles/registry.ts";
+import { KvStore } from "./stores/kv.ts";
 import { formatAddress, listen, makeHttpServer, reachableByOthers } from "./transport/listener.ts";
 import { PendingConnections } from "./transport/pending_connections.ts";
 import { ProfileRoutes } from "./transport/profile_routes.ts";
 import { RejectionHistory } from "./transport/rejection_history.ts";
 import { Upgrader } from "./transport/upgrade.ts";
-import { WsAcceptor } from "./transport/ws_socket.ts";
+import { WsAcceptor, type WsSocketOptions } from "./transport/ws_socket.ts";
 import { Flusher } from "./write_pump.ts";
 
 /** What a server is started with. */
@@ -57,6 +59,24 @@ export interface ServerOptions {
   readonly files: Files;
 }
 
+/** What the server takes of the platform: time, randomness, and each asynchronous call. */
+export interface Platform
+  extends
+    Pick<AuthOptions, "clock" | "newId" | "openStore" | "verifyToken">,
+    Pick<ClientOptions, "random"> {
+  /** Makes what completes WebSocket handshakes. */
+  readonly createAcceptor: (options: WsSocketOptions) => Pick<WsAcceptor, "accept">;
+}
+
+const SYSTEM: Platform = {
+  clock: systemClock,
+  random: Math.random,
+  newId: () => crypto.randomUUID(),
+  openStore: KvStore.open,
+  verifyToken,
+  createAcceptor: (options) => new WsAcceptor(options),
+};
+
 /** A server that listens. */
 export interface RunningServer {
   /** The address that was bound. */
@@ -68,7 +88,7 @@ export interface RunningServer {
 }
 
 /** A listening socket whose requests are not handled yet. */
-interface BoundServer {
+export interface BoundServer {
   readonly http: Server;
   readonly address: Listen;
   /** Whether the Host header must be loopback. */
@@ -83,10 +103,10 @@ interface BoundServer {
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, log, files: { credentials } } = options;
-  const auth = await openAuth({ config, credentials, clock: systemClock, log });
+  const auth = await openAuth({ ...SYSTEM, config, credentials, log });
   try {
     const bound = await bind(options, auth.authenticator.open);
-    return serve(options, auth, bound);
+    return serve({ ...options, ...SYSTEM, auth }, bound);
   } catch (error) {
     await auth.close();
     throw error;
@@ -109,15 +129,18 @@ async function bind({ config, files }: ServerOptions, isOpen: boolean): Promise<
 }
 
 /** Connects the parts to the bound server. */
-function serve({ config, log }: ServerOptions, auth: Auth, bound: BoundServer): RunningServer {
+export function serve(
+  options: Platform & Omit<ServerOptions, "files"> & { readonly auth: Auth },
+  bound: BoundServer,
+): RunningServer {
+  const { config, log, auth, clock, random, newId, createAcceptor } = options;
   const { http, address, loopbackHostOnly } = bound;
   const { allowedOrigins, closeWaitMs, shutdownMs, limits: { maxMessageBytes } } = config;
   const { authenticator, proxies, suspensions, tickets } = auth;
-  const clock = systemClock;
-  const history = historyOf(config, clock);
+  const history = historyOf(options);
   const broker = new MemoryBroker(history);
-  const options = clientOptions({ config, log, clock, broker, authenticator });
-  const { wheel, hub, metrics, budget, closeHistory, idleTimeouts } = options;
+  const shared = clientOptions({ config, log, clock, random, newId, broker, authenticator });
+  const { wheel, hub, metrics, budget, closeHistory, idleTimeouts } = shared;
   suspensions.onSuspended = closeSuspendedConnections(hub, log);
   const profiles = createProfiles(config, authenticator.isKey);
   const routes = new ProfileRoutes(Object.values(profiles), config.defaultProfile);
@@ -137,8 +160,8 @@ function serve({ config, log }: ServerOptions, auth: Auth, bound: BoundServer): 
   const upgrader = new Upgrader({
     ...access,
     ...observed,
-    acceptor: new WsAcceptor({ maxMessageBytes, closeWaitMs }),
-    connect: (connection) => void new Client(connection, options),
+    acceptor: createAcceptor({ maxMessageBytes, closeWaitMs }),
+    connect: (connection) => void new Client(connection, shared),
     admission,
     rejections,
     closeWaitMs,
@@ -193,23 +216,27 @@ function serve({ config, log }: ServerOptions, auth: Auth, bound: BoundServer): 
   wheel.start();
   feed.start();
   const running = { http, wheel, hub, hubRun: hub.run(), feed, broker, upgrader, admission, auth };
-  const drain = () => drained ??= shutdown({ ...running, shutdownMs, clock, log });
+  const drain = () => drained ??= shutdown({ ...running, shutdownMs, clock, random, log });
   return { address, open: authenticator.open, drain };
 }
 
-function historyOf({ history }: Config, clock: Clock): MemoryHistory {
+function historyOf(
+  { config: { history }, clock, newId }: Platform & { readonly config: Config },
+): MemoryHistory {
   const isKept = matcher(history.historyChannels);
   const keeps = (channel: string) => !isReserved(channel) && isKept(channel);
-  return new MemoryHistory({ ...history, clock, keeps });
+  return new MemoryHistory({ ...history, clock, newId, keeps });
 }
 
 /** What all clients share. */
 function clientOptions(
-  { config, log, clock, broker, authenticator }: Omit<ServerOptions, "files"> & {
-    readonly clock: Clock;
-    readonly broker: Broker;
-    readonly authenticator: Authenticator;
-  },
+  { config, log, clock, random, newId, broker, authenticator }:
+    & Omit<ServerOptions, "files">
+    & Pick<Platform, "clock" | "random" | "newId">
+    & {
+      readonly broker: Broker;
+      readonly authenticator: Authenticator;
+    },
 ): ClientOptions {
   const { limits } = config;
   const metrics = new Metrics(detectionBoundsOf(config));
@@ -255,7 +282,8 @@ function clientOptions(
     writeWaitMs: config.writeWaitMs,
     frozenWaitMs: config.frozenWaitMs,
     maxMessagesPerSecond: limits.maxMessagesPerSecond,
-    random: Math.random,
+    random,
+    newId,
   };
 }
 

@@ -51,6 +51,7 @@ async function drained(socketOf: (world: World) => FakeSocket, count = 5) {
   const down = shutdown({
     shutdownMs: SHUTDOWN_MS,
     clock,
+    random: Math.random,
     log,
     http: { close() {}, closeAllConnections() {} } as Server,
     wheel,

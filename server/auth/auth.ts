@@ -7,14 +7,15 @@
 import type { Clock } from "../base/clock.ts";
 import type { OptionValues } from "../base/option.ts";
 import type { Logger } from "../logging/logging.ts";
-import { type KvLocation, KvStore } from "../stores/kv.ts";
+import type { KvLocation } from "../stores/kv.ts";
+import type { Store } from "../stores/store.ts";
 import { TrustedProxies } from "./client_address.ts";
 import { Authenticator } from "./authenticator.ts";
 import { type Key, KeyRing } from "./keys.ts";
 import type { AUTH_OPTIONS } from "./options.ts";
 import { Suspensions } from "./suspensions.ts";
 import { Tickets } from "./tickets.ts";
-import { type PublicKey, Tokens } from "./tokens.ts";
+import { type PublicKey, Tokens, type VerifyToken } from "./tokens.ts";
 
 /**
  * The keys of `API_KEYS`, and the options of authentication. Keys and public keys may come from the
@@ -44,6 +45,12 @@ export interface AuthOptions {
   readonly config: AuthSettings;
   readonly credentials: Credentials;
   readonly clock: Clock;
+  /** Returns a UUID that nobody can guess. */
+  readonly newId: () => string;
+  /** Opens what outlives the process. */
+  readonly openStore: (location: KvLocation, clock: Clock) => Promise<Store>;
+  /** Checks a token, asynchronously. */
+  readonly verifyToken: VerifyToken;
   /** Failures of the store are logged here. */
   readonly log: Logger;
 }
@@ -68,16 +75,17 @@ export interface Auth {
  * @throws {StartError} when the store cannot be opened
  */
 export async function openAuth(options: AuthOptions): Promise<Auth> {
-  const { config, credentials, clock, log } = options;
+  const { config, credentials, clock, newId, openStore, verifyToken, log } = options;
   const { auth } = config;
   const keys = new KeyRing(credentials.keys ?? auth.keys);
-  const tokens = tokensOf(auth, credentials);
+  const tokens = tokensOf(auth, credentials, verifyToken);
   const isOpen = keys.size === 0 && tokens === undefined;
-  const store = await KvStore.open(locationOf(config, isOpen), clock);
+  const store = await openStore(locationOf(config, isOpen), clock);
   const onError = (error: unknown) => log.error("the store did not answer", { error });
   const tickets = new Tickets({
     store,
     clock,
+    newId,
     ttlMs: auth.ticketTtlMs,
     perMinute: auth.ticketsPerMinute,
   });
@@ -86,7 +94,7 @@ export async function openAuth(options: AuthOptions): Promise<Auth> {
     windowMs: auth.suspendWindowMs,
     durationMs: auth.suspendMs,
   };
-  const suspensions = new Suspensions({ store, clock, rules, onError });
+  const suspensions = new Suspensions({ store, clock, newId, rules, onError });
   await suspensions.load();
   return {
     authenticator: new Authenticator({ keys, tokens, tickets, suspensions, clock, onError }),
@@ -97,9 +105,13 @@ export async function openAuth(options: AuthOptions): Promise<Auth> {
   };
 }
 
-function tokensOf({ jwtSecret: secret }: AuthConfig, { jwks }: Credentials): Tokens | undefined {
+function tokensOf(
+  { jwtSecret: secret }: AuthConfig,
+  { jwks }: Credentials,
+  verifyToken: VerifyToken,
+): Tokens | undefined {
   if (secret === undefined && jwks === undefined) return undefined;
-  return new Tokens({ secret, jwks });
+  return new Tokens({ secret, jwks }, verifyToken);
 }
 
 /** An open hub has no keys, so it suspends none. */

@@ -35,6 +35,8 @@ export interface Suspension {
 export interface SuspensionsOptions {
   readonly store: Store;
   readonly clock: Clock;
+  /** Returns another one at each call, on all nodes. */
+  readonly newId: () => string;
   readonly rules: SuspensionRules;
   /** Called when the store could not be read and the local view was used. */
   readonly onError: (error: unknown) => void;
@@ -101,10 +103,10 @@ export class Suspensions {
    * suspended do not count.
    */
   async violation(keyId: string): Promise<void> {
-    const { store, clock, rules } = this.#options;
+    const { store, clock, newId, rules } = this.#options;
     if (rules.afterViolations === 0 || this.isSuspendedHere(keyId)) return;
     if (!this.#violations.take(keyId, clock.now())) return await this.#suspend(keyId);
-    const id = crypto.randomUUID();
+    const id = newId();
     const expiresAtMs = clock.wall() + rules.windowMs;
     await store.put(violationsOf(keyId), { id, value: null, expiresAtMs });
     if (this.isSuspendedHere(keyId)) { // by a later violation, meanwhile

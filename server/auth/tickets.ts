@@ -16,6 +16,8 @@ export interface TicketsOptions {
   /** Where they are kept. */
   readonly store: Store;
   readonly clock: Clock;
+  /** Makes what nobody can guess, another one at each call. */
+  readonly newId: () => string;
   /** How long one is valid, ms. */
   readonly ttlMs: number;
   /** How many a key may fetch in any minute; 0 = no limit. */
@@ -49,11 +51,11 @@ export class Tickets {
    *   keys; empty (a unix socket) is exempt
    */
   async issue(grant: Grant, address: string): Promise<TicketAnswer> {
-    const { store, clock, ttlMs } = this.#options;
+    const { store, clock, newId, ttlMs } = this.#options;
     const name = grant.keyId ?? (address === "" ? undefined : `address ${clientOf(address)}`);
     const retryAfterMs = name === undefined ? 0 : this.#take(name, clock.now());
     if (retryAfterMs > 0) return { kind: "limited", retryAfterMs };
-    const ticket = crypto.randomUUID();
+    const ticket = newId();
     const { rights: _, ...claims } = grant;
     const expiresAtMs = clock.wall() + ttlMs;
     await store.put(COLLECTION, { id: nameOf(ticket), value: claims, expiresAtMs });

@@ -8,7 +8,15 @@
  * @module
  */
 
-import { createLocalJWKSet, decodeProtectedHeader, importJWK, type JWK, jwtVerify } from "jose";
+import {
+  createLocalJWKSet,
+  decodeProtectedHeader,
+  importJWK,
+  type JWK,
+  jwtVerify,
+  type JWTVerifyGetKey,
+  type JWTVerifyOptions,
+} from "jose";
 import * as v from "valibot";
 import { ConfigError } from "../base/errors.ts";
 import { type Fields, isObject, parseJson } from "../base/json.ts";
@@ -29,6 +37,20 @@ export interface TokenKeys {
   readonly jwks?: readonly PublicKey[];
 }
 
+/** Checks a signature and the times, asynchronously. @throws whatever jose's `jwtVerify()` does */
+export type VerifyToken = typeof verifyToken;
+
+/** By WebCrypto, whose answer comes in a later turn of the event loop. */
+export function verifyToken(
+  token: string,
+  key: Uint8Array | JWTVerifyGetKey,
+  options: JWTVerifyOptions,
+): Promise<{ readonly payload: unknown }> {
+  return key instanceof Uint8Array
+    ? jwtVerify(token, key, options)
+    : jwtVerify(token, key, options);
+}
+
 /** The last moment that a Date can hold, in seconds. */
 const MAX_EXP = 8.64e12;
 
@@ -41,10 +63,12 @@ const GIVEN = v.strictObject(GRANT_FIELDS);
 
 export class Tokens {
   readonly #secret: Uint8Array | undefined;
+  readonly #verifyToken: VerifyToken;
   readonly #jwks: ReturnType<typeof createLocalJWKSet> | undefined;
 
   /** Fixed from the start. */
-  constructor({ secret, jwks }: TokenKeys) {
+  constructor({ secret, jwks }: TokenKeys, verify: VerifyToken = verifyToken) {
+    this.#verifyToken = verify;
     this.#secret = secret === undefined ? undefined : new TextEncoder().encode(secret);
     this.#jwks = jwks === undefined ? undefined : createLocalJWKSet({ keys: [...jwks] as JWK[] });
   }
@@ -76,12 +100,12 @@ export class Tokens {
     const symmetric = decodeProtectedHeader(token).alg === "HS256";
     if (!symmetric && this.#jwks !== undefined) {
       const algorithms = ["RS256", "ES256", "EdDSA", "Ed25519"];
-      return (await jwtVerify(token, this.#jwks, { ...options, algorithms })).payload;
+      return (await this.#verifyToken(token, this.#jwks, { ...options, algorithms })).payload;
     }
     // Without a secret no algorithm is left.
     const secret = this.#secret ?? new Uint8Array();
     const algorithms = this.#secret === undefined ? [] : ["HS256"];
-    return (await jwtVerify(token, secret, { ...options, algorithms })).payload;
+    return (await this.#verifyToken(token, secret, { ...options, algorithms })).payload;
   }
 }
 

@@ -27,7 +27,7 @@ export function sizeOf({ data, channel }: Publication): number {
 
 export class ChannelLog implements ChannelHistory {
   readonly channel: string;
-  readonly epoch: string = randomEpoch();
+  readonly epoch: string;
   /** What the position takes, bytes. */
   readonly bytes: number;
   /** Neighbours in a list; itself when it is in none. */
@@ -43,8 +43,10 @@ export class ChannelLog implements ChannelHistory {
   /** Where the oldest one is. */
   #head = 0;
 
-  constructor(channel: string) {
+  /** @param epoch a name that no other log has had */
+  constructor(channel: string, epoch: string) {
     this.channel = channel;
+    this.epoch = epoch;
     this.bytes = POSITION_BYTES + 2 * channel.length;
   }
 
@@ -107,10 +109,4 @@ export class ChannelLog implements ChannelHistory {
     this.#times = this.#times.slice(this.#head);
     this.#head = 0;
   }
-}
-
-/** 64 random bits. */
-function randomEpoch(): string {
-  const words = crypto.getRandomValues(new Uint32Array(2));
-  return words.reduce((text, word) => text + word.toString(36).padStart(7, "0"), "");
 }

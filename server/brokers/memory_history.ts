@@ -42,6 +42,8 @@ export interface HistoryBounds {
 
 export interface MemoryHistoryOptions extends HistoryBounds {
   readonly clock: Pick<Clock, "now">;
+  /** Returns a UUID. */
+  readonly newId: () => string;
   /** Whether a channel keeps a history. */
   readonly keeps: (channel: string) => boolean;
 }
@@ -51,8 +53,8 @@ export class MemoryHistory implements TimerTask {
   readonly #options: MemoryHistoryOptions;
   readonly #logs = new Map<string, ChannelLog>();
   /** Heads of the lists. */
-  readonly #withMessages = new ChannelLog("");
-  readonly #positions = new ChannelLog("");
+  readonly #withMessages = new ChannelLog("", "");
+  readonly #positions = new ChannelLog("", "");
   readonly #ids = new PublishedIds();
   #bytes = 0;
   #evicted = 0;
@@ -176,7 +178,7 @@ export class MemoryHistory implements TimerTask {
 
   #find(channel: string): ChannelLog | undefined {
     const nowMs = this.#nowMs;
-    const { keeps, historyMessages, historyTtlMs, historyPositionTtlMs } = this.#options;
+    const { keeps, newId, historyMessages, historyTtlMs, historyPositionTtlMs } = this.#options;
     let log = this.#logs.get(channel);
     if (log !== undefined) {
       while (log.oldestMs + historyTtlMs <= nowMs) this.#shift(log);
@@ -184,7 +186,7 @@ export class MemoryHistory implements TimerTask {
       if (!isIdle || log.usedMs + historyPositionTtlMs > nowMs) return log;
       this.#drop(log);
     } else if (historyMessages === 0 || !keeps(channel)) return undefined;
-    log = new ChannelLog(channel);
+    log = new ChannelLog(channel, epochOf(newId()));
     this.#logs.set(channel, log);
     this.#bytes += log.bytes;
     return log;
@@ -239,4 +241,9 @@ export class MemoryHistory implements TimerTask {
     this.#logs.delete(log.channel);
     this.#bytes -= log.bytes;
   }
+}
+
+/** The second half of a UUID: 62 random bits. */
+function epochOf(id: string): string {
+  return id.replaceAll("-", "").slice(16);
 }

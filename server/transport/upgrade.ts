@@ -34,7 +34,7 @@ import type { WsAcceptor } from "./ws_socket.ts";
 
 export interface UpgraderOptions {
   /** Completes the WebSocket handshake. */
-  readonly acceptor: WsAcceptor;
+  readonly acceptor: Pick<WsAcceptor, "accept">;
   readonly routes: ProfileRoutes;
   readonly authenticator: Authenticator;
   readonly proxies: Pick<TrustedProxies, "clientAddress">;

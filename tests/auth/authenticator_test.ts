@@ -13,6 +13,7 @@ import { failingStore } from "../support/fakes/failing_store.ts";
 import { VirtualClock } from "../support/fakes/virtual_clock.ts";
 import type { Credential } from "../../server/auth/credential.ts";
 
+const newId = () => crypto.randomUUID();
 const JWT_SECRET = "0123456789abcdef0123456789abcdef";
 const RULES = { afterViolations: 1, windowMs: 60_000, durationMs: 60_000 };
 const LIFE_MS = 3_600_000;
@@ -37,8 +38,8 @@ class AuthFixture {
     const { clock } = this;
     const onError = (error: unknown) => void this.errors.push(error);
     this.store = store;
-    this.suspensions = new Suspensions({ store, clock, rules: RULES, onError });
-    this.tickets = new Tickets({ store, clock, ttlMs: 300_000, perMinute: 0 });
+    this.suspensions = new Suspensions({ store, clock, newId, rules: RULES, onError });
+    this.tickets = new Tickets({ store, clock, newId, ttlMs: 300_000, perMinute: 0 });
     this.authenticator = this.gateFor({ keys, jwt });
   }
 

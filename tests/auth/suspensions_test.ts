@@ -16,6 +16,7 @@ function nodeOn(store: Store, clock: VirtualClock, rules = RULES) {
   const suspensions = new Suspensions({
     store,
     clock,
+    newId: () => crypto.randomUUID(),
     rules,
     onError: (error) => errors.push(error),
   });

@@ -5,6 +5,7 @@ import { KvStore } from "../../server/stores/kv.ts";
 import type { Store } from "../../server/stores/store.ts";
 import { VirtualClock } from "../support/fakes/virtual_clock.ts";
 
+const newId = () => crypto.randomUUID();
 const TTL_MS = 300_000;
 const TERMS = { keyId: "k1", publish: ["*"], subscribe: ["a/*"], admin: false, maxConnections: 2 };
 const GRANT = grantOf(TERMS);
@@ -18,7 +19,7 @@ function test(
   Deno.test(name, async () => {
     const clock = new VirtualClock();
     const store = await KvStore.open({ kind: "memory" }, clock);
-    await body(new Tickets({ store, clock, ttlMs: TTL_MS, perMinute }), clock, store);
+    await body(new Tickets({ store, clock, newId, ttlMs: TTL_MS, perMinute }), clock, store);
     await store.close();
   });
 }
@@ -63,7 +64,7 @@ test(
   async (tickets, clock, store) => {
     const ticket = await issued(tickets);
     assert(!JSON.stringify(await store.list("tickets")).includes(ticket));
-    const again = new Tickets({ store, clock, ttlMs: TTL_MS, perMinute: 20 });
+    const again = new Tickets({ store, clock, newId, ttlMs: TTL_MS, perMinute: 20 });
     assertEquals(await again.redeem(ticket), TERMS);
   },
 );

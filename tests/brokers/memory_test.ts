@@ -8,6 +8,8 @@ import { type Bounds, type HistoryUnderTest, testHistory } from "../contracts/hi
 import { DelayedBroker } from "../support/fakes/delayed_broker.ts";
 import { VirtualClock } from "../support/fakes/virtual_clock.ts";
 
+const newId = () => crypto.randomUUID();
+
 testBroker("MemoryBroker", { make: () => new MemoryBroker(), settle: () => Promise.resolve() });
 testHistory("MemoryBroker", (bounds) => memoryHistory(bounds, (memory) => memory));
 
@@ -30,7 +32,7 @@ async function memoryHistory(
 ): Promise<HistoryUnderTest> {
   const clock = new VirtualClock();
   const keeps = (channel: string) => !channel.startsWith("off/");
-  const history = new MemoryHistory({ ...bounds, clock, keeps });
+  const history = new MemoryHistory({ ...bounds, clock, newId, keeps });
   const wheel = new Wheel(clock, { tick() {}, stall() {} });
   wheel.schedule(history, wheel.now());
   wheel.start();

@@ -124,6 +124,7 @@ export class World {
       ...HISTORY_BOUNDS,
       ...options.history,
       clock,
+      newId: () => crypto.randomUUID(),
       keeps: (channel) => !isReserved(channel),
     });
     if (this.history !== undefined) this.wheel.schedule(this.history, this.wheel.now());
@@ -159,6 +160,7 @@ export class World {
       frozenWaitMs: options.frozenWaitMs ?? 0,
       maxMessagesPerSecond: options.maxMessagesPerSecond ?? 0,
       random: options.random ?? (() => 0.999_999),
+      newId: () => crypto.randomUUID(),
     };
     const shedder = new LoadShedder(this);
     this.budget.onPending = () => shedder.watch();
