@@ -39,7 +39,7 @@ export interface ServerParts {
   readonly random: () => number;
   readonly log: Logger;
   /** Listens until the end, for /readyz. */
-  readonly http: Server;
+  readonly http: Pick<Server, "close" | "closeAllConnections">;
   readonly wheel: Wheel;
   readonly hub: Hub;
   /** Resolves when the hub has stopped. */

@@ -26,7 +26,7 @@ import { CloseHistory } from "./client/close_history.ts";
 import type { Config } from "./config/config.ts";
 import type { Files } from "./config/files.ts";
 import { IdleTimeoutDetector } from "./diagnosis/idle_timeout_detector.ts";
-import { shutdown } from "./drain.ts";
+import { type ServerParts, shutdown } from "./drain.ts";
 import { OverviewFeed } from "./http/overview_feed.ts";
 import { httpRoutes } from "./http/routes.ts";
 import { statsReader } from "./http/stats.ts";
@@ -77,6 +77,26 @@ const SYSTEM: Platform = {
   createAcceptor: (options) => new WsAcceptor(options),
 };
 
+interface CompositionOptions extends Platform, Omit<ServerOptions, "files"> {
+  readonly auth: Auth;
+}
+
+/** All parts of a server, running. */
+export interface Composition extends Pick<RunningServer, "drain"> {
+  readonly wheel: Wheel;
+  readonly hub: Hub;
+  readonly metrics: Metrics;
+  readonly budget: QueueBudget;
+  /** Undefined where no channel keeps one. */
+  readonly history: MemoryHistory | undefined;
+  readonly admission: Admission;
+  /** Takes upgrades. */
+  readonly upgrader: Upgrader;
+  /** Takes all other requests. */
+  readonly app: ReturnType<typeof httpRoutes>;
+  readonly pending: PendingConnections;
+}
+
 /** A server that listens. */
 export interface RunningServer {
   /** The address that was bound. */
@@ -88,7 +108,7 @@ export interface RunningServer {
 }
 
 /** A listening socket whose requests are not handled yet. */
-export interface BoundServer {
+interface BoundServer {
   readonly http: Server;
   readonly address: Listen;
   /** Whether the Host header must be loopback. */
@@ -129,12 +149,25 @@ async function bind({ config, files }: ServerOptions, isOpen: boolean): Promise<
 }
 
 /** Connects the parts to the bound server. */
-export function serve(
-  options: Platform & Omit<ServerOptions, "files"> & { readonly auth: Auth },
-  bound: BoundServer,
-): RunningServer {
+function serve(options: CompositionOptions, bound: BoundServer): RunningServer {
+  const { config: { tls }, auth } = options;
+  const { http, address } = bound;
+  const { pending, app, upgrader, drain } = compose(options, bound);
+  const respond = getRequestListener((request, env) => app.fetch(request, env), {
+    overrideGlobalObjects: false,
+  });
+  pending.watch(http, tls !== undefined);
+  http.on("request", respond);
+  http.on("upgrade", (request, raw, head) => upgrader.upgrade(request, raw as NetSocket, head));
+  return { address, open: auth.authenticator.open, drain };
+}
+
+/** Builds and starts all parts. Who calls it hands requests and upgrades to them. */
+export function compose(
+  options: CompositionOptions,
+  { http, loopbackHostOnly }: Pick<ServerParts, "http"> & Pick<BoundServer, "loopbackHostOnly">,
+): Composition {
   const { config, log, auth, clock, random, newId, createAcceptor } = options;
-  const { http, address, loopbackHostOnly } = bound;
   const { allowedOrigins, closeWaitMs, shutdownMs, limits: { maxMessageBytes } } = config;
   const { authenticator, proxies, suspensions, tickets } = auth;
   const history = historyOf(options);
@@ -206,18 +239,12 @@ export function serve(
     webFiles: loadWebFiles(),
     ready: () => drained === undefined,
   });
-  const respond = getRequestListener((request, env) => app.fetch(request, env), {
-    overrideGlobalObjects: false,
-  });
-  pending.watch(http, config.tls !== undefined);
-  http.on("request", respond);
-  http.on("upgrade", (request, raw, head) => upgrader.upgrade(request, raw as NetSocket, head));
   wheel.schedule(history, wheel.now());
   wheel.start();
   feed.start();
   const running = { http, wheel, hub, hubRun: hub.run(), feed, broker, upgrader, admission, auth };
   const drain = () => drained ??= shutdown({ ...running, shutdownMs, clock, random, log });
-  return { address, open: authenticator.open, drain };
+  return { ...running, metrics, budget, history, pending, app, drain };
 }
 
 function historyOf(
