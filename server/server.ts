@@ -87,8 +87,7 @@ export interface Composition extends Pick<RunningServer, "drain"> {
   readonly hub: Hub;
   readonly metrics: Metrics;
   readonly budget: QueueBudget;
-  /** Undefined where no channel keeps one. */
-  readonly history: MemoryHistory | undefined;
+  readonly history: MemoryHistory;
   readonly admission: Admission;
   /** Takes upgrades. */
   readonly upgrader: Upgrader;
