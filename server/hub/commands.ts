@@ -152,8 +152,9 @@ export class Commands {
     if (!registry.has(subscriber)) return 1;
     if (ack !== undefined && subscriber.session.complete !== undefined) {
       const [channel] = channels;
+      const hasBegun = current.has(channel);
       registry.subscribe(subscriber, channel);
-      return this.#join({ subscriber, channel, replay, requests: [{ ack, ref }] });
+      return this.#join({ subscriber, channel, hasBegun, replay, requests: [{ ack, ref }] });
     }
     this.subscribe(subscriber, channels);
     this.#send(subscriber, ack);
@@ -186,7 +187,7 @@ export class Commands {
       joins.end(join) ? this.#begin(join, history) : 1;
     settle(joined, take, () => {
       if (!joins.end(join)) return;
-      this.#options.registry.unsubscribe(subscriber, channel);
+      if (!join.hasBegun) this.#options.registry.unsubscribe(subscriber, channel);
       for (const { ref } of join.requests) this.#deny(subscriber, "unavailable", { ref, channel });
     });
     return 1;

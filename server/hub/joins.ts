@@ -19,10 +19,12 @@ export interface JoinRequest {
   readonly ref: string | undefined;
 }
 
-/** A subscription that waits. */
+/** A subscription that waits, or one that has begun and is asked for again. */
 export interface Join {
   readonly subscriber: Subscriber;
   readonly channel: string;
+  /** Whether it has begun: then it is not left out. */
+  readonly hasBegun: boolean;
   /** What it begins with. */
   readonly replay: Replay | undefined;
   /** The first one, and those that repeat it. */
@@ -47,17 +49,17 @@ export class Joins {
     const joins = this.#bySubscriber.get(subscriber);
     if (joins === undefined) this.#bySubscriber.set(subscriber, new Map([[channel, join]]));
     else joins.set(channel, join);
-    this.#leftOut.add(subscriber, channel);
+    if (!join.hasBegun) this.#leftOut.add(subscriber, channel);
   }
 
   /** It waits no more. @returns false when it has ended already */
   end(join: Join): boolean {
-    const { subscriber, channel } = join;
+    const { subscriber, channel, hasBegun } = join;
     if (this.of(subscriber, channel) !== join) return false;
     const joins = this.#bySubscriber.get(subscriber)!;
     joins.delete(channel);
     if (joins.size === 0) this.#bySubscriber.delete(subscriber);
-    this.#leftOut.remove(subscriber, channel);
+    if (!hasBegun) this.#leftOut.remove(subscriber, channel);
     return true;
   }
 

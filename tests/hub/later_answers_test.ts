@@ -111,6 +111,32 @@ Deno.test("A repeated subscribe is answered with the first, whose since another 
     ]);
   }));
 
+Deno.test("A live subscription that is asked for again gets all messages meanwhile", () =>
+  withEngine(async ({ world, engine, say, settle }) => {
+    say({ ...subscribe, id: "first" });
+    assertEquals(await settle(), [["subscribed", "first", 0]]);
+    say({ type: "publish", channel: "c", data: "between" });
+    say({ ...subscribe, id: "again" });
+    await world.clock.turnOver();
+    assertEquals(engine.waiting, 2);
+    assertEquals(await settle(), [["message", "between", 1], ["subscribed", "again", 1]]);
+    say({ ...subscribe, id: "last" });
+    say({ type: "unsubscribe", channel: "c" });
+    assertEquals((await settle()).map(([type]) => type), ["subscribed", "unsubscribed"]);
+  }));
+
+Deno.test("A live subscription that is asked for again stays when the broker is away", () =>
+  withEngine(async ({ engine, say, settle, world }) => {
+    say({ ...subscribe, id: "first" });
+    await settle();
+    engine.isAway = true;
+    say({ ...subscribe, id: "again" });
+    assertEquals((await settle()).map(([type]) => type), ["error"]);
+    engine.isAway = false;
+    void world.hub.publish("c", "1");
+    assertEquals(await settle(), [["message", 1, 1]]);
+  }));
+
 Deno.test("What the broker cannot do now is unavailable, and may be tried again", () =>
   withEngine(async ({ say, settle, engine, peer, world }) => {
     engine.isAway = true;

@@ -366,7 +366,10 @@ Deno.test("Any interleaving of publish, subscribe, eviction and slow sockets is 
     fc.record({ what: fc.constant("publish" as const), count: fc.integer({ min: 1, max: 12 }) }),
     fc.record({ what: fc.constant("subscribe" as const), who, back: fc.nat(30) }),
     fc.record({ what: fc.constant("last" as const), who, last: fc.integer({ min: 1, max: 30 }) }),
-    fc.record({ what: fc.constantFrom("unsubscribe", "drain", "stick", "free", "cut"), who }),
+    fc.record({
+      what: fc.constantFrom("unsubscribe", "plain", "drain", "stick", "free", "cut"),
+      who,
+    }),
     fc.record({ what: fc.constantFrom("clear" as const, "age" as const) }),
     fc.record({ what: fc.constant("engine" as const), count: fc.integer({ min: 1, max: 40 }) }),
   );
@@ -401,6 +404,9 @@ Deno.test("Any interleaving of publish, subscribe, eviction and slow sockets is 
               }
               case "last":
                 say(peer, { type: "subscribe", channel: "c", last: step.last });
+                break;
+              case "plain":
+                say(peer, { type: "subscribe", channel: "c", id: "plain" });
                 break;
               case "unsubscribe":
                 say(peer, { type: "unsubscribe", channel: "c" });
@@ -480,8 +486,13 @@ function check(
       case "subscribed":
         if (message.epoch === undefined) break; // it has ended before it began
         assertEquals(message.epoch, epoch);
+        if (message.id === "plain") {
+          // Repeated, it says where the subscription is: before a `last` has begun that is not known.
+          if (newestAsked === undefined) assertEquals(message.offset, at ?? message.offset);
+          if (at !== undefined) break;
+        }
         at = message.recovered ? message.id : message.offset;
-        newestAsked = message.recovered === undefined ? message.offset : undefined;
+        newestAsked = message.id === undefined ? message.offset : undefined;
         break;
       case "unsubscribed":
         at = newestAsked = undefined;
