@@ -1,0 +1,108 @@
+/**
+ * A TCP relay in this process to one port of this machine, for connections that a test spoils while they
+ * are in use: it resets them, or forwards nothing more, in one direction or in both, while the sockets
+ * stay open. Towards the client it can be as slow as a line.
+ *
+ * @module
+ */
+
+import { connect, createServer, type Server, type Socket } from "node:net";
+import type { AddressInfo } from "node:net";
+
+/** Where bytes go: to the server, or to the client. */
+export type Direction = "up" | "down";
+
+/** What a relay is like. */
+export interface TcpRelayOptions {
+  /** The port that it connects to. */
+  readonly target: number;
+  /** Of each connection, towards the client. Default: as fast as it goes. */
+  readonly bytesPerSecond?: number;
+  /** Called with each new connection. */
+  readonly connected?: (connection: RelayedConnection) => void;
+}
+
+/** A client's connection through the relay. */
+export class RelayedConnection {
+  readonly #client: Socket;
+  readonly #server: Socket;
+  readonly #dropped = new Set<Direction>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(client: Socket, { target, bytesPerSecond = Infinity }: TcpRelayOptions) {
+    const server = connect({ host: "127.0.0.1", port: target, noDelay: true });
+    client.setNoDelay(true);
+    this.#client = client;
+    this.#server = server;
+    this.#forward("up", client, server);
+    this.#forward("down", server, client);
+    if (bytesPerSecond === Infinity) return;
+    server.on("data", ({ length }: Uint8Array) => {
+      server.pause();
+      this.#timer = setTimeout(() => server.resume(), length / bytesPerSecond * 1_000);
+    });
+  }
+
+  /** Whether neither end has closed it. */
+  get isOpen(): boolean {
+    return !this.#client.destroyed && !this.#server.destroyed;
+  }
+
+  /** Ends it at both ends by a RST. */
+  reset(): void {
+    this.#client.resetAndDestroy();
+    this.#server.resetAndDestroy();
+  }
+
+  /** Forwards nothing more in these directions, neither bytes nor the end. */
+  drop(...directions: readonly Direction[]): void {
+    for (const direction of directions) this.#dropped.add(direction);
+  }
+
+  /** Ends it. */
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#client.destroy();
+    this.#server.destroy();
+  }
+
+  #forward(direction: Direction, from: Socket, to: Socket): void {
+    const passes = () => !this.#dropped.has(direction);
+    from.on("data", (bytes: Uint8Array) => passes() && to.write(bytes));
+    from.on("error", () => passes() && to.resetAndDestroy());
+    from.on("close", () => passes() && to.end()); // it has been read to its end, or failed
+  }
+}
+
+/** A listener, and the connections through it. */
+export class TcpRelay implements AsyncDisposable {
+  /** All so far. */
+  readonly connections: RelayedConnection[] = [];
+  readonly #server: Server;
+
+  private constructor(options: TcpRelayOptions) {
+    this.#server = createServer((client) => {
+      const connection = new RelayedConnection(client, options);
+      this.connections.push(connection);
+      options.connected?.(connection);
+    });
+  }
+
+  /** Starts to listen on a free port. */
+  static async start(options: TcpRelayOptions): Promise<TcpRelay> {
+    const relay = new TcpRelay(options);
+    await new Promise<void>((resolve) => relay.#server.listen(0, "127.0.0.1", resolve));
+    return relay;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Ends it with all connections. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    for (const connection of this.connections) connection.close();
+    await closed;
+  }
+}
