@@ -24,6 +24,10 @@ const LOWER_CASE = 0x20;
 const BYTE_ORDER_MARK = bytesOf("\ufeff");
 /** A longer text is not decoded as a whole: a member, once kept, would keep all of it in memory. */
 const SHORT_BYTES = 512;
+/** V8 copies a slice that is shorter. A longer one keeps the whole text, as long as it lives itself. */
+const MIN_SLICE = 13;
+/** What a member that is kept may keep beside itself, bytes. The history has so much to spare for it. */
+const MAX_WASTE = 64;
 /** No byte at all. */
 const END = -1;
 /** Instead of a position: the bytes are not JSON. */
@@ -129,6 +133,15 @@ export class MemberScanner<Name extends string> {
       if (this.#text.length === bytes.length) return this.#text.slice(start, end);
     }
     return TEXT.decode(bytes.subarray(start, end));
+  }
+
+  /** As `textOf()`, for a member that is kept: the rest of the text is not kept in memory with it. */
+  keptTextOf(name: Name): string | undefined {
+    const at = 2 * this.#names.indexOf(name);
+    const [start, end] = [this.#spans[at], this.#spans[at + 1]];
+    const length = end - start;
+    const mayBeSlice = length < MIN_SLICE || this.#bytes.length - length <= MAX_WASTE;
+    return mayBeSlice ? this.textOf(name) : TEXT.decode(this.#bytes.subarray(start, end));
   }
 
   /** @param start of the object @returns the end of it */

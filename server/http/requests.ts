@@ -157,8 +157,9 @@ function membersOf(
 ): Record<string, unknown> {
   const value: Record<string, unknown> = {};
   for (const name of names) {
-    const text = scanner.textOf(name);
-    if (text !== undefined) value[name] = verbatim.includes(name) ? text : JSON.parse(text);
+    const isVerbatim = verbatim.includes(name);
+    const text = isVerbatim ? scanner.keptTextOf(name) : scanner.textOf(name);
+    if (text !== undefined) value[name] = isVerbatim ? text : JSON.parse(text);
   }
   return value;
 }

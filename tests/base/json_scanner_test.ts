@@ -67,7 +67,9 @@ Deno.test("MemberScanner finds what stands in the text, in which it knows some o
       let isAmbiguous = false;
       for (const [name, spellings] of Object.entries(known)) {
         const found = members.filter(([spelling]) => spellings.includes(spelling));
-        assertEquals(scanner.textOf(name as keyof typeof known), found.at(-1)?.[1], text);
+        const written = found.at(-1)?.[1];
+        assertEquals(scanner.textOf(name as keyof typeof known), written, text);
+        assertEquals(scanner.keptTextOf(name as keyof typeof known), written, text);
         others -= found.length;
         isAmbiguous ||= found.length > 1 || found[0]?.[0] === spellings[1];
       }

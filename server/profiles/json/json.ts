@@ -300,7 +300,7 @@ function decodeHistory(channel: string): Inbound {
 }
 
 function decodePublish(channel: string): Inbound {
-  const data = MESSAGE.textOf("data");
+  const data = MESSAGE.keptTextOf("data");
   const id = MESSAGE.textOf("id");
   const session = MESSAGE.textOf("session");
   if (data === undefined) return error("bad_message", "publish needs data: any JSON value", id);

@@ -6,24 +6,9 @@
  * @module
  */
 
-/**
- * The server is loaded only when nothing that is waited for is left to do here, not even stdin. So
- * that is read from when the server is up, which is when it listens for signals.
- */
-const { addSignalListener } = Deno;
-Deno.addSignalListener = (...args) => {
-  Deno.addSignalListener = addSignalListener;
-  addSignalListener(...args);
-  obey();
-};
+import { onStdinLine } from "./stdin_lines.ts";
 
-async function obey(): Promise<void> {
-  for await (const line of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
-    block(Number(line));
-  }
-}
-
-function block(ms: number): void {
-  const endMs = performance.now() + ms;
+onStdinLine((line) => {
+  const endMs = performance.now() + Number(line);
   while (performance.now() < endMs);
-}
+});
