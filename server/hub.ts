@@ -15,11 +15,12 @@ import { HeldCommands } from "./hub/held_commands.ts";
 import { pageOf } from "./hub/history_page.ts";
 import { Joins } from "./hub/joins.ts";
 import { LeftOut } from "./hub/left_out.ts";
+import { Presence, type PresenceOptions } from "./hub/presence.ts";
 import { PublishGate, type PublishGateOptions } from "./hub/publish_gate.ts";
 import { Replays } from "./hub/replays.ts";
 import { type Subscriber, SubscriptionRegistry } from "./hub/subscription_registry.ts";
 import type { Placed } from "./brokers/broker.ts";
-import type { Command, Denial, HistoryPage, HistoryQuery } from "./message.ts";
+import type { Command, Denial, HistoryPage, HistoryQuery, PresenceList } from "./message.ts";
 
 /** Commands that may wait before read pumps are asked to stop reading. */
 const MAILBOX_COMMANDS = 4_096;
@@ -69,8 +70,9 @@ type Publish = Extract<HubMessage, { kind: "publish" }>;
 
 export interface HubOptions
   extends
-    Omit<CommandsOptions, "registry" | "joins" | "replays" | "settle">,
-    Pick<PublishGateOptions, "wheel" | "budget" | "onRefused"> {
+    Omit<CommandsOptions, "registry" | "joins" | "replays" | "presence" | "settle">,
+    Pick<PublishGateOptions, "wheel" | "budget" | "onRefused">,
+    Pick<PresenceOptions, "presenceGraceMs"> {
   /** A message failed: a bug, which the hub survives. */
   readonly onError: (error: unknown) => void;
 }
@@ -82,6 +84,8 @@ export class Hub {
   readonly replays: Replays;
   /** Subscribers that get nothing of a channel yet. */
   readonly leftOut: LeftOut = new LeftOut();
+  /** Members of channels. */
+  readonly presence: Presence;
   readonly #options: HubOptions;
   readonly #mailbox = new Channel<HubMessage>(MAILBOX_COMMANDS);
   readonly #registry: SubscriptionRegistry;
@@ -90,6 +94,10 @@ export class Hub {
   readonly #heldCommands: HeldCommands;
   /** One message for all checks of the gate. */
   readonly #checkGate: HubMessage = { kind: "run", run: () => this.gate.check() };
+  readonly #checkPresence: HubMessage = {
+    kind: "run",
+    run: () => this.#spend(this.presence.check()),
+  };
   #work = 0;
 
   /** Accepts messages at once, handles them once `run()` is called. */
@@ -103,11 +111,16 @@ export class Hub {
     const requestCheck = () => void this.tell(this.#checkGate);
     const requestTurn = (subscriber: Subscriber) => void this.tell({ kind: "replay", subscriber });
     const replays = this.replays = new Replays({ clock, leftOut, requestTurn });
+    const presence = this.presence = new Presence({
+      ...options,
+      requestCheck: () => void this.tell(this.#checkPresence),
+    });
     const commands = new Commands({
       ...options,
       registry,
       joins: this.#joins,
       replays,
+      presence,
       settle: (later, take, fail) => this.#settle(later, take, fail),
     });
     this.gate = new PublishGate({ registry, ...options, requestCheck });
@@ -205,6 +218,11 @@ export class Hub {
     });
   }
 
+  /** Lists the members of a channel. @returns undefined once the hub has stopped */
+  members(channel: string): Promise<PresenceList | undefined> {
+    return this.ask(() => this.presence.list(channel));
+  }
+
   /**
    * Removes what a channel has kept; who catches up gets a gap.
    *
@@ -259,6 +277,7 @@ export class Hub {
       case "leave":
         this.#joins.remove(message.subscriber);
         this.replays.remove(message.subscriber);
+        this.presence.remove(message.subscriber);
         return this.#registry.remove(message.subscriber);
       case "command":
         if (this.#heldCommands.hold(message.subscriber, message.command)) return;

@@ -49,6 +49,8 @@ export type Command =
     readonly ack?: string;
     readonly ref?: string;
     readonly replay?: Replay;
+    /** Of the one channel; without it the subscription is not that of a member. */
+    readonly membership?: Membership;
   }
   /** Unsubscribe from these channels and from all that begin with one of the prefixes. */
   | {
@@ -80,6 +82,8 @@ export type Command =
     /** The answer where the channel keeps nothing. */
     readonly whenOff: string;
   }
+  /** List the members of the channel. */
+  | { readonly kind: "presence"; readonly channel: string; readonly ref: string }
   /** Deliver a text to all other connections of the same profile. */
   | { readonly kind: "relay"; readonly text: string }
   /**
@@ -111,6 +115,36 @@ export interface RefreshRequest {
 export interface Replay extends HistoryQuery {
   /** The answer if the client is subscribed already. */
   readonly whenSubscribed: string;
+}
+
+/** What a subscription says of the member that it belongs to. */
+export interface Membership {
+  /** The member's name, at most 64 UTF-16 units; undefined: the client's id. */
+  readonly member?: string;
+  /** One valid JSON text, as in a publication. */
+  readonly info: string;
+  /** Whether it is told who joins and leaves. */
+  readonly isNotified: boolean;
+}
+
+/** A member of a channel: a user and a name, with one or several connections. */
+export interface Member {
+  /** The subject of its token; null: it has none. */
+  readonly user: string | null;
+  /** Its name, which it has chosen itself. */
+  readonly member: string;
+  /** Of the connection that subscribed last. */
+  readonly clientId: string;
+  /** One valid JSON text, of the same subscription. */
+  readonly info: string;
+}
+
+/** The members of a channel. */
+export interface PresenceList {
+  /** How many there are, listed or not. */
+  readonly count: number;
+  /** The first ones, in the order in which they joined; since when, wall-clock ms. */
+  readonly members: readonly (Member & { readonly sinceMs: number })[];
 }
 
 /** What a frame from a client means. */
@@ -165,7 +199,14 @@ export type Notice =
     readonly afterMs?: number;
   }
   /** Messages of a subscription are gone; it goes on after this position. */
-  | ({ readonly kind: "gap"; readonly channel: string } & Position);
+  | ({ readonly kind: "gap"; readonly channel: string } & Position)
+  | PresenceNotice;
+
+/** How the members of a channel have changed: the same for all connections of a profile. */
+export type PresenceNotice =
+  | ({ readonly kind: "joined" | "left"; readonly channel: string } & Member)
+  /** Too many members to name each: how many there are. */
+  | { readonly kind: "members"; readonly channel: string; readonly count: number };
 
 /** Why a new token is not accepted. */
 export type RefreshError =

@@ -89,6 +89,7 @@ export class ReadPump implements SocketEvents {
       case "unsubscribe":
       case "publish":
       case "history":
+      case "presence":
       case "relay":
       case "reply":
       case "policyViolation":
@@ -214,6 +215,7 @@ function forbiddenIn(command: Command, rights: Rights): string | undefined {
       return subscribe && !rights.maySubscribe(channel) ? channel : undefined;
     }
     case "history":
+    case "presence":
       return rights.maySubscribe(command.channel) ? undefined : command.channel;
     case "relay":
       return rights.mayRelay() ? undefined : ANY_CHANNEL;

@@ -282,6 +282,7 @@ function clientOptions(
     budget,
     broker,
     maxSubscriptions: limits.maxSubscriptions,
+    presenceGraceMs: config.presenceGraceMs,
     onResumed: (recovered) => metrics.resumed(recovered),
     onError: (error) => log.error("a hub command failed: please report this", { error }),
     onRefused: (channel) =>

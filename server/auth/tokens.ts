@@ -26,6 +26,12 @@ import { fieldProblems, GRANT_FIELDS, GRANT_RULES } from "./claims_schema.ts";
 /** What the key id of a token begins with: no configured key's can, as it has no colon. */
 export const TOKEN_KEY_PREFIX = "jwt:";
 
+/** The subject of the token that a key id stands for; undefined: it is that of a key, or of none. */
+export function subjectOf(keyId: string | undefined): string | undefined {
+  if (!keyId?.startsWith(TOKEN_KEY_PREFIX)) return undefined;
+  return keyId.slice(TOKEN_KEY_PREFIX.length);
+}
+
 /** A public key as a JSON Web Key (RFC 7517): what `parseJwks()` has found good. */
 export type PublicKey = Fields;
 

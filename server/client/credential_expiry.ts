@@ -6,7 +6,7 @@
  */
 
 import type { Claims } from "../auth/grant.ts";
-import { TOKEN_KEY_PREFIX } from "../auth/tokens.ts";
+import { subjectOf } from "../auth/tokens.ts";
 
 /** What it must know of a credential. */
 export type Expiring = Pick<Claims, "keyId" | "expiresAtMs">;
@@ -18,7 +18,7 @@ const MAX_ANNOUNCED_MS = 30_000;
 
 /** Whether a credential is a token: keys are not refreshed. */
 export function isToken({ keyId }: Expiring): boolean {
-  return keyId?.startsWith(TOKEN_KEY_PREFIX) === true;
+  return subjectOf(keyId) !== undefined;
 }
 
 export class CredentialExpiry {

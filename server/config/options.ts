@@ -99,6 +99,11 @@ export const GENERAL_OPTIONS = {
     fallback: 2000,
     meaning: "a close that is not answered by then ends the connection",
   }),
+  PRESENCE_GRACE_MS: option(milliseconds({ min: 0 }), {
+    fallback: 10_000,
+    meaning: "a member of a channel that does not return within this time after its last " +
+      "subscription has left",
+  }),
   SHUTDOWN_MS: option(milliseconds(), {
     fallback: 4500,
     meaning: "the whole drain takes no longer",

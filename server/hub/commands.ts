@@ -14,6 +14,7 @@ import { textFrame } from "../transport/text_frame.ts";
 import { BYTES_PER_RECEIVER } from "./fan_out.ts";
 import { pageOf, startOf } from "./history_page.ts";
 import type { Join, Joins } from "./joins.ts";
+import type { Presence } from "./presence.ts";
 import { publicationKey } from "./publication_key.ts";
 import type { Replays } from "./replays.ts";
 import type { Subscriber, SubscriptionRegistry } from "./subscription_registry.ts";
@@ -25,6 +26,7 @@ export interface CommandsOptions {
   readonly broker: Broker;
   readonly joins: Joins;
   readonly replays: Replays;
+  readonly presence: Presence;
   readonly settle: Settle;
   /** A subscription with a `since` has begun. @param recovered whether it gets all that followed */
   readonly onResumed: (recovered: boolean) => void;
@@ -71,6 +73,8 @@ export class Commands {
         return 0;
       case "history":
         return this.#history(subscriber, command);
+      case "presence":
+        return this.#presence(subscriber, command);
       case "relay":
         this.#relay(subscriber, command.text);
         return 0;
@@ -115,9 +119,10 @@ export class Commands {
 
   /** Ends the subscription of a connection to a channel. */
   #end(subscriber: Subscriber, channel: string): void {
-    const { registry, joins, replays } = this.#options;
+    const { registry, joins, replays, presence } = this.#options;
     registry.unsubscribe(subscriber, channel);
     replays.stop(subscriber, channel);
+    presence.end(subscriber, channel);
     const join = joins.of(subscriber, channel);
     if (join !== undefined && joins.end(join)) this.#begin(join, undefined); // answered first
   }
@@ -133,7 +138,7 @@ export class Commands {
     subscriber: Subscriber,
     command: Omit<CommandOf<"subscribe">, "kind">,
   ): number | undefined {
-    const { channels, replaces, ack, ref, replay } = command;
+    const { channels, replaces, ack, ref, replay, membership } = command;
     const { registry, maxSubscriptions } = this.#options;
     const current = registry.channelsOf(subscriber);
     if (replay !== undefined && current.has(channels[0])) {
@@ -154,7 +159,8 @@ export class Commands {
       const [channel] = channels;
       const hasBegun = current.has(channel);
       registry.subscribe(subscriber, channel);
-      return this.#join({ subscriber, channel, hasBegun, replay, requests: [{ ack, ref }] });
+      const requests = [{ ack, ref, membership }];
+      return this.#join({ subscriber, channel, hasBegun, replay, requests });
     }
     this.subscribe(subscriber, channels);
     this.#send(subscriber, ack);
@@ -193,12 +199,16 @@ export class Commands {
     return 1;
   }
 
-  /** Acknowledges a subscription, and replays what it asks for. @returns how much work it was */
+  /**
+   * Acknowledges a subscription, lets its member join, and replays what it asks for.
+   *
+   * @returns how much work it was
+   */
   #begin(
-    { subscriber, channel, replay, requests: [{ ack }, ...repeats] }: Join,
+    { subscriber, channel, replay, requests }: Join,
     history: ChannelHistory | undefined,
   ): number {
-    const { registry, replays, onResumed } = this.#options;
+    const { registry, replays, presence, onResumed } = this.#options;
     const isResume = replay?.since !== undefined;
     const start = replay && history && startOf(history, replay);
     const recovered = isResume ? start?.recovered ?? false : undefined;
@@ -206,11 +216,17 @@ export class Commands {
     // Where it is subscribed already and catches up, the next message follows that offset.
     const offset = replays.offsetOf(subscriber, channel);
     const position = history && { epoch: history.epoch, offset: offset ?? history.offset };
-    this.#acknowledge(subscriber, ack, { position, recovered });
-    for (const { ack } of repeats) this.#acknowledge(subscriber, ack, { position });
-    if (history === undefined || start === undefined || start.from > history.offset) return 1;
-    if (!registry.channelsOf(subscriber).has(channel)) return 1; // the connection has ended
-    return 1 + replays.start(subscriber, { channel, history, from: start.from });
+    const isSubscribed = registry.channelsOf(subscriber).has(channel); // else it has ended
+    let outcome: Outcome = { position, recovered };
+    let work = 1;
+    for (const { ack, membership } of requests) {
+      this.#acknowledge(subscriber, ack, outcome);
+      if (isSubscribed) work += presence.set(subscriber, channel, membership);
+      outcome = { position }; // of those that repeat it
+    }
+    if (!isSubscribed || history === undefined || start === undefined) return work;
+    if (start.from > history.offset) return work;
+    return work + replays.start(subscriber, { channel, history, from: start.from });
   }
 
   #unsubscribe(subscriber: Subscriber, command: CommandOf<"unsubscribe">): void {
@@ -288,6 +304,14 @@ export class Commands {
     if (!(history instanceof Promise)) return take(history);
     settle(history, take, () => this.#deny(subscriber, "unavailable", { ref, channel }));
     return 1;
+  }
+
+  /** @returns how much work it was */
+  #presence(subscriber: Subscriber, { channel, ref }: CommandOf<"presence">): number {
+    const list = this.#options.presence.list(channel);
+    const text = subscriber.session.presenceList?.(channel, { ...list, ref });
+    this.#send(subscriber, text);
+    return 1 + (text?.length ?? 0) / BYTES_PER_RECEIVER;
   }
 
   #acknowledge(subscriber: Subscriber, ack: string, outcome: Outcome): void {

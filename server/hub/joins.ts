@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Replay } from "../message.ts";
+import type { Membership, Replay } from "../message.ts";
 import type { LeftOut } from "./left_out.ts";
 import type { Subscriber } from "./subscription_registry.ts";
 
@@ -17,6 +17,8 @@ export interface JoinRequest {
   readonly ack: string;
   /** Names it in a denial. */
   readonly ref: string | undefined;
+  /** What it says of its member; undefined: the subscription is that of none. */
+  readonly membership: Membership | undefined;
 }
 
 /** A subscription that waits, or one that has begun and is asked for again. */

@@ -16,7 +16,15 @@ import type { Rights } from "../auth/rights.ts";
 import type { HttpRejection } from "../base/problem.ts";
 import type { CloseReason, RejectionResponse } from "../close_codes.ts";
 import type { HeartbeatRules } from "../liveness/heartbeat.ts";
-import type { Denial, HistoryPage, Inbound, Notice, Position, Publication } from "../message.ts";
+import type {
+  Denial,
+  HistoryPage,
+  Inbound,
+  Notice,
+  Position,
+  PresenceList,
+  Publication,
+} from "../message.ts";
 
 /** What a profile gets when a connection opens. */
 export interface HandshakeInfo {
@@ -100,6 +108,8 @@ export interface ProtocolSession {
   complete?(ack: string, outcome: Outcome): string;
   /** The answer to a command that reads the history, where the system has one. */
   historyPage?(channel: string, page: HistoryPage & { readonly ref: string }): string;
+  /** The answer to a command that lists the members of a channel, where the system has one. */
+  presenceList?(channel: string, list: PresenceList & { readonly ref: string }): string;
   /** The profile's own close frame. */
   closeFrame?(reason: CloseReason): CloseFrame | undefined;
   /** A control pong came. */

@@ -99,6 +99,7 @@ Deno.test("parseConfig() of an empty environment gives the documented defaults",
     frozenWaitMs: 0,
     requestWaitMs: 10_000,
     closeWaitMs: 2000,
+    presenceGraceMs: 10_000,
     shutdownMs: 4500,
   });
 });
@@ -170,6 +171,7 @@ Deno.test("parseConfig() puts every option where it belongs", () => {
     [{ FROZEN_WAIT_MS: "20000" }, (it) => it.frozenWaitMs, 20_000],
     [{ REQUEST_WAIT_MS: "303" }, (it) => it.requestWaitMs, 303],
     [{ CLOSE_WAIT_MS: "301" }, (it) => it.closeWaitMs, 301],
+    [{ PRESENCE_GRACE_MS: "0" }, (it) => it.presenceGraceMs, 0],
     [{ SHUTDOWN_MS: "302" }, (it) => it.shutdownMs, 302],
     [{ MAX_MESSAGE_BYTES: "512" }, (it) => it.limits.maxMessageBytes, 512],
     [{ SEND_QUEUE_MESSAGES: "7" }, (it) => it.limits.sendQueueMessages, 7],

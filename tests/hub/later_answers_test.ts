@@ -171,6 +171,48 @@ Deno.test("A connection that ends while its subscription waits leaves nothing be
     assertEquals(world.hub.channelCount, 0);
   }));
 
+Deno.test("A member joins when its subscription begins, and those that repeat it change it in order", () =>
+  withEngine(async ({ world, peer, say, settle }) => {
+    say({ ...subscribe, id: 1, presence: true, member: "a" });
+    say({ ...subscribe, id: 2, presence: true, member: "b" });
+    say({ ...subscribe, id: 3, member: "b", info: "newest" });
+    await world.clock.turnOver();
+    assertEquals(world.hub.presence.size, 0);
+    await settle();
+    const told = peer.socket.messages.slice(1).map(({ type, id, member }) => [type, id ?? member]);
+    assertEquals(told, [
+      ["subscribed", 1],
+      ["joined", "a"],
+      ["subscribed", 2],
+      ["joined", "b"],
+      ["subscribed", 3],
+    ]);
+    const { members } = world.hub.presence.list("c");
+    assertEquals(members.map(({ member, info }) => [member, info]), [["a", "null"], [
+      "b",
+      '"newest"',
+    ]]);
+  }));
+
+Deno.test("A subscription that ends before it has begun, or cannot begin, has no member", () =>
+  withEngine(async ({ engine, world, say, settle }) => {
+    say({ ...subscribe, member: "a" });
+    say({ type: "unsubscribe", channel: "c" });
+    await settle();
+    assertEquals(world.hub.presence.size, 0);
+    engine.isAway = true;
+    say({ ...subscribe, member: "a" });
+    await settle();
+    assertEquals(world.hub.presence.size, 0);
+    engine.isAway = false;
+    say({ ...subscribe, member: "a" });
+    await settle();
+    engine.isAway = true;
+    say({ ...subscribe, member: "b" });
+    await settle();
+    assertEquals(world.hub.presence.list("c").members.map(({ member }) => member), ["a"]);
+  }));
+
 Deno.test("A publication that is under way when the hub stops is still answered", async () => {
   let published: ReturnType<World["hub"]["publish"]> | undefined;
   let engine: DelayedBroker | undefined;

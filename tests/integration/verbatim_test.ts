@@ -159,7 +159,7 @@ integrationTest("A pong repeats id and timestamp, and an ack its id, as written"
     receiver: sender,
   });
   const head = '{"type":"error","code":"unknown_type","message":"unknown type \\"?\\": ' +
-    'use ping, pong, subscribe, unsubscribe, publish, history or refresh","id":';
+    'use ping, pong, subscribe, unsubscribe, publish, history, presence or refresh","id":';
   assertPayloads(errors, texts, [head, "}"]);
 });
 

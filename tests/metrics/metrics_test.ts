@@ -251,6 +251,7 @@ Deno.test("MailboxProbe sends no second message before the hub has handled the f
     broker: new MemoryBroker(),
     onResumed() {},
     maxSubscriptions: 1,
+    presenceGraceMs: 0,
     onError: () => {},
     onRefused: () => {},
   });

@@ -15,6 +15,7 @@ import {
   MAX_CHANNEL_LENGTH,
   MAX_PUBLICATION_ID_LENGTH,
   type Notice,
+  type PresenceList,
   type Publication,
   type PublicationId,
 } from "../../message.ts";
@@ -32,6 +33,7 @@ import {
   type ProtocolSession,
 } from "../profile.ts";
 import { pageMembers, positionMembers, readQuery, recoveredMember } from "./history.ts";
+import { listFields, memberFields, readMembership } from "./presence.ts";
 import {
   bearerOf,
   type Credential,
@@ -57,6 +59,9 @@ const MESSAGE = new MemberScanner([
   "since",
   "last",
   "session",
+  "presence",
+  "member",
+  "info",
 ]);
 
 /** Longest token of a refresh, characters: what the headers of a request may have at most in Node. */
@@ -70,6 +75,7 @@ type ErrorCode =
   | "bad_channel"
   | "already_subscribed"
   | "history_off"
+  | "too_large"
   | Denial;
 
 /** What the profile is made of. */
@@ -140,6 +146,10 @@ class JsonSession implements ProtocolSession {
     if (notice.kind === "ping") { // the most frequent one
       return `{"type":"ping","id":"${notice.id}","timestamp":${notice.timestamp}}`;
     }
+    if (notice.kind === "joined" || notice.kind === "left") {
+      const { kind, channel } = notice;
+      return `{"type":"${kind}","channel":${JSON.stringify(channel)},${memberFields(notice)}}`;
+    }
     const { kind, ...fields } = notice;
     return JSON.stringify({ type: kind, ...fields });
   }
@@ -159,6 +169,10 @@ class JsonSession implements ProtocolSession {
 
   historyPage(channel: string, { ref, ...page }: HistoryPage & { readonly ref: string }): string {
     return `{"type":"history",${pageMembers(channel, page)},"id":${JSON.stringify(ref)}}`;
+  }
+
+  presenceList(channel: string, { ref, ...list }: PresenceList & { readonly ref: string }): string {
+    return `{"type":"presence",${listFields(channel, list)},"id":${JSON.stringify(ref)}}`;
   }
 }
 
@@ -236,7 +250,7 @@ function unknown(): Inbound {
   const type = stringIn(MESSAGE.textOf("type"));
   if (type === undefined) return error("bad_message", "type is missing or not a string", id);
   const message = `unknown type ${JSON.stringify(type.slice(0, 64))}: ` +
-    "use ping, pong, subscribe, unsubscribe, publish, history or refresh";
+    "use ping, pong, subscribe, unsubscribe, publish, history, presence or refresh";
   return error("unknown_type", message, id);
 }
 
@@ -268,6 +282,8 @@ function decodeObject(wallMs: number): Inbound | undefined {
       return decodeRefresh();
     case "history":
       return onChannel(decodeHistory);
+    case "presence":
+      return onChannel(decodePresence);
     default:
       return undefined;
   }
@@ -277,7 +293,15 @@ function decodeSubscribe(channel: string): Inbound {
   const id = MESSAGE.textOf("id");
   const ref = stringIn(id);
   const ack = `{"type":"subscribed","channel":${JSON.stringify(channel)}${member("id", id)}}`;
-  const command = { kind: "subscribe", channels: [channel], ack, ref } as const;
+  const membership = readMembership({
+    presence: MESSAGE.textOf("presence"),
+    member: MESSAGE.textOf("member"),
+    info: MESSAGE.keptTextOf("info"),
+  });
+  if (membership !== undefined && "code" in membership) {
+    return error(membership.code, membership.message, id);
+  }
+  const command = { kind: "subscribe", channels: [channel], ack, ref, membership } as const;
   const [since, last] = [MESSAGE.textOf("since"), MESSAGE.textOf("last")];
   if (since === undefined && last === undefined) return command;
   const query = readQuery({ since, last });
@@ -287,12 +311,16 @@ function decodeSubscribe(channel: string): Inbound {
   return { ...command, replay: { ...query, whenSubscribed } };
 }
 
+function decodePresence(channel: string): Inbound {
+  const id = MESSAGE.textOf("id");
+  const ref = stringIn(id);
+  return ref === undefined ? badId("presence", id) : { kind: "presence", channel, ref };
+}
+
 function decodeHistory(channel: string): Inbound {
   const id = MESSAGE.textOf("id");
   const ref = stringIn(id);
-  if (ref === undefined) {
-    return error("bad_message", `the id of a history is a string, not ${nameOf(id)}`, id);
-  }
+  if (ref === undefined) return badId("history", id);
   const query = readQuery({ since: MESSAGE.textOf("since"), last: MESSAGE.textOf("last") });
   if (typeof query === "string") return error("bad_message", query, id);
   const rule = `${JSON.stringify(channel)} keeps no history`;
@@ -355,6 +383,11 @@ function reply(text: string): Inbound {
 /** @param id of the request, as JSON text */
 function error(code: ErrorCode, message: string, id?: string): Inbound {
   return { kind: "malformed", text: errorText(code, message, { id }) };
+}
+
+/** The answer to a request that needs another id. @param id as JSON text */
+function badId(type: string, id: string | undefined): Inbound {
+  return error("bad_message", `the id of a ${type} is a string, not ${nameOf(id)}`, id);
 }
 
 /**

@@ -66,6 +66,7 @@ Deno.test("decode() understands subscribe, unsubscribe and publish", () => {
     channels: ["updates"],
     ack: '{"type":"subscribed","channel":"updates"}',
     ref: undefined,
+    membership: undefined,
   });
   assertEquals(decode('{"type":"unsubscribe","channel":"__proto__"}'), {
     kind: "unsubscribe",
@@ -165,9 +166,16 @@ Deno.test("decode() refuses a member that is repeated or escaped: readers would 
     timestamp: "1",
     clientTime: "1",
     token: '"t"',
+    since: "1",
+    last: "1",
+    session: '"0123456789abcdef"',
+    presence: "true",
+    member: '"m"',
+    info: "1",
   };
   const written = Object.entries(members).map(([name, value]) => `"${name}":${value}`);
-  const types = ["publish", "subscribe", "unsubscribe", "refresh", "ping", "pong", "nope"];
+  const types = ["publish", "subscribe", "unsubscribe", "history", "presence", "refresh", "ping"]
+    .concat("pong", "nope");
   for (const type of types) {
     const all = written.join().replace("publish", type);
     for (const [name, value] of Object.entries(members)) {
@@ -178,7 +186,7 @@ Deno.test("decode() refuses a member that is repeated or escaped: readers would 
           `{${all},"${name}":${value}}`,
           `{"${name}":"other",${all}}`,
           `{${all},"${escaped}":${value}}`,
-          `{${all}}`.replace(`"${name}"`, `"${escaped}"`),
+          `{${all}}`.replace(`"${name}":`, `"${escaped}":`),
         ]
       ) {
         const error = errorOf(text);
@@ -237,6 +245,7 @@ Deno.test("decode() reads the value of a channel and a type that are written wit
     channels: ["ab"],
     ack: '{"type":"subscribed","channel":"ab"}',
     ref: undefined,
+    membership: undefined,
   });
 });
 
@@ -281,6 +290,57 @@ Deno.test("decode() understands since, last and history, and rejects what they c
   assertEquals(errorOf('{"type":"history","channel":"","id":"h"}').code, "bad_channel");
 });
 
+Deno.test("decode() understands presence, member and info, and rejects what they cannot be", () => {
+  const subscribe = (members: string) => `{"type":"subscribe","channel":"c","id":"s",${members}}`;
+  const membershipOf = (members: string) => {
+    const inbound = decode(subscribe(members));
+    assert(inbound.kind === "subscribe");
+    return inbound.membership;
+  };
+  const [long, wide] = ["m".repeat(64), "é".repeat(511)];
+  for (
+    const [members, ...expected] of [
+      ['"presence":true', true, undefined, "null"],
+      ['"member":"a","presence":false', false, "a", "null"],
+      [`"member":"${long}"`, false, long, "null"],
+      ['"info":{"a" : 1e400, "a":-0}', false, undefined, '{"a" : 1e400, "a":-0}'],
+      ['"info":null', false, undefined, "null"],
+      [`"info":"${wide}"`, false, undefined, `"${wide}"`], // 1024 bytes
+    ]
+  ) {
+    const { isNotified, member, info } = membershipOf(`${members}`)!;
+    assertEquals([isNotified, member, info], expected);
+  }
+  assertEquals(membershipOf('"presence":false'), undefined);
+  for (
+    const [members, code] of [
+      ['"presence":1', "bad_message"],
+      ['"presence":"true"', "bad_message"],
+      ['"presence":null', "bad_message"],
+      ['"member":""', "bad_message"],
+      ['"member":7', "bad_message"],
+      ['"member":null', "bad_message"],
+      [`"member":"${long}m"`, "bad_message"],
+      [`"info":"${wide}x"`, "too_large"],
+      [`"info":[${" ".repeat(1_023)}]`, "too_large"],
+      ['"info":1,"info":1', "bad_message"],
+    ]
+  ) {
+    assertEquals([errorOf(subscribe(members)).code, errorOf(subscribe(members)).id], [code, "s"]);
+  }
+});
+
+Deno.test("decode() understands presence, which needs an id", () => {
+  assertEquals(decode('{"type":"presence","channel":"c","id":"p"}'), {
+    kind: "presence",
+    channel: "c",
+    ref: "p",
+  });
+  assertEquals(errorOf('{"type":"presence","channel":"c"}').code, "bad_message");
+  assertEquals(errorOf('{"type":"presence","channel":"c","id":7}').id, 7);
+  assertEquals(errorOf('{"type":"presence","channel":"","id":"p"}').code, "bad_channel");
+});
+
 Deno.test("decode() gives the id of a bad message back", () => {
   assertEquals(errorOf('{"type":"nope","id":"q1"}').id, "q1");
   assertEquals(errorOf('{"type":"publish","channel":"c","data":1,"id":2}').id, 2);
@@ -309,7 +369,7 @@ Deno.test("decode() echoes other JSON in echo mode, and nothing that has a meani
 
 Deno.test("decode() of arbitrary bytes and arbitrary JSON never throws", () => {
   const known = fc.constantFrom(
-    ...["ping", "pong", "subscribe", "unsubscribe", "publish", "history", "other"],
+    ...["ping", "pong", "subscribe", "unsubscribe", "publish", "history", "presence", "other"],
   );
   const messages = fc.record({
     type: fc.oneof(known, fc.jsonValue()),
@@ -318,6 +378,9 @@ Deno.test("decode() of arbitrary bytes and arbitrary JSON never throws", () => {
     id: fc.option(fc.jsonValue(), { nil: undefined }),
     since: fc.option(fc.jsonValue(), { nil: undefined }),
     last: fc.option(fc.jsonValue(), { nil: undefined }),
+    presence: fc.option(fc.oneof(fc.boolean(), fc.jsonValue()), { nil: undefined }),
+    member: fc.option(fc.oneof(fc.string(), fc.jsonValue()), { nil: undefined }),
+    info: fc.option(fc.jsonValue(), { nil: undefined }),
   });
   for (const subject of [session, echo]) {
     fc.assert(
@@ -368,6 +431,30 @@ Deno.test("The profile writes every frame as the protocol has it", () => {
     [
       session.notify({ kind: "gap", channel: "c", epoch: "e", offset: 4 }),
       '{"type":"gap","channel":"c","epoch":"e","offset":4}',
+    ],
+    [
+      session.notify({
+        kind: "joined",
+        channel: "c",
+        user: null,
+        member: "m",
+        clientId: "i",
+        info: '{"a" :1e400}',
+      }),
+      '{"type":"joined","channel":"c","user":null,"member":"m","clientId":"i","info":{"a" :1e400}}',
+    ],
+    [
+      session.notify({ kind: "members", channel: "c", count: 1_001 }),
+      '{"type":"members","channel":"c","count":1001}',
+    ],
+    [
+      session.presenceList!("c", {
+        count: 2,
+        members: [{ user: 'u"', member: "m", clientId: "i", info: "1.0", sinceMs: 5 }],
+        ref: "p",
+      }),
+      '{"type":"presence","channel":"c","count":2,"members":[{"user":"u\\"","member":"m",' +
+      '"clientId":"i","info":1.0,"sinceMs":5}],"more":true,"id":"p"}',
     ],
     [session.complete!('{"a":1}', {}), '{"a":1}'],
     [

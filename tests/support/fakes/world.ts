@@ -65,6 +65,7 @@ export interface WorldOptions {
   readonly frozenWaitMs?: number;
   readonly maxMessagesPerSecond?: number;
   readonly maxSubscriptions?: number;
+  readonly presenceGraceMs?: number;
   readonly echo?: boolean;
   /** Checks the tokens of refreshes; that of an open hub unless told otherwise. */
   readonly authenticator?: Pick<Authenticator, "check">;
@@ -137,6 +138,7 @@ export class World {
       broker: this.broker,
       onResumed: (recovered) => metrics.resumed(recovered),
       maxSubscriptions: options.maxSubscriptions ?? 10_000,
+      presenceGraceMs: options.presenceGraceMs ?? 10_000,
       onError: (error) => this.errors.push(error),
       onRefused: (channel) =>
         this.log.push({ level: "warning", message: "refused", properties: { channel } }),
