@@ -7,14 +7,13 @@
 import { STATUS_CODE } from "@std/http/status";
 import { Hono } from "hono";
 import * as v from "valibot";
-import type { Quotas } from "../auth/quotas.ts";
-import type { Clock } from "../base/clock.ts";
-import { problem, restarting, tooMany } from "../base/problem.ts";
+import { problem, restarting } from "../base/problem.ts";
 import type { Hub } from "../hub.ts";
 import type { Logger } from "../logging/logging.ts";
 import { MAX_CHANNEL_LENGTH } from "../message.ts";
 import { pageMembers } from "../profiles/json/history.ts";
 import { adminKey, anyKey, type ApiEnv, type App, type CredentialChecker } from "./caller.ts";
+import { channelReader, type ChannelReaderOptions, READER_ERRORS } from "./channel_reader.ts";
 import {
   authErrors,
   BAD_QUERY,
@@ -62,11 +61,9 @@ const HistoryQuery = v.pipe(
   ),
 );
 
-export interface HistoryRoutesOptions {
+export interface HistoryRoutesOptions extends ChannelReaderOptions {
   readonly authenticator: CredentialChecker;
   readonly hub: Hub;
-  readonly clock: Clock;
-  readonly quotas: Pick<Quotas, "take">;
   readonly log: Logger;
 }
 
@@ -77,40 +74,39 @@ export function historyRoutes(options: HistoryRoutesOptions): App {
   return app;
 }
 
-function addRead(app: App, { authenticator, hub, clock, quotas }: HistoryRoutesOptions): void {
+function addRead(app: App, options: HistoryRoutesOptions): void {
+  const { authenticator, hub } = options;
   const description = described({
     summary: "What a channel has kept",
     tag: "hub",
     responses: {
       200: json("The messages that are asked for, and the channel's position", ChannelHistory),
       ...BAD_QUERY,
-      ...problemResponses({
-        404: "the channel keeps no history",
-        429: "more than the key's maxMessagesPerMinute; Retry-After says when to retry",
-      }),
-      ...authErrors("the key lacks the right to subscribe to this channel"),
+      ...problemResponses({ 404: "the channel keeps no history" }),
+      ...READER_ERRORS,
       ...RESTARTING,
     },
   });
-  app.get(PATH, description, anyKey(authenticator), query(HistoryQuery), async (context) => {
-    const channel = context.req.param("channel");
-    if (!context.var.grant.rights.maySubscribe(channel)) {
-      const detail = `this key has no right to subscribe to ${JSON.stringify(channel)}`;
-      return problem(STATUS_CODE.Forbidden, detail);
-    }
-    if (channel.length > MAX_CHANNEL_LENGTH) return notKept(channel);
-    const waitMs = quotas.take(context.var.grant, clock.now());
-    if (waitMs > 0) return tooMany("messages of this key", waitMs);
-    const { epoch, offset, last } = context.req.valid("query");
-    const since = epoch === undefined || offset === undefined ? undefined : { epoch, offset };
-    const page = await hub.history(channel, { since, last });
-    if (page === undefined) return restarting();
-    if (page === "off") return notKept(channel);
-    // Not by context.json(): the data is a JSON text already.
-    return context.body(`{${pageMembers(channel, page)}}`, STATUS_CODE.OK, {
-      "Content-Type": "application/json",
-    });
-  });
+  app.get(
+    PATH,
+    description,
+    anyKey(authenticator),
+    query(HistoryQuery),
+    channelReader(options),
+    async (context) => {
+      const channel = context.req.param("channel");
+      if (channel.length > MAX_CHANNEL_LENGTH) return notKept(channel);
+      const { epoch, offset, last } = context.req.valid("query");
+      const since = epoch === undefined || offset === undefined ? undefined : { epoch, offset };
+      const page = await hub.history(channel, { since, last });
+      if (page === undefined) return restarting();
+      if (page === "off") return notKept(channel);
+      // Not by context.json(): the data is a JSON text already.
+      return context.body(`{${pageMembers(channel, page)}}`, STATUS_CODE.OK, {
+        "Content-Type": "application/json",
+      });
+    },
+  );
 }
 
 function addRemove(app: App, { authenticator, hub, log }: HistoryRoutesOptions): void {

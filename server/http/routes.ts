@@ -18,6 +18,7 @@ import { eventsHubError, eventsHubRoutes, type EventsHubRoutesOptions } from "./
 import { type OverviewOptions, overviewRoutes } from "./overview.ts";
 import { problem } from "../base/problem.ts";
 import { VERSION } from "../base/version.ts";
+import { presenceRoutes, type PresenceRoutesOptions } from "./presence.ts";
 import { type PublishOptions, publishRoutes } from "./publish.ts";
 import { suspensionRoutes, type SuspensionsRoutesOptions } from "./suspensions.ts";
 import { ticketRoutes, type TicketsRoutesOptions } from "./tickets.ts";
@@ -29,6 +30,7 @@ export interface HttpRoutesOptions
     AssetsOptions,
     PublishOptions,
     HistoryRoutesOptions,
+    PresenceRoutesOptions,
     ConnectionsOptions,
     OverviewOptions,
     SuspensionsRoutesOptions,
@@ -65,6 +67,7 @@ export function httpRoutes(options: HttpRoutesOptions): App {
   app.route("/", docsRoutes());
   app.route("/", publishRoutes(options));
   app.route("/", historyRoutes(options));
+  app.route("/", presenceRoutes(options));
   app.route("/", connectionRoutes(options));
   app.route("/", overviewRoutes(options));
   app.route("/", suspensionRoutes(options));
