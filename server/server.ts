@@ -218,10 +218,12 @@ export function compose(
     evictedIds: () => history.evictedIds,
     duplicates: () => hub.duplicates,
     messagesReplayed: () => hub.replays.replayed,
+    members: () => hub.presence.size,
+    membersLeftEarly: () => hub.presence.leftEarly,
     idleTimeouts: () => idleTimeouts.size,
     idleTimeoutCuts: () => idleTimeouts.cut,
   });
-  const stats = { hub, budget, metrics, idleTimeouts, clock, profileNames: PROFILE_NAMES };
+  const stats = { hub, budget, metrics, history, idleTimeouts, clock, profileNames: PROFILE_NAMES };
   const readStats = statsReader(stats);
   const feed = new OverviewFeed({ hub, clock, readStats });
   let drained: Promise<void> | undefined;

@@ -49,6 +49,21 @@ const Stats = v.pipe(
     channels: v.pipe(v.number(), v.description("that have a subscriber")),
     queuedBytes: v.pipe(v.number(), v.description("in all send queues together")),
     mailboxMessages: v.pipe(v.number(), v.description("that wait for the hub")),
+    history: v.pipe(
+      v.object({
+        bytes: v.pipe(v.number(), v.description("that the kept messages and positions take")),
+        channels: v.pipe(v.number(), v.description("of which the position is known")),
+        evicted: v.pipe(v.number(), v.description("messages removed for HISTORY_BYTES")),
+        replayed: v.pipe(v.number(), v.description("messages queued for clients that returned")),
+      }),
+      v.description("of all channels"),
+    ),
+    resumes: v.pipe(
+      v.object({ recovered: v.number(), incomplete: v.number() }),
+      v.description("subscriptions with a `since`, by whether they got all that followed it"),
+    ),
+    duplicates: v.pipe(v.number(), v.description("publications that were repeats")),
+    members: v.pipe(v.number(), v.description("of all channels")),
     totals: v.pipe(Totals, v.description("since the start")),
     profiles: v.record(v.string(), Totals),
     disconnects: v.pipe(

@@ -5,6 +5,7 @@
  */
 
 import type { Clock } from "../base/clock.ts";
+import type { MemoryHistory } from "../brokers/memory_history.ts";
 import { type CloseReason, REASON_NAMES } from "../close_codes.ts";
 import type { ProfileCounts } from "../metrics/table.ts";
 import type { Hub } from "../hub.ts";
@@ -41,6 +42,18 @@ export interface IdleTimeoutShown {
   text: string;
 }
 
+/** What channels keep for those who return. */
+export interface HistoryShown {
+  /** What they take. */
+  bytes: number;
+  /** Channels of which the position is known. */
+  channels: number;
+  /** Messages removed since all together were too large. */
+  evicted: number;
+  /** Messages queued for those who returned. */
+  replayed: number;
+}
+
 /** Counts are since the start. */
 export interface Stats extends Summary {
   /** Since the start. */
@@ -51,6 +64,11 @@ export interface Stats extends Summary {
   queuedBytes: number;
   /** Messages that wait for the hub. */
   mailboxMessages: number;
+  history: HistoryShown;
+  /** Publications that were repeats. */
+  duplicates: number;
+  /** Members of all channels. */
+  members: number;
   /** Of all profiles. */
   totals: Totals;
   /** By their names. */
@@ -64,6 +82,7 @@ export interface StatsOptions {
   /** Counts what waits in the send queues. */
   readonly budget: Pick<QueueBudget, "usedBytes">;
   readonly metrics: Metrics;
+  readonly history: Pick<MemoryHistory, "bytes" | "channels" | "evicted">;
   /** The names of the profiles that are counted. */
   readonly profileNames: readonly string[];
   readonly idleTimeouts: Pick<IdleTimeoutDetector, "list">;
@@ -75,7 +94,7 @@ export type ReadStats = () => Promise<Stats | undefined>;
 
 /** Makes the reader; the uptime counts from this call. */
 export function statsReader(options: StatsOptions): ReadStats {
-  const { hub, budget, metrics, profileNames, idleTimeouts, clock } = options;
+  const { hub, budget, metrics, history, profileNames, idleTimeouts, clock } = options;
   const startedMs = clock.now();
   return async () => {
     const mailboxMessages = hub.backlog;
@@ -86,6 +105,14 @@ export function statsReader(options: StatsOptions): ReadStats {
       channels,
       queuedBytes: budget.usedBytes,
       mailboxMessages,
+      history: {
+        bytes: history.bytes,
+        channels: history.channels,
+        evicted: history.evicted,
+        replayed: hub.replays.replayed,
+      },
+      duplicates: hub.duplicates,
+      members: hub.presence.size,
       totals: totalsOf(profileNames.map((name) => metrics.of(name))),
       profiles: Object.fromEntries(
         profileNames.map((name) => [name, totalsOf([metrics.of(name)])]),

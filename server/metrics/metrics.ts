@@ -39,6 +39,8 @@ export interface Summary {
   readonly lateness: Distribution;
   /** How often and how long the event loop stalled. */
   readonly stalls: { readonly count: number; readonly seconds: number };
+  /** Subscriptions with a `since`, by what they got. */
+  readonly resumes: { readonly recovered: number; readonly incomplete: number };
 }
 
 export class Metrics {
@@ -154,6 +156,7 @@ export class Metrics {
       rtt: this.#values.roundTrips.wire.distribution,
       lateness: this.#values.lateness.distribution,
       stalls: { count: this.#values.stalls, seconds: this.#values.stalledMs / 1_000 },
+      resumes: { ...this.#values.resumes },
     };
   }
 

@@ -269,6 +269,16 @@ export const EXTERNAL_METRICS = {
     name: "systole_messages_replayed_total",
     help: "Messages from the history queued for clients that returned",
   }),
+  members: external({
+    type: "gauge",
+    name: "systole_members",
+    help: "Members of all channels, those included that may still return",
+  }),
+  membersLeftEarly: external({
+    type: "counter",
+    name: "systole_members_left_early_total",
+    help: "Members that left before PRESENCE_GRACE_MS was over, since too many were away",
+  }),
   idleTimeouts: external({
     type: "gauge",
     name: "systole_idle_timeouts",

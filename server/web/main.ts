@@ -10,6 +10,7 @@
 import type { Stats } from "../http/stats.ts";
 import { Api, AuthError } from "./api.ts";
 import { Charts } from "./charts.ts";
+import { Delivery } from "./delivery.ts";
 import { byId, el } from "./dom.ts";
 import { type ConnectionState, Feed } from "./feed.ts";
 import { History } from "./history.ts";
@@ -37,6 +38,7 @@ const rows = new Rows(({ search, ...listing }) =>
   api.get<ListPage>("/api/v1/connections", { ...listing, ...(search && { search }) })
 );
 const tiles = new Tiles(byId("tiles", HTMLElement));
+const delivery = new Delivery(byId("delivery", HTMLElement));
 const search = new Search(api, open);
 const lists = [rejectedList(api), channelList(api)];
 const forget = byId("forget", HTMLButtonElement);
@@ -101,6 +103,7 @@ function showStats(stats: Stats, atMs: number): void {
   history.add(stats, atMs);
   if (document.hidden) return;
   tiles.show(history);
+  delivery.show(stats);
   charts?.show();
   byId("notices", HTMLElement).replaceChildren(
     ...stats.idleTimeouts.map(({ text }) =>

@@ -505,6 +505,10 @@ integrationTest("The page says that the server is gone, and goes on when it is b
     getComputedStyle(document.querySelector(part)).opacity < 1)`);
   await own("/^live/");
   await says(".tile:nth-child(5) h2", /^Disconnects, last \d+ s$/);
+  await says(
+    "#delivery",
+    /^History0 B · 0 channels .*Resumes0 recovered .*Repeats0 publ.*Members0$/,
+  );
   await says("th[aria-sort]", /^Health$/);
   await says("#connections-count", /^1$/);
   assertEquals(await dimmed(), [false, false, false]);

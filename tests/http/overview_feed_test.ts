@@ -13,6 +13,7 @@ function withFeed(test: (world: World, reads: () => number) => Promise<void>): P
       budget,
       clock,
       metrics,
+      history: world.history ?? { bytes: 0, channels: 0, evicted: 0 },
       idleTimeouts,
       profileNames: ["json"],
     });

@@ -22,6 +22,37 @@ Deno.test("GET /api/v1/stats has totals, overall and by profile", () =>
     assertEquals(totals.messagesOut, 6);
   }));
 
+Deno.test("GET /api/v1/stats has what channels keep, what returning clients got, and the members", () =>
+  withApi({ history: {} }, async (api) => {
+    const { world } = api;
+    const shown = async () => {
+      const { body } = await api.json("/api/v1/stats");
+      const { history, resumes, duplicates, members } = body;
+      return { history, resumes, duplicates, members };
+    };
+    const none = { bytes: 0, channels: 0, evicted: 0, replayed: 0 };
+    assertEquals(await shown(), {
+      history: none,
+      resumes: { recovered: 0, incomplete: 0 },
+      duplicates: 0,
+      members: 0,
+    });
+    const { socket } = world.connect();
+    for (const id of ["1", "2", "2"]) socket.say({ type: "publish", channel: "c", data: 1, id });
+    await world.clock.turnOver();
+    const { epoch } = socket.messages.at(-1);
+    for (const [channel, since] of [["c", { epoch, offset: 0 }], ["d", { epoch, offset: 9 }]]) {
+      socket.say({ type: "subscribe", channel, since, member: "m" });
+    }
+    await world.clock.turnOver();
+    assertEquals(await shown(), {
+      history: { bytes: world.history!.bytes, channels: 2, evicted: 0, replayed: 2 },
+      resumes: { recovered: 1, incomplete: 1 },
+      duplicates: 1,
+      members: 2,
+    });
+  }));
+
 Deno.test("GET /api/v1/channels lists those with the most subscribers first, up to the limit", () =>
   withApi({}, async (api) => {
     for (const channels of [["a", "b"], ["b"], ["b", "c", "c"], ["c"]]) {

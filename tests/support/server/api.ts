@@ -82,6 +82,7 @@ export class Api {
         hub,
         budget: world.budget,
         metrics,
+        history: world.history ?? { bytes: 0, channels: 0, evicted: 0 },
         clock,
         idleTimeouts: world.idleTimeouts,
         profileNames: ["json", "events-hub"],
