@@ -130,8 +130,8 @@ export function publishRoutes(options: PublishOptions): App {
           const what = `publications for the subscribers of ${JSON.stringify(channel)}${before}`;
           return tooMany(what, BUSY_AFTER_MS);
         }
-        const { position, ...others } = accepted;
-        published.push({ channel, ...position, ...others });
+        const { subscribers, position, ...others } = accepted;
+        published.push({ channel, subscribers, ...position, ...others });
       }
       return context.json(Array.isArray(body) ? published : published[0]);
     },

@@ -103,7 +103,7 @@ integrationTest("300 publications in one write all reach a healthy subscriber", 
   await publisher.message("subscribed");
   for (let round = 1; round <= 5; round++) {
     const frames = range(300).map((i) =>
-      textFrame({ type: "publish", channel: "burst", data: i, id: `${i}` })
+      textFrame({ type: "publish", channel: "burst", data: i, id: `${round} ${i}` })
     );
     await publisher.write(join(frames));
     for (let i = 0; i < 300; i++) assertEquals((await publisher.message("message")).data, i);

@@ -98,7 +98,7 @@ integrationTest(
     using publisher = await RawPeer.connect(server.dial);
     const publish = async (from: number, count: number) => {
       for (let n = from; n < from + count; n++) {
-        await publisher.send({ type: "publish", channel: "c", data: { n, filling }, id: "p" });
+        await publisher.send({ type: "publish", channel: "c", data: { n, filling }, id: `${n}` });
         await publisher.message("published");
       }
     };

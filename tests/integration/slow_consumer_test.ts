@@ -25,8 +25,9 @@ async function subscriber(server: ServerProcess): Promise<RawPeer> {
 /** Publishes numbers from `from` on, each with its filling. */
 async function publish(publisher: RawPeer, { from, count }: { from: number; count: number }) {
   for (let i = 0; i < count; i++) {
-    const data = { number: from + i, filling: FILLING };
-    await publisher.send({ type: "publish", channel: CHANNEL, data, id: String(i) });
+    const number = from + i;
+    const data = { number, filling: FILLING };
+    await publisher.send({ type: "publish", channel: CHANNEL, data, id: String(number) });
     if (i >= IN_FLIGHT) await publisher.message("published");
   }
   for (let i = 0; i < Math.min(IN_FLIGHT, count); i++) await publisher.message("published");

@@ -144,6 +144,7 @@ glossary.</li>
 <li class="depth-2"><a href="#json">json</a></li>
 <li class="depth-3"><a href="#new-tokens">New tokens</a></li>
 <li class="depth-3"><a href="#history">History</a></li>
+<li class="depth-3"><a href="#presence">Presence</a></li>
 <li class="depth-2"><a href="#events-hub">events-hub</a></li>
 <li class="depth-2"><a href="#infoway">infoway</a></li>
 <li class="depth-2"><a href="#tank">tank</a></li>
@@ -211,21 +212,22 @@ order of the requests.</p>
 <tr><td><code>{&quot;type&quot;:&quot;unsubscribe&quot;,&quot;channel&quot;:&quot;news&quot;}</code></td><td><code>{&quot;type&quot;:&quot;unsubscribed&quot;,&quot;channel&quot;:&quot;news&quot;}</code>, also when it was not subscribed</td></tr>
 <tr><td><code>{&quot;type&quot;:&quot;publish&quot;,&quot;channel&quot;:&quot;news&quot;,&quot;data&quot;:1,&quot;id&quot;:&quot;p1&quot;}</code></td><td><code>{&quot;type&quot;:&quot;published&quot;,&quot;channel&quot;:&quot;news&quot;,&quot;id&quot;:&quot;p1&quot;}</code> if there is an <code>id</code></td></tr>
 <tr><td><code>{&quot;type&quot;:&quot;history&quot;,&quot;channel&quot;:&quot;old&quot;,&quot;last&quot;:50,&quot;id&quot;:&quot;h1&quot;}</code></td><td><code>{&quot;type&quot;:&quot;history&quot;,&quot;channel&quot;:&quot;old&quot;,&quot;epoch&quot;:&quot;…&quot;,&quot;offset&quot;:0,&quot;messages&quot;:[],&quot;more&quot;:false,&quot;id&quot;:&quot;h1&quot;}</code>: see <a href="#history">History</a></td></tr>
+<tr><td><code>{&quot;type&quot;:&quot;presence&quot;,&quot;channel&quot;:&quot;room&quot;,&quot;id&quot;:&quot;m1&quot;}</code></td><td><code>{&quot;type&quot;:&quot;presence&quot;,&quot;channel&quot;:&quot;room&quot;,&quot;count&quot;:0,&quot;members&quot;:[],&quot;more&quot;:false,&quot;id&quot;:&quot;m1&quot;}</code>: see <a href="#presence">Presence</a></td></tr>
 <tr><td><code>v1.heartbeat</code></td><td>the same text</td></tr>
 </tbody>
 </table></div>
 <p>A pong repeats <code>id</code> and <code>timestamp</code> as they were written, and an acknowledgement its <code>id</code>.</p>
 <p>A message in which a member of this format (<code>type</code>, <code>channel</code>, <code>data</code>, <code>id</code>, <code>timestamp</code>,
-<code>clientTime</code>, <code>token</code>, <code>since</code>, <code>last</code>, <code>session</code>) is repeated, or written with an escape in its
-name (<code>&quot;\\u0064ata&quot;</code>), is refused with <code>bad_message</code>: programs do not agree on what it means. Other
-members are ignored, repeated or not.</p>
+<code>clientTime</code>, <code>token</code>, <code>since</code>, <code>last</code>, <code>session</code>, <code>presence</code>, <code>member</code>, <code>info</code>) is repeated, or
+written with an escape in its name (<code>&quot;\\u0064ata&quot;</code>), is refused with <code>bad_message</code>: programs do not
+agree on what it means. Other members are ignored, repeated or not.</p>
 <p>With <code>ECHO=true</code> the answer to any other JSON is <code>{&quot;type&quot;:&quot;echo&quot;,&quot;data&quot;:{},&quot;timestamp&quot;:1}</code> with the
 received text as <code>data</code>. Otherwise the answer is
 <code>{&quot;type&quot;:&quot;error&quot;,&quot;code&quot;:&quot;unknown_type&quot;,&quot;message&quot;:&quot;…&quot;}</code> (with the request&#39;s <code>id</code> if there is one),
 and the connection stays open. The error codes are <code>bad_json</code>, <code>binary_not_supported</code> (a binary
 frame that is not JSON in UTF-8), <code>bad_message</code>, <code>unknown_type</code>, <code>bad_channel</code>, <code>forbidden</code>,
-<code>too_many_subscriptions</code>, <code>already_subscribed</code>, <code>history_off</code>, <code>busy</code>, <code>unavailable</code>, and of a
-refresh also <code>unauthorized</code> and <code>too_many_refreshes</code>.</p>
+<code>too_many_subscriptions</code>, <code>already_subscribed</code>, <code>history_off</code>, <code>too_large</code>, <code>busy</code>, <code>unavailable</code>,
+and of a refresh also <code>unauthorized</code> and <code>too_many_refreshes</code>.</p>
 <p>While most subscribers of a channel are more than half a send queue behind, what is published there
 waits, and nothing more is read from its publisher. After a second it is refused with <code>busy</code>, which
 has an <code>afterMs</code>, and with 429 over HTTP; it is then delivered to nobody. One slow subscriber among
@@ -247,6 +249,7 @@ token), on whichever connection. A repeat is known for <code>DEDUPE_MS</code>.</
 <tr><td><code>{&quot;type&quot;:&quot;unsubscribed&quot;,&quot;channel&quot;:&quot;news&quot;,&quot;reason&quot;:&quot;forbidden&quot;}</code></td><td>when a new token does not allow a subscription any more</td></tr>
 <tr><td><code>{&quot;type&quot;:&quot;reconnect&quot;,&quot;afterMs&quot;:2500,&quot;reason&quot;:&quot;drain&quot;}</code></td><td>when the client should open a new connection after this time: the server restarts (<code>drain</code>), or the connection is <code>poor</code> or <code>critical</code></td></tr>
 <tr><td><code>{&quot;type&quot;:&quot;gap&quot;,&quot;channel&quot;:&quot;news&quot;,&quot;epoch&quot;:&quot;…&quot;,&quot;offset&quot;:41}</code></td><td>when messages of a replay are gone: the subscription goes on with offset 42</td></tr>
+<tr><td><code>joined</code>, <code>left</code>, <code>members</code></td><td>when somebody comes to or leaves a channel, see <a href="#presence">Presence</a></td></tr>
 </tbody>
 </table></div>
 <p><code>data</code> is any JSON value, see <a href="#payloads">Payloads</a>. <code>channel</code> is any string of 1 to 256 characters.
@@ -289,6 +292,50 @@ that are kept, the oldest first, at most 256 KiB of data or one message. With <c
 again with the last offset as <code>since</code>. It needs the right to subscribe, and an <code>id</code>, a string. A
 message in it is <code>{&quot;offset&quot;:42,&quot;data&quot;:1,&quot;timestamp&quot;:1795232557603}</code>.</li>
 </ul>
+<h3 id="presence">Presence<a class="anchor" href="#presence" aria-label="Link to this section">#</a></h3>
+<p>A subscription may say who it is. It then belongs to a <strong>member</strong> of the channel, and subscribers
+that ask for it are told of members that come and go.</p>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>in <code>subscribe</code></th><th>meaning</th></tr></thead>
+<tbody>
+<tr><td><code>&quot;presence&quot;:true</code></td><td>it is told who joins and leaves</td></tr>
+<tr><td><code>&quot;member&quot;:&quot;tab-1&quot;</code></td><td>the name of the member, 1 to 64 characters; without it the client&#39;s id</td></tr>
+<tr><td><code>&quot;info&quot;:{&quot;name&quot;:&quot;Ann&quot;}</code></td><td>what others see of it, any JSON of at most 1024 bytes (else <code>too_large</code>), passed on as it was written; without it null</td></tr>
+</tbody>
+</table></div>
+<p>Any of the three makes the subscription that of a member. A member is a <code>user</code> and a <code>member</code>:
+<code>user</code> is the <code>sub</code> of the connection&#39;s <a href="/docs/keys#tokens">token</a>, and null for one without a token.
+All connections with the same user and name are one member, so a client that gives the same name
+again after a reconnect is the member that it was.</p>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>server sends to those with <code>presence</code></th><th>when</th></tr></thead>
+<tbody>
+<tr><td><code>{&quot;type&quot;:&quot;joined&quot;,&quot;channel&quot;:&quot;room&quot;,&quot;user&quot;:&quot;ann&quot;,&quot;member&quot;:&quot;tab-1&quot;,&quot;clientId&quot;:&quot;…&quot;,&quot;info&quot;:{&quot;name&quot;:&quot;Ann&quot;}}</code></td><td>a member has got its first subscription; its own connections are told, too, after their <code>subscribed</code></td></tr>
+<tr><td><code>{&quot;type&quot;:&quot;left&quot;,&quot;channel&quot;:&quot;room&quot;,&quot;user&quot;:&quot;ann&quot;,&quot;member&quot;:&quot;tab-1&quot;,&quot;clientId&quot;:&quot;…&quot;,&quot;info&quot;:{&quot;name&quot;:&quot;Ann&quot;}}</code></td><td>a member has had no subscription for <code>PRESENCE_GRACE_MS</code>, 10 s by default</td></tr>
+<tr><td><code>{&quot;type&quot;:&quot;members&quot;,&quot;channel&quot;:&quot;room&quot;,&quot;count&quot;:1204}</code></td><td>in place of both while a channel has more than 1000 members: how many there are, at most once a second, when that has changed</td></tr>
+</tbody>
+</table></div>
+<ul>
+<li>The grace is the same whatever ended the last subscription: a cut, a close, <code>unsubscribe</code>, a new
+token without the right, or a <code>subscribe</code> that says otherwise. Who is back within it has not left,
+and nobody is told anything. Stalls of the server do not count as time away.</li>
+<li><code>joined</code> and <code>left</code> of a member alternate. After a <code>members</code> the list is not known any more: ask
+for it anew, at the latest when a <code>members</code> has a <code>count</code> of at most 1000.</li>
+<li>A second <code>subscribe</code> of the channel decides anew: what it does not give is not given any more.
+Another <code>member</code> joins at once, and the old one leaves after the grace. Another <code>info</code> is shown
+from then on in the answer to <code>presence</code>; nobody is told, so publish what others must know at
+once.</li>
+<li><code>clientId</code> and <code>info</code> are those of the connection that subscribed last and is still there.</li>
+<li><code>joined</code>, <code>left</code> and <code>members</code> are not kept: who returns asks for the list.</li>
+</ul>
+<p><code>{&quot;type&quot;:&quot;presence&quot;,&quot;channel&quot;:&quot;room&quot;,&quot;id&quot;:&quot;p1&quot;}</code> is answered by
+<code>{&quot;type&quot;:&quot;presence&quot;,&quot;channel&quot;:&quot;room&quot;,&quot;count&quot;:1,&quot;members&quot;:[{&quot;user&quot;:&quot;ann&quot;,&quot;member&quot;:&quot;tab-1&quot;,&quot;clientId&quot;:&quot;…&quot;,&quot;info&quot;:null,&quot;sinceMs&quot;:1795232557603}],&quot;more&quot;:false,&quot;id&quot;:&quot;p1&quot;}</code>.
+It needs the right to subscribe and no subscription, and counts as a message. <code>count</code> is that of all
+members, those in their grace included; <code>members</code> has the first ones that joined, at most 1000 and
+256 KiB, and <code>more</code> says that some are missing. <code>sinceMs</code> is when it joined, wall-clock ms. Over
+HTTP: <code>GET /api/v1/channels/{channel}/presence</code>.</p>
+<p><code>member</code> and <code>info</code> are what a client says of itself: another client may say the same. Only <code>user</code>
+is proof, and only where clients connect with tokens.</p>
 <h2 id="events-hub">events-hub<a class="anchor" href="#events-hub" aria-label="Link to this section">#</a></h2>
 <div class="scroll" tabindex="0"><pre><code class="language-console">$ npx -y wscat -c 'ws://127.0.0.1:8080/api/v1/ws/subscribe?event_types=health,pdfm' -H 'Authorization: Bearer &lt;credential&gt;'
 &lt; {&quot;id&quot;:&quot;…&quot;,&quot;event_type&quot;:&quot;global&quot;,&quot;timestamp&quot;:&quot;2026-11-21T03:42:06.507Z&quot;,&quot;message&quot;:&quot;WebSocket connection established subscribed to global by default&quot;,&quot;body&quot;:{&quot;client_id&quot;:&quot;e8a6e2ff-6c71-4eec-95c9-56fb99383258&quot;,&quot;subscriptions&quot;:[&quot;health&quot;,&quot;pdfm&quot;,&quot;global&quot;]}}
@@ -434,6 +481,7 @@ nothing else is a sign of life. A client above its rate limit gets three warning
 <li class="depth-2"><a href="#when-an-answer-is-lost">When an answer is lost</a></li>
 <li class="depth-2"><a href="#when-a-client-returns">When a client returns</a></li>
 <li class="depth-2"><a href="#what-is-removed-and-when">What is removed, and when</a></li>
+<li class="depth-2"><a href="#who-is-there">Who is there</a></li>
 <li class="depth-2"><a href="#what-it-costs">What it costs</a></li>
 <li class="depth-2"><a href="#what-is-not-promised">What is not promised</a></li>
 </ul>
@@ -480,6 +528,19 @@ and the replay goes on with the oldest that is kept.</p>
 </tbody>
 </table></div>
 <p>A position outlives the messages: who returns to a quiet channel is told <code>&quot;recovered&quot;:true</code>.</p>
+<h2 id="who-is-there">Who is there<a class="anchor" href="#who-is-there" aria-label="Link to this section">#</a></h2>
+<p>A channel tells who its <a href="/docs/messages#presence">members</a> are, in the order of its other frames.</p>
+<ul>
+<li>A member that returns within <code>PRESENCE_GRACE_MS</code> has not left: a flapping line, a reload of the
+page and a reconnect make no <code>left</code>. Who is gone for good has left within a second after it.</li>
+<li><code>count</code> is always whole. What comes after the answer to <code>presence</code> on a connection follows it: the
+list, changed by each <code>joined</code> and <code>left</code> that comes later, is who is there. <code>joined</code> and <code>left</code>
+are not replayed.</li>
+<li>Presence is in the memory of the process: after a restart everybody joins anew.</li>
+<li>What members in their grace take is bounded (64 MiB, some 100 000 of them); beyond it those that
+have been away for longest leave early, and <code>systole_members_left_early_total</code> counts them. So
+connections that invent names do not fill the memory.</li>
+</ul>
 <h2 id="what-it-costs">What it costs<a class="anchor" href="#what-it-costs" aria-label="Link to this section">#</a></h2>
 <p>With 1000 subscribers of one channel and 1, 4 and 16 publications in flight, a hub that keeps all
 messages takes 0.95, 0.97 and 1.01 of the CPU for each delivery that it takes without a history
@@ -487,7 +548,8 @@ messages takes 0.95, 0.97 and 1.01 of the CPU for each delivery that it takes wi
 1000 clients that come back at once and have missed 100 messages each have them all within 0.2 s,
 for 0.14 s of the hub&#39;s CPU. <code>HISTORY_BYTES</code> is an upper bound: the heap grows by 0.6 to 1.0 of what
 is counted, whatever is published on 10 000 channels. The resident memory also has the garbage
-between two collections: it grows by up to 1.6 of it.</p>
+between two collections: it grows by up to 1.6 of it. A member takes 0.6 KiB beside its texts, 0.8
+if it is alone on its channel; a connection and a channel without members take nothing for presence.</p>
 <h2 id="what-is-not-promised">What is not promised<a class="anchor" href="#what-is-not-promised" aria-label="Link to this section">#</a></h2>
 <ul>
 <li><strong>A restart is a new epoch.</strong> The history is in memory: after a deploy or a crash every <code>since</code> is
@@ -576,7 +638,7 @@ Without <code>--publish</code>, <code>--subscribe</code> and <code>--admin</code
 <tbody>
 <tr><td><code>id</code></td><td>letters, digits, <code>_</code> and <code>-</code></td></tr>
 <tr><td><code>secretSha256</code></td><td>SHA-256 of the secret, 64 hex digits; the server never holds the secret</td></tr>
-<tr><td><code>publish</code>, <code>subscribe</code></td><td>channel patterns; <code>*</code> is any run of characters; what no pattern allows is forbidden; <code>subscribe</code> opens the history of a channel, too</td></tr>
+<tr><td><code>publish</code>, <code>subscribe</code></td><td>channel patterns; <code>*</code> is any run of characters; what no pattern allows is forbidden; <code>subscribe</code> opens history and presence, too</td></tr>
 <tr><td><code>admin</code></td><td>may inspect and end connections, and read the metrics</td></tr>
 <tr><td><code>maxConnections</code>, <code>maxMessagesPerMinute</code></td><td>limits of the key on this node, over all its connections and HTTP publishes; optional</td></tr>
 <tr><td><code>expiresAt</code></td><td>ISO 8601 with zone; optional</td></tr>
@@ -608,6 +670,10 @@ subprotocol: <code>new WebSocket(url, [&quot;systole&quot;, &quot;systole.bearer
 }</code></pre></div>
 <p>The connection ends when its token expires. <a href="/docs/recipes#mint-a-token">Recipes</a> has programs that
 sign tokens, in five languages.</p>
+<p>The <code>sub</code> of a token is also the <code>user</code> of <a href="/docs/messages#presence">presence</a>, which others on a
+channel see: it is proof of who somebody is, since who signs the tokens vouches for it. Of a key
+nobody sees the id, and its connections have no <code>user</code>: what they say of themselves (<code>member</code>,
+<code>info</code>) is no proof of anything.</p>
 <h3 id="renew-a-token">Renew a token<a class="anchor" href="#renew-a-token" aria-label="Link to this section">#</a></h3>
 <p>A json connection that was opened with a token can present a new one and stay open. The hub
 announces the end once a token, when a third of its life is left, at most 30 s before: life counts
@@ -736,6 +802,7 @@ that lists every problem. A variable that looks like a misspelled option is a wa
 <tr><td><code>FROZEN_WAIT_MS</code></td><td>ms</td><td>0</td><td>a client that answers control pings but for so long no app ping is closed; 0 = off</td></tr>
 <tr><td><code>REQUEST_WAIT_MS</code></td><td>ms</td><td>10000</td><td>a connection that has not sent a whole request by then is cut</td></tr>
 <tr><td><code>CLOSE_WAIT_MS</code></td><td>ms</td><td>2000</td><td>a close that is not answered by then ends the connection</td></tr>
+<tr><td><code>PRESENCE_GRACE_MS</code></td><td>ms</td><td>10000</td><td>a member of a channel that does not return within this time after its last subscription has left</td></tr>
 <tr><td><code>SHUTDOWN_MS</code></td><td>ms</td><td>4500</td><td>the whole drain takes no longer</td></tr>
 <tr><td><code>API_KEYS</code></td><td>JSON</td><td>none</td><td>the keys, a list; without keys and tokens the hub is open</td></tr>
 <tr><td><code>API_KEYS_2</code></td><td>JSON</td><td>none</td><td>a second list of keys, where a platform limits the length of a variable</td></tr>
@@ -1321,7 +1388,7 @@ way cuts all connections at once, a timer cuts them one after another.</p>
 <li class="depth-2"><a href="#health-and-liveness">Health and liveness</a></li>
 <li class="depth-2"><a href="#detection-and-stalls">Detection and stalls</a></li>
 <li class="depth-2"><a href="#queues-and-traffic">Queues and traffic</a></li>
-<li class="depth-2"><a href="#history">History</a></li>
+<li class="depth-2"><a href="#history-and-presence">History and presence</a></li>
 <li class="depth-2"><a href="#process">Process</a></li>
 <li class="depth-2"><a href="#alerts-and-dashboard">Alerts and dashboard</a></li>
 </ul>
@@ -1396,7 +1463,7 @@ right <code>admin</code>. Values are in seconds and bytes. The labels are <code>
 <tr><td><code>systole_channels</code></td><td>channels with subscribers</td><td></td></tr>
 </tbody>
 </table></div>
-<h2 id="history">History<a class="anchor" href="#history" aria-label="Link to this section">#</a></h2>
+<h2 id="history-and-presence">History and presence<a class="anchor" href="#history-and-presence" aria-label="Link to this section">#</a></h2>
 <div class="scroll" tabindex="0"><table>
 <thead><tr><th>metric</th><th>meaning</th><th>what to do</th></tr></thead>
 <tbody>
@@ -1406,6 +1473,8 @@ right <code>admin</code>. Values are in seconds and bytes. The labels are <code>
 <tr><td><code>systole_history_channels</code></td><td>channels of which the hub knows the position</td><td></td></tr>
 <tr><td><code>systole_history_evictions_total</code></td><td>messages removed for <code>HISTORY_BYTES</code>, before their number or age required it</td><td>raise it, or keep less: <code>HISTORY_MESSAGES</code>, <code>HISTORY_TTL_MS</code>, <code>HISTORY_CHANNELS</code></td></tr>
 <tr><td><code>systole_publication_ids_evicted_total</code></td><td>ids of publications that were forgotten before <code>DEDUPE_MS</code></td><td>raise <code>HISTORY_BYTES</code>: a repeat may be delivered twice</td></tr>
+<tr><td><code>systole_members</code></td><td>members of all channels, those included that may still return within <code>PRESENCE_GRACE_MS</code></td><td></td></tr>
+<tr><td><code>systole_members_left_early_total</code></td><td>members that left before that time was over, since all that were away took 64 MiB</td><td>many connections that give ever new names (<code>member</code>), or a very long <code>PRESENCE_GRACE_MS</code></td></tr>
 </tbody>
 </table></div>
 <h2 id="process">Process<a class="anchor" href="#process" aria-label="Link to this section">#</a></h2>
@@ -1517,6 +1586,7 @@ this table with it. On an open hub every client has every right.</p>
 <tr><td><code>POST /api/v1/publish</code></td><td>publish on that channel</td><td>publish <code>{&quot;channel&quot;:&quot;news&quot;,&quot;data&quot;:1,&quot;id&quot;:&quot;order-17&quot;}</code> from a backend, or a list of them</td></tr>
 <tr><td><code>GET /api/v1/channels/{channel}/history</code></td><td>subscribe to that channel</td><td>what the channel has <a href="/docs/delivery">kept</a>: <code>epoch</code> and <code>offset</code> (both: what followed), <code>last</code> (the newest so many), at most 256 KiB; the channel&#39;s name percent-encoded</td></tr>
 <tr><td><code>DELETE /api/v1/channels/{channel}/history</code></td><td>admin</td><td>remove it; offsets go on</td></tr>
+<tr><td><code>GET /api/v1/channels/{channel}/presence</code></td><td>subscribe to that channel</td><td>who is on it: <code>count</code> and the first 1000 <a href="/docs/messages#presence">members</a>, at most 256 KiB</td></tr>
 <tr><td><code>GET /api/v1/connections</code></td><td>admin</td><td>open connections: <code>sort=age</code>, <code>idle</code>, <code>queue</code>, <code>rtt</code>, <code>jitter</code>, <code>health</code> or <code>liveness</code>, <code>order=descending</code> or <code>ascending</code>, <code>limit</code>, <code>offset</code>, <code>profile</code>, <code>key</code>, <code>search=</code> any part of id, key, address, profile, health or liveness</td></tr>
 <tr><td><code>GET /api/v1/connections/{id}</code></td><td>admin</td><td>one of them, open or ended, with its last events</td></tr>
 <tr><td><code>DELETE /api/v1/connections/{id}</code></td><td>admin</td><td>close it, for the reason <code>admin</code></td></tr>
@@ -1553,6 +1623,8 @@ curl -X DELETE 'http://127.0.0.1:8080/api/v1/connections/&lt;id&gt;'</code></pre
 <li><strong>Now</strong>: connections by profile, health and liveness, round trip (median and 99 %), messages in a
 second, disconnects of the last minute (at first: since the page was opened) and their causes,
 stalls of the server. While the hub is out of reach, its last figures are dimmed.</li>
+<li>Below: bytes and channels of the history; messages evicted, resumes by outcome, messages replayed
+and repeated publications since the start; members of channels.</li>
 <li><strong>Over time</strong>, for the last 15 minutes that the page was open: connections, disconnects by cause,
 round trips as a distribution (the darker a cell, the more round trips it holds), health,
 messages, and how late the wheel was. The page keeps what it received itself, so it starts empty.
@@ -2754,7 +2826,7 @@ mailbox, the hub waits for no client. No client can block another one.</p>
 <tr><td><code>write_pump.ts</code></td><td>the way of a frame from the send queue to the socket</td></tr>
 <tr><td><code>message.ts</code></td><td>what profiles, pumps and hub say to each other: commands, publications, notices</td></tr>
 <tr><td><code>close_codes.ts</code></td><td>the tables of close reasons and of rejections</td></tr>
-<tr><td><code>hub/</code></td><td>subscription registry, commands, fan-out, load shedder, mailbox probe</td></tr>
+<tr><td><code>hub/</code></td><td>subscription registry, commands, fan-out, replays, presence, load shedder, mailbox probe</td></tr>
 <tr><td><code>client/</code></td><td>the connection record, heartbeat timer, tokens, health actions, advice, send queue, close history</td></tr>
 <tr><td><code>transport/</code></td><td>listener, upgrade, selection of the profile, the socket port and its implementation with <code>ws</code>, text frames</td></tr>
 <tr><td><code>auth/</code></td><td>keys, tokens, tickets, rights, suspension, origins, admission, quotas, rate limits</td></tr>
@@ -2873,7 +2945,7 @@ covers all five.</li>
 <tbody>
 <tr><td><code>Hub</code></td><td>the actor that owns all subscriptions and delivers publications</td></tr>
 <tr><td><code>HubMessage</code></td><td>a message in the hub&#39;s mailbox</td></tr>
-<tr><td><code>Command</code></td><td>what a client&#39;s frame asks of the hub: subscribe, unsubscribe, publish, history, relay, reply</td></tr>
+<tr><td><code>Command</code></td><td>what a frame asks of the hub: subscribe, unsubscribe, publish, history, presence, relay, reply</td></tr>
 <tr><td><code>Publication</code></td><td>what was published on a channel: channel, data, time, publisher</td></tr>
 <tr><td><code>channel</code></td><td>the name under which clients publish and subscribe; tank calls it a topic</td></tr>
 <tr><td><code>Subscriber</code></td><td>a connection as the hub sees it</td></tr>
@@ -2883,6 +2955,8 @@ covers all five.</li>
 <tr><td><code>Position</code></td><td>a place in a channel&#39;s history: an epoch and an offset</td></tr>
 <tr><td><code>Joins</code></td><td>subscriptions that wait for the broker&#39;s answer</td></tr>
 <tr><td><code>Replays</code></td><td>subscriptions that read what they missed, until they are live</td></tr>
+<tr><td><code>Presence</code></td><td>who is on a channel</td></tr>
+<tr><td><code>Member</code></td><td>a user and a name on a channel, with one or several connections</td></tr>
 <tr><td><code>Client</code></td><td>one connection: makes its parts and ends it</td></tr>
 <tr><td><code>Connection</code></td><td>the record of a connection that pumps, timer and hub share</td></tr>
 <tr><td><code>ReadPump</code></td><td>takes frames from the socket to the hub</td></tr>
@@ -3079,6 +3153,9 @@ dashboard, the probe, one-file programs by <code>deno task compile</code>.</p>
 </li>
 <li><p><strong>History</strong>: the last messages of each channel, in memory; a json client that returns gets what it
 missed (<code>since</code>, <code>last</code>, <code>recovered</code>, <code>gap</code>), <code>history</code> over the socket and HTTP.</p>
+</li>
+<li><p><strong>Presence</strong>: who is on a channel (<code>presence</code>, <code>member</code>, <code>info</code>; <code>joined</code>, <code>left</code>, <code>members</code>),
+over the socket and HTTP; a member that returns within <code>PRESENCE_GRACE_MS</code> has not left.</p>
 </li>
 <li><p><strong>Publishing once</strong>: a publication that is repeated with its <code>id</code> (and <code>session</code>) is delivered
 once within <code>DEDUPE_MS</code>; over HTTP, too, which also takes lists.</p>
