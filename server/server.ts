@@ -174,7 +174,7 @@ export function compose(
   const shared = clientOptions({ config, log, clock, random, newId, broker, authenticator });
   const { wheel, hub, metrics, budget, closeHistory, idleTimeouts } = shared;
   suspensions.onSuspended = closeSuspendedConnections(hub, log);
-  const profiles = createProfiles(config, authenticator.isKey);
+  const profiles = createProfiles(config, { isKey: authenticator.isKey, newId });
   const routes = new ProfileRoutes(Object.values(profiles), config.defaultProfile);
   const admission = new Admission(config.limits, clock.now());
   // What upgrades and plain HTTP requests both need.

@@ -16,6 +16,8 @@ export interface ProfileParts<Options extends OptionTable> {
   readonly options: OptionValues<Options>;
   /** Whether a string is the credential of a key; on an open hub any string is. */
   readonly isKey: (credential: string) => boolean;
+  /** Returns a UUID. */
+  readonly newId: () => string;
 }
 
 /** One profile. */

@@ -7,7 +7,7 @@
 
 import type { Option, OptionTable, OptionValues } from "../base/option.ts";
 import type { Timing } from "../liveness/timing.ts";
-import type { ProfileDefinition } from "./definition.ts";
+import type { ProfileDefinition, ProfileParts } from "./definition.ts";
 import { eventsHub } from "./events_hub/definition.ts";
 import { infoway } from "./infoway/definition.ts";
 import { json } from "./json/definition.ts";
@@ -50,14 +50,14 @@ export interface ProfileSettings {
   readonly profileOptions: OptionValues<typeof PROFILE_OPTIONS>;
 }
 
-/** Makes all profiles. @param isKey whether a string is the credential of a key */
+/** Makes all profiles. */
 export function createProfiles(
   { timing, profileOptions }: ProfileSettings,
-  isKey: (credential: string) => boolean,
+  { isKey, newId }: Pick<ProfileParts<OptionTable>, "isKey" | "newId">,
 ): Readonly<Record<ProfileName, Profile>> {
   const profiles = (PROFILES as readonly ProfileDefinition[]).map(({ name, create }) => {
     const options = profileOptions as unknown as OptionValues<OptionTable>;
-    return [name, create({ timing: timing[name as ProfileName], options, isKey })];
+    return [name, create({ timing: timing[name as ProfileName], options, isKey, newId })];
   });
   return Object.fromEntries(profiles);
 }

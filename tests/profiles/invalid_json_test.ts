@@ -17,7 +17,10 @@ const limits = { messagesPerMinute: 0, messagesPerMinuteIdentified: 0 };
 const PROFILES: readonly (readonly [Profile, string])[] = [
   [jsonProfile({ timing, echo: false }), '"code":"bad_json"'],
   [jsonProfile({ timing, echo: true }), '"code":"bad_json"'],
-  [eventsHubProfile({ timing }), '"body":{"error":"invalid message: not JSON"}'],
+  [
+    eventsHubProfile({ timing, newId: () => crypto.randomUUID() }),
+    '"body":{"error":"invalid message: not JSON"}',
+  ],
   [infowayProfile({ timing, maxMessagesPerMinute: 0 }), '{"traceId":"","code":515,'],
   [taloProfile({ timing, isKey: () => true, ...limits }), '"errorCode":"ROUTING_ERROR"'],
 ];

@@ -19,7 +19,7 @@ import { RULES } from "../support/fakes/world.ts";
 const timing = RULES;
 const PROFILES: Record<ProfileName, Profile> = {
   json: jsonProfile({ timing, echo: false }),
-  "events-hub": eventsHubProfile({ timing }),
+  "events-hub": eventsHubProfile({ timing, newId: () => crypto.randomUUID() }),
   infoway: infowayProfile({ timing, maxMessagesPerMinute: 0 }),
   tank: tankProfile({ timing }),
   talo: taloProfile({

@@ -17,5 +17,5 @@ export const eventsHub = defineProfile({
     silenceFrom: "life",
   },
   options: {},
-  create: ({ timing }) => eventsHubProfile({ timing }),
+  create: ({ timing, newId }) => eventsHubProfile({ timing, newId }),
 });

@@ -3,14 +3,12 @@
  * types that it subscribes to when it connects; each is a channel, and every frame is one JSON
  * envelope.
  *
- * Sans-I/O but for one thing: the system wants 32 random bytes as the id of every frame, and takes
- * them from the platform.
+ * The system wants 32 random bytes as the id of every frame: two UUIDs, which are parts of the platform.
  *
  * @module
  */
 
 import { STATUS_CODE } from "@std/http/status";
-import { randomBytes } from "node:crypto";
 import { stringIn, valueIn } from "../../base/json.ts";
 import { MemberScanner, withoutByteOrderMark } from "../../base/json_scanner.ts";
 import type { Inbound, Publication } from "../../message.ts";
@@ -73,10 +71,12 @@ const EVENT = new MemberScanner(["message", "body"]);
 export interface EventsHubOptions {
   /** Its timing. */
   readonly timing: Timing;
+  /** Returns a UUID. */
+  readonly newId: () => string;
 }
 
 /** What a frame answers. */
-interface Origin {
+interface Origin extends Pick<EventsHubOptions, "newId"> {
   readonly refId?: string;
   readonly clientId?: string;
   readonly wallMs: number;
@@ -96,15 +96,15 @@ interface EventTexts {
 }
 
 /** Makes the profile. */
-export function eventsHubProfile({ timing }: EventsHubOptions): Profile {
+export function eventsHubProfile({ timing, newId }: EventsHubOptions): Profile {
   const rules = { ...timing, ...ANY_LIFE };
   return {
     name: "events-hub",
     matches: ({ path }) => path === PATH,
     credential,
     rejectionOf,
-    open: (handshake) => ({ rules, ...openSession(handshake) }),
-    publication,
+    open: (handshake) => ({ rules, ...openSession(handshake, newId) }),
+    publication: (each) => publicationOf(each, newId),
   };
 }
 
@@ -163,6 +163,7 @@ function rejectionForm(status: number, error: string, detail: string) {
 
 function openSession(
   { clientId, target, rights, wallMs }: HandshakeInfo,
+  newId: EventsHubOptions["newId"],
 ): Omit<ProtocolSession, "rules"> {
   const asked = (target.query.get("event_types") ?? "").split(",");
   const initialSubscriptions = knownEventTypes([...asked, GLOBAL_TYPE])
@@ -171,9 +172,9 @@ function openSession(
   const message = WELCOME + (rights.maySubscribe(GLOBAL_TYPE) ? SUBSCRIBED_TO_GLOBAL : "");
   const mayPing = rights.maySubscribe(HEALTH_TYPE);
   return {
-    initialFrames: [envelope({ type: GLOBAL_TYPE, wallMs, message, body })],
+    initialFrames: [envelope({ type: GLOBAL_TYPE, wallMs, newId, message, body })],
     initialSubscriptions,
-    decode: (frame, { wallMs }) => decode(frame, { clientId, mayPing, wallMs }),
+    decode: (frame, { wallMs }) => decode(frame, { clientId, mayPing, wallMs, newId }),
     notify: () => undefined,
     deny: () => undefined, // no request can be denied
   };
@@ -181,18 +182,20 @@ function openSession(
 
 function decode(
   frame: Uint8Array,
-  { clientId, mayPing, wallMs }: { clientId: string; mayPing: boolean; wallMs: number },
+  { clientId, mayPing, wallMs, newId }:
+    & { clientId: string; mayPing: boolean; wallMs: number }
+    & Pick<EventsHubOptions, "newId">,
 ): Inbound {
   const scan = MESSAGE.scan(withoutByteOrderMark(frame));
-  if (scan === "invalid") return malformed("invalid message: not JSON", { wallMs });
+  if (scan === "invalid") return malformed("invalid message: not JSON", { wallMs, newId });
   const typeText = MESSAGE.textOf("event_type");
   const type = stringIn(typeText);
   if (type === undefined || !EVENT_TYPES.has(type)) {
-    return malformed(`invalid message type ${type ?? plain(typeText)}`, { wallMs });
+    return malformed(`invalid message type ${type ?? plain(typeText)}`, { wallMs, newId });
   }
-  const refId = stringIn(MESSAGE.textOf("id")) || randomId();
+  const refId = stringIn(MESSAGE.textOf("id")) || frameId(newId);
   const message = stringIn(MESSAGE.textOf("message"));
-  const origin = { refId, clientId, wallMs };
+  const origin = { refId, clientId, wallMs, newId };
   switch (type) {
     case HEALTH_TYPE:
       if (message !== "ping") return { kind: "nothing" };
@@ -233,11 +236,14 @@ function plain(text = "null"): string {
   return /^[{[n]/.test(text) ? "" : String(valueIn(text));
 }
 
-function publication({ channel, data, timestamp }: Publication): string | undefined {
+function publicationOf(
+  { channel, data, timestamp }: Publication,
+  newId: EventsHubOptions["newId"],
+): string | undefined {
   if (!EVENT_TYPES.has(channel)) return undefined;
   const { message, body } = eventIn(data) ?? { message: JSON.stringify(channel), body: data };
   const time = timestampOf(timestamp);
-  const head = `{"id":"${randomId()}","event_type":"${channel}","timestamp":"${time}"`;
+  const head = `{"id":"${frameId(newId)}","event_type":"${channel}","timestamp":"${time}"`;
   const tail = body === "null" ? "" : `,"body":${body}`; // null is as empty as none
   return `${head},"message":${message}${tail}}`;
 }
@@ -251,9 +257,9 @@ function eventIn(data: string): EventTexts | undefined {
 }
 
 /** The order of the keys is the system's own. */
-function envelope({ refId, type, wallMs, message, body, clientId }: Envelope): string {
+function envelope({ refId, type, wallMs, message, body, clientId, newId }: Envelope): string {
   return JSON.stringify({
-    id: randomId(),
+    id: frameId(newId),
     ref_id: refId,
     event_type: type,
     timestamp: timestampOf(wallMs),
@@ -268,6 +274,7 @@ export function timestampOf(wallMs: number): string {
   return new Date(wallMs).toISOString().replace("Z", "000Z");
 }
 
-function randomId(): string {
-  return randomBytes(32).toString("hex");
+/** 64 hex digits. */
+function frameId(newId: EventsHubOptions["newId"]): string {
+  return `${newId()}${newId()}`.replaceAll("-", "");
 }

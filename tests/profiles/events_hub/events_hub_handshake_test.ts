@@ -3,7 +3,7 @@ import { eventsHubProfile } from "../../../server/profiles/events_hub/events_hub
 import { parseTarget } from "../../../server/transport/profile_routes.ts";
 import { RULES } from "../../support/fakes/world.ts";
 
-const profile = eventsHubProfile({ timing: RULES });
+const profile = eventsHubProfile({ timing: RULES, newId: () => crypto.randomUUID() });
 
 Deno.test("matches() the system's own path alone", () => {
   const matches = (url: string) => profile.matches(parseTarget(url)!);

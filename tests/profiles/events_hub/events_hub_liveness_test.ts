@@ -6,7 +6,7 @@ import { withWorld, type World } from "../../support/fakes/world.ts";
 
 /** What holds when nothing is configured. */
 const timing = parseConfig({}).timing["events-hub"];
-const profile = eventsHubProfile({ timing });
+const profile = eventsHubProfile({ timing, newId: () => crypto.randomUUID() });
 /** What the wheel adds to any deadline (DESIGN section 4). */
 const WHEEL_MS = 100;
 /** Where a first ping may fall: at 15 s, in between, at 30 s. */

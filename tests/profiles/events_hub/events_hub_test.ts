@@ -16,7 +16,7 @@ const EVENT_TYPES =
   "global pdfm system system_logs health orchestrator stats reverse_proxy catalog_cache job_manager auth"
     .split(" ");
 
-const profile = eventsHubProfile({ timing: RULES });
+const profile = eventsHubProfile({ timing: RULES, newId: () => crypto.randomUUID() });
 const MINE = "338a28f7-666e-46e1-8e7d-4feba5edc061";
 const OTHERS = "0c1ff8b4-9a51-4c0e-8f63-0f6d5d3c2a11";
 const FRAME_TIMES = { wallMs: Date.UTC(2025, 11, 11, 13, 4, 37, 484), nowMs: 0 };

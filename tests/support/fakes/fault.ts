@@ -36,7 +36,8 @@ const SYSTEMS: Record<keyof Config["timing"], System> = {
     beat: '{"type":"ping"}',
   },
   "events-hub": {
-    profile: (timing) => eventsHubProfile({ timing: timing["events-hub"] }),
+    profile: (timing) =>
+      eventsHubProfile({ timing: timing["events-hub"], newId: () => crypto.randomUUID() }),
     url: "/api/v1/ws/subscribe",
     beat: '{"event_type":"health","message":"ping"}',
   },

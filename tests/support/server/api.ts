@@ -67,7 +67,10 @@ export class Api {
   readonly rejections = new RejectionHistory();
   readonly world: World;
   readonly app: App;
-  readonly eventsHub: Profile = eventsHubProfile({ timing: RULES });
+  readonly eventsHub: Profile = eventsHubProfile({
+    timing: RULES,
+    newId: () => crypto.randomUUID(),
+  });
   /** What the next ticket call is answered. */
   ticket: TicketAnswer | Error = { kind: "issued", ticket: "t-1" };
   /** Who asked for tickets. */
