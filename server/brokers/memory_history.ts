@@ -144,6 +144,7 @@ export class MemoryHistory implements TimerTask {
     this.#nowMs = this.#options.clock.now();
     log.isSubscribed = false;
     this.#use(log);
+    this.#makeRoom();
   }
 
   /** Removes the messages of a channel. @returns false where it has no position */

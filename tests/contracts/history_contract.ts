@@ -167,6 +167,17 @@ export function testHistory(name: string, make: MakeHistory): void {
     },
   );
 
+  test("keeps within its bytes when subscribers leave", { historyBytes: 5_000 }, async ({
+    broker,
+    usage,
+  }) => {
+    const channels = Array.from({ length: 100 }, (_, i) => `c${i}`);
+    for (const channel of channels) await broker.subscribe(channel);
+    for (const channel of channels) broker.unsubscribe(channel);
+    await broker.clear("none"); // answered after what was asked for before
+    assertLessOrEqual(usage().bytes, 5_000);
+  });
+
   test(
     "keeps the position of a quiet channel after its messages, while anybody subscribes and after",
     {},
