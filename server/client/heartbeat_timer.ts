@@ -68,10 +68,13 @@ export class HeartbeatTimer implements TimerTask {
     return true;
   }
 
-  stalled(sinceMs: number, stalledMs: number): void {
+  /** The end of a credential is no nearer on the wheel, but by the wall clock. */
+  stalled(sinceMs: number, stalledMs: number): number | undefined {
     const { heartbeat, health } = this.#connection;
     heartbeat.stalled(sinceMs, stalledMs);
     health.recorder.stalled(sinceMs, stalledMs);
+    const { dueMs } = this.#expiry;
+    return dueMs === Infinity ? undefined : sinceMs + dueMs - this.#options.clock.wall();
   }
 
   /** The credential has been renewed: what is due next may be due earlier than before. */

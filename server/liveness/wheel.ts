@@ -63,8 +63,9 @@ export interface TimerTask {
    *
    * @param sinceMs when the stall began, time on the wheel
    * @param stalledMs how long it lasted
+   * @returns when the task is due next, time on the wheel, if that has become earlier by the stall
    */
-  stalled?(sinceMs: number, stalledMs: number): void;
+  stalled?(sinceMs: number, stalledMs: number): number | undefined;
   /** Whether it expires connections when `mayExpire` is true: the wheel does not sleep before. */
   readonly expires?: boolean;
 }
@@ -245,10 +246,16 @@ export class Wheel {
   }
 
   #notifyOfStall(sinceMs: number, lateMs: number): void {
+    const moved: [WheelEntry, number][] = [];
     for (const slot of this.#slots) {
       for (let entry = slot.next; entry !== slot; entry = entry.next) {
-        entry.task!.stalled?.(sinceMs, lateMs);
+        const dueMs = entry.task!.stalled?.(sinceMs, lateMs);
+        if (dueMs !== undefined && dueMs < entry.dueTick * TICK_MS) moved.push([entry, dueMs]);
       }
+    }
+    for (const [entry, dueMs] of moved) {
+      this.cancel(entry);
+      this.#schedule(entry, dueMs);
     }
   }
 

@@ -90,6 +90,15 @@ Deno.test("refreshed says when the new token ends, and the connection ends then"
     assertEquals(world.closed("token_expired"), 1);
   }));
 
+Deno.test("A stall of the server does not prolong a token", () =>
+  withWorld({ authenticator }, async (world) => {
+    connect(world, 10_000);
+    await world.clock.pass(9_000);
+    world.clock.stop(3_000);
+    await world.clock.pass(300);
+    assertEquals(world.closed("token_expired"), 1);
+  }));
+
 Deno.test("A new token is announced in time even if it ends just after the old one", () =>
   withWorld({ authenticator }, async (world) => {
     const peer = connect(world, 6_000);
