@@ -204,7 +204,7 @@ async function freezeAndThaw(page: SdkPage): Promise<void> {
   assertEquals(await page.seen("resume"), []);
   await page.tab.thaw();
   await page.happens("resume");
-  const [{ ms }] = await page.happens("gap");
+  const [{ ms }] = await page.happens("silence");
   assertGreater(ms, 1.9 * PONG_WAIT_MS, "its timers ran on");
 }
 
@@ -305,7 +305,7 @@ integrationTest("the SDK in a hidden, throttled tab beats on in its worker", asy
   const beatsOf = (name: string) => beats.filter(({ socket }) => socket === name).length;
   await page.tab.show();
   await page.happens("visibilitychange", { times: 2 });
-  const longest = Math.max(...(await page.seen("gap")).map(({ ms }) => ms));
+  const longest = Math.max(...(await page.seen("silence")).map(({ ms }) => ms));
   assertGreater(longest, PONG_WAIT_MS, "its timers were not throttled");
   console.log(
     `hidden for ${5 * PONG_WAIT_MS} ms, timers silent for up to ${longest.toFixed(0)} ms; ` +

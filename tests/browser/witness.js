@@ -12,7 +12,7 @@ const TICK_MS = 100;
 
 const SOCKET_EVENTS = [
   ...["open", "close", "error", "heartbeat", "heartbeattimeout"],
-  ...["reconnecting", "giveup", "health", "drop"],
+  ...["reconnecting", "giveup", "health", "drop", "gap", "recovered"],
 ];
 
 const seen = [];
@@ -26,7 +26,7 @@ for (const type of ["online", "offline"]) addEventListener(type, () => note(type
 let tickedMs = performance.now();
 const silentMs = () => performance.now() - tickedMs;
 setInterval(() => {
-  if (silentMs() > 3 * TICK_MS) note("gap", { ms: silentMs() });
+  if (silentMs() > 3 * TICK_MS) note("silence", { ms: silentMs() });
   tickedMs = performance.now();
 }, TICK_MS);
 
@@ -43,7 +43,7 @@ globalThis.witness = {
     for (const type of SOCKET_EVENTS) {
       made.addEventListener(
         type,
-        ({ code, reason, rtt }) => note(type, { socket, code, reason, rtt }),
+        ({ code, reason, rtt, count }) => note(type, { socket, code, reason, rtt, count }),
       );
     }
     made.addEventListener("message", ({ data }) => note("message", { socket, data }));

@@ -78,12 +78,15 @@ export class RelayedConnection {
 export class TcpRelay implements AsyncDisposable {
   /** All so far. */
   readonly connections: RelayedConnection[] = [];
+  /** Whether each new connection is reset. */
+  isDown = false;
   readonly #server: Server;
 
   private constructor(options: TcpRelayOptions) {
     this.#server = createServer((client) => {
       const connection = new RelayedConnection(client, options);
       this.connections.push(connection);
+      if (this.isDown) return connection.reset();
       options.connected?.(connection);
     });
   }
