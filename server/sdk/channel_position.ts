@@ -40,7 +40,7 @@ export class ChannelPosition {
   }
 
   /** What the next subscribe frame asks for. Called for each such frame. */
-  request(): SubscribeOptions {
+  request(): Pick<SubscribeOptions, "since" | "last"> {
     this.#isPending = true;
     this.#isResume = this.current !== undefined;
     return { since: this.current, last: this.#last || undefined };

@@ -23,6 +23,11 @@ export interface CloseInfo {
   readonly wasClean: boolean;
 }
 
+type FrameOf<Kind> = Extract<DecodedFrame, { kind: Kind }>;
+
+/** The callbacks that have the name of the kind of their frames. */
+type FrameCallbacks = { readonly [Kind in DecodedFrame["kind"]]?: (frame: never) => void };
+
 /** What a connection reports. It calls nothing after `closed` or `closeNow()`. */
 export interface ConnectionCallbacks {
   /** It is open. */
@@ -38,13 +43,15 @@ export interface ConnectionCallbacks {
   /** A heartbeat of the server. @param rttMs if it answers our newest heartbeat */
   readonly heartbeat: (rttMs: number | undefined) => void;
   /** The server advises a new connection. */
-  readonly advised: (advice: Extract<DecodedFrame, { kind: "advice" }>) => void;
+  readonly advice: (frame: FrameOf<"advice">) => void;
   /** The server asks for a new token. */
   readonly expiring: () => void;
   /** The answer to a new token. */
-  readonly refresh: (isAccepted: boolean) => void;
-  /** The server wants no messages for so long, ms; not validated. */
-  readonly busy: (afterMs: unknown) => void;
+  readonly refresh: (frame: FrameOf<"refresh">) => void;
+  /** The answer to a request. */
+  readonly answer: (frame: FrameOf<"answer">) => void;
+  /** The server has refused a request, and wants no messages for a while. */
+  readonly busy: (frame: FrameOf<"busy">) => void;
   /** The server is silent. @returns whether that is a fault; then `closed` follows */
   readonly timeout: () => boolean;
   /** It is closed, or the attempt failed. */
@@ -208,10 +215,7 @@ export class Connection {
     if (frame !== undefined) this.#callbacks.recognized();
     if (frame?.kind === "heartbeat") return this.#answered(frame.id);
     if (frame?.kind === "ping") return void this.send(frame.answer);
-    if (frame?.kind === "advice") this.#callbacks.advised(frame);
-    if (frame?.kind === "expiring") this.#callbacks.expiring();
-    if (frame?.kind === "refresh") this.#callbacks.refresh(frame.isAccepted);
-    if (frame?.kind === "busy") this.#callbacks.busy(frame.afterMs);
+    if (frame) (this.#callbacks as FrameCallbacks)[frame.kind]?.(frame as never);
     this.#callbacks.received(event, frame);
   }
 

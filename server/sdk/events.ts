@@ -17,6 +17,12 @@ export type DropReason =
   /** The socket was closed, or gave up and is not woken by the network or the page. */
   | "closed";
 
+/** Why a publication failed. */
+export interface RequestError extends Error {
+  /** The hub's code, such as `forbidden`, or a `DropReason`. */
+  readonly code: string;
+}
+
 /**
  * The health of the connection, by its average round trip. To improve, the average must be at most
  * 90 % of the threshold.
@@ -73,7 +79,7 @@ export interface HealthEvent extends Event {
   readonly jitter: number;
 }
 
-/** A message was dropped: it will not be sent. */
+/** A message was dropped: it will not be sent, or not again. */
 export interface DropEvent extends Event {
   /** The message. */
   readonly data: Sendable;
@@ -109,7 +115,7 @@ export interface PublicationEvent extends MessageEvent {
 export interface HeartbeatSocketEventMap {
   /** A connection is open: the first one, or one after a reconnect. */
   open: Event;
-  /** A frame that is no heartbeat traffic. */
+  /** A frame that is no heartbeat traffic, and no answer that a promise waits for; errors are. */
   message: MessageEvent;
   /** A connection failed; `close` follows. */
   error: Event;
@@ -128,7 +134,7 @@ export interface HeartbeatSocketEventMap {
   giveup: GiveUpEvent;
   /** The status has changed. */
   health: HealthEvent;
-  /** A message was dropped: it will not be sent. */
+  /** A message was dropped: it will not be sent, or not again. */
   drop: DropEvent;
   /** Messages of a channel may be missing before the next one. */
   gap: GapEvent;

@@ -24,8 +24,9 @@ import {
   type PublicationEvent,
   type Sendable,
 } from "./events.ts";
-import type { Address, HeartbeatSocketOptions, SubscribeOptions } from "./options.ts";
+import type { Address, HeartbeatSocketOptions, Position, SubscribeOptions } from "./options.ts";
 import { bytesOf } from "./outbox.ts";
+import { platform } from "./platform.ts";
 import { Session } from "./session.ts";
 import { settingsOf } from "./settings.ts";
 import type { Subscription } from "./subscription.ts";
@@ -47,6 +48,7 @@ export type {
   PublicationEvent,
   ReconnectingEvent,
   RecoveredEvent,
+  RequestError,
   Sendable,
 } from "./events.ts";
 export type {
@@ -85,6 +87,8 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
   readonly #profileName: string;
   readonly #profile: SdkProfile;
   readonly #session: Session;
+  /** By it and their ids the hub recognizes publications that are sent again. Secret. */
+  #publisher: string | undefined;
 
   /**
    * Connects.
@@ -132,7 +136,7 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
     return this.#session.connection?.socket.extensions ?? "";
   }
 
-  /** Bytes that are not sent yet, including the outbox. */
+  /** Bytes that are not sent yet, including the outbox with what has no answer yet. */
   get bufferedAmount(): number {
     const { connection, outbox } = this.#session;
     return (connection?.socket.bufferedAmount ?? 0) + outbox.bytes;
@@ -207,9 +211,19 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
     this.#session.subscriptions.remove(channel, this.#frames("unsubscribe")([channel]));
   }
 
-  /** Publishes on a channel, as `send()` sends. @throws {TypeError} if the profile cannot */
-  publish(channel: string, data: unknown): void {
-    this.send(this.#frames("publish")(channel, data));
+  /**
+   * Publishes on a channel. In json the publication stays in the outbox until the hub has answered, and
+   * is sent again on the next connection if the answer did not come; it takes effect once.
+   *
+   * @returns in json the position of the publication, undefined where the channel has no history; in
+   *   other profiles undefined once it is sent. Rejects with a `RequestError`: the hub's refusal, or
+   *   why it was dropped. A rejection that nobody watches is no error of the page
+   * @throws {TypeError} if the profile cannot, or `data` is no JSON value
+   */
+  publish(channel: string, data: unknown): Promise<Position | undefined> {
+    const frame = this.#frames("publish");
+    const session = this.#publisher ??= platform.randomText();
+    return this.#session.request((id) => frame(channel, data, { id, session }));
   }
 
   /**

@@ -112,14 +112,20 @@ export interface HeartbeatSocketOptions {
   closeEvents?: "all" | "final" | undefined;
   /** Whether a worker's timers send the heartbeat; a hidden tab does not throttle them. Default: false. */
   heartbeatInWorker?: boolean | undefined;
-  /** The most messages in the outbox, 0 to Infinity; the oldest is dropped first. Default: 256. */
+  /**
+   * The most messages in the outbox, 0 to Infinity; the oldest is dropped first. In json what is
+   * published stays in it until it is answered. Default: 256.
+   */
   outboxMessages?: number | undefined;
   /**
    * The most bytes in the outbox, text as UTF-8, 0 to Infinity. The oldest message is dropped first;
    * a message that is larger alone is dropped itself. Default: 1048576.
    */
   outboxBytes?: number | undefined;
-  /** An older message in the outbox is dropped instead of sent, 0 to Infinity ms. Default: 60000. */
+  /**
+   * An older message in the outbox is dropped instead of sent, 0 to Infinity ms. Less than the hub's
+   * `DEDUPE_MS`, so that the hub knows each publication that is sent again. Default: 60000.
+   */
   outboxAgeMs?: number | undefined;
   /** The highest average round trip of the status healthy, 0 to Infinity ms. Default: 100. */
   healthyLatency?: number | undefined;

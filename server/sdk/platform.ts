@@ -13,6 +13,8 @@ export const platform = {
   wall: (): number => Date.now(),
   /** In [0, 1). */
   random: (): number => Math.random(),
+  /** 128 random bits in 31 to 63 characters. Unlike `randomUUID()` also in a page without https. */
+  randomText: (): string => crypto.getRandomValues(new Uint8Array(16)).join(),
   /** Calls once after `ms`. @returns cancels the call */
   after: (ms: number, call: () => void): () => void => {
     const timer = setTimeout(call, ms);

@@ -6,8 +6,7 @@
  * @module
  */
 
-import type { Sendable } from "./events.ts";
-import type { SubscribeOptions } from "./options.ts";
+import type { RequestError, Sendable } from "./events.ts";
 
 /** What a frame means to the SDK. Any other frame is a message for the user. */
 export type DecodedFrame =
@@ -21,14 +20,26 @@ export type DecodedFrame =
   | { readonly kind: "expiring" }
   /** The answer to a new token. The user receives the frame, too. */
   | { readonly kind: "refresh"; readonly isAccepted: boolean }
-  /** A publication was refused, and when to publish again. The user receives the frame, too. */
-  | { readonly kind: "busy"; readonly afterMs: unknown }
+  /** A request was refused, and when to send it again. The user receives the frame, too. */
+  | { readonly kind: "busy"; readonly id: unknown; readonly afterMs: unknown }
+  | AnswerFrame
   | ChannelFrame;
+
+/** The answer to a request of the SDK. The user receives an error, too. */
+export interface AnswerFrame {
+  readonly kind: "answer";
+  /** The request's. */
+  readonly id: string;
+  /** The position of the publication, if the channel has a history. */
+  readonly result: unknown;
+  /** Why there is no result. */
+  readonly error: RequestError | undefined;
+}
 
 /** A frame about one channel. The user receives it, too, unless it came before. */
 export interface ChannelFrame {
   readonly kind: "channel";
-  readonly type: "subscribed" | "unsubscribed" | "message" | "gap";
+  readonly type: typeof CHANNEL_FRAMES[number];
   readonly channel: string;
   /** Undefined, as the offset, where the channel has no history. */
   readonly epoch?: string;
@@ -42,6 +53,9 @@ export interface ChannelFrame {
   readonly timestamp?: unknown;
 }
 
+/** The types of requests about one channel. */
+export type RequestType = "subscribe" | "publish";
+
 /** The frames of one profile. A frame that the profile does not have is left out. */
 export interface SdkProfile {
   /** The period of a client's heartbeat according to the profile's documentation, ms. */
@@ -52,20 +66,18 @@ export interface SdkProfile {
   readonly prepare?: (url: URL) => void;
   /** A heartbeat; undefined: none is sent. @param id begins with `HEARTBEAT_ID_PREFIX` */
   readonly heartbeat?: (id: string) => Sendable;
-  /** Decodes a frame, text or bytes; undefined for a message of the user, and for long text. */
+  /** Decodes a frame, text or bytes; undefined for a message of the user. */
   readonly decode: (data: unknown) => DecodedFrame | undefined;
-  /** Decodes a frame about a channel, of any length; undefined if it is another. */
-  readonly decodeLong?: (data: unknown) => ChannelFrame | undefined;
   /** Frames that subscribe to channels. @throws {TypeError} for a channel that the profile lacks */
   readonly subscribe?: (channels: readonly string[]) => string[];
-  /** A frame that subscribes to a channel of which messages may have been missed. */
-  readonly resume?: (channel: string, request: SubscribeOptions) => string;
+  /** The frame of a request, where the profile has answers and positions. */
+  readonly request?: (type: RequestType, channel: string, fields?: object) => string;
   /** Frames that end subscriptions. @throws {TypeError} as `subscribe` */
   readonly unsubscribe?: (channels: readonly string[]) => string[];
   /** The frame that presents a new token on a living connection. */
   readonly refresh?: (token: string) => string;
-  /** The frame of a publication. @throws {TypeError} as `subscribe` */
-  readonly publish?: (channel: string, data: unknown) => string;
+  /** The frame of a publication. @param fields by which the hub answers @throws {TypeError} as `subscribe` */
+  readonly publish?: (channel: string, data: unknown, fields: object) => string;
 }
 
 /** A profile of the hub: its heartbeat is text. */
@@ -77,13 +89,16 @@ export interface HubProfile extends SdkProfile {
 /** The fields of a JSON object. Their values are not validated. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** Begins every heartbeat id of the SDK: answers to other ids belong to the user. */
+/** Begins every id of the SDK: answers to other ids belong to the user. */
 export const HEARTBEAT_ID_PREFIX = "hb";
 
-/** The longest heartbeat frame, UTF-16 units: a longer frame is not parsed. */
+/** Begins the id of every request whose answer is awaited. */
+export const REQUEST_ID_PREFIX = `${HEARTBEAT_ID_PREFIX}-`;
+
+/** The longest heartbeat frame, UTF-16 units: where a profile has no others, a longer one is not parsed. */
 const MAX_LENGTH = 1_024;
 
-/** Parses untrusted JSON: what is no text, no object, or longer than any heartbeat has no fields. */
+/** Parses untrusted JSON: what is no text, no object, or longer has no fields. */
 export function fieldsOf(text: unknown, maxLength = MAX_LENGTH): Fields {
   if (typeof text !== "string" || text.length > maxLength) return {};
   try {
@@ -102,11 +117,11 @@ export function heartbeatOf(id: unknown): DecodedFrame | undefined {
 }
 
 /** The types of the frames about one channel. */
-const CHANNEL_FRAMES: readonly unknown[] = ["subscribed", "unsubscribed", "message", "gap"];
+const CHANNEL_FRAMES = ["subscribed", "unsubscribed", "message", "gap"] as const;
 
 /** The decoded frame about a channel; undefined if it is none. */
 export function channelFrameOf(fields: Fields): ChannelFrame | undefined {
-  if (!CHANNEL_FRAMES.includes(fields.type)) return;
+  if (!(CHANNEL_FRAMES as readonly unknown[]).includes(fields.type)) return;
   const offset = Number.isSafeInteger(fields.offset) ? fields.offset : undefined;
   return { ...fields, kind: "channel", offset } as ChannelFrame;
 }

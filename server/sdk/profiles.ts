@@ -7,13 +7,18 @@
 
 import {
   channelFrameOf,
+  type DecodedFrame,
+  type Fields,
   fieldsOf,
   HEARTBEAT_ID_PREFIX,
   heartbeatOf,
   type HubProfile,
   noChannel,
+  REQUEST_ID_PREFIX,
+  type RequestType,
   type SdkProfile,
 } from "./profile.ts";
+import { requestError } from "./request_error.ts";
 import { INFOWAY } from "./infoway.ts";
 import type { HeartbeatOptions, ProfileName } from "./options.ts";
 import { platform } from "./platform.ts";
@@ -21,34 +26,45 @@ import { platform } from "./platform.ts";
 /** By it an error is the answer to a refresh. */
 const REFRESH_ID = `${HEARTBEAT_ID_PREFIX}-token`;
 
+/** The codes of errors after which the same request can succeed. */
+const BUSY = /^(busy|unavailable)$/;
+
 const JSON_PROFILE: HubProfile = {
   intervalMs: 30_000,
   answers: true,
   heartbeat: (id) => JSON.stringify({ type: "ping", id, timestamp: platform.wall() }),
-  decode: (data) => {
-    const fields = fieldsOf(data);
-    const { type, id, timestamp, afterMs, reason, code } = fields;
-    if (type === "pong") return heartbeatOf(id);
-    if (type === "ping") {
-      const pong = { type: "pong", id, timestamp, clientTime: platform.wall() };
-      return { kind: "ping", answer: JSON.stringify(pong) };
-    }
-    if (type === "reconnect") {
-      return { kind: "advice", afterMs, reason: `${reason}` };
-    }
-    if (type === "expiring") return { kind: "expiring" };
-    if (type === "refreshed") return { kind: "refresh", isAccepted: true };
-    if (type === "error" && code === "busy") return { kind: "busy", afterMs };
-    if (type === "error" && id === REFRESH_ID) return { kind: "refresh", isAccepted: false };
-    return channelFrameOf(fields);
-  },
-  decodeLong: (data) => channelFrameOf(fieldsOf(data, Infinity)),
-  subscribe: (channels) => channels.map((channel) => typed("subscribe", channel)),
-  resume: (channel, request) => JSON.stringify({ type: "subscribe", channel, ...request }),
-  unsubscribe: (channels) => channels.map((channel) => typed("unsubscribe", channel)),
+  decode: (data) => decodeJson(fieldsOf(data, Infinity)),
+  subscribe: (channels) => channels.map((channel) => requestOf("subscribe", channel)),
+  unsubscribe: (channels) => channels.map((channel) => requestOf("unsubscribe", channel)),
+  request: requestOf,
   refresh: (token) => JSON.stringify({ type: "refresh", id: REFRESH_ID, token }),
-  publish: (channel, data) => typed("publish", channel, data),
+  publish: (channel, data, fields) => requestOf("publish", channel, { data, ...fields }),
 };
+
+function decodeJson(fields: Fields): DecodedFrame | undefined {
+  const { type, id, timestamp, afterMs, reason, code, message, epoch, offset } = fields;
+  const isError = type === "error";
+  if (type === "pong") return heartbeatOf(id);
+  if (type === "ping") {
+    const pong = { type: "pong", id, timestamp, clientTime: platform.wall() };
+    return { kind: "ping", answer: JSON.stringify(pong) };
+  }
+  if (type === "reconnect") return { kind: "advice", afterMs, reason: `${reason}` };
+  if (type === "expiring") return { kind: "expiring" };
+  if (isError && BUSY.test(`${code}`)) return { kind: "busy", id, afterMs };
+  if (type === "refreshed" || (isError && id === REFRESH_ID)) {
+    return { kind: "refresh", isAccepted: !isError };
+  }
+  if (typeof id === "string" && id.startsWith(REQUEST_ID_PREFIX)) {
+    const error = isError ? requestError(`${code}`, `${message}`) : undefined;
+    return { kind: "answer", id, result: epoch && { epoch, offset }, error };
+  }
+  return channelFrameOf(fields);
+}
+
+function requestOf(type: RequestType | "unsubscribe", channel: string, fields?: object): string {
+  return JSON.stringify({ type, channel, ...fields });
+}
 
 const EVENTS_HUB: HubProfile = {
   intervalMs: 30_000,
@@ -123,8 +139,4 @@ export function profileWith(
     heartbeat: () => typeof message === "function" ? message() : message,
     decode: (data) => isAnswer?.(data) ? { kind: "heartbeat" } : profile.decode(data),
   };
-}
-
-function typed(type: string, channel: string, data?: unknown): string {
-  return JSON.stringify({ type, channel, data });
 }

@@ -77,7 +77,9 @@ export class Session {
   /** Whether the server has ever sent a frame of the heartbeat. */
   #isKnown = false;
   #isWarned = false;
-  /** Whether the server has refused a publication, and its wait is not over. */
+  /** Whether `open` is being fired: its listeners send before the outbox. */
+  #isOpening = false;
+  /** Whether the server has refused a request, and its wait is not over. */
   #isBusy = false;
   #cancelBusy = () => {};
   /** Cancels the timeout of a pending address; unique for each attempt. */
@@ -85,12 +87,19 @@ export class Session {
 
   /** Makes the first attempt. @throws what the WebSocket constructor throws */
   constructor(options: SessionOptions) {
-    const { settings, emit } = options;
+    const { settings, profile, emit } = options;
     this.#options = options;
     this.health = new HealthTracker(settings, emit);
-    const send = (frames: readonly string[]) => this.#sendNow(frames);
-    this.subscriptions = new Subscriptions({ profile: options.profile, send, emit });
-    this.outbox = new Outbox(settings, (data, reason) => emit(eventOf("drop", { data, reason })));
+    this.subscriptions = new Subscriptions({
+      profile,
+      send: (frames) => this.#sendNow(frames),
+      emit,
+    });
+    this.outbox = new Outbox({
+      settings,
+      hasAnswers: profile.request !== undefined,
+      onDrop: (data, reason) => emit(eventOf("drop", { data, reason })),
+    });
     this.#timers = settings.heartbeatInWorker ? workerTimers() : platform;
     this.#scheduler = new ReconnectScheduler({
       settings,
@@ -104,7 +113,7 @@ export class Session {
     this.#tokens = new TokenSource({
       settings,
       after: this.#timers.after,
-      present: (token) => this.#sendNow([options.profile.refresh!(token)]),
+      present: (token) => this.#sendNow([profile.refresh!(token)]),
     });
     this.isDormant = settings.startClosed;
     if (!this.isDormant) this.#begin();
@@ -163,7 +172,14 @@ export class Session {
     const mayNot = this.#isBusy || this.connection?.isSuspended;
     if (!mayNot && this.connection?.send(data)) return;
     this.outbox.push(data);
-    if (this.closeState && !this.#unwatchNetwork) this.outbox.close();
+    this.#flush();
+  }
+
+  /** Sends a request, and again on each new connection until its answer comes. */
+  request<Result>(frameOf: (id: string) => string): Promise<Result> {
+    const result = this.outbox.request<Result>(frameOf);
+    this.#flush();
+    return result;
   }
 
   /** Closes for good. @param info valid for WebSocket's `close()` */
@@ -223,18 +239,16 @@ export class Session {
     const connection = new Connection({ socket, profile, settings, after, openByMs }, {
       opened: () => this.#opened(),
       resumed: () => this.#flush(),
-      received: (event, frame) => {
-        const { data, origin } = event;
-        const deliver = () => emit(new MessageEvent("message", { data, origin }));
-        this.subscriptions.received(event, frame, deliver);
-      },
+      received: (event, frame) => this.subscriptions.received(event, frame),
+      answer: (frame) => this.outbox.answered(frame),
       failed: () => this.#failed(),
       heartbeat: (rtt) => {
         if (rtt !== undefined) this.health.sample(rtt);
         if (this.health.status === "healthy" && connection.isStable) this.#hasMoved = false;
         emit(eventOf("heartbeat", { rtt }));
+        this.#flush(); // drops what has had no answer for too long
       },
-      advised: ({ afterMs, reason }) => {
+      advice: ({ afterMs, reason }) => {
         const isForHealth = reason === "poor" || reason === "critical";
         if (isForHealth && this.#hasMoved) return; // another connection did not help
         if (connection.isStable) this.#scheduler.reset(); // the server's request is no failure
@@ -247,8 +261,9 @@ export class Session {
         this.#scheduler.schedule(waitMs, `advised: ${reason}`);
       },
       expiring: () => settings.token && this.#tokens.renew(),
-      refresh: (isAccepted) => this.#tokens.answered(isAccepted),
-      busy: (afterMs) => {
+      refresh: ({ isAccepted }) => this.#tokens.answered(isAccepted),
+      busy: ({ id, afterMs }) => {
+        this.outbox.refused(id);
         this.#isBusy = true;
         settings.debug(`the server is busy: messages wait ${waitOf(afterMs)} ms`);
         this.#cancelBusy();
@@ -278,7 +293,9 @@ export class Session {
     this.#hasFailed = false;
     settings.debug("open");
     this.#sendNow(this.subscriptions.restore());
+    this.#isOpening = true;
     emit(eventOf("open"));
+    this.#isOpening = false;
     this.#flush();
   }
 
@@ -286,7 +303,7 @@ export class Session {
   #excuse(): false {
     if (!this.#isWarned) {
       console.warn(
-        `${this.url} has never answered a heartbeat, so its silence is no timeout: is the profile right?`,
+        `${this.url} has never answered a heartbeat: is the profile right?`,
       );
     }
     this.#isWarned = true;
@@ -294,8 +311,9 @@ export class Session {
   }
 
   #flush(): void {
-    if (this.#isBusy) return;
-    this.outbox.flush((data) => this.connection?.send(data) ?? false);
+    if (this.closeState && !this.#unwatchNetwork) return this.outbox.close();
+    const mayNot = this.#isBusy || this.#isOpening || this.connection?.isSuspended;
+    this.outbox.flush(mayNot ? undefined : this.connection);
   }
 
   #closed(info: CloseInfo, wasStable = false): void {
@@ -395,6 +413,7 @@ export class Session {
   #lost(info: CloseInfo): void {
     const { settings, emit } = this.#options;
     if (settings.closeEvents === "all") emit(closeEventOf(info));
+    this.#flush(); // drops what is too old
   }
 
   #stop(): void {

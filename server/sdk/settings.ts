@@ -53,8 +53,7 @@ export function settingsOf(given: HeartbeatSocketOptions): Settings {
     throw new RangeError(problem(name, `a number from ${min} to ${max}`, value));
   }
   if (!settings.WebSocket) {
-    const needed =
-      "given where the platform has none (Node before 22), like that of the package ws";
+    const needed = "given where the platform has none";
     throw new TypeError(problem("WebSocket", needed, settings.WebSocket));
   }
   return settings as unknown as Settings;

@@ -6,7 +6,6 @@
  */
 
 import { ChannelPosition } from "./channel_position.ts";
-import { ChannelSubscription } from "./channel_subscription.ts";
 import { eventOf } from "./emit.ts";
 import type { Listener, PublicationEvent } from "./events.ts";
 import type { SubscribeOptions } from "./options.ts";
@@ -26,15 +25,13 @@ export interface SubscriptionsOptions {
 /** One channel on the wire. */
 interface Channel {
   readonly position: ChannelPosition;
-  readonly subscriptions: Set<ChannelSubscription>;
+  readonly subscriptions: Set<Subscription>;
 }
 
 /** The channels and their subscriptions. */
 export class Subscriptions {
   readonly #options: SubscriptionsOptions;
   readonly #channels = new Map<string, Channel>();
-  /** Whether a subscription has had a listener: it gets long messages, too. */
-  #hasListeners = false;
 
   /** Starts without a channel. */
   constructor(options: SubscriptionsOptions) {
@@ -44,7 +41,7 @@ export class Subscriptions {
   /**
    * Adds a subscription, and subscribes to its channel if it is the first.
    *
-   * @throws {TypeError} if there is a listener or an option and the profile's messages have no position
+   * @throws {TypeError} if there is a listener or an option and the profile has no requests
    * @throws {RangeError} if `last` is no positive integer
    */
   add(
@@ -52,33 +49,30 @@ export class Subscriptions {
     listener?: Listener<PublicationEvent>,
     options: SubscribeOptions = {},
   ): Subscription {
-    const { profile, send } = this.#options;
     const { since, last } = options;
     const isReplay = since !== undefined || last !== undefined;
-    if ((listener || isReplay) && profile.resume === undefined) {
-      throw new TypeError(`Cannot subscribe to ${name}: listeners and options are for json alone`);
-    }
+    if (listener || isReplay) this.#requestOf(name);
     if (last !== undefined && !(Number.isSafeInteger(last) && last > 0)) {
       throw new RangeError(`Cannot subscribe to ${name}: last must be an integer > 0, got ${last}`);
     }
     const known = this.#channels.get(name);
-    const channel = known ?? { position: new ChannelPosition(options), subscriptions: new Set() };
-    const subscription = new ChannelSubscription(name, {
-      position: () => channel.position.current,
-      unsubscribe: () => this.#leave(name, channel, subscription),
-      listened: () => this.#hasListeners = true,
-    });
+    const channel: Channel = known ?? {
+      position: new ChannelPosition(options),
+      subscriptions: new Set(),
+    };
+    const subscription = this.#subscriptionOf(name, channel);
     channel.subscriptions.add(subscription);
-    const typed = subscription as unknown as Subscription;
-    if (listener) typed.addEventListener("message", listener);
+    if (listener) subscription.addEventListener("message", listener);
     if (known === undefined) {
       this.#channels.set(name, channel);
-      send(this.#frames([name]));
-    } else if (isReplay) {
+      this.#options.send(this.#frames([name]));
+      return subscription;
+    }
+    if (isReplay) {
       // What is subscribed is not replayed. The caller can add its listeners before.
       queueMicrotask(() => subscription.dispatchEvent(eventOf("gap", { channel: name })));
     }
-    return typed;
+    return subscription;
   }
 
   /** Ends all subscriptions of a channel. @param frames end it on the wire */
@@ -92,55 +86,72 @@ export class Subscriptions {
     return this.#frames([...this.#channels.keys()]);
   }
 
-  /** Takes a frame. @param deliver fires the socket's `message` event; not called if it came before */
-  received(event: MessageEvent, decoded: DecodedFrame | undefined, deliver: () => void): void {
-    const frame = decoded ?? this.#decodeLong(event.data);
+  /** Takes a frame. The socket's `message` event is not for what came before, and for answers. */
+  received(event: MessageEvent, frame: DecodedFrame | undefined): void {
+    if (frame?.kind === "answer" && !frame.error) return;
+    const { data, origin } = event;
+    const deliver = () => this.#options.emit(new MessageEvent("message", { data, origin }));
     const channel = frame?.kind === "channel" ? this.#channels.get(frame.channel) : undefined;
     if (frame?.kind !== "channel" || channel === undefined) return deliver();
     const { position } = channel;
-    if (frame.type === "message") {
-      const { offset, data, timestamp } = frame;
+    const { channel: name, type, offset, timestamp } = frame;
+    if (type === "message") {
       const order = position.receive(offset);
       if (order === "repeated") return;
-      if (order === "hole") this.#emit(channel, () => eventOf("gap", { channel: frame.channel }));
+      if (order === "hole") this.#emit(channel, "gap", { channel: name });
       deliver();
       dispatch(channel, () => {
-        const publication = new MessageEvent("message", { data, origin: event.origin });
-        return Object.assign(publication, { channel: frame.channel, offset, timestamp });
+        const publication = new MessageEvent("message", { data: frame.data, origin });
+        return Object.assign(publication, { channel: name, offset, timestamp });
       });
     } else {
       deliver();
-      if (position[frame.type](frame)) {
-        this.#emit(channel, () => eventOf("gap", { channel: frame.channel }));
-      }
+      if (position[type](frame)) this.#emit(channel, "gap", { channel: name });
     }
-    if (this.#channels.get(frame.channel) !== channel) return; // a listener has unsubscribed
+    if (this.#channels.get(name) !== channel) return; // a listener has unsubscribed
     const count = position.recovered();
-    if (count === undefined) return;
-    this.#emit(channel, () => eventOf("recovered", { channel: frame.channel, count }));
+    if (count !== undefined) this.#emit(channel, "recovered", { channel: name, count });
   }
 
-  /** Long text is parsed only if it may have an offset, or a listener wants its data. */
-  #decodeLong(data: unknown): DecodedFrame | undefined {
-    if (this.#channels.size === 0 || typeof data !== "string") return;
-    if (!this.#hasListeners && !data.includes('"offset"')) return;
-    return this.#options.profile.decodeLong?.(data);
+  #subscriptionOf(name: string, channel: Channel): Subscription {
+    const end = () => this.#leave(name, channel, subscription);
+    const subscription = Object.assign(new EventTarget(), {
+      channel: name,
+      unsubscribe: end,
+      [Symbol.dispose]: end,
+    }) as unknown as Subscription;
+    Object.defineProperty(subscription, "position", { get: () => channel.position.current });
+    return subscription;
   }
 
   #frames(names: readonly string[]): readonly string[] {
-    const { resume, subscribe } = this.#options.profile;
-    if (resume === undefined) return subscribe?.(names) ?? [];
-    return names.map((name) => resume(name, this.#channels.get(name)!.position.request()));
+    const { request, subscribe } = this.#options.profile;
+    if (request === undefined) return subscribe?.(names) ?? [];
+    return names.map((name) => {
+      return request("subscribe", name, this.#channels.get(name)!.position.request());
+    });
   }
 
-  #leave(name: string, channel: Channel, subscription: ChannelSubscription): void {
+  /** @throws {TypeError} if the profile has none */
+  #requestOf(name: string): NonNullable<SdkProfile["request"]> {
+    const { request } = this.#options.profile;
+    if (request) return request;
+    throw new TypeError(`Cannot use ${name}: listeners and options are for json alone`);
+  }
+
+  #leave(name: string, channel: Channel, subscription: Subscription): void {
     const { subscriptions } = channel;
     if (!subscriptions.delete(subscription) || subscriptions.size > 0) return;
     this.remove(name, this.#options.profile.unsubscribe?.([name]) ?? []);
   }
 
   /** To the socket's listeners, then to the subscriptions'. */
-  #emit(channel: Channel, event: () => Event): void {
+  #emit(
+    channel: Channel,
+    type: "gap" | "recovered",
+    details: { channel: string; count?: number },
+  ): void {
+    const event = () => eventOf(type, details as { channel: string; count: number });
     this.#options.emit(event());
     dispatch(channel, event);
   }
@@ -149,7 +160,6 @@ export class Subscriptions {
 /** An event can be dispatched only once: each subscription gets its own. */
 function dispatch({ subscriptions }: Channel, event: () => Event): void {
   for (const subscription of [...subscriptions]) {
-    const isListening = subscription.hasListeners && subscriptions.has(subscription);
-    if (isListening) subscription.dispatchEvent(event());
+    if (subscriptions.has(subscription)) subscription.dispatchEvent(event());
   }
 }

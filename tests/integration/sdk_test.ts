@@ -1,5 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
-import { HeartbeatSocket, type ProfileName } from "../../server/sdk/heartbeat_socket.ts";
+import {
+  HeartbeatSocket,
+  type HeartbeatSocketOptions,
+  type ProfileName,
+} from "../../server/sdk/heartbeat_socket.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
 import { outlivesItsServer, SDK_SCRIPT } from "../support/peers/sdk_story.ts";
 import { postJson } from "../support/peers/post_json.ts";
@@ -81,8 +85,8 @@ class ObservedSocket implements Disposable {
   readonly events: string[] = [];
   readonly rtts: (number | undefined)[] = [];
 
-  constructor(profile: ProfileName, url: URL) {
-    this.socket = new HeartbeatSocket(url, { ...QUICK, profile });
+  constructor(profile: ProfileName, url: URL, options: HeartbeatSocketOptions = {}) {
+    this.socket = new HeartbeatSocket(url, { ...QUICK, profile, ...options });
     this.socket.onmessage = ({ data }) => this.texts.push(data);
     this.socket.onheartbeat = ({ rtt }) => this.rtts.push(rtt);
     for (const type of ["open", "close", "heartbeattimeout", "giveup", "drop"] as const) {
@@ -173,6 +177,42 @@ integrationTest("HeartbeatSocket speaks tank, and outlives its server", async ()
   await other.close();
   assertEquals(it.events.filter((event) => event !== "close"), ["open", "open"]);
 });
+
+/** Loses the hub's acknowledgements while it is deaf. */
+class DeafSocket extends WebSocket {
+  static isDeaf = true;
+
+  override set onmessage(listener: ((event: MessageEvent) => void) | null) {
+    super.onmessage = (event) => {
+      const isLost = DeafSocket.isDeaf && event.data.startsWith('{"type":"published"');
+      if (!isLost) listener?.(event);
+    };
+  }
+}
+
+integrationTest(
+  "A publication whose answer is lost is delivered once, and its promise has its place",
+  async () => {
+    await using server = await ServerProcess.start();
+    const url = new URL("/ws", server.url);
+    using watcher = new ObservedSocket("json", url);
+    const seen: unknown[] = [];
+    const updates = watcher.socket.subscribe("updates", ({ data }) => seen.push(data));
+    await until("the subscription", () => updates.position);
+    using publisher = new ObservedSocket("json", url, { WebSocket: DeafSocket });
+    const { socket } = publisher;
+    const first = socket.publish("updates", "first");
+    await until("its delivery", () => seen.length === 1);
+    DeafSocket.isDeaf = false;
+    socket.reconnect();
+    const second = socket.publish("updates", "second");
+    const { epoch } = updates.position!;
+    assertEquals(await within("its place", 10_000, first), { epoch, offset: 1 });
+    assertEquals(await within("the next place", 10_000, second), { epoch, offset: 2 });
+    await until("the next one", () => seen.length === 2);
+    assertEquals(seen, ["first", "second"]);
+  },
+);
 
 integrationTest("HeartbeatSocket heeds a server that shuts down", async () => {
   const first = await ServerProcess.start();

@@ -10,6 +10,7 @@ import { taloProfile } from "../../server/profiles/talo/talo.ts";
 import { tankProfile } from "../../server/profiles/tank/tank.ts";
 import type { Inbound } from "../../server/message.ts";
 import { parseTarget } from "../../server/transport/profile_routes.ts";
+import { platform } from "../../server/sdk/platform.ts";
 import { HEARTBEAT_ID_PREFIX } from "../../server/sdk/profile.ts";
 import { SDK_PROFILES } from "../../server/sdk/profiles.ts";
 import type { ProfileName } from "../../server/sdk/options.ts";
@@ -95,11 +96,52 @@ Deno.test("json: the hub decodes subscribe, unsubscribe and publish", () => {
     assert(inbound.kind === kind && "channels" in inbound);
     assertEquals(inbound.channels, ["a/b"]);
   }
-  assertEquals(decode("json", publish!("a/b", { deep: [1, null] })), {
+  const once = { id: "hb-1", session: "0123456789abcdef" };
+  assertEquals(decode("json", publish!("a/b", { deep: [1, null] }, once)), {
     kind: "publish",
     channel: "a/b",
     data: '{"deep":[1,null]}',
+    ack: '{"type":"published","channel":"a/b","id":"hb-1"}',
+    ref: "hb-1",
+    once,
   });
+});
+
+Deno.test("json: the session of a publication is one that the hub takes", () => {
+  for (const byte of [0, 255]) {
+    const original = crypto.getRandomValues;
+    crypto.getRandomValues = (array: unknown) => (array as Uint8Array).fill(byte) as never;
+    try {
+      const once = { id: "hb-1", session: platform.randomText() };
+      const frame = SDK_PROFILES.json.publish!("a", 1, once);
+      const inbound = decode("json", frame);
+      assert(inbound.kind === "publish", JSON.stringify(inbound));
+      assertEquals(inbound.once, once);
+    } finally {
+      crypto.getRandomValues = original;
+    }
+  }
+});
+
+Deno.test("json: the hub's answers to the SDK's requests are decoded, and those to others are not", () => {
+  const decodeFrame = (frame: object) => SDK_PROFILES.json.decode(JSON.stringify(frame));
+  const [id, epoch] = ["hb-7", "e"];
+  const published = { type: "published", channel: "a", id, epoch, offset: 3, duplicate: true };
+  const answer = { kind: "answer" as const, id, error: undefined };
+  assertEquals(decodeFrame(published), { ...answer, result: { epoch, offset: 3 } });
+  const off = { type: "published", channel: "a", id };
+  assertEquals(decodeFrame(off), { ...answer, result: undefined }, "a channel without history");
+  const error = decodeFrame({ type: "error", code: "forbidden", message: "no right", id });
+  assert(error?.kind === "answer" && error.error instanceof Error);
+  assertEquals([error.error.code, error.error.message], ["forbidden", "no right"]);
+  for (const code of ["busy", "unavailable"]) {
+    const refusal = decodeFrame({ type: "error", code, message: "", id, afterMs: 9 });
+    assertEquals(refusal, { kind: "busy", id, afterMs: 9 });
+  }
+  for (const id of ["7", "hb7", 7, null, undefined]) {
+    assertEquals(decodeFrame({ ...published, id }), undefined, "the user's own");
+    assertEquals(decodeFrame({ type: "error", code: "forbidden", id }), undefined);
+  }
 });
 
 Deno.test("tank: the hub decodes subscriptions", () => {
@@ -119,7 +161,7 @@ Deno.test("talo: a publication is a message of its channel", () => {
   decodeNext(JSON.stringify({ req: "v1.players.identify", data: player }));
   const { publish } = SDK_PROFILES.talo;
   for (const [data, text] of [["hi", '"hi"'], [{ x: 1 }, '"{\\"x\\":1}"']]) {
-    const inbound = decodeNext(publish!("channels/7", data));
+    const inbound = decodeNext(publish!("channels/7", data, {}));
     assert(inbound.kind === "publish", JSON.stringify(inbound));
     assertEquals([inbound.channel, inbound.data], ["channels/7", text]);
   }
@@ -184,22 +226,23 @@ Deno.test("No profile throws on arbitrary text, or decodes it as a heartbeat", (
   );
 });
 
-Deno.test("No profile parses a long message", () => {
-  const pong = JSON.stringify({ type: "pong", id: ID, padding: "x".repeat(1_024) });
-  assertEquals(SDK_PROFILES.json.decode(pong), undefined);
+Deno.test("No profile but json parses a long message", () => {
+  const padding = "x".repeat(1_024);
+  const health = { event_type: "health", message: "pong", ref_id: ID };
+  const { decode: decodeHealth } = SDK_PROFILES["events-hub"];
+  assertEquals(decodeHealth(JSON.stringify(health)), { kind: "heartbeat", id: ID });
+  assertEquals(decodeHealth(JSON.stringify({ ...health, padding })), undefined);
+  const answer = { code: 10011, trace: ID };
+  assertEquals(SDK_PROFILES.infoway.decode(JSON.stringify({ ...answer, padding })), undefined);
 });
 
-Deno.test("json: a frame about a channel is decoded at any length, and no other", () => {
-  const { decode: decodeShort, decodeLong, resume } = SDK_PROFILES.json;
+Deno.test("json: a frame about a channel is decoded at any length", () => {
+  const { decode: decodeFrame, request } = SDK_PROFILES.json;
   const data = "x".repeat(2_000);
   const message = { type: "message" as const, channel: "a", data, timestamp: 1, offset: 7 };
-  const text = JSON.stringify(message);
-  assertEquals(decodeShort(text), undefined);
-  assertEquals(decodeLong!(text), { ...message, kind: "channel" });
-  assertEquals(decodeLong!(JSON.stringify({ type: "pong", id: ID })), undefined);
-  const request = { since: { epoch: "e", offset: 3 }, last: undefined };
+  assertEquals(decodeFrame(JSON.stringify(message)), { ...message, kind: "channel" });
   assertEquals(
-    resume!("a", request),
+    request!("subscribe", "a", { since: { epoch: "e", offset: 3 }, last: undefined }),
     '{"type":"subscribe","channel":"a","since":{"epoch":"e","offset":3}}',
   );
 });

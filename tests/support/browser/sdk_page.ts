@@ -67,11 +67,10 @@ export class SdkPage implements AsyncDisposable {
     await this.happens("open", { socket });
   }
 
-  /** Calls a method of a socket. */
-  // deno-lint-ignore no-explicit-any -- whatever it returns
-  call(socket: string, method: string, ...args: unknown[]): Promise<any> {
+  /** Calls a method of a socket. Does not wait for its promise: there may be no network. */
+  async call(socket: string, method: string, ...args: unknown[]): Promise<void> {
     const list = args.map((arg) => JSON.stringify(arg)).join();
-    return this.tab.evaluate(`witness.sockets[${JSON.stringify(socket)}].${method}(${list})`);
+    await this.tab.evaluate(`void witness.sockets[${JSON.stringify(socket)}].${method}(${list})`);
   }
 
   /** What a socket says of itself. */
