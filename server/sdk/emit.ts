@@ -4,12 +4,15 @@
  * @module
  */
 
-import type { HeartbeatSocketEventMap, HeartbeatSocketEventName } from "./events.ts";
+import type { HeartbeatSocketEventMap } from "./events.ts";
+import type { SubscriptionEventMap } from "./subscription.ts";
+
+type EventMap = HeartbeatSocketEventMap & SubscriptionEventMap;
 
 /** An event with details as its properties. */
-export function eventOf<N extends HeartbeatSocketEventName>(
+export function eventOf<N extends keyof EventMap>(
   type: N,
-  details: Omit<HeartbeatSocketEventMap[N], keyof Event> = {} as never,
+  details: Omit<EventMap[N], keyof Event> = {} as never,
 ): Event {
   return Object.assign(new Event(type), details);
 }

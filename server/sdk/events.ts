@@ -17,9 +17,9 @@ export type DropReason =
   /** The socket was closed, or gave up and is not woken by the network or the page. */
   | "closed";
 
-/** Why a publication failed. */
+/** Why a publication, a `history()` or a `presence()` failed. */
 export interface RequestError extends Error {
-  /** The hub's code, such as `forbidden`, or a `DropReason`. */
+  /** The hub's code, such as `forbidden` or `history_off`, or a `DropReason`. */
   readonly code: string;
 }
 
@@ -98,6 +98,32 @@ export interface RecoveredEvent extends Event {
   /** The channel. */
   readonly channel: string;
   /** How many messages were replayed. */
+  readonly count: number;
+}
+
+/** A member of a channel. All connections with the same user and name are one member. */
+export interface MemberDetails {
+  /** The `sub` of its token; null without one. Only this is proof of who it is. */
+  readonly user: string | null;
+  /** Its name, which it has chosen itself. */
+  readonly member: string;
+  /** The connection that subscribed last. */
+  readonly clientId: string;
+  /** What it says of itself by the option `info`; null without it. */
+  readonly info: unknown;
+}
+
+/** A member has joined the channel, or left it. */
+export interface MemberEvent extends Event, MemberDetails {
+  /** The channel. */
+  readonly channel: string;
+}
+
+/** The hub only counts the members of the channel. Which they are is not known any more. */
+export interface MembersEvent extends Event {
+  /** The channel. */
+  readonly channel: string;
+  /** How many it has. */
   readonly count: number;
 }
 

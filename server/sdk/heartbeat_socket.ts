@@ -45,6 +45,9 @@ export type {
   HeartbeatSocketEventMap,
   HeartbeatSocketEventName,
   Listener,
+  MemberDetails,
+  MemberEvent,
+  MembersEvent,
   PublicationEvent,
   ReconnectingEvent,
   RecoveredEvent,
@@ -55,12 +58,20 @@ export type {
   Address,
   HeartbeatOptions,
   HeartbeatSocketOptions,
+  HistoryOptions,
   Position,
   ProfileName,
   SubscribeOptions,
   WebSocketConstructor,
 } from "./options.ts";
-export type { Subscription, SubscriptionEventMap } from "./subscription.ts";
+export type {
+  HistoryMessage,
+  HistoryPage,
+  Member,
+  PresencePage,
+  Subscription,
+  SubscriptionEventMap,
+} from "./subscription.ts";
 
 /** RFC 6455 5.5 allows 125 bytes in a control frame; two of them are the code. */
 const MAX_REASON_BYTES = 123;
@@ -193,7 +204,7 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
    * meanwhile is replayed.
    *
    * @param listener receives what is published on this channel; json only
-   * @param options what to replay now; json only
+   * @param options what to replay now, and whether to be a member of the channel; json only
    * @throws {TypeError} if the profile cannot
    * @throws {RangeError} if `last` is no positive integer
    */

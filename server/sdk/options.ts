@@ -46,8 +46,9 @@ export interface Position {
 }
 
 /**
- * What to replay at the start of a subscription. It applies only to the first subscription of a
- * channel: a later one gets what is new, and a `gap` event.
+ * What to replay at the start of a subscription, and what the hub tells others of it. `since` and
+ * `last` apply only to the first subscription of a channel: a later one gets what is new, and a `gap`
+ * event. `presence` and `info` hold until the channel's last subscription ends.
  */
 export interface SubscribeOptions {
   /** Replays what was published after this position, as a subscription's `position` returns it. */
@@ -56,6 +57,18 @@ export interface SubscribeOptions {
    * Replays this many of the channel's newest messages, from 1; with `since` only if that fails, as
    * after a reconnect that ends in a gap.
    */
+  readonly last?: number | undefined;
+  /** true: fires `joined`, `left` and `members`, and is a member of the channel itself. */
+  readonly presence?: boolean | undefined;
+  /** A JSON value of at most 1 KiB that the other members receive; it makes this client a member. */
+  readonly info?: unknown;
+}
+
+/** What to read of a channel's history; all that is kept by default. */
+export interface HistoryOptions {
+  /** Reads what was published after this position, oldest first. */
+  readonly since?: Position | undefined;
+  /** Reads this many of the newest messages, from 1; with `since` only if that fails. */
   readonly last?: number | undefined;
 }
 

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { RequestError, Sendable } from "./events.ts";
+import type { MemberDetails, RequestError, Sendable } from "./events.ts";
 
 /** What a frame means to the SDK. Any other frame is a message for the user. */
 export type DecodedFrame =
@@ -30,14 +30,22 @@ export interface AnswerFrame {
   readonly kind: "answer";
   /** The request's. */
   readonly id: string;
-  /** The position of the publication, if the channel has a history. */
+  /** Of a publication its position, if the channel has a history; of others the frame. */
   readonly result: unknown;
   /** Why there is no result. */
   readonly error: RequestError | undefined;
 }
 
+/** What a frame may say of a member, or of all. */
+export interface MemberFields extends Partial<MemberDetails> {
+  /** Of the frame; undefined in a list. */
+  readonly type?: string;
+  /** How many members there are. */
+  readonly count?: number;
+}
+
 /** A frame about one channel. The user receives it, too, unless it came before. */
-export interface ChannelFrame {
+export interface ChannelFrame extends MemberFields {
   readonly kind: "channel";
   readonly type: typeof CHANNEL_FRAMES[number];
   readonly channel: string;
@@ -51,10 +59,14 @@ export interface ChannelFrame {
   readonly data?: unknown;
   /** When, wall-clock ms of the hub. */
   readonly timestamp?: unknown;
+  /** The list of the members. */
+  readonly members?: readonly MemberFields[];
+  /** Whether the list is not complete. */
+  readonly more?: unknown;
 }
 
 /** The types of requests about one channel. */
-export type RequestType = "subscribe" | "publish";
+export type RequestType = "subscribe" | "publish" | "history" | "presence";
 
 /** The frames of one profile. A frame that the profile does not have is left out. */
 export interface SdkProfile {
@@ -70,7 +82,7 @@ export interface SdkProfile {
   readonly decode: (data: unknown) => DecodedFrame | undefined;
   /** Frames that subscribe to channels. @throws {TypeError} for a channel that the profile lacks */
   readonly subscribe?: (channels: readonly string[]) => string[];
-  /** The frame of a request, where the profile has answers and positions. */
+  /** The frame of a request, where the profile has answers, positions and members. */
   readonly request?: (type: RequestType, channel: string, fields?: object) => string;
   /** Frames that end subscriptions. @throws {TypeError} as `subscribe` */
   readonly unsubscribe?: (channels: readonly string[]) => string[];
@@ -117,7 +129,10 @@ export function heartbeatOf(id: unknown): DecodedFrame | undefined {
 }
 
 /** The types of the frames about one channel. */
-const CHANNEL_FRAMES = ["subscribed", "unsubscribed", "message", "gap"] as const;
+const CHANNEL_FRAMES = [
+  ...["subscribed", "unsubscribed", "message", "gap"] as const,
+  ...["joined", "left", "members", "presence"] as const,
+];
 
 /** The decoded frame about a channel; undefined if it is none. */
 export function channelFrameOf(fields: Fields): ChannelFrame | undefined {

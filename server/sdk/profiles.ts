@@ -57,7 +57,8 @@ function decodeJson(fields: Fields): DecodedFrame | undefined {
   }
   if (typeof id === "string" && id.startsWith(REQUEST_ID_PREFIX)) {
     const error = isError ? requestError(`${code}`, `${message}`) : undefined;
-    return { kind: "answer", id, result: epoch && { epoch, offset }, error };
+    const result = type === "published" ? epoch && { epoch, offset } : fields;
+    return { kind: "answer", id, result, error };
   }
   return channelFrameOf(fields);
 }

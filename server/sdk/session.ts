@@ -93,6 +93,7 @@ export class Session {
     this.subscriptions = new Subscriptions({
       profile,
       send: (frames) => this.#sendNow(frames),
+      request: (frameOf) => this.request(frameOf),
       emit,
     });
     this.outbox = new Outbox({

@@ -1,15 +1,17 @@
 /**
- * The subscribed channels: who listens to each, and the position in it. Decides which messages the
- * user receives: what came before is dropped, and a hole is reported. Knows no socket.
+ * The subscribed channels: who listens to each, the position in it and its members. Decides which
+ * messages the user receives: what came before is dropped, and a hole is reported. Knows no socket.
  *
  * @module
  */
 
+import { ChannelMembers } from "./channel_members.ts";
 import { ChannelPosition } from "./channel_position.ts";
 import { eventOf } from "./emit.ts";
 import type { Listener, PublicationEvent } from "./events.ts";
 import type { SubscribeOptions } from "./options.ts";
-import type { DecodedFrame, SdkProfile } from "./profile.ts";
+import { platform } from "./platform.ts";
+import { type DecodedFrame, HEARTBEAT_ID_PREFIX, type SdkProfile } from "./profile.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** What subscriptions need. */
@@ -18,20 +20,31 @@ export interface SubscriptionsOptions {
   readonly profile: SdkProfile;
   /** Sends frames, if there is a connection. */
   readonly send: (frames: readonly string[]) => void;
+  /** Sends a frame whose answer has this id. */
+  readonly request: <Result>(frameOf: (id: string) => string) => Promise<Result>;
   /** Dispatches an event of the socket. */
   readonly emit: (event: Event) => void;
 }
+
+/** The most members that the hub lists; it only counts more. */
+const MAX_LISTED = 1_000;
 
 /** One channel on the wire. */
 interface Channel {
   readonly position: ChannelPosition;
   readonly subscriptions: Set<Subscription>;
+  /** Of the subscribe frame, where this client is a member. */
+  membership?: { readonly presence?: boolean; readonly info: unknown; readonly member: string };
+  /** Its members, where changes are wanted. */
+  members?: ChannelMembers;
 }
 
 /** The channels and their subscriptions. */
 export class Subscriptions {
   readonly #options: SubscriptionsOptions;
   readonly #channels = new Map<string, Channel>();
+  /** This client's name as a member. Not secret, unlike the session of its publications. */
+  #member: string | undefined;
 
   /** Starts without a channel. */
   constructor(options: SubscriptionsOptions) {
@@ -49,9 +62,11 @@ export class Subscriptions {
     listener?: Listener<PublicationEvent>,
     options: SubscribeOptions = {},
   ): Subscription {
-    const { since, last } = options;
+    const { profile, send } = this.#options;
+    const { since, last, presence, info } = options;
     const isReplay = since !== undefined || last !== undefined;
-    if (listener || isReplay) this.#requestOf(name);
+    const isMember = presence || info !== undefined;
+    if (listener || isReplay || isMember) this.#requestOf(name);
     if (last !== undefined && !(Number.isSafeInteger(last) && last > 0)) {
       throw new RangeError(`Cannot subscribe to ${name}: last must be an integer > 0, got ${last}`);
     }
@@ -63,11 +78,20 @@ export class Subscriptions {
     const subscription = this.#subscriptionOf(name, channel);
     channel.subscriptions.add(subscription);
     if (listener) subscription.addEventListener("message", listener);
+    if (presence) channel.members ??= new ChannelMembers();
+    if (isMember) {
+      channel.membership = {
+        presence: channel.members && true,
+        info: info ?? channel.membership?.info,
+        member: this.#member ??= platform.randomText(),
+      };
+    }
     if (known === undefined) {
       this.#channels.set(name, channel);
-      this.#options.send(this.#frames([name]));
+      send(this.#frames([name]));
       return subscription;
     }
+    if (isMember) send([profile.request!("subscribe", name, channel.membership)]); // changes it
     if (isReplay) {
       // What is subscribed is not replayed. The caller can add its listeners before.
       queueMicrotask(() => subscription.dispatchEvent(eventOf("gap", { channel: name })));
@@ -89,12 +113,13 @@ export class Subscriptions {
   /** Takes a frame. The socket's `message` event is not for what came before, and for answers. */
   received(event: MessageEvent, frame: DecodedFrame | undefined): void {
     if (frame?.kind === "answer" && !frame.error) return;
+    const { profile, send, emit } = this.#options;
     const { data, origin } = event;
-    const deliver = () => this.#options.emit(new MessageEvent("message", { data, origin }));
+    const deliver = () => emit(new MessageEvent("message", { data, origin }));
     const channel = frame?.kind === "channel" ? this.#channels.get(frame.channel) : undefined;
     if (frame?.kind !== "channel" || channel === undefined) return deliver();
-    const { position } = channel;
-    const { channel: name, type, offset, timestamp } = frame;
+    const { position, members } = channel;
+    const { channel: name, type, offset, timestamp, count } = frame;
     if (type === "message") {
       const order = position.receive(offset);
       if (order === "repeated") return;
@@ -106,17 +131,36 @@ export class Subscriptions {
       });
     } else {
       deliver();
-      if (position[type](frame)) this.#emit(channel, "gap", { channel: name });
+      if (type === "subscribed" || type === "unsubscribed" || type === "gap") {
+        if (position[type](frame)) this.#emit(channel, "gap", { channel: name });
+      } else {
+        members?.received(frame, (event, { type: _, ...fields }) => {
+          dispatch(channel, () => eventOf(event, { ...fields, channel: name }));
+        });
+      }
+      const isListed = type === "subscribed" || (type === "members" && count! <= MAX_LISTED);
+      // This id is not awaited: the answer is a frame about the channel.
+      if (isListed && members) {
+        send([profile.request!("presence", name, { id: HEARTBEAT_ID_PREFIX })]);
+      }
     }
     if (this.#channels.get(name) !== channel) return; // a listener has unsubscribed
-    const count = position.recovered();
-    if (count !== undefined) this.#emit(channel, "recovered", { channel: name, count });
+    const replayed = position.recovered();
+    if (replayed !== undefined) {
+      this.#emit(channel, "recovered", { channel: name, count: replayed });
+    }
   }
 
   #subscriptionOf(name: string, channel: Channel): Subscription {
+    const ask = (type: "history" | "presence") => (fields?: object) => {
+      const frameOf = this.#requestOf(name);
+      return this.#options.request((id) => frameOf(type, name, { ...fields, id }));
+    };
     const end = () => this.#leave(name, channel, subscription);
     const subscription = Object.assign(new EventTarget(), {
       channel: name,
+      history: ask("history"),
+      presence: ask("presence"),
       unsubscribe: end,
       [Symbol.dispose]: end,
     }) as unknown as Subscription;
@@ -128,7 +172,8 @@ export class Subscriptions {
     const { request, subscribe } = this.#options.profile;
     if (request === undefined) return subscribe?.(names) ?? [];
     return names.map((name) => {
-      return request("subscribe", name, this.#channels.get(name)!.position.request());
+      const { position, membership } = this.#channels.get(name)!;
+      return request("subscribe", name, { ...position.request(), ...membership });
     });
   }
 

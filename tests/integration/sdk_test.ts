@@ -211,6 +211,8 @@ integrationTest(
     assertEquals(await within("the next place", 10_000, second), { epoch, offset: 2 });
     await until("the next one", () => seen.length === 2);
     assertEquals(seen, ["first", "second"]);
+    const { messages, more } = await updates.history({ since: { epoch, offset: 1 } });
+    assertEquals([messages.map(({ data }) => data), more], [["second"], false]);
   },
 );
 

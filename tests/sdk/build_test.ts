@@ -34,7 +34,9 @@ import {
   HeartbeatSocket,
   type HealthEvent,
   type HeartbeatSocketOptions,
+  type HistoryPage,
   type Position,
+  type PresencePage,
   type RequestError,
   type Subscription,
 } from "SDK";
@@ -70,6 +72,16 @@ socket.addEventListener("gap", ({ channel }) => channel.length, { once: true });
 socket.onrecovered = ({ count }) => void count.toFixed();
 const publish = (): Promise<Position | undefined> => socket.publish("a", { deep: [1] });
 publish().then((position) => position?.offset.toFixed(), ({ code }: RequestError) => code.trim());
+const read = async (channel: Subscription): Promise<unknown> => {
+  const { epoch, messages, more }: HistoryPage = await channel.history({ since, last: undefined });
+  const { count, members }: PresencePage = await channel.presence();
+  return [epoch.trim(), messages[0]?.offset.toFixed(), !more, count.toFixed(), members[0]?.member];
+};
+using room = socket.subscribe("room", null, { presence: true, info: { name: "Ada" } });
+room.addEventListener("joined", ({ channel, user, member, info }) => [channel, user?.trim(), member, info]);
+room.addEventListener("members", ({ count }) => count.toFixed());
+// @ts-expect-error the count has no member
+room.addEventListener("members", ({ member }) => member);
 // @ts-expect-error a gap has no count
 updates.addEventListener("gap", ({ count }) => count);
 // @ts-expect-error a subscription has no health
@@ -80,7 +92,7 @@ new HeartbeatSocket("ws://localhost:1/", { closeEvents: "final" });
 new HeartbeatSocket("ws://localhost:1/", { profile: "mqtt" });
 // @ts-expect-error it is a number
 socket.rtt?.slice();
-export { retries, rtt };
+export { read, retries, rtt };
 `;
 
 Deno.test("The declarations type-check in a user's program, also without Deno's types", async () => {

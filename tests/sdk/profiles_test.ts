@@ -131,6 +131,8 @@ Deno.test("json: the hub's answers to the SDK's requests are decoded, and those 
   assertEquals(decodeFrame(published), { ...answer, result: { epoch, offset: 3 } });
   const off = { type: "published", channel: "a", id };
   assertEquals(decodeFrame(off), { ...answer, result: undefined }, "a channel without history");
+  const history = { type: "history", channel: "a", messages: ["x".repeat(2_000)], more: false, id };
+  assertEquals(decodeFrame(history), { ...answer, result: history });
   const error = decodeFrame({ type: "error", code: "forbidden", message: "no right", id });
   assert(error?.kind === "answer" && error.error instanceof Error);
   assertEquals([error.error.code, error.error.message], ["forbidden", "no right"]);

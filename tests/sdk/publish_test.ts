@@ -233,7 +233,8 @@ Deno.test("A rejection that nobody watches is no unhandled one", () =>
     try {
       const socket = await connected(page);
       void socket.publish("a", 1);
-      refuse(page, "hb-1", "forbidden");
+      void socket.subscribe("a").history();
+      for (const id of ["hb-1", "hb-2"]) refuse(page, id, "forbidden");
       void socket.publish("a", 2);
       socket.close();
       void Promise.reject("watched by the test");
