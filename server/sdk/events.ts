@@ -127,6 +127,14 @@ export interface MembersEvent extends Event {
   readonly count: number;
 }
 
+/** The hub has ended the subscriptions of a channel. */
+export interface UnsubscribedEvent extends Event {
+  /** The channel. */
+  readonly channel: string;
+  /** Why: `forbidden` when a new token does not allow it. */
+  readonly reason: string;
+}
+
 /** A message of a subscribed channel. `data` is what was published, a JSON value. */
 export interface PublicationEvent extends MessageEvent {
   /** The channel. */

@@ -53,6 +53,7 @@ export type {
   RecoveredEvent,
   RequestError,
   Sendable,
+  UnsubscribedEvent,
 } from "./events.ts";
 export type {
   Address,

@@ -55,6 +55,8 @@ export interface ChannelFrame extends MemberFields {
   readonly offset: number | undefined;
   /** Whether all that followed the `since` of the request comes now. */
   readonly recovered?: unknown;
+  /** Why the hub has ended the subscription itself. */
+  readonly reason?: unknown;
   /** What was published. */
   readonly data?: unknown;
   /** When, wall-clock ms of the hub. */

@@ -12,6 +12,7 @@ import type {
   MembersEvent,
   PublicationEvent,
   RecoveredEvent,
+  UnsubscribedEvent,
 } from "./events.ts";
 import type { HistoryOptions, Position } from "./options.ts";
 
@@ -23,6 +24,8 @@ export interface SubscriptionEventMap {
   gap: GapEvent;
   /** What was missed while there was no connection has been received. */
   recovered: RecoveredEvent;
+  /** The hub has ended it, and the SDK does not ask again. `subscribe()` begins another one. */
+  unsubscribed: UnsubscribedEvent;
   /** With the option `presence`: a member has joined the channel. */
   joined: MemberEvent;
   /** With the option `presence`: a member has left the channel. */

@@ -119,7 +119,7 @@ export class Subscriptions {
     const channel = frame?.kind === "channel" ? this.#channels.get(frame.channel) : undefined;
     if (frame?.kind !== "channel" || channel === undefined) return deliver();
     const { position, members } = channel;
-    const { channel: name, type, offset, timestamp, count } = frame;
+    const { channel: name, type, offset, timestamp, reason, count } = frame;
     if (type === "message") {
       const order = position.receive(offset);
       if (order === "repeated") return;
@@ -133,6 +133,13 @@ export class Subscriptions {
       deliver();
       if (type === "subscribed" || type === "unsubscribed" || type === "gap") {
         if (position[type](frame)) this.#emit(channel, "gap", { channel: name });
+        if (type === "unsubscribed" && reason) {
+          const ended = [...channel.subscriptions];
+          this.remove(name, []); // before a listener subscribes anew
+          for (const subscription of ended) {
+            subscription.dispatchEvent(eventOf(type, { channel: name, reason: `${reason}` }));
+          }
+        }
       } else {
         members?.received(frame, (event, { type: _, ...fields }) => {
           dispatch(channel, () => eventOf(event, { ...fields, channel: name }));

@@ -80,6 +80,7 @@ const read = async (channel: Subscription): Promise<unknown> => {
 using room = socket.subscribe("room", null, { presence: true, info: { name: "Ada" } });
 room.addEventListener("joined", ({ channel, user, member, info }) => [channel, user?.trim(), member, info]);
 room.addEventListener("members", ({ count }) => count.toFixed());
+room.addEventListener("unsubscribed", ({ reason }) => reason.trim());
 // @ts-expect-error the count has no member
 room.addEventListener("members", ({ member }) => member);
 // @ts-expect-error a gap has no count

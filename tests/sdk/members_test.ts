@@ -252,3 +252,48 @@ Deno.test("A request or an option of members throws where the profile has none",
     assertThrows(() => tank.subscribe("a", null, { info: 1 }), TypeError, "for json alone");
     assertEquals(tank.bufferedAmount, 0);
   }));
+
+Deno.test("A subscription that the hub ends is over, and is not asked for again", () =>
+  withPage(async (page) => {
+    const socket = page.connect();
+    const subscription = socket.subscribe("a", () => lines.push("message"));
+    socket.subscribe("b");
+    await page.pass(20);
+    const lines: string[] = [];
+    subscription.addEventListener("unsubscribed", ({ channel, reason }) => {
+      lines.push(`${channel} ${reason}`);
+    });
+    const { last } = page.server;
+    last.say({ type: "subscribed", channel: "a", epoch: "e", offset: 3 });
+    last.say({ type: "unsubscribed", channel: "b" }); // the answer to a frame of the user's own
+    last.say({ type: "unsubscribed", channel: "a", reason: "forbidden" });
+    last.say({ type: "message", channel: "a", data: 1, timestamp: 1, offset: 4 });
+    assertEquals(lines, ["a forbidden"]);
+    assertEquals(last.messages.length, 2, "it is ended, and needs no unsubscribe");
+    last.end(1006);
+    await page.pass(6_000);
+    assertEquals(page.server.last.messages, [{ type: "subscribe", channel: "b" }]);
+    const since = subscription.position;
+    assertEquals(since, { epoch: "e", offset: 3 });
+    socket.subscribe("a", null, { since });
+    assertEquals(page.server.last.messages.at(-1), { type: "subscribe", channel: "a", since });
+    subscription.unsubscribe();
+    assertEquals(page.server.last.messages.length, 2, "the ended one has no part in it");
+  }));
+
+Deno.test("A listener may subscribe anew to a channel whose subscription the hub has ended", () =>
+  withPage(async (page) => {
+    const socket = page.connect();
+    const first = socket.subscribe("a");
+    await page.pass(20);
+    const got: unknown[] = [];
+    first.addEventListener(
+      "unsubscribed",
+      () => socket.subscribe("a", ({ data }) => got.push(data)),
+    );
+    socket.subscribe("a").addEventListener("unsubscribed", () => first.unsubscribe());
+    page.server.last.say({ type: "unsubscribed", channel: "a", reason: "forbidden" });
+    page.server.last.say({ type: "message", channel: "a", data: 1, timestamp: 1 });
+    assertEquals(got, [1]);
+    assertEquals(page.server.last.messages.map(({ type }) => type), ["subscribe", "subscribe"]);
+  }));
