@@ -502,7 +502,7 @@ it, and it may come before or after the publisher&#39;s own <code>message</code>
 was delivered. It sends it again with the same <code>id</code> and <code>session</code> (<a href="/docs/messages#json">frames</a>), over
 HTTP with the same <code>id</code>: the hub delivers it once, and answers with its place. An <code>id</code> without a
 session counts within its connection, so a client that counts from 1 on each connection loses
-nothing.</p>
+nothing. The <a href="/docs/sdk#publications">client library</a> does this by itself.</p>
 <h2 id="when-a-client-returns">When a client returns<a class="anchor" href="#when-a-client-returns" aria-label="Link to this section">#</a></h2>
 <p>A channel keeps its last 256 messages for five minutes, in the memory of the process. A json client
 that remembers the <code>epoch</code> of its subscription and the <code>offset</code> of its last message gives both as
@@ -1714,6 +1714,8 @@ and no pattern of a key, <code>*</code> included, allows them.</p>
 <li class="depth-3"><a href="#tokens">Tokens</a></li>
 <li class="depth-2"><a href="#events">Events</a></li>
 <li class="depth-2"><a href="#subscriptions">Subscriptions</a></li>
+<li class="depth-2"><a href="#publications">Publications</a></li>
+<li class="depth-2"><a href="#members">Members</a></li>
 <li class="depth-2"><a href="#other-servers">Other servers</a></li>
 <li class="depth-2"><a href="#what-it-does-by-itself">What it does by itself</a></li>
 <li class="depth-2"><a href="#what-a-browser-does-to-a-heartbeat">What a browser does to a heartbeat</a></li>
@@ -1732,7 +1734,7 @@ const socket = new HeartbeatSocket(&quot;ws://localhost:8080/ws&quot;);
 socket.onmessage = ({ data }) =&gt; console.log(data);
 socket.onhealth = ({ status, latency }) =&gt; console.log(status, latency);
 socket.subscribe(&quot;updates&quot;); // now, and again after every reconnect
-socket.publish(&quot;updates&quot;, { hello: &quot;world&quot; }); // kept until the connection is open</code></pre></div>
+socket.publish(&quot;updates&quot;, { hello: &quot;world&quot; }); // kept until the hub has it</code></pre></div>
 <h2 id="runtimes">Runtimes<a class="anchor" href="#runtimes" aria-label="Link to this section">#</a></h2>
 <div class="scroll" tabindex="0"><table>
 <thead><tr><th>runtime</th><th>how</th></tr></thead>
@@ -1815,8 +1817,8 @@ be asynchronous, that returns a URL for each attempt.</p>
 <tr><td><code>maxReconnectAttempts</code></td><td>10</td><td>attempts in a row; <code>Infinity</code> is allowed; 0: the first loss is the end</td></tr>
 <tr><td><code>closeEvents</code></td><td><code>&quot;all&quot;</code></td><td><code>&quot;final&quot;</code>: no <code>close</code> and no <code>error</code> event for a connection that another one follows, only for the end</td></tr>
 <tr><td><code>heartbeatInWorker</code></td><td><code>false</code></td><td>use the timers of a worker, which a hidden tab does not throttle; needs <code>worker-src blob:</code> in a policy</td></tr>
-<tr><td><code>outboxMessages</code></td><td>256</td><td>messages kept while there is no connection; above it the oldest is dropped</td></tr>
-<tr><td><code>outboxAgeMs</code></td><td>60000</td><td>older messages are dropped instead of sent; <code>Infinity</code> is allowed</td></tr>
+<tr><td><code>outboxMessages</code></td><td>256</td><td>messages kept while there is no connection, and publications without an answer; above it the oldest is dropped</td></tr>
+<tr><td><code>outboxAgeMs</code></td><td>60000</td><td>older messages are dropped instead of sent; <code>Infinity</code> is allowed; below the hub&#39;s <code>DEDUPE_MS</code></td></tr>
 <tr><td><code>outboxBytes</code></td><td>1048576</td><td>bytes kept; above it the oldest is dropped, and a message that alone is larger</td></tr>
 <tr><td><code>healthyLatency</code></td><td>100</td><td>healthy up to this average of round trips</td></tr>
 <tr><td><code>degradedLatency</code></td><td>500</td><td>degraded up to this average</td></tr>
@@ -1850,7 +1852,7 @@ the hub accepts only a token that ends later. The frames of a renewal are <code>
 <thead><tr><th>event</th><th>properties</th><th>when</th></tr></thead>
 <tbody>
 <tr><td><code>open</code></td><td></td><td>a connection is open, the first or a new one; subscriptions are restored, the queued messages follow</td></tr>
-<tr><td><code>message</code></td><td><code>data</code></td><td>any frame except heartbeat traffic: the library answers and hides pings, pongs and the like; <code>welcome</code>, <code>subscribed</code>, <code>health_status</code> and <code>reconnect</code> are events</td></tr>
+<tr><td><code>message</code></td><td><code>data</code></td><td>any frame except heartbeat traffic: the library answers and hides pings, pongs and the like, and the answers to its requests; <code>welcome</code>, <code>subscribed</code>, <code>error</code> and <code>reconnect</code> are events</td></tr>
 <tr><td><code>error</code></td><td></td><td>a connection failed; <code>close</code> follows</td></tr>
 <tr><td><code>close</code></td><td><code>code</code>, <code>reason</code>, <code>wasClean</code></td><td>a connection is over, or an attempt failed; <code>readyState</code> is <code>CONNECTING</code> if another attempt follows</td></tr>
 <tr><td><code>heartbeat</code></td><td><code>rtt</code></td><td>the peer answered; in tank the peer sent its heartbeat, and <code>rtt</code> is undefined</td></tr>
@@ -1858,7 +1860,7 @@ the hub accepts only a token that ends later. The frames of a renewal are <code>
 <tr><td><code>reconnecting</code></td><td><code>attempt</code>, <code>delayMs</code>, <code>reason</code></td><td>an attempt is scheduled; after advice of the hub it comes before <code>close</code>; <code>delayMs</code> is <code>Infinity</code> while there is no network</td></tr>
 <tr><td><code>giveup</code></td><td><code>attempts</code>, <code>reason</code></td><td>no attempt follows: too many failed, until it is woken, or the server forbids it</td></tr>
 <tr><td><code>health</code></td><td><code>status</code>, <code>previous</code>, <code>latency</code>, <code>jitter</code></td><td>the status has changed</td></tr>
-<tr><td><code>drop</code></td><td><code>data</code>, <code>reason</code></td><td>a message will not be sent: the outbox was <code>full</code>, it <code>expired</code>, or the socket is <code>closed</code></td></tr>
+<tr><td><code>drop</code></td><td><code>data</code>, <code>reason</code></td><td>a message will not be sent, or not again: the outbox was <code>full</code>, it <code>expired</code>, or the socket is <code>closed</code></td></tr>
 <tr><td><code>recovered</code></td><td><code>channel</code>, <code>count</code></td><td>after a reconnect, all that was missed of this channel has been received; <code>count</code> messages were replayed</td></tr>
 <tr><td><code>gap</code></td><td><code>channel</code></td><td>messages of this channel may be missing before the next one</td></tr>
 </tbody>
@@ -1881,10 +1883,12 @@ updates.addEventListener(&quot;recovered&quot;, ({ count }) =&gt; console.log(\`
 updates.addEventListener(&quot;gap&quot;, () =&gt; console.log(&quot;load the present state anew&quot;));
 const log = socket.subscribe(&quot;log&quot;, null, { last: 20 }); // begins with the newest 20
 log.unsubscribe();</code></pre></div>
-<p>A subscription is an <code>EventTarget</code> with the events <code>message</code>, <code>recovered</code> and <code>gap</code>, and has
-<code>channel</code>, <code>position</code>, <code>unsubscribe()</code> and <code>Symbol.dispose</code> (<code>using</code>). Subscriptions of one channel
-share one on the wire, which ends with the last <code>unsubscribe()</code>; <code>socket.unsubscribe(channel)</code> ends
-all of them.</p>
+<p>A subscription is an <code>EventTarget</code> with the events <code>message</code>, <code>recovered</code>, <code>gap</code> and <code>unsubscribed</code>,
+and has <code>channel</code>, <code>position</code>, <code>history()</code>, <code>presence()</code>, <code>unsubscribe()</code> and <code>Symbol.dispose</code>
+(<code>using</code>). Subscriptions of one channel share one on the wire, which ends with the last
+<code>unsubscribe()</code>; <code>socket.unsubscribe(channel)</code> ends all of them. So does the hub when a new token
+does not allow the channel: <code>unsubscribed</code> with its <code>reason</code> comes last, and the library does not
+ask again. With another token <code>subscribe()</code> begins anew, with the old <code>position</code> as <code>since</code>.</p>
 <p>On a channel of which the hub keeps a history, nothing is lost in silence:</p>
 <ul>
 <li>After a reconnect the library asks for what followed the newest message that it has delivered. The
@@ -1902,6 +1906,50 @@ and a <code>gap</code> of its own.</li>
 </ul>
 <p>Without a history <code>subscribed</code> has no <code>epoch</code>, and messages come as they are sent: neither
 <code>recovered</code> nor <code>gap</code> is fired, except that a <code>since</code> that the hub cannot answer is a <code>gap</code>.</p>
+<p><code>history({ since, last })</code> reads a part of the history without a subscription&#39;s order, all that is
+kept by default: <code>{ epoch, offset, messages, recovered, more }</code>, as the <a href="/docs/messages#history">frame</a>
+has them. With <code>more</code>, ask again with the last offset.</p>
+<h2 id="publications">Publications<a class="anchor" href="#publications" aria-label="Link to this section">#</a></h2>
+<div class="scroll" tabindex="0"><pre><code class="language-js">import { HeartbeatSocket } from &quot;http://localhost:8080/sdk.js&quot;;
+
+const socket = new HeartbeatSocket(&quot;ws://localhost:8080/ws&quot;);
+try {
+  const position = await socket.publish(&quot;updates&quot;, { hello: &quot;world&quot; });
+  console.log(position); // { epoch, offset }; undefined where the channel has no history
+} catch ({ code, message }) {
+  console.log(code, message);
+}</code></pre></div>
+<p><code>publish()</code> returns a promise that the hub&#39;s answer settles. A publication that had no answer when
+its connection was lost is sent again on the next one, in order and before what is newer, with the
+same id: the hub <a href="/docs/delivery#when-an-answer-is-lost">delivers it once</a>. One that is refused as
+<code>busy</code> or <code>unavailable</code> is sent again after the wait that the hub asks for; what was sent after it
+may then come before it. Until it is answered, a publication counts in the outbox.</p>
+<p>The promise rejects with an <code>Error</code> that has a <code>code</code>: the hub&#39;s (<code>forbidden</code>, <code>bad_message</code>), or
+why the outbox dropped the publication (<code>full</code>, <code>expired</code>, <code>closed</code>). Its <code>message</code> then says
+whether it was <code>Not sent</code>, or has <code>No answer</code>: it was sent, and may have taken effect. What is too
+old is dropped at the next heartbeat or attempt. Whoever publishes more than <code>outboxMessages</code> at
+once waits for the promises, or raises it: all are sent, but the oldest lose their answers. A
+promise that nobody watches makes no <code>unhandledrejection</code>. In talo, whose peer answers nothing, it
+is fulfilled when the publication is sent.</p>
+<p><code>history()</code> and <code>presence()</code> wait for a connection, are asked again and reject in the same way.</p>
+<h2 id="members">Members<a class="anchor" href="#members" aria-label="Link to this section">#</a></h2>
+<div class="scroll" tabindex="0"><pre><code class="language-js">import { HeartbeatSocket } from &quot;http://localhost:8080/sdk.js&quot;;
+
+const socket = new HeartbeatSocket(&quot;ws://localhost:8080/ws&quot;);
+const room = socket.subscribe(&quot;room&quot;, null, { presence: true, info: { name: &quot;Ada&quot; } });
+room.addEventListener(&quot;joined&quot;, ({ member, info }) =&gt; console.log(&quot;joined&quot;, member, info));
+room.addEventListener(&quot;left&quot;, ({ member, info }) =&gt; console.log(&quot;left&quot;, member, info));
+const { count, members } = await room.presence();
+console.log(count, members);</code></pre></div>
+<p>With <code>presence</code> or <code>info</code> the socket is a <a href="/docs/messages#presence">member</a> of the channel, under a
+random name that it keeps as long as it exists: a reconnect within the grace is no <code>left</code>. <code>info</code>,
+any JSON value of at most 1 KiB, is what others see of it. Both hold until the channel&#39;s last
+subscription ends, and a later <code>subscribe()</code> may add them.</p>
+<p>With <code>presence</code> a subscription fires <code>joined</code> and <code>left</code>, with <code>user</code>, <code>member</code>, <code>clientId</code> and
+<code>info</code>, for this client, too. After a reconnect the library asks who is there, and fires them for
+what has changed meanwhile. <code>presence()</code> returns <code>{ count, members, more }</code> at any time, also
+without the option. While a channel has more than 1000 members the hub only counts them: <code>members</code>
+with <code>count</code>. After one whose <code>count</code> is at most 1000, ask <code>presence()</code> anew.</p>
 <h2 id="other-servers">Other servers<a class="anchor" href="#other-servers" aria-label="Link to this section">#</a></h2>
 <p>With <code>profile: &quot;none&quot;</code> the library sends nothing but your messages and takes no silence for a
 timeout: it reconnects, and keeps what is sent meanwhile. So it runs under
@@ -1953,11 +2001,10 @@ are dropped. What the server forbids stays final.</li>
 open connection or of a scheduled attempt, or after giving up.</li>
 <li><strong><code>close()</code></strong> ends everything, with 1000 <code>Client closed</code> by default, and cancels what is
 scheduled.</li>
-<li><strong>The outbox</strong> stores what is neither text nor bytes as the text that <code>WebSocket</code> would send. It
-is not a queue with acknowledgements: a message that was sent on a connection that failed a moment
-later is lost. Where that matters, give a <code>publish</code> message an <code>id</code> and wait for <code>published</code>.
-After a <code>busy</code> error of the hub, messages wait in the outbox for as long as it asks; the refused
-one is not sent again.</li>
+<li><strong>The outbox</strong> stores what is neither text nor bytes as the text that <code>WebSocket</code> would send. What
+<code>send()</code> wrote on a connection that failed a moment later is lost; what <code>publish()</code> did is not,
+see <a href="#publications">Publications</a>. After a <code>busy</code> or <code>unavailable</code> error of the hub, messages wait
+in the outbox for as long as it asks. <code>bufferedAmount</code> counts what is in it.</li>
 </ul>
 <h2 id="what-a-browser-does-to-a-heartbeat">What a browser does to a heartbeat<a class="anchor" href="#what-a-browser-does-to-a-heartbeat" aria-label="Link to this section">#</a></h2>
 <div class="scroll" tabindex="0"><table>
@@ -3179,6 +3226,9 @@ drops what came twice, and fires <code>recovered</code> or <code>gap</code>. <co
 its own listeners. After too many attempts it sleeps until the network or the page is back, or
 <code>reconnect()</code> is called; before, it was closed for good and dropped its messages.
 <code>closeEvents: &quot;final&quot;</code> leaves out the <code>close</code> and <code>error</code> events of a reconnect.</li>
+<li><code>publish()</code> of the client library returns a promise of the position, and sends again what had no
+answer. Its answers, and those to <code>history()</code> and <code>presence()</code>, are no <code>message</code> events. A
+subscription that the hub ends (<code>forbidden</code>) is over.</li>
 <li><code>/metrics</code> has the CPU, memory and start time of the process.</li>
 <li>Payloads arrive as they were written: large numbers, <code>1e400</code>, <code>-0</code>, <code>1.0</code>, escapes, repeated and
 escaped members of <code>data</code> are no longer changed on their way, in no profile. Echoes, the <code>id</code> and

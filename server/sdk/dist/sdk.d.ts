@@ -8,6 +8,11 @@ export type DropReason =
   | "expired"
   /** The socket was closed, or gave up and is not woken by the network or the page. */
   | "closed";
+/** Why a publication, a `history()` or a `presence()` failed. */
+export interface RequestError extends Error {
+  /** The hub's code, such as `forbidden` or `history_off`, or a `DropReason`. */ readonly code:
+    string;
+}
 /**
  * The health of the connection, by its average round trip. To improve, the average must be at most
  * 90 % of the threshold.
@@ -56,7 +61,7 @@ export interface HealthEvent extends Event {
   /** Their standard deviation, ms. */
   readonly jitter: number;
 }
-/** A message was dropped: it will not be sent. */
+/** A message was dropped: it will not be sent, or not again. */
 export interface DropEvent extends Event {
   /** The message. */ readonly data: Sendable;
   /** Why it was dropped. */
@@ -72,6 +77,33 @@ export interface RecoveredEvent extends Event {
   /** How many messages were replayed. */
   readonly count: number;
 }
+/** A member of a channel. All connections with the same user and name are one member. */
+export interface MemberDetails {
+  /** The `sub` of its token; null without one. Only this is proof of who it is. */
+  readonly user: string | null;
+  /** Its name, which it has chosen itself. */
+  readonly member: string;
+  /** The connection that subscribed last. */
+  readonly clientId: string;
+  /** What it says of itself by the option `info`; null without it. */
+  readonly info: unknown;
+}
+/** A member has joined the channel, or left it. */
+export interface MemberEvent extends Event, MemberDetails {
+  /** The channel. */ readonly channel: string;
+}
+/** The hub only counts the members of the channel. Which they are is not known any more. */
+export interface MembersEvent extends Event {
+  /** The channel. */ readonly channel: string;
+  /** How many it has. */
+  readonly count: number;
+}
+/** The hub has ended the subscriptions of a channel. */
+export interface UnsubscribedEvent extends Event {
+  /** The channel. */ readonly channel: string;
+  /** Why: `forbidden` when a new token does not allow it. */
+  readonly reason: string;
+}
 /** A message of a subscribed channel. `data` is what was published, a JSON value. */
 export interface PublicationEvent extends MessageEvent {
   /** The channel. */ readonly channel: string;
@@ -83,7 +115,7 @@ export interface PublicationEvent extends MessageEvent {
 /** The events, by name. */
 export interface HeartbeatSocketEventMap {
   /** A connection is open: the first one, or one after a reconnect. */ open: Event;
-  /** A frame that is no heartbeat traffic. */
+  /** A frame that is no heartbeat traffic, and no answer that a promise waits for; errors are. */
   message: MessageEvent;
   /** A connection failed; `close` follows. */
   error: Event;
@@ -102,7 +134,7 @@ export interface HeartbeatSocketEventMap {
   giveup: GiveUpEvent;
   /** The status has changed. */
   health: HealthEvent;
-  /** A message was dropped: it will not be sent. */
+  /** A message was dropped: it will not be sent, or not again. */
   drop: DropEvent;
   /** Messages of a channel may be missing before the next one. */
   gap: GapEvent;
@@ -195,8 +227,9 @@ export interface Position {
   readonly offset: number;
 }
 /**
- * What to replay at the start of a subscription. It applies only to the first subscription of a
- * channel: a later one gets what is new, and a `gap` event.
+ * What to replay at the start of a subscription, and what the hub tells others of it. `since` and
+ * `last` apply only to the first subscription of a channel: a later one gets what is new, and a `gap`
+ * event. `presence` and `info` hold until the channel's last subscription ends.
  */
 export interface SubscribeOptions {
   /** Replays what was published after this position, as a subscription's `position` returns it. */ readonly since?:
@@ -206,6 +239,18 @@ export interface SubscribeOptions {
    * Replays this many of the channel's newest messages, from 1; with `since` only if that fails, as
    * after a reconnect that ends in a gap.
    */
+  readonly last?: number | undefined;
+  /** true: fires `joined`, `left` and `members`, and is a member of the channel itself. */
+  readonly presence?: boolean | undefined;
+  /** A JSON value of at most 1 KiB that the other members receive; it makes this client a member. */
+  readonly info?: unknown;
+}
+/** What to read of a channel's history; all that is kept by default. */
+export interface HistoryOptions {
+  /** Reads what was published after this position, oldest first. */ readonly since?:
+    | Position
+    | undefined;
+  /** Reads this many of the newest messages, from 1; with `since` only if that fails. */
   readonly last?: number | undefined;
 }
 /** All options are optional; undefined means the default. Times are in ms. */
@@ -259,14 +304,20 @@ export interface HeartbeatSocketOptions {
   closeEvents?: "all" | "final" | undefined;
   /** Whether a worker's timers send the heartbeat; a hidden tab does not throttle them. Default: false. */
   heartbeatInWorker?: boolean | undefined;
-  /** The most messages in the outbox, 0 to Infinity; the oldest is dropped first. Default: 256. */
+  /**
+   * The most messages in the outbox, 0 to Infinity; the oldest is dropped first. In json what is
+   * published stays in it until it is answered. Default: 256.
+   */
   outboxMessages?: number | undefined;
   /**
    * The most bytes in the outbox, text as UTF-8, 0 to Infinity. The oldest message is dropped first;
    * a message that is larger alone is dropped itself. Default: 1048576.
    */
   outboxBytes?: number | undefined;
-  /** An older message in the outbox is dropped instead of sent, 0 to Infinity ms. Default: 60000. */
+  /**
+   * An older message in the outbox is dropped instead of sent, 0 to Infinity ms. Less than the hub's
+   * `DEDUPE_MS`, so that the hub knows each publication that is sent again. Default: 60000.
+   */
   outboxAgeMs?: number | undefined;
   /** The highest average round trip of the status healthy, 0 to Infinity ms. Default: 100. */
   healthyLatency?: number | undefined;
@@ -286,6 +337,46 @@ export interface SubscriptionEventMap {
   gap: GapEvent;
   /** What was missed while there was no connection has been received. */
   recovered: RecoveredEvent;
+  /** The hub has ended it, and the SDK does not ask again. `subscribe()` begins another one. */
+  unsubscribed: UnsubscribedEvent;
+  /** With the option `presence`: a member has joined the channel. */
+  joined: MemberEvent;
+  /** With the option `presence`: a member has left the channel. */
+  left: MemberEvent;
+  /** With the option `presence`: the hub only counts the members, there are or were too many. */
+  members: MembersEvent;
+}
+/** A message that the hub has kept. */
+export interface HistoryMessage {
+  /** Its number in the channel's epoch, from 1. */ readonly offset: number;
+  /** What was published, a JSON value. */
+  readonly data: unknown;
+  /** When it was published, wall-clock ms of the hub. */
+  readonly timestamp: number;
+}
+/** A part of a channel's history. */
+export interface HistoryPage {
+  /** The hub's name for the series of offsets. */ readonly epoch: string;
+  /** That of the channel's newest message, 0 before the first. */
+  readonly offset: number;
+  /** In order, the oldest first. */
+  readonly messages: readonly HistoryMessage[];
+  /** With `since`: whether nothing that followed it is missing. */
+  readonly recovered?: boolean;
+  /** Whether more follows: ask again with the last message's offset as `since`. */
+  readonly more: boolean;
+}
+/** A member in the list of a channel. */
+export interface Member extends MemberDetails {
+  /** When it joined, wall-clock ms of the hub. */ readonly sinceMs: number;
+}
+/** The members of a channel. */
+export interface PresencePage {
+  /** How many there are, also where not all are listed. */ readonly count: number;
+  /** The members, or some of them. */
+  readonly members: readonly Member[];
+  /** Whether some are not listed. */
+  readonly more: boolean;
 }
 /**
  * A subscription of one channel. Subscriptions of the same channel share one on the wire, which ends
@@ -298,6 +389,16 @@ export interface Subscription extends EventTarget {
    * Undefined until the hub has answered, and where it keeps no history.
    */
   readonly position: Position | undefined;
+  /**
+   * Reads the channel's history. Waits for a connection, and asks again on the next one if the answer
+   * did not come.
+   *
+   * @returns rejects with a `RequestError`: `history_off`, `forbidden`, …, or why it was dropped
+   * @throws {TypeError} if the profile cannot
+   */
+  history(options?: HistoryOptions): Promise<HistoryPage>;
+  /** Reads who is on the channel. Waits, rejects and throws as `history()`. */
+  presence(): Promise<PresencePage>;
   /** Ends it: no event follows. Calls after the first have no effect. */
   unsubscribe(): void;
   /** As `unsubscribe()`. */
@@ -347,7 +448,7 @@ export declare class HeartbeatSocket extends HeartbeatEventTarget {
   get protocol(): string;
   /** The extensions that the server chose. */
   get extensions(): string;
-  /** Bytes that are not sent yet, including the outbox. */
+  /** Bytes that are not sent yet, including the outbox with what has no answer yet. */
   get bufferedAmount(): number;
   /** The type of received binary frames. */
   binaryType: BinaryType;
@@ -372,7 +473,7 @@ export declare class HeartbeatSocket extends HeartbeatEventTarget {
    * meanwhile is replayed.
    *
    * @param listener receives what is published on this channel; json only
-   * @param options what to replay now; json only
+   * @param options what to replay now, and whether to be a member of the channel; json only
    * @throws {TypeError} if the profile cannot
    * @throws {RangeError} if `last` is no positive integer
    */
@@ -383,8 +484,16 @@ export declare class HeartbeatSocket extends HeartbeatEventTarget {
   ): Subscription;
   /** Ends all subscriptions of a channel. @throws {TypeError} if the profile cannot */
   unsubscribe(channel: string): void;
-  /** Publishes on a channel, as `send()` sends. @throws {TypeError} if the profile cannot */
-  publish(channel: string, data: unknown): void;
+  /**
+   * Publishes on a channel. In json the publication stays in the outbox until the hub has answered, and
+   * is sent again on the next connection if the answer did not come; it takes effect once.
+   *
+   * @returns in json the position of the publication, undefined where the channel has no history; in
+   *   other profiles undefined once it is sent. Rejects with a `RequestError`: the hub's refusal, or
+   *   why it was dropped. A rejection that nobody watches is no error of the page
+   * @throws {TypeError} if the profile cannot, or `data` is no JSON value
+   */
+  publish(channel: string, data: unknown): Promise<Position | undefined>;
   /**
    * Closes for good: cancels a scheduled reconnect.
    *
