@@ -17,7 +17,8 @@ import {
 } from "../../server/sdk/heartbeat_socket.ts";
 import { seeded } from "../support/fakes/seeded.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
-import { type RelayedConnection, TcpRelay } from "../support/peers/tcp_relay.ts";
+import { Cutter } from "../support/peers/cutter.ts";
+import { TcpRelay } from "../support/peers/tcp_relay.ts";
 import { WsClient } from "../support/peers/ws_client.ts";
 import { type ChannelRecord, RecordChecker } from "../support/record_checker.ts";
 import { ServerProcess } from "../support/server/server_process.ts";
@@ -37,63 +38,11 @@ const ONLINE_MS = 2_000;
 /** After the last cut: connections that vanished must be found, on a busy machine. */
 const RETURN_MS = 30_000;
 
-/** How a connection is cut. */
-const CUTS: Readonly<Record<string, (connection: RelayedConnection) => void>> = {
-  "reset": (connection) => connection.reset(),
-  "vanished": (connection) => connection.drop("up", "down"),
-  "half-open, nothing to the hub": (connection) => connection.drop("up"),
-  "half-open, nothing to the client": (connection) => connection.drop("down"),
-};
 const MOVED = "advised to move";
 
 const random = seeded(12);
-const lifeMs = () => MIN_LIFE_MS + random() * (MAX_LIFE_MS - MIN_LIFE_MS);
 
-/** Cuts connections, and counts that. */
-class Cutter {
-  readonly counts = new Map([...Object.keys(CUTS), MOVED].map((kind) => [kind, 0]));
-  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
-  #isCutting = false;
-
-  /** From now on connections are cut. */
-  start(connections: readonly RelayedConnection[]): void {
-    this.#isCutting = true;
-    for (const connection of connections) this.cutLater(connection);
-  }
-
-  /** Cuts a connection in its time. */
-  cutLater(connection: RelayedConnection): void {
-    const kinds = Object.keys(CUTS);
-    this.later(() => {
-      if (!connection.isOpen) return;
-      const kind = kinds[Math.floor(random() * kinds.length)];
-      CUTS[kind](connection);
-      this.count(kind);
-    });
-  }
-
-  /** Calls at the end of a connection's life, unless no connection is cut. */
-  later(call: () => void): void {
-    if (!this.#isCutting) return;
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      call();
-    }, lifeMs());
-    this.#timers.add(timer);
-  }
-
-  count(kind: string): void {
-    this.counts.set(kind, this.counts.get(kind)! + 1);
-  }
-
-  /** No connection is cut any more. */
-  stop(): void {
-    this.#isCutting = false;
-    for (const timer of this.#timers) clearTimeout(timer);
-  }
-}
-
-const cutter = new Cutter();
+const cutter = new Cutter({ random, minLifeMs: MIN_LIFE_MS, maxLifeMs: MAX_LIFE_MS });
 const sockets = new Set<AdvisedSocket>();
 
 /** Gets an advice to move among the hub's frames: a hub by itself gives one only where health is poor. */
