@@ -5,6 +5,8 @@
  * @module
  */
 
+import { minify } from "terser";
+
 const ROOT = new URL("../../", import.meta.url);
 const ENTRY = "server/sdk/heartbeat_socket.ts";
 
@@ -34,7 +36,13 @@ export async function buildSdk(): Promise<SdkBuild> {
     const path = `${folder}/sdk.d.ts`;
     await Deno.writeTextFile(path, rolledUp(types));
     await run(["fmt", "--quiet", "--no-config", "--line-width=100", path]);
-    return { code: `${TYPES}\n${code}`, types: await Deno.readTextFile(path) };
+    // Again: 300 bytes less compressed than what the bundler leaves.
+    const { code: minified } = await minify(code, {
+      module: true,
+      ecma: 2022,
+      compress: { passes: 2 },
+    });
+    return { code: `${TYPES}\n${minified}\n`, types: await Deno.readTextFile(path) };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
