@@ -46,6 +46,7 @@ import { PendingConnections } from "./transport/pending_connections.ts";
 import { ProfileRoutes } from "./transport/profile_routes.ts";
 import { RejectionHistory } from "./transport/rejection_history.ts";
 import { Upgrader } from "./transport/upgrade.ts";
+import { CAN_REJECT_UPGRADES } from "./transport/upgrade_compat.ts";
 import { WsAcceptor, type WsSocketOptions } from "./transport/ws_socket.ts";
 import { Flusher } from "./write_pump.ts";
 
@@ -64,6 +65,8 @@ export interface Platform
   extends
     Pick<AuthOptions, "clock" | "newId" | "openStore" | "verifyToken">,
     Pick<ClientOptions, "random"> {
+  /** See `UpgraderOptions`. */
+  readonly canRejectUpgrades: boolean;
   /** Makes what completes WebSocket handshakes. */
   readonly createAcceptor: (options: WsSocketOptions) => Pick<WsAcceptor, "accept">;
 }
@@ -74,6 +77,7 @@ const SYSTEM: Platform = {
   newId: () => crypto.randomUUID(),
   openStore: KvStore.open,
   verifyToken,
+  canRejectUpgrades: CAN_REJECT_UPGRADES,
   createAcceptor: (options) => new WsAcceptor(options),
 };
 
@@ -166,7 +170,7 @@ export function compose(
   options: CompositionOptions,
   { http, loopbackHostOnly }: Pick<ServerParts, "http"> & Pick<BoundServer, "loopbackHostOnly">,
 ): Composition {
-  const { config, log, auth, clock, random, newId, createAcceptor } = options;
+  const { config, log, auth, clock, random, newId, createAcceptor, canRejectUpgrades } = options;
   const { allowedOrigins, closeWaitMs, shutdownMs, limits: { maxMessageBytes } } = config;
   const { authenticator, proxies, suspensions, tickets } = auth;
   const history = historyOf(options);
@@ -193,6 +197,7 @@ export function compose(
     ...access,
     ...observed,
     acceptor: createAcceptor({ maxMessageBytes, closeWaitMs }),
+    canRejectUpgrades,
     connect: (connection) => void new Client(connection, shared),
     admission,
     rejections,

@@ -29,12 +29,13 @@ import { parseTarget, type ProfileRoutes } from "./profile_routes.ts";
 import type { RejectionHistory } from "./rejection_history.ts";
 import type { Socket, SocketEvents } from "./socket.ts";
 import { textFrame } from "./text_frame.ts";
-import { CAN_REJECT_UPGRADES } from "./upgrade_compat.ts";
 import type { WsAcceptor } from "./ws_socket.ts";
 
 export interface UpgraderOptions {
   /** Completes the WebSocket handshake. */
   readonly acceptor: Pick<WsAcceptor, "accept">;
+  /** Whether the socket of an upgrade can send another answer than `101`. */
+  readonly canRejectUpgrades: boolean;
   readonly routes: ProfileRoutes;
   readonly authenticator: Authenticator;
   readonly proxies: Pick<TrustedProxies, "clientAddress">;
@@ -267,7 +268,7 @@ export class Upgrader {
   /** Answers instead of upgrading, and ends TCP, also for a peer that stays or goes on sending. */
   #answer(upgrade: UpgradeRequest, response: HttpRejection, detail: string): void {
     const { status } = response;
-    if (!CAN_REJECT_UPGRADES) {
+    if (!this.#options.canRejectUpgrades) {
       const isTemporary = status === STATUS_CODE.ServiceUnavailable ||
         status === STATUS_CODE.TooManyRequests;
       const code = isTemporary ? TRY_AGAIN_LATER : POLICY_VIOLATION;

@@ -16,6 +16,7 @@ import { listen, makeHttpServer } from "../../server/transport/listener.ts";
 import { ProfileRoutes } from "../../server/transport/profile_routes.ts";
 import { RejectionHistory } from "../../server/transport/rejection_history.ts";
 import { Upgrader } from "../../server/transport/upgrade.ts";
+import { CAN_REJECT_UPGRADES } from "../../server/transport/upgrade_compat.ts";
 import { WsAcceptor } from "../../server/transport/ws_socket.ts";
 import { clientFrame, join, OPCODE, textFrame } from "../support/peers/frames.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
@@ -58,6 +59,7 @@ async function withUpgrader(test: (fixture: UpgradeFixture) => Promise<void>): P
       rejections: new RejectionHistory(),
       routes: new ProfileRoutes([profile], "json"),
       authenticator: { check: () => check.promise } as unknown as Authenticator,
+      canRejectUpgrades: CAN_REJECT_UPGRADES,
       acceptor: new WsAcceptor({ maxMessageBytes: 1_000, closeWaitMs: CLOSE_WAIT_MS }),
       proxies: { clientAddress: (peer) => peer },
       suspensions: { violation: () => Promise.resolve() },
