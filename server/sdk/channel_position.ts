@@ -27,6 +27,8 @@ export class ChannelPosition {
   #isPending = false;
   /** Whether that frame had a `since`. */
   #isResume = false;
+  /** Whether a message has come before that answer, of a subscription that has ended since. */
+  #isEarly = false;
   /** The next message may have any offset up to this one: nothing promises those before it. */
   #freeTo = 0;
   /** The offset that ends the replay; undefined when there is none. */
@@ -50,6 +52,8 @@ export class ChannelPosition {
   subscribed({ epoch, offset, recovered }: ChannelFrame): boolean {
     if (!this.#isPending) return false; // the answer to a frame of the user's own
     this.#isPending = false;
+    const mayMiss = this.#isResume || this.#isEarly;
+    this.#isEarly = false;
     const { current } = this;
     const isHere = current !== undefined && current.epoch === epoch && current.offset <= offset!;
     if (this.#isResume && recovered === true && isHere) {
@@ -64,7 +68,7 @@ export class ChannelPosition {
       this.current = { epoch, offset: isHere ? Math.max(start, current.offset) : start };
       this.#freeTo = this.#last ? offset + 1 : 0;
     }
-    return this.#isResume;
+    return mayMiss;
   }
 
   /** The end of a subscription on the wire. One that was begun since is still to be answered. */
@@ -93,6 +97,7 @@ export class ChannelPosition {
   /** Counts a message as received, unless it is repeated. */
   receive(offset: number | undefined): Order {
     const { current } = this;
+    this.#isEarly = this.#isPending;
     if (current === undefined || offset === undefined) return "next";
     if (offset <= current.offset) return "repeated";
     const isHole = offset > current.offset + 1 && offset > this.#freeTo;

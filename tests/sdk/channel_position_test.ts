@@ -27,6 +27,17 @@ Deno.test("ChannelPosition asks first for nothing, then for what follows the new
   assertEquals(position.request(), { since: { epoch: "a", offset: 8 }, last: undefined });
 });
 
+Deno.test("ChannelPosition reports a gap after a message that came before its subscription began", () => {
+  const position = new ChannelPosition({});
+  position.request();
+  assertEquals(position.receive(7), "next"); // of an earlier subscription
+  position.unsubscribed();
+  assertEquals(position.subscribed(frame({ epoch: "a", offset: 9 })), true);
+  assertEquals(position.receive(10), "next");
+  position.request();
+  assertEquals(position.subscribed(frame({ epoch: "a", offset: 10, recovered: true })), false);
+});
+
 Deno.test("ChannelPosition finds repeated messages and holes", () => {
   const position = subscribedAt(3);
   const orders = [4, 4, 3, 6, 5, 7].map((offset) => position.receive(offset));
