@@ -50,6 +50,7 @@ function decodeJson(fields: Fields): DecodedFrame | undefined {
     return { kind: "ping", answer: JSON.stringify(pong) };
   }
   if (type === "reconnect") return { kind: "advice", afterMs, reason: `${reason}` };
+  if (type === "welcome" && fields.pongWaitMs) return { kind: "welcome" };
   if (type === "expiring") return { kind: "expiring" };
   if (isError && BUSY.test(`${code}`)) return { kind: "busy", id, afterMs };
   if (type === "refreshed" || (isError && id === REFRESH_ID)) {

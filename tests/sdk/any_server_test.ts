@@ -69,6 +69,16 @@ Deno.test("HeartbeatSocket never convicts a server that has never answered, and 
     assert(texts[0].includes("ws://hub.test/ws has never answered a heartbeat"));
   }));
 
+Deno.test("HeartbeatSocket convicts a hub that has sent no more than its welcome", () =>
+  withPage(async (page) => {
+    page.server.answersBeats = false;
+    page.connect();
+    await page.pass(40);
+    page.server.last.say({ type: "welcome", clientId: "c", pingPeriodMs: 1, pongWaitMs: 2 });
+    await page.pass(41_000);
+    assertEquals(page.of("heartbeattimeout").length, 1);
+  }));
+
 Deno.test("HeartbeatSocket convicts a server that has answered on any connection before", () =>
   withPage(async (page) => {
     page.connect();
