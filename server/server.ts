@@ -65,6 +65,8 @@ export interface Platform
   extends
     Pick<AuthOptions, "clock" | "newId" | "openStore" | "verifyToken">,
     Pick<ClientOptions, "random"> {
+  /** Makes what carries publications. @param history what is kept of channels in this process */
+  readonly createBroker: (history: MemoryHistory) => Broker;
   /** See `UpgraderOptions`. */
   readonly canRejectUpgrades: boolean;
   /** Makes what completes WebSocket handshakes. */
@@ -77,6 +79,7 @@ const SYSTEM: Platform = {
   newId: () => crypto.randomUUID(),
   openStore: KvStore.open,
   verifyToken,
+  createBroker: (history) => new MemoryBroker(history),
   canRejectUpgrades: CAN_REJECT_UPGRADES,
   createAcceptor: (options) => new WsAcceptor(options),
 };
@@ -174,7 +177,7 @@ export function compose(
   const { allowedOrigins, closeWaitMs, shutdownMs, limits: { maxMessageBytes } } = config;
   const { authenticator, proxies, suspensions, tickets } = auth;
   const history = historyOf(options);
-  const broker = new MemoryBroker(history);
+  const broker = options.createBroker(history);
   const shared = clientOptions({ config, log, clock, random, newId, broker, authenticator });
   const { wheel, hub, metrics, budget, closeHistory, idleTimeouts } = shared;
   suspensions.onSuspended = closeSuspendedConnections(hub, log);
