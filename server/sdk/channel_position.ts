@@ -24,7 +24,7 @@ export class ChannelPosition {
   current: Position | undefined;
   readonly #last: number;
   /** Whether a subscribe frame has no answer yet. */
-  #isPending = false;
+  isPending = false;
   /** Whether that frame had a `since`. */
   #isResume = false;
   /** Whether a message has come before that answer, of a subscription that has ended since. */
@@ -43,15 +43,15 @@ export class ChannelPosition {
 
   /** What the next subscribe frame asks for. Called for each such frame. */
   request(): Pick<SubscribeOptions, "since" | "last"> {
-    this.#isPending = true;
+    this.isPending = true;
     this.#isResume = this.current !== undefined;
     return { since: this.current, last: this.#last || undefined };
   }
 
   /** The answer to a subscribe frame. @returns whether messages may be missing */
   subscribed({ epoch, offset, recovered }: ChannelFrame): boolean {
-    if (!this.#isPending) return false; // the answer to a frame of the user's own
-    this.#isPending = false;
+    if (!this.isPending) return false; // the answer to a frame of the user's own
+    this.isPending = false;
     const mayMiss = this.#isResume || this.#isEarly;
     this.#isEarly = false;
     const { current } = this;
@@ -73,7 +73,7 @@ export class ChannelPosition {
 
   /** The end of a subscription on the wire. One that was begun since is still to be answered. */
   unsubscribed(): boolean {
-    this.#isPending = true;
+    this.isPending = true;
     return false;
   }
 
@@ -97,7 +97,7 @@ export class ChannelPosition {
   /** Counts a message as received, unless it is repeated. */
   receive(offset: number | undefined): Order {
     const { current } = this;
-    this.#isEarly = this.#isPending;
+    this.#isEarly = this.isPending;
     if (current === undefined || offset === undefined) return "next";
     if (offset <= current.offset) return "repeated";
     const isHole = offset > current.offset + 1 && offset > this.#freeTo;

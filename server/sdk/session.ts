@@ -270,6 +270,7 @@ export class Session {
         this.#cancelBusy();
         this.#cancelBusy = this.#timers.after(waitOf(afterMs), () => {
           this.#isBusy = false;
+          this.#sendNow(this.subscriptions.restore(true)); // what was unavailable then
           this.#flush();
         });
       },

@@ -105,9 +105,10 @@ export class Subscriptions {
     if (this.#channels.delete(name)) this.#options.send(frames);
   }
 
-  /** The frames that restore the subscriptions on a new connection. */
-  restore(): readonly string[] {
-    return this.#frames([...this.#channels.keys()]);
+  /** The frames that restore the subscriptions on a new connection. @param left only unanswered ones */
+  restore(left = false): readonly string[] {
+    const names = [...this.#channels].filter(([, { position }]) => !left || position.isPending);
+    return this.#frames(names.map(([name]) => name));
   }
 
   /** Takes a frame. The socket's `message` event is not for what came before, and for answers. */

@@ -41,6 +41,20 @@ async function reconnected(page: VirtualPage): Promise<HeartbeatSocket> {
   return socket;
 }
 
+Deno.test("HeartbeatSocket asks again for a subscription that was unavailable, and for no other", () =>
+  withPage(async (page) => {
+    const socket = page.connect();
+    socket.subscribe("a");
+    socket.subscribe("b");
+    await page.pass(20);
+    page.server.last.say({ type: "subscribed", channel: "a" });
+    page.server.last.say({ type: "error", code: "unavailable", message: "", afterMs: 1_000 });
+    await page.pass(990);
+    assertEquals(page.server.last.messages.length, 2);
+    await page.pass(20);
+    assertEquals(page.server.last.messages.slice(2), [{ type: "subscribe", channel: "b" }]);
+  }));
+
 Deno.test("HeartbeatSocket asks after a reconnect for what it missed, by the position of each channel", () =>
   withPage(async (page) => {
     const socket = page.connect();
