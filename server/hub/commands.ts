@@ -46,6 +46,8 @@ type CommandOf<Kind extends Command["kind"]> = Extract<Command, { kind: Kind }>;
 
 export class Commands {
   readonly #options: CommandsOptions;
+  /** The last publication that waits until its publisher has joined the channel. */
+  readonly #publishing = new WeakMap<Subscriber, Promise<unknown>>();
   #duplicates = 0;
 
   constructor(options: CommandsOptions) {
@@ -269,8 +271,11 @@ export class Commands {
     if (!isOpen) return this.#broadcastFor(publisher, command);
     const joined = broker.subscribe(channel); // so that it gets its own message
     if (!(joined instanceof Promise)) return this.#broadcastFor(publisher, command);
+    // Answers come in any order, and what it publishes goes out in its own.
+    const turn = Promise.allSettled([this.#publishing.get(publisher), joined]);
+    this.#publishing.set(publisher, turn);
     const take = () => (this.#broadcastFor(publisher, command), 1);
-    settle(joined, take, take);
+    settle(turn, take, take);
   }
 
   #broadcastFor(publisher: Subscriber, command: CommandOf<"publish">): void {

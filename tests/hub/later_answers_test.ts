@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { DelayedBroker } from "../support/fakes/delayed_broker.ts";
-import { type TestPeer, withWorld, type World } from "../support/fakes/world.ts";
+import { taloProfile } from "../../server/profiles/talo/talo.ts";
+import { RULES, type TestPeer, withWorld, type World } from "../support/fakes/world.ts";
 
 /** Answers of the engine arrive in the order of the requests. */
 const inOrder = () => 0;
@@ -57,6 +58,23 @@ Deno.test("A subscription begins when the broker has joined, with the position o
     assertEquals(await settle(), [["published", "p", 1], ["subscribed", "s", 1]]);
     say({ type: "publish", channel: "c", data: "after" });
     assertEquals(await settle(), [["message", "after", 2]]);
+  }, lastFirst));
+
+Deno.test("Who publishes and joins at once publishes in order", () =>
+  withEngine(async ({ world, say, settle }) => {
+    say({ type: "subscribe", channel: "channels/7" });
+    await settle();
+    const limits = { messagesPerMinute: 0, messagesPerMinuteIdentified: 0, isKey: () => true };
+    const { socket } = world.connect({
+      profile: taloProfile({ timing: RULES, ...limits }),
+      url: "/?ticket=t",
+    });
+    const data = { playerAliasId: 1, socketToken: "t" };
+    socket.say({ req: "v1.players.identify", data });
+    for (const message of ["first", "second"]) {
+      socket.say({ req: "v1.channels.message", data: { channel: { id: 7 }, message } });
+    }
+    assertEquals(await settle(), [["message", "first", 1], ["message", "second", 2]]);
   }, lastFirst));
 
 Deno.test("Heartbeats and other answers do not wait for the broker", () =>
