@@ -201,7 +201,7 @@ export function compose(
     ...observed,
     acceptor: createAcceptor({ maxMessageBytes, closeWaitMs }),
     canRejectUpgrades,
-    connect: (connection) => void new Client(connection, shared),
+    connect: (connection) => new Client(connection, shared).id,
     admission,
     rejections,
     closeWaitMs,

@@ -132,6 +132,8 @@ export interface Profile {
   notFound?(target: UpgradeTarget): NotFound | undefined;
   /** The credential that a request carries, where this system's clients put it. */
   credential(source: CredentialSource): Credential;
+  /** The id of the connection that a request replaces, where this system's clients can name one. */
+  replaces?(target: UpgradeTarget): string | undefined;
   /** Whether a browser that is rejected for good gets a close frame instead of an HTTP status. */
   readonly closesRejectedBrowsers?: boolean;
   /** How this profile rejects an upgrade. */

@@ -42,8 +42,8 @@ export interface UpgraderOptions {
   readonly suspensions: Pick<Suspensions, "violation">;
   readonly admission: Admission;
   readonly quotas: Quotas;
-  /** Starts a client on an accepted connection. */
-  readonly connect: (connection: AcceptedConnection) => void;
+  /** Starts a client on an accepted connection. @returns its id */
+  readonly connect: (connection: AcceptedConnection) => string;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -153,7 +153,7 @@ export class Upgrader {
     const problem = handshakeProblem(request);
     if (problem !== undefined) return this.#rejectHandshake(routed, problem);
     request.headers.upgrade = "websocket"; // it may be one of a list (RFC 9110 section 7.8)
-    const permit = admission.enter(routed.address, clock.now());
+    const permit = admission.enter(routed.address, clock.now(), profile.replaces?.(target));
     if (typeof permit === "string") return this.#reject(routed, permit);
     const presented = profile.credential({ ...target, ...source });
     const result = await authenticator.check(presented);
@@ -192,8 +192,10 @@ export class Upgrader {
   ): void {
     const { acceptor, quotas, clock, connect } = this.#options;
     const { request, raw, head, ...rest } = routed;
-    if (!permit.claim(grant)) {
+    const reached = permit.claim(grant, clock.now());
+    if (reached !== undefined) {
       permit.release();
+      if (reached !== "too_many_for_key") return this.#reject(routed, reached);
       const detail = REJECTION_DETAILS.too_many_for_key;
       const rejection = { kind: "too_many_for_key", detail, key: grant.keyId } as const;
       return this.#rejectAsProfile(routed, rejection);
@@ -203,7 +205,8 @@ export class Upgrader {
     let isAccepted = false;
     acceptor.accept(request, raw, head, (socket) => {
       isAccepted = true;
-      connect({ ...rest, socket, grant, quota, admitted });
+      const id = connect({ ...rest, socket, grant, quota, admitted });
+      if (rest.profile.replaces !== undefined) permit.opened(id);
     });
     if (isAccepted) return;
     admitted.ended();

@@ -7,7 +7,7 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Socket as NetSocket } from "node:net";
-import { Admission } from "../../server/auth/admission.ts";
+import { Admission, type AdmissionLimits } from "../../server/auth/admission.ts";
 import type { Authenticator } from "../../server/auth/authenticator.ts";
 import { type AuthResult, OPEN_GRANT, rejected } from "../../server/auth/grant.ts";
 import { Quotas } from "../../server/auth/quotas.ts";
@@ -50,11 +50,14 @@ interface UpgradeFixture {
   decide(result: AuthResult): Promise<void>;
 }
 
-async function withUpgrader(test: (fixture: UpgradeFixture) => Promise<void>): Promise<void> {
+async function withUpgrader(
+  test: (fixture: UpgradeFixture) => Promise<void>,
+  limits: Partial<AdmissionLimits> = {},
+): Promise<void> {
   await withWorld({}, async (world) => {
     const { clock, profile, context } = world;
     const check = Promise.withResolvers<AuthResult>();
-    const admission = new Admission(NO_LIMITS, clock.now());
+    const admission = new Admission({ ...NO_LIMITS, ...limits }, clock.now());
     const upgrader = new Upgrader({
       rejections: new RejectionHistory(),
       routes: new ProfileRoutes([profile], "json"),
@@ -65,7 +68,7 @@ async function withUpgrader(test: (fixture: UpgradeFixture) => Promise<void>): P
       suspensions: { violation: () => Promise.resolve() },
       admission,
       quotas: new Quotas(),
-      connect: (connection) => void new Client(connection, context),
+      connect: (connection) => new Client(connection, context).id,
       clock,
       metrics: context.metrics,
       log: context.log,
@@ -105,9 +108,9 @@ async function withUpgrader(test: (fixture: UpgradeFixture) => Promise<void>): P
 }
 
 /** Sends an upgrade request. The answer to it may never come. */
-async function request({ port }: UpgradeFixture) {
+async function request({ port }: UpgradeFixture, path = "/ws") {
   const conn = await Deno.connect({ hostname: "127.0.0.1", port });
-  const handshake = RawPeer.connect(() => Promise.resolve(conn));
+  const handshake = RawPeer.connect(() => Promise.resolve(conn), { path });
   handshake.catch(() => {}); // a test that expects it awaits it
   return { conn, handshake };
 }
@@ -270,4 +273,29 @@ integrationTest(
       const line = 'systole_upgrades_refused_total{reason="draining"} 1';
       assert((await fixture.world.metrics.text()).includes(line));
     }),
+);
+
+integrationTest(
+  "upgrade() of a connection that replaces another one is granted at the limit",
+  () =>
+    withUpgrader(async (fixture) => {
+      const { handshake } = await request(fixture);
+      await fixture.decide(GRANTED);
+      using old = await handshake;
+      const { clientId } = await old.message("welcome");
+      for (const query of ["", "?replaces", "?replaces=another"]) {
+        const another = await request(fixture, `/ws${query}`);
+        await assertRejects(() => another.handshake, Error, "503 Service Unavailable");
+      }
+      const second = await request(fixture, `/ws?replaces=${clientId}`);
+      using replacement = await second.handshake;
+      await replacement.message("welcome");
+      await fixture.world.clock.pass(10_000);
+      const third = await request(fixture, `/ws?replaces=${clientId}`);
+      await assertRejects(() => third.handshake, Error, "503 Service Unavailable");
+      old.close();
+      await until("its end", () => fixture.admission.open === 1);
+      const last = await request(fixture, `/ws?replaces=${clientId}`);
+      await assertRejects(() => last.handshake, Error, "503 Service Unavailable");
+    }, { maxConnectionsPerAddress: 1 }),
 );

@@ -93,6 +93,7 @@ export function jsonProfile({ timing, echo }: JsonOptions): Profile {
     name: "json",
     matches: () => false, // by its name, or as the default
     credential,
+    replaces: ({ query }) => query.get("replaces") ?? undefined,
     closesRejectedBrowsers: true,
     rejectionOf: ({ kind, detail }): RejectionResponse =>
       kind === "unauthorized"
