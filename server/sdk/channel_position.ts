@@ -25,10 +25,12 @@ export class ChannelPosition {
   readonly #last: number;
   /** Whether a subscribe frame has no answer yet. */
   isPending = false;
-  /** Whether that frame had a `since`. */
-  #isResume = false;
+  /** The `since` of that frame. */
+  #since: Position | undefined;
   /** Whether a message has come before that answer, of a subscription that has ended since. */
   #isEarly = false;
+  /** What the next connection has said of its place in the history. */
+  #answer: ChannelFrame | undefined;
   /** The next message may have any offset up to this one: nothing promises those before it. */
   #freeTo = 0;
   /** The offset that ends the replay; undefined when there is none. */
@@ -41,10 +43,11 @@ export class ChannelPosition {
     this.#last = last;
   }
 
-  /** What the next subscribe frame asks for. Called for each such frame. */
-  request(): Pick<SubscribeOptions, "since" | "last"> {
-    this.isPending = true;
-    this.#isResume = this.current !== undefined;
+  /** What the next subscribe frame asks for. Called for each. @param isNext on the next connection */
+  request(isNext = false): Pick<SubscribeOptions, "since" | "last"> {
+    if (isNext) this.#answer = undefined;
+    else this.isPending = true;
+    this.#since = this.current;
     return { since: this.current, last: this.#last || undefined };
   }
 
@@ -52,11 +55,11 @@ export class ChannelPosition {
   subscribed({ epoch, offset, recovered }: ChannelFrame): boolean {
     if (!this.isPending) return false; // the answer to a frame of the user's own
     this.isPending = false;
-    const mayMiss = this.#isResume || this.#isEarly;
+    const since = this.#since;
+    const mayMiss = since !== undefined || this.#isEarly;
     this.#isEarly = false;
-    const { current } = this;
-    const isHere = current !== undefined && current.epoch === epoch && current.offset <= offset!;
-    if (this.#isResume && recovered === true && isHere) {
+    const isHere = since !== undefined && since.epoch === epoch && since.offset <= offset!;
+    if (recovered === true && isHere) {
       this.#replayTo = offset;
       return false;
     }
@@ -65,7 +68,7 @@ export class ChannelPosition {
     else {
       // The last messages follow, as many of them as the hub still has.
       const start = this.#last ? Math.max(0, offset - this.#last) : offset;
-      this.current = { epoch, offset: isHere ? Math.max(start, current.offset) : start };
+      this.current = { epoch, offset: isHere ? Math.max(start, this.current!.offset) : start };
       this.#freeTo = this.#last ? offset + 1 : 0;
     }
     return mayMiss;
@@ -105,6 +108,39 @@ export class ChannelPosition {
     this.#freeTo = 0;
     if (this.#replayTo !== undefined && offset <= this.#replayTo) this.#replayed++;
     return isHole ? "hole" : "next";
+  }
+
+  /**
+   * Takes a frame of the next connection.
+   *
+   * @returns whether it is the message that follows those that were received
+   */
+  isNext(frame: ChannelFrame): boolean {
+    const { current } = this;
+    const { type, offset } = frame;
+    if (type === "gap" || (type === "subscribed" && !this.#answer)) this.#answer = frame;
+    return type === "message" && current?.epoch === this.#answer?.epoch &&
+      current?.offset === offset! - 1;
+  }
+
+  /** Whether all was received that the answer on that connection promises. */
+  get isCaughtUp(): boolean {
+    return !this.#isContinued || !(this.current!.offset < this.#answer!.offset!);
+  }
+
+  /** The next connection takes over. @returns whether messages may be missing; an answer to come tells it */
+  takeOver(): boolean {
+    const answer = this.#answer;
+    this.#since ??= this.current;
+    this.isPending = answer === undefined;
+    return answer !== undefined && !this.#isContinued && this.gap(answer);
+  }
+
+  /** Whether that connection brings all that follows. */
+  get #isContinued(): boolean {
+    const { current } = this;
+    const { recovered, epoch } = this.#answer ?? {};
+    return recovered === true && current !== undefined && current.epoch === epoch;
   }
 
   /** How many messages were replayed; once, at the end of a replay. */

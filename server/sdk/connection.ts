@@ -32,7 +32,7 @@ type FrameCallbacks = { readonly [Kind in DecodedFrame["kind"]]?: (frame: never)
 export interface ConnectionCallbacks {
   /** It is open. */
   readonly opened: () => void;
-  /** The server answered after `suspend()`: messages no longer need to wait in the outbox. */
+  /** The server answered after `suspend()`, and all that was sent before. */
   readonly resumed: () => void;
   /** A frame of the heartbeat came: the server knows the profile. */
   readonly recognized: () => void;
@@ -96,8 +96,12 @@ const CLOSE_WAIT_MS = 2_000;
 
 /** One socket with its heartbeat. */
 export class Connection {
-  /** Whether the network was lost and the server has not answered since: messages may be lost. */
+  /** Whether messages wait until the server has answered: the network was lost, or it is replaced. */
   isSuspended = false;
+  /** The hub's name for it, where heartbeats are answered: then another one can replace it. */
+  clientId?: unknown;
+  /** Its newest round trip, ms. */
+  rtt: number | undefined;
   readonly #options: ConnectionOptions;
   readonly #callbacks: ConnectionCallbacks;
   readonly #monitor: HeartbeatMonitor;
@@ -161,7 +165,7 @@ export class Connection {
     if (this.isOpen) this.#monitor.probe();
   }
 
-  /** There is no network: silence is no timeout until `probe()`. */
+  /** Messages wait for an answer of the server; silence is no timeout until `probe()`. */
   suspend(): void {
     this.isSuspended = this.isOpen;
     if (this.isSuspended) this.#monitor.suspend();
@@ -211,10 +215,12 @@ export class Connection {
 
   #received(event: MessageEvent): void {
     if (!this.isSuspended) this.#monitor.received();
-    const frame = this.#options.profile.decode(event.data);
+    const { decode, answers } = this.#options.profile;
+    const frame = decode(event.data);
     if (frame !== undefined) this.#callbacks.recognized();
     if (frame?.kind === "heartbeat") return this.#answered(frame.id);
     if (frame?.kind === "ping") return void this.send(frame.answer);
+    if (frame?.kind === "welcome" && answers) this.clientId = frame.clientId;
     if (frame) (this.#callbacks as FrameCallbacks)[frame.kind]?.(frame as never);
     this.#callbacks.received(event, frame);
   }
@@ -227,13 +233,16 @@ export class Connection {
     const pending = this.#pending;
     const isNewest = pending !== undefined && (id ?? pending.id) === pending.id;
     const { answers } = this.#options.profile;
-    if (this.isSuspended && (isNewest || !answers)) {
-      this.isSuspended = false;
-      this.#monitor.received();
-      this.#callbacks.resumed();
+    const isResumed = this.isSuspended && (isNewest || !answers);
+    let rtt: number | undefined;
+    if (isNewest && answers) {
+      this.#pending = undefined;
+      rtt = this.rtt = platform.now() - pending.sentMs;
     }
-    if (!isNewest || !answers) return this.#callbacks.heartbeat(undefined);
-    this.#pending = undefined;
-    this.#callbacks.heartbeat(platform.now() - pending.sentMs);
+    this.#callbacks.heartbeat(rtt);
+    if (!isResumed) return;
+    this.isSuspended = false;
+    this.#monitor.received();
+    this.#callbacks.resumed();
   }
 }

@@ -17,7 +17,7 @@ export type DecodedFrame =
   /** The server advises a new connection, and when to make it. The user receives the frame, too. */
   | { readonly kind: "advice"; readonly afterMs: unknown; readonly reason: string }
   /** The hub's first frame: it knows the heartbeat. The user receives the frame, too. */
-  | { readonly kind: "welcome" }
+  | { readonly kind: "welcome"; readonly clientId: unknown }
   /** The hub asks for a new token. The user receives the frame, too. */
   | { readonly kind: "expiring" }
   /** The answer to a new token. The user receives the frame, too. */

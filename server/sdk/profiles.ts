@@ -50,7 +50,9 @@ function decodeJson(fields: Fields): DecodedFrame | undefined {
     return { kind: "ping", answer: JSON.stringify(pong) };
   }
   if (type === "reconnect") return { kind: "advice", afterMs, reason: `${reason}` };
-  if (type === "welcome" && fields.pongWaitMs) return { kind: "welcome" };
+  if (type === "welcome" && fields.pongWaitMs) {
+    return { kind: "welcome", clientId: fields.clientId };
+  }
   if (type === "expiring") return { kind: "expiring" };
   if (isError && BUSY.test(`${code}`)) return { kind: "busy", id, afterMs };
   if (type === "refreshed" || (isError && id === REFRESH_ID)) {
@@ -133,7 +135,7 @@ export function profileWith(
 ): SdkProfile {
   const profile = profileOf(name);
   if (heartbeat === true) return profile;
-  if (heartbeat === false) return { ...profile, heartbeat: undefined };
+  if (heartbeat === false) return { ...profile, answers: false, heartbeat: undefined };
   const { message, isAnswer } = heartbeat;
   return {
     ...profile,

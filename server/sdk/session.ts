@@ -1,7 +1,8 @@
 /**
  * A sequence of connections, until the user closes it: after a loss it decides whether and when to
- * reconnect, and a new connection gets the subscriptions and the outbox. Owns the connection, the
- * subscriptions and the outbox. Only the newest connection calls back.
+ * reconnect, and a new connection gets the subscriptions and the outbox. On the server's advice the next
+ * connection is made while the present one is used, and takes over once it has caught up. Owns the
+ * connections, the subscriptions and the outbox. Only these two connections call back.
  *
  * @module
  */
@@ -58,8 +59,10 @@ export class Session {
   isDormant: boolean;
   /** 0 until `close()` or giving up, and again after it is woken; in between the `readyState`. */
   closeState: 0 | 2 | 3 = 0;
-  /** The newest one, until it closes. */
+  /** The one that is used, from the start of its attempt until it closes. */
   connection: Connection | undefined;
+  /** The one that is to take over from it, from the start of its attempt. */
+  #next: Connection | undefined;
   readonly #options: SessionOptions;
   readonly #timers: Timers;
   readonly #scheduler: ReconnectScheduler;
@@ -159,13 +162,17 @@ export class Session {
     if (this.isDormant) return this.start();
     if (this.#isFinal) return;
     this.#wake();
+    delete this.connection?.clientId; // no move: it is closed first
     this.#scheduler.reset();
     this.#scheduler.scheduleNow("asked to reconnect");
   }
 
-  /** Sends frames if there is a connection; a later one restores the subscriptions itself. */
+  /** Sends frames on each open connection; a later one restores the subscriptions itself. */
   #sendNow(frames: readonly string[]): void {
-    for (const frame of frames) this.connection?.send(frame);
+    for (const frame of frames) {
+      this.connection?.send(frame);
+      this.#next?.send(frame);
+    }
   }
 
   /** Sends, or keeps the message until there is a connection that is not suspended and takes it. */
@@ -205,7 +212,7 @@ export class Session {
     const openByMs = platform.now() + settings.connectTimeout;
     const fixed = typeof address === "function" ? undefined : urlOf(address);
     if (fixed && !token) return this.#open(fixed, { openByMs, protocols });
-    this.#ignoreAddress();
+    this.#ignoreAttempt();
     const cancel = this.#timers.after(settings.connectTimeout, () => this.#closed(CONNECT_TIMEOUT));
     this.#cancelAddress = cancel;
     let missing = "address";
@@ -232,18 +239,28 @@ export class Session {
   ): void {
     const { settings, profile, emit } = this.#options;
     profile.prepare?.(url);
+    const old = this.connection;
+    if (old) url.searchParams.set("replaces", `${old.clientId}`);
     const socket = new settings.WebSocket(url.href, protocols);
     socket.binaryType = this.binaryType;
     this.url = url.href;
     settings.debug(`connecting to ${url.origin}${url.pathname}`); // a query may hold a credential
     const { after } = this.#timers;
-    const connection = new Connection({ socket, profile, settings, after, openByMs }, {
-      opened: () => this.#opened(),
-      resumed: () => this.#flush(),
-      received: (event, frame) => this.subscriptions.received(event, frame),
+    const isNext = (): boolean => connection !== this.connection;
+    const connection: Connection = new Connection({ socket, profile, settings, after, openByMs }, {
+      opened: () => {
+        for (const frame of this.subscriptions.restore(isNext())) connection.send(frame);
+        if (!isNext()) this.#use();
+      },
+      resumed: () => this.#isReady ? this.#takeOver() : this.#flush(),
+      received: (event, frame) => {
+        this.subscriptions.received(event, frame, isNext());
+        this.#proceed();
+      },
       answer: (frame) => this.outbox.answered(frame),
-      failed: () => this.#failed(),
+      failed: () => this.#failed(connection),
       heartbeat: (rtt) => {
+        if (isNext()) return this.#proceed();
         if (rtt !== undefined) this.health.sample(rtt);
         if (this.health.status === "healthy" && connection.isStable) this.#hasMoved = false;
         emit(eventOf("heartbeat", { rtt }));
@@ -266,11 +283,11 @@ export class Session {
       busy: ({ id, afterMs }) => {
         this.outbox.refused(id);
         this.#isBusy = true;
-        settings.debug(`the server is busy: messages wait ${waitOf(afterMs)} ms`);
+        settings.debug(`busy: messages wait ${waitOf(afterMs)} ms`);
         this.#cancelBusy();
         this.#cancelBusy = this.#timers.after(waitOf(afterMs), () => {
           this.#isBusy = false;
-          this.#sendNow(this.subscriptions.restore(true)); // what was unavailable then
+          this.#sendNow(this.subscriptions.restoreLeft()); // what was unavailable then
           this.#flush();
         });
       },
@@ -278,27 +295,54 @@ export class Session {
       timeout: () => {
         if (!this.#isKnown) return this.#excuse();
         settings.debug("the server is silent");
+        if (this.#next?.isOpen) return true; // one of the two remains
         this.health.reset("timeout");
         emit(eventOf("heartbeattimeout"));
         return true;
       },
-      closed: (info) => this.#closed(info, connection.isStable),
+      closed: (info) => this.#closed(info, connection),
     });
-    this.connection = connection;
+    if (old) this.#next = connection;
+    else this.connection = connection;
   }
 
-  /** In this order: subscriptions, the user's `open` listeners (a login perhaps), the outbox. */
-  #opened(): void {
+  /** The subscriptions are restored: the user's `open` listeners (a login perhaps), then the outbox. */
+  #use(): void {
     const { emit, settings } = this.#options;
     this.#scheduler.stop();
     this.health.reset();
     this.#hasFailed = false;
     settings.debug("open");
-    this.#sendNow(this.subscriptions.restore());
     this.#isOpening = true;
     emit(eventOf("open"));
     this.#isOpening = false;
     this.#flush();
+  }
+
+  /** Whether the next connection has caught up. The answer to its heartbeat follows `subscribed`. */
+  get #isReady(): boolean {
+    return this.#next?.rtt !== undefined && this.subscriptions.isCaughtUp;
+  }
+
+  /** Once the next connection has caught up: asks the present one for its last answers. */
+  #proceed(): void {
+    const { connection } = this;
+    if (!this.#isReady || connection!.isSuspended) return;
+    connection!.suspend();
+    if (connection!.isSuspended) connection!.probe();
+    else this.#takeOver(); // it is closing
+  }
+
+  /** The next connection is used: the present one has answered all, or is lost. */
+  #takeOver(): void {
+    const next = this.#next!;
+    this.#next = undefined;
+    this.#discard();
+    this.connection = next;
+    this.#use();
+    next.probe(); // measures the round trip
+    this.subscriptions.takeOver();
+    if (next.rtt !== undefined) this.#sendNow(this.subscriptions.restoreLeft());
   }
 
   /** A server that has never answered a heartbeat may not know it. */
@@ -318,18 +362,31 @@ export class Session {
     this.outbox.flush(mayNot ? undefined : this.connection);
   }
 
-  #closed(info: CloseInfo, wasStable = false): void {
-    this.connection = undefined;
-    this.#ignoreAddress();
+  /** A connection closed, or an attempt failed. @param connection undefined: it had no address yet */
+  #closed(info: CloseInfo, connection?: Connection): void {
+    const isNext = connection !== this.connection;
+    if (isNext) this.#ignoreAttempt();
+    else this.connection = undefined;
     if (this.closeState) return this.#finish(info);
     const { code, reason } = info;
     const { mayRetry, afterMs } = retryPolicy(code, reason);
     const { address, settings } = this.#options;
     const isCredential = code === UNAUTHORIZED || EXPIRED.test(reason);
     const mayBeNew = isCredential && (settings.token || typeof address === "function");
-    if (wasStable) this.#scheduler.reset();
-    if (!mayRetry && !mayBeNew) return this.#giveUp(info, reason || `code ${code}`);
-    const isScheduled = this.#scheduler.isScheduledAfter(afterMs); // by the server's advice
+    const isAllowed = mayRetry || mayBeNew;
+    const text = reason || `code ${code}`;
+    if (connection?.isStable) this.#scheduler.reset();
+    if (isNext) {
+      if (isAllowed && !this.#scheduler.isExhausted) this.#scheduler.schedule(afterMs, text);
+      return;
+    }
+    if (!isAllowed) return this.#giveUp(info, text);
+    if (this.#next?.isOpen) return this.#takeOver();
+    this.connection = this.#next;
+    this.#next = undefined;
+    this.#ignoreAttempt();
+    const isScheduled = this.connection !== undefined || // it goes on as an attempt to reconnect
+      this.#scheduler.isScheduledAfter(afterMs); // by the server's advice
     this.#scheduler.postpone(afterMs);
     if (!isScheduled && this.#scheduler.isExhausted) {
       return this.#giveUp(info);
@@ -339,12 +396,13 @@ export class Session {
     this.#lost(info);
     const isAsked = !wasScheduled && this.#scheduler.isScheduled; // by a listener
     if (this.closeState || isScheduled || isAsked) return;
-    this.#scheduler.schedule(afterMs, reason || `code ${code}`);
+    this.#scheduler.schedule(afterMs, text);
   }
 
-  /** A scheduled attempt is due. After advice, the old connection is still open. */
+  /** A scheduled attempt is due. After advice, the present connection is still open. */
   #reconnect(): void {
-    if (this.#discard()) {
+    this.#ignoreAttempt();
+    if (this.connection?.clientId === undefined && this.#discard()) {
       this.health.reset();
       this.#lost(RECONNECTING);
       if (this.closeState) return;
@@ -405,7 +463,8 @@ export class Session {
   }
 
   /** A connection failed: another may follow, or the end. */
-  #failed(): void {
+  #failed(connection?: Connection): void {
+    if (connection !== this.connection) return; // the present one is still used
     const { settings, emit } = this.#options;
     if (settings.closeEvents === "all") emit(eventOf("error"));
     else this.#hasFailed = true;
@@ -419,18 +478,20 @@ export class Session {
   }
 
   #stop(): void {
-    this.#ignoreAddress();
+    this.#ignoreAttempt();
     this.#scheduler.stop();
     this.#unwatchNetwork?.();
     this.#unwatchNetwork = undefined;
     this.outbox.close();
   }
 
-  /** A pending address or token is ignored from now on. */
-  #ignoreAddress(): void {
+  /** A pending address or token is ignored from now on, and the next connection closed. */
+  #ignoreAttempt(): void {
     this.#tokens.stop();
     this.#cancelAddress?.();
     this.#cancelAddress = undefined;
+    this.#next?.closeNow(RECONNECTING);
+    this.#next = undefined;
   }
 }
 

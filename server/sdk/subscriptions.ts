@@ -105,20 +105,44 @@ export class Subscriptions {
     if (this.#channels.delete(name)) this.#options.send(frames);
   }
 
-  /** The frames that restore the subscriptions on a new connection. @param left only unanswered ones */
-  restore(left = false): readonly string[] {
-    const names = [...this.#channels].filter(([, { position }]) => !left || position.isPending);
-    return this.#frames(names.map(([name]) => name));
+  /** The frames that restore the subscriptions on a new connection. @param isNext beside another one */
+  restore(isNext: boolean): readonly string[] {
+    return this.#frames([...this.#channels.keys()], isNext);
   }
 
-  /** Takes a frame. The socket's `message` event is not for what came before, and for answers. */
-  received(event: MessageEvent, frame: DecodedFrame | undefined): void {
+  /** The frames that ask again for the subscriptions that have no answer. */
+  restoreLeft(): readonly string[] {
+    const left = [...this.#channels].filter(([, { position }]) => position.isPending);
+    return this.#frames(left.map(([name]) => name));
+  }
+
+  /** Whether all was received that the answers on the next connection promise. */
+  get isCaughtUp(): boolean {
+    return [...this.#channels.values()].every(({ position }) => position.isCaughtUp);
+  }
+
+  /** The next connection takes over. */
+  takeOver(): void {
+    for (const [name, channel] of this.#channels) {
+      if (channel.position.takeOver()) this.#emit(channel, "gap", { channel: name });
+      this.#list(name, channel);
+    }
+  }
+
+  /**
+   * Takes a frame. The socket's `message` event is not for what came before, and for answers.
+   *
+   * @param isNext whether it is of the next connection: then only messages count that are here first
+   */
+  received(event: MessageEvent, frame: DecodedFrame | undefined, isNext: boolean): void {
     if (frame?.kind === "answer" && !frame.error) return;
-    const { profile, send, emit } = this.#options;
+    const { emit } = this.#options;
     const { data, origin } = event;
     const deliver = () => emit(new MessageEvent("message", { data, origin }));
-    const channel = frame?.kind === "channel" ? this.#channels.get(frame.channel) : undefined;
-    if (frame?.kind !== "channel" || channel === undefined) return deliver();
+    if (frame?.kind !== "channel") return deliver();
+    const channel = this.#channels.get(frame.channel);
+    if (isNext && !channel?.position.isNext(frame)) return;
+    if (channel === undefined) return deliver();
     const { position, members } = channel;
     const { channel: name, type, offset, timestamp, reason, count } = frame;
     if (type === "message") {
@@ -147,10 +171,7 @@ export class Subscriptions {
         });
       }
       const isListed = type === "subscribed" || (type === "members" && count! <= MAX_LISTED);
-      // This id is not awaited: the answer is a frame about the channel.
-      if (isListed && members) {
-        send([profile.request!("presence", name, { id: HEARTBEAT_ID_PREFIX })]);
-      }
+      if (isListed) this.#list(name, channel);
     }
     if (this.#channels.get(name) !== channel) return; // a listener has unsubscribed
     const replayed = position.recovered();
@@ -176,12 +197,18 @@ export class Subscriptions {
     return subscription;
   }
 
-  #frames(names: readonly string[]): readonly string[] {
+  /** Asks for the members. This id is not awaited: the answer is a frame about the channel. */
+  #list(name: string, { members }: Channel): void {
+    const { profile, send } = this.#options;
+    if (members) send([profile.request!("presence", name, { id: HEARTBEAT_ID_PREFIX })]);
+  }
+
+  #frames(names: readonly string[], isNext = false): readonly string[] {
     const { request, subscribe } = this.#options.profile;
     if (request === undefined) return subscribe?.(names) ?? [];
     return names.map((name) => {
       const { position, membership } = this.#channels.get(name)!;
-      return request("subscribe", name, { ...position.request(), ...membership });
+      return request("subscribe", name, { ...position.request(isNext), ...membership });
     });
   }
 

@@ -194,3 +194,97 @@ Deno.test("ChannelPosition takes the answer after that of an earlier unsubscribe
   assertEquals(position.subscribed(frame({ epoch: "a", offset: 9 })), false);
   assertEquals(position.receive(10), "next");
 });
+
+/** A position that asks on another connection, too. @param answer of that connection */
+function beside(offset: number, answer?: Partial<ChannelFrame>): ChannelPosition {
+  const position = subscribedAt(offset);
+  position.request(true);
+  if (answer !== undefined) assertEquals(position.isNext(frame(answer)), false);
+  return position;
+}
+
+const CONTINUED = { epoch: "a", offset: 5, recovered: true };
+
+const isNext = (position: ChannelPosition, offset: number | undefined) =>
+  position.isNext(frame({ type: "message", offset }));
+
+Deno.test("ChannelPosition takes of another connection the message that follows, in its epoch", () => {
+  const position = beside(3, CONTINUED);
+  assertEquals([3, 4, 5, undefined].map((offset) => isNext(position, offset)), [
+    ...[false, true, false, false],
+  ]);
+  position.receive(4);
+  assertEquals([4, 5].map((offset) => isNext(position, offset)), [false, true]);
+  position.isNext(frame({ type: "gap", epoch: "b", offset: 0 }));
+  assertEquals(isNext(position, 5), false);
+  const without = new ChannelPosition({});
+  without.request();
+  without.subscribed(frame());
+  without.isNext(frame());
+  assertEquals([undefined, 0, 1].map((offset) => isNext(without, offset)), [false, false, false]);
+});
+
+Deno.test("ChannelPosition has caught up with another connection that has promised all, once all is here", () => {
+  const position = beside(3, CONTINUED);
+  const isCaughtUp = [4, 5].map((offset) => (position.receive(offset), position.isCaughtUp));
+  assertEquals(isCaughtUp, [false, true]);
+  assertEquals(position.takeOver(), false);
+  assertEquals(position.current, { epoch: "a", offset: 5 });
+  assertEquals([5, 6].map((offset) => position.receive(offset)), ["repeated", "next"]);
+});
+
+for (const [why, fields] of Object.entries(GAPS).filter(([why]) => !why.includes("lower"))) {
+  Deno.test(`ChannelPosition that another connection takes over has a gap if ${why}`, () => {
+    const position = beside(3, fields);
+    position.receive(4);
+    assertEquals([position.isCaughtUp, position.takeOver()], [true, true]);
+    const { epoch = "a", offset = 4 } = fields;
+    assertEquals(position.current, { epoch, offset });
+    assertEquals(position.receive(offset + 1), "next");
+  });
+}
+
+Deno.test("ChannelPosition leaves it to an answer to come whether messages are missing", () => {
+  for (const recovered of [true, false]) {
+    const position = beside(3);
+    for (const offset of [4, 5]) position.receive(offset);
+    assertEquals([position.isCaughtUp, position.takeOver()], [true, false]);
+    // The answer was given when message 4 was the newest.
+    assertEquals(position.subscribed(frame({ epoch: "a", offset: 4, recovered })), !recovered);
+    assertEquals([4, 5, 6].map((offset) => position.receive(offset)), [
+      ...["repeated", "repeated", "next"] as const,
+    ]);
+  }
+});
+
+Deno.test("ChannelPosition that asked without a since has a gap if the answer comes after the takeover", () => {
+  const position = new ChannelPosition({});
+  position.request(); // on both connections
+  position.subscribed(frame({ epoch: "a", offset: 3 }));
+  assertEquals(position.takeOver(), false);
+  assertEquals(position.subscribed(frame({ epoch: "a", offset: 5 })), true);
+});
+
+Deno.test("ChannelPosition forgets the answer of a connection that did not take over", () => {
+  const position = beside(3, { ...CONTINUED, offset: 9 });
+  assertEquals(position.isCaughtUp, false);
+  position.request(true);
+  assertEquals([position.isCaughtUp, position.takeOver()], [true, false]);
+});
+
+Deno.test("ChannelPosition takes each frame for an answer on its own connection only", () => {
+  const position = beside(3, CONTINUED);
+  assertEquals(position.subscribed(frame({ epoch: "a", offset: 9 })), false, "to the user's own");
+  assertEquals(position.isNext(frame({ epoch: "a", offset: 9 })), false, "to the user's own");
+  for (const offset of [4, 5]) assertEquals(position.receive(offset), "next");
+  assertEquals([position.isCaughtUp, position.takeOver()], [true, false]);
+  assertEquals(position.subscribed(frame({ epoch: "a", offset: 9 })), false, "to the user's own");
+});
+
+Deno.test("ChannelPosition does not wait for what another epoch promises, or a channel that has none", () => {
+  assertEquals(beside(3, { ...CONTINUED, epoch: "b", offset: 9 }).isCaughtUp, true);
+  const first = new ChannelPosition({});
+  first.request();
+  first.isNext(frame(CONTINUED));
+  assertEquals([first.isCaughtUp, first.takeOver()], [true, true]);
+});

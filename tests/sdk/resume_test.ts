@@ -18,6 +18,8 @@ const CLIENTS = 8;
 const PERIOD_MS = 25;
 /** From one frame on a line to the next, ms: a cut can be in the middle of a replay. */
 const FRAME_MS = 4;
+/** A line takes between 0 and this, ms: of two connections of a client each can be the faster one. */
+const MAX_LATENCY_MS = 200;
 /** A client's connection lasts between 0 and this, ms. */
 const MAX_LIFE_MS = 4_000;
 const RUN_MS = 120_000;
@@ -40,6 +42,7 @@ class HubSocket extends FakeWebSocket {
   readonly channels = new Set<string>();
   /** No frame arrives any more, in either direction, and neither side gets an event. */
   hasVanished = false;
+  readonly #latencyMs = Math.random() * MAX_LATENCY_MS;
   /** When the newest frame arrives. */
   #lineMs = 0;
   readonly #hub: HistoryHub;
@@ -52,13 +55,17 @@ class HubSocket extends FakeWebSocket {
   override send(data: unknown): void {
     if (this.hasVanished) return;
     super.send(data);
-    setTimeout(() => this.#received(`${data}`), this.#hub.latencyMs);
+    setTimeout(() => this.#received(`${data}`), this.#latencyMs);
   }
 
-  /** Answers a heartbeat, if the connection still exists. */
-  override answer(data: unknown): void {
-    if (!this.hasVanished) super.answer(data);
+  override accept(): void {
+    super.accept();
+    const clientId = `${this.#hub.sockets.indexOf(this)}`;
+    this.tell({ type: "welcome", clientId, pongWaitMs: 60_000 });
   }
+
+  /** A heartbeat is answered as other frames are, in their order. */
+  override answer(): void {}
 
   override say(frame: unknown): void {
     if (!this.hasVanished && this.readyState === 1) super.say(frame);
@@ -67,13 +74,14 @@ class HubSocket extends FakeWebSocket {
   /** Sends a frame that arrives after the latency, and after those before it: a replay takes time. */
   tell(frame: unknown): void {
     const nowMs = performance.now();
-    this.#lineMs = Math.max(nowMs + this.#hub.latencyMs, this.#lineMs + FRAME_MS);
+    this.#lineMs = Math.max(nowMs + this.#latencyMs, this.#lineMs + FRAME_MS);
     setTimeout(() => this.say(frame), this.#lineMs - nowMs);
   }
 
   #received(text: string): void {
     if (this.hasVanished || this.readyState !== 1) return;
-    const { type, channel, since } = JSON.parse(text);
+    const { type, channel, since, id, timestamp } = JSON.parse(text);
+    if (type === "ping") return this.tell({ type: "pong", id, timestamp });
     if (type !== "subscribe") return;
     const log = this.#hub.log(channel);
     const isKnown = since?.epoch === this.#hub.epoch;
@@ -157,6 +165,10 @@ interface Run {
   readonly records: number;
   readonly cuts: number;
   readonly replayed: number;
+  /** Close events. */
+  readonly closes: number;
+  /** That were ever made. */
+  readonly connections: number;
 }
 
 interface Faults {
@@ -165,6 +177,8 @@ interface Faults {
   readonly ofFrames?: Fault;
   readonly runMs?: number;
   readonly maxLifeMs?: number;
+  /** Whether the hub advises another connection instead of cutting. */
+  readonly onlyMoves?: boolean;
 }
 
 /** Runs with the SDK's own random numbers from the seed, too. */
@@ -181,7 +195,7 @@ async function run(page: VirtualPage, seed: number, faults: Faults = {}): Promis
 /** Publishes, cuts, waits until all is quiet, and compares. */
 async function runWith(page: VirtualPage, random: () => number, faults: Faults): Promise<Run> {
   const { ofRecords = (_, data) => [data], ofFrames, runMs = RUN_MS } = faults;
-  const { maxLifeMs = MAX_LIFE_MS } = faults;
+  const { maxLifeMs = MAX_LIFE_MS, onlyMoves = false } = faults;
   const hub = new HistoryHub();
   if (ofFrames) hub.faultOfFrames = ofFrames;
   const options = {
@@ -196,7 +210,9 @@ async function runWith(page: VirtualPage, random: () => number, faults: Faults):
     () => new HeartbeatSocket("ws://hub.test/ws", options),
   );
   const checkers = sockets.map((socket) => new DeliveryChecker(socket));
-  await page.pass(200); // all are subscribed before the first record
+  let closes = 0;
+  for (const socket of sockets) socket.addEventListener("close", () => closes++);
+  await page.pass(1_000); // all are subscribed before the first record
   const published = new Map<string, number>();
   const nextCutMs = sockets.map(() => random() * maxLifeMs);
   let cuts = 0;
@@ -211,11 +227,13 @@ async function runWith(page: VirtualPage, random: () => number, faults: Faults):
       if (ms < nextCutMs[index]) continue;
       nextCutMs[index] = ms + random() * maxLifeMs;
       cuts++;
-      cut(socket, liveSocketOf(hub, index), random());
+      cut(socket, liveSocketOf(hub, index), onlyMoves ? 1 : random());
     }
     await page.pass(PERIOD_MS);
   }
   await page.pass(REST_MS);
+  const closesOfRun = closes;
+  const connections = hub.sockets.length;
   for (const socket of sockets) socket.close();
   await page.pass(5_000);
   return {
@@ -225,6 +243,8 @@ async function runWith(page: VirtualPage, random: () => number, faults: Faults):
     records: [...published.values()].reduce((sum, count) => sum + count),
     cuts,
     replayed: checkers.reduce((sum, { replayed }) => sum + replayed, 0),
+    closes: closesOfRun,
+    connections,
   };
 }
 
@@ -253,6 +273,18 @@ for (const seed of [1, 2, 3]) {
       assertGreater(records, 4_000);
       assertGreater(cuts, 300);
       assertGreater(replayed, 1_000);
+    }));
+}
+
+for (const seed of [8, 9, 10]) {
+  Deno.test(`Resume: clients that are moved at random receive every record once, and no close (${seed})`, () =>
+    withPage(async (page) => {
+      const result = await run(page, seed, { onlyMoves: true });
+      const { complaints, records, closes, connections, replayed } = result;
+      console.log(`${records} records, ${connections} connections`);
+      assertEquals([complaints, closes, replayed], [[], 0, 0]);
+      assertGreater(records, 4_000);
+      assertGreater(connections, 100);
     }));
 }
 
