@@ -1,7 +1,7 @@
 /**
  * A TCP relay in this process to one port of this machine, for connections that a test spoils while they
- * are in use: it resets them, or forwards nothing more, in one direction or in both, while the sockets
- * stay open. Towards the client it can be as slow as a line.
+ * are in use: it resets them, delays what they carry, or forwards nothing more, in one direction or in
+ * both, while the sockets stay open. Towards the client it can be as slow as a line.
  *
  * @module
  */
@@ -24,10 +24,12 @@ export interface TcpRelayOptions {
 
 /** A client's connection through the relay. */
 export class RelayedConnection {
+  /** What all bytes take from now on, in each direction, ms. Never to be lowered: their order would change. */
+  delayMs = 0;
   readonly #client: Socket;
   readonly #server: Socket;
   readonly #dropped = new Set<Direction>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
 
   constructor(client: Socket, { target, bytesPerSecond = Infinity }: TcpRelayOptions) {
     const server = connect({ host: "127.0.0.1", port: target, noDelay: true });
@@ -39,7 +41,7 @@ export class RelayedConnection {
     if (bytesPerSecond === Infinity) return;
     server.on("data", ({ length }: Uint8Array) => {
       server.pause();
-      this.#timer = setTimeout(() => server.resume(), length / bytesPerSecond * 1_000);
+      this.#after(length / bytesPerSecond * 1_000, () => server.resume());
     });
   }
 
@@ -61,16 +63,26 @@ export class RelayedConnection {
 
   /** Ends it. */
   close(): void {
-    clearTimeout(this.#timer);
+    this.#timers.forEach(clearTimeout);
     this.#client.destroy();
     this.#server.destroy();
   }
 
   #forward(direction: Direction, from: Socket, to: Socket): void {
     const passes = () => !this.#dropped.has(direction);
-    from.on("data", (bytes: Uint8Array) => passes() && to.write(bytes));
-    from.on("error", () => passes() && to.resetAndDestroy());
-    from.on("close", () => passes() && to.end()); // it has been read to its end, or failed
+    const later = (call: () => void) =>
+      this.delayMs === 0 ? call() : this.#after(this.delayMs, call);
+    from.on("data", (bytes: Uint8Array) => passes() && later(() => to.write(bytes)));
+    from.on("error", () => passes() && later(() => to.resetAndDestroy()));
+    from.on("close", () => passes() && later(() => to.end())); // it has been read to its end, or failed
+  }
+
+  #after(ms: number, call: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      call();
+    }, ms);
+    this.#timers.add(timer);
   }
 }
 
