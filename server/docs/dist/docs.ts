@@ -142,6 +142,7 @@ glossary.</li>
 <li class="depth-2"><a href="#how-a-request-selects-a-profile">How a request selects a profile</a></li>
 <li class="depth-2"><a href="#payloads">Payloads</a></li>
 <li class="depth-2"><a href="#json">json</a></li>
+<li class="depth-3"><a href="#a-connection-that-replaces-another-one">A connection that replaces another one</a></li>
 <li class="depth-3"><a href="#new-tokens">New tokens</a></li>
 <li class="depth-3"><a href="#history">History</a></li>
 <li class="depth-3"><a href="#presence">Presence</a></li>
@@ -254,6 +255,13 @@ token), on whichever connection. A repeat is known for <code>DEDUPE_MS</code>.</
 </table></div>
 <p><code>data</code> is any JSON value, see <a href="#payloads">Payloads</a>. <code>channel</code> is any string of 1 to 256 characters.
 Only a complete message, ping or pong is a sign of life; a fragment or a part of a frame is none.</p>
+<h3 id="a-connection-that-replaces-another-one">A connection that replaces another one<a class="anchor" href="#a-connection-that-replaces-another-one" aria-label="Link to this section">#</a></h3>
+<p>A client that is to move to a new connection (<code>reconnect</code>) can open it while the old one stays open:
+it adds <code>?replaces=&lt;clientId&gt;</code> to the address, with the <code>clientId</code> of the old <code>welcome</code>. The limits
+of connections <a href="/docs/keys#limits">by address and by key</a> then count the two once, for 10 s at most. An
+id that is not that of an open connection of the same user on this node has no effect. Everything
+else is the client&#39;s part: it subscribes on the new connection with the positions that it has, drops
+what comes twice, and closes the old one. The <a href="/docs/sdk#moves">client library</a> does so by itself.</p>
 <h3 id="new-tokens">New tokens<a class="anchor" href="#new-tokens" aria-label="Link to this section">#</a></h3>
 <p>A client that connected with a <a href="/docs/keys#tokens">token</a> sends a new one before the old one ends, and
 the connection goes on with the rights and the end of the new one:
@@ -516,6 +524,9 @@ channels take turns, and the subscription is live when it has caught up. A repla
 client a slow consumer. If messages are removed faster than the line carries them, a <code>gap</code> says so
 and the replay goes on with the oldest that is kept.</p>
 <p>Offsets are compared within an epoch only. With another epoch they start again.</p>
+<p>A client that is advised to <code>reconnect</code> while its connection is good can be on both connections at
+once: what comes twice has the same offset. The <a href="/docs/sdk#moves">client library</a> loses and repeats
+nothing by such a move.</p>
 <h2 id="what-is-removed-and-when">What is removed, and when<a class="anchor" href="#what-is-removed-and-when" aria-label="Link to this section">#</a></h2>
 <div class="scroll" tabindex="0"><table>
 <thead><tr><th>bound</th><th>what it removes</th><th>what a client sees</th></tr></thead>
@@ -696,7 +707,9 @@ closes no connection.</li>
 </ul>
 <h2 id="limits">Limits<a class="anchor" href="#limits" aria-label="Link to this section">#</a></h2>
 <ul>
-<li><strong>Connections</strong>: in all, by address and by key.</li>
+<li><strong>Connections</strong>: in all, by address and by key. A client that is about to replace its connection
+<a href="/docs/messages#a-connection-that-replaces-another-one">names the old one</a>: for 10 s the two are
+counted once by address and by key.</li>
 <li><strong>Upgrades in a second</strong>: 503 with <code>Retry-After</code>. The limit is checked before any credential, so
 that a refused upgrade does not use up a ticket.</li>
 <li><strong>Messages in a second</strong> by connection, and <strong>in a minute</strong> by key. Heartbeats and pongs do not
@@ -705,6 +718,12 @@ message above the limit is closed. Clients that must not limit each other need a
 with a <code>sub</code>, each.</li>
 </ul>
 <p><a href="/docs/options">Options</a> has the values.</p>
+<p>Two connections that are counted once have the same key, or tokens of the same <code>sub</code>; on an open hub
+they come from the same address. After 10 s, or once the old one ends, the new one is counted
+itself. If the old one stays, the limit is exceeded by it, and the next connection is refused. A
+connection has one replacement at a time, one that is not counted itself has none, and where a limit
+is exceeded nothing more is exempt: no key and no address ever has more than twice its limit.
+<code>MAX_CONNECTIONS</code> and <code>MAX_UPGRADES_PER_SECOND</code> count all connections.</p>
 <h2 id="suspension">Suspension<a class="anchor" href="#suspension" aria-label="Link to this section">#</a></h2>
 <p>Each connection that ends for <code>rate_limited</code> is a violation of its key. <code>SUSPEND_AFTER_VIOLATIONS</code>
 violations within <code>SUSPEND_WINDOW_MS</code> suspend the key for <code>SUSPEND_MS</code>. The hub closes its
@@ -1713,6 +1732,7 @@ and no pattern of a key, <code>*</code> included, allows them.</p>
 <li class="depth-2"><a href="#options">Options</a></li>
 <li class="depth-3"><a href="#tokens">Tokens</a></li>
 <li class="depth-2"><a href="#events">Events</a></li>
+<li class="depth-2"><a href="#moves">Moves</a></li>
 <li class="depth-2"><a href="#subscriptions">Subscriptions</a></li>
 <li class="depth-2"><a href="#publications">Publications</a></li>
 <li class="depth-2"><a href="#members">Members</a></li>
@@ -1851,13 +1871,13 @@ the hub accepts only a token that ends later. The frames of a renewal are <code>
 <div class="scroll" tabindex="0"><table>
 <thead><tr><th>event</th><th>properties</th><th>when</th></tr></thead>
 <tbody>
-<tr><td><code>open</code></td><td></td><td>a connection is open, the first or a new one; subscriptions are restored, the queued messages follow</td></tr>
+<tr><td><code>open</code></td><td></td><td>a connection is open, the first or a new one, or the next one is used after a <a href="#moves">move</a>; subscriptions are restored, the queued messages follow</td></tr>
 <tr><td><code>message</code></td><td><code>data</code></td><td>any frame except heartbeat traffic: the library answers and hides pings, pongs and the like, and the answers to its requests; <code>welcome</code>, <code>subscribed</code>, <code>error</code> and <code>reconnect</code> are events</td></tr>
 <tr><td><code>error</code></td><td></td><td>a connection failed; <code>close</code> follows</td></tr>
 <tr><td><code>close</code></td><td><code>code</code>, <code>reason</code>, <code>wasClean</code></td><td>a connection is over, or an attempt failed; <code>readyState</code> is <code>CONNECTING</code> if another attempt follows</td></tr>
 <tr><td><code>heartbeat</code></td><td><code>rtt</code></td><td>the peer answered; in tank the peer sent its heartbeat, and <code>rtt</code> is undefined</td></tr>
 <tr><td><code>heartbeattimeout</code></td><td></td><td>the peer is silent; <code>close</code> with 4000 follows at once</td></tr>
-<tr><td><code>reconnecting</code></td><td><code>attempt</code>, <code>delayMs</code>, <code>reason</code></td><td>an attempt is scheduled; after advice of the hub it comes before <code>close</code>; <code>delayMs</code> is <code>Infinity</code> while there is no network</td></tr>
+<tr><td><code>reconnecting</code></td><td><code>attempt</code>, <code>delayMs</code>, <code>reason</code></td><td>an attempt is scheduled; after advice of the hub the connection is open until then, or <a href="#moves">until the next one is used</a>; <code>delayMs</code> is <code>Infinity</code> while there is no network</td></tr>
 <tr><td><code>giveup</code></td><td><code>attempts</code>, <code>reason</code></td><td>no attempt follows: too many failed, until it is woken, or the server forbids it</td></tr>
 <tr><td><code>health</code></td><td><code>status</code>, <code>previous</code>, <code>latency</code>, <code>jitter</code></td><td>the status has changed</td></tr>
 <tr><td><code>drop</code></td><td><code>data</code>, <code>reason</code></td><td>a message will not be sent, or not again: the outbox was <code>full</code>, it <code>expired</code>, or the socket is <code>closed</code></td></tr>
@@ -1870,6 +1890,26 @@ round trip), <code>jitter</code> (the standard deviation of the last <code>maxSa
 <code>healthy</code>, <code>degraded</code>, <code>poor</code> or <code>critical</code> by the average, as on the hub; <code>timeout</code> after a
 heartbeat without an answer, until the next connection; <code>dead</code> after <code>giveup</code>. All are those of the
 present connection.</p>
+<h2 id="moves">Moves<a class="anchor" href="#moves" aria-label="Link to this section">#</a></h2>
+<p>When the hub advises another connection (<code>reconnect</code>) and the present one stays open, the library
+makes the next one before it closes the present one. There is no <code>close</code>, and <code>readyState</code> stays 1:</p>
+<ol>
+<li>It opens the next connection, names the present one (<code>?replaces=</code>, so that
+<a href="/docs/keys#limits">limits</a> by key and address count the two once) and subscribes with its
+positions. Both bring messages: each is delivered once, by the connection that is first.</li>
+<li>Once the next one has answered, and every channel has what that one has missed, the present one
+is asked for the answers to all that was sent on it. What is sent meanwhile waits in the outbox,
+so that the order of publications stays.</li>
+<li>With the answer, after 5 s at the latest, the next connection is used alone: <code>open</code> is fired,
+since what you sent as text (a subscription of your own, for instance) counts for one connection;
+the outbox follows, and the old connection is closed with 1000. <code>health</code> begins anew.</li>
+</ol>
+<p>If the next connection fails, the present one stays, and attempts follow as after a loss, without
+<code>close</code> and <code>error</code>. If the present one is lost first, the next one is used at once. A channel
+without a history is read from one connection at a time, and fires <code>gap</code> when it changes. A hub that
+restarts closes with its advice: then there is nothing to stay on, and the library reconnects. Only
+json has moves, with a heartbeat that is answered; in other profiles, and by <code>reconnect()</code>, the
+connection is closed before the next attempt.</p>
 <h2 id="subscriptions">Subscriptions<a class="anchor" href="#subscriptions" aria-label="Link to this section">#</a></h2>
 <p><code>subscribe(channel, listener, options)</code> returns a subscription. The listener receives what is
 published on this channel: <code>data</code> is the parsed value, with <code>channel</code>, <code>timestamp</code> and <code>offset</code>
@@ -1905,7 +1945,8 @@ of the page: <code>{ epoch, offset }</code>, for the same hub and channel.</li>
 and a <code>gap</code> of its own.</li>
 </ul>
 <p>Without a history <code>subscribed</code> has no <code>epoch</code>, and messages come as they are sent: neither
-<code>recovered</code> nor <code>gap</code> is fired, except that a <code>since</code> that the hub cannot answer is a <code>gap</code>.</p>
+<code>recovered</code> nor <code>gap</code> is fired, except after a <a href="#moves">move</a>, and that a <code>since</code> that the hub
+cannot answer is a <code>gap</code>.</p>
 <p><code>history({ since, last })</code> reads a part of the history without a subscription&#39;s order, all that is
 kept by default: <code>{ epoch, offset, messages, recovered, more }</code>, as the <a href="/docs/messages#history">frame</a>
 has them. With <code>more</code>, ask again with the last offset.</p>
@@ -1981,11 +2022,12 @@ once is not flooded.</li>
 time of the next attempt; the jitter is added to it. <code>no retry</code> is final, and so are codes after
 which the same would happen again (1002, 1003, 1007, 1009, 1010, 3000, 3003). 1008 without advice,
 the rate limit of infoway and talo, is a minute&#39;s wait. After advice to reconnect the connection
-stays open until that time. Advice to a connection younger than 10 s counts as a failed attempt;
-when no attempt is left, the connection stays. Advice for bad health (<code>poor</code>, <code>critical</code>) is taken
-once until a connection has been healthy, and each time after twice the wait: a connection that is
-slow because its server is far away is kept. With a function for the URL or the option <code>token</code>,
-3000 and an expired token are reasons to call it for a new one.</li>
+stays open until that time, and in json until the next one is used (<a href="#moves">Moves</a>). Advice to a
+connection younger than 10 s counts as a failed attempt; when no attempt is left, the connection
+stays. Advice for bad health (<code>poor</code>, <code>critical</code>) is taken once until a connection has been
+healthy, and each time after twice the wait: a connection that is slow because its server is far
+away is kept. With a function for the URL or the option <code>token</code>, 3000 and an expired token are
+reasons to call it for a new one.</li>
 <li><strong>The network</strong>: while the browser is <code>offline</code> the library makes no attempts, runs no heartbeat
 timeout, and keeps messages until the peer has answered again. At <code>online</code> it tries at once and
 counts again from zero. When a page is shown or thawed, or the kind of network changes, it sends
@@ -3209,6 +3251,9 @@ over the socket and HTTP; a member that returns within <code>PRESENCE_GRACE_MS</
 </li>
 <li><p><strong>Publishing once</strong>: a publication that is repeated with its <code>id</code> (and <code>session</code>) is delivered
 once within <code>DEDUPE_MS</code>; over HTTP, too, which also takes lists.</p>
+</li>
+<li><p><strong>Moves</strong>: a json client that is advised to reconnect can make the new connection before it closes
+the old one (<code>?replaces=</code>), also at a limit by key or address; the client library does.</p>
 </li>
 </ul>
 <p>Changes while it was made that may matter to those who run an early copy:</p>

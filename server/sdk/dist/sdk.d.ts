@@ -114,7 +114,8 @@ export interface PublicationEvent extends MessageEvent {
 }
 /** The events, by name. */
 export interface HeartbeatSocketEventMap {
-  /** A connection is open: the first one, or one after a reconnect. */ open: Event;
+  /** A connection is used from now on: the first one, one after a reconnect, or one after a move. */ open:
+    Event;
   /** A frame that is no heartbeat traffic, and no answer that a promise waits for; errors are. */
   message: MessageEvent;
   /** A connection failed; `close` follows. */
