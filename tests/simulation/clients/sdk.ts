@@ -1,0 +1,189 @@
+/** The client library itself, as a page or a program uses it. */
+
+import { HeartbeatSocket } from "../../../server/sdk/heartbeat_socket.ts";
+import { platform } from "../../../server/sdk/platform.ts";
+import type { Subscription } from "../../../server/sdk/subscription.ts";
+import { type ClientContext, type ClientKind, SimClient } from "../core/client.ts";
+import type { Connection } from "../core/connection.ts";
+import { ROOMS } from "../core/json_frames.ts";
+import { credentialOf, type KeyName } from "../core/keys.ts";
+import { type SimWebSocket, webSocketOf } from "../core/web_socket.ts";
+
+/** What a page has: the network comes and goes, and the page is shown again. */
+class Page extends EventTarget {
+  readonly navigator = { onLine: true };
+}
+
+export class SdkClient extends SimClient {
+  readonly isWellBehaved = true;
+  readonly page = new Page();
+  /** Timers that the library has not set. */
+  ownTimers = 0;
+  /** Why it has given up, if it has. */
+  gaveUp: string | undefined;
+  readonly #key: KeyName | undefined;
+  readonly #rooms = new Map<string, Subscription>();
+  readonly #sockets = new Map<Connection, SimWebSocket>();
+  readonly #publishEveryMs: number;
+  #socket!: HeartbeatSocket;
+
+  constructor(context: ClientContext) {
+    super(context);
+    this.#key = this.simulation.config.auth.keys.length > 0 ? "all" : undefined;
+    this.#publishEveryMs = this.random.spread(1_000, 90_000);
+    this.script.onEnter = () => this.#enter();
+  }
+
+  get socket(): HeartbeatSocket {
+    return this.#socket;
+  }
+
+  start(): void {
+    this.script.run(() => this.#start());
+  }
+
+  override rest(): void {
+    this.isOffline = false;
+    this.isStripped = false;
+    if (this.page.navigator.onLine) return;
+    this.setOnline(true);
+  }
+
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.simulation.ledger.ends(this.name);
+    this.script.read(() => this.#socket.close());
+  }
+
+  override subscribed(): readonly string[] {
+    return this.isClosed || this.gaveUp !== undefined ? [] : [...this.#rooms.keys()];
+  }
+
+  /** The platform reports the network. */
+  setOnline(isOnline: boolean): void {
+    this.isOffline = !isOnline;
+    this.page.navigator.onLine = isOnline;
+    this.script.read(() => this.page.dispatchEvent(new Event(isOnline ? "online" : "offline")));
+  }
+
+  /** The page is shown again from the browser's cache. */
+  show(): void {
+    this.script.read(() => this.page.dispatchEvent(new Event("pageshow")));
+  }
+
+  protected override onOpen(connection: Connection, protocol: string): void {
+    this.#sockets.get(connection)?.opened(protocol);
+  }
+
+  protected override onText(connection: Connection, text: string): void {
+    this.#sockets.get(connection)?.received(text);
+  }
+
+  protected override onCloseFrame(
+    connection: Connection,
+    frame: { readonly code: number; readonly reason: string },
+  ): void {
+    super.onCloseFrame(connection, frame);
+    this.script.read(() => this.#sockets.get(connection)?.closing(frame.code, frame.reason));
+  }
+
+  protected override onEnd(connection: Connection): void {
+    this.#sockets.get(connection)?.ended();
+    this.#sockets.delete(connection);
+  }
+
+  /** What the library finds global is that of this client. */
+  #enter(): void {
+    const { script, random, page } = this;
+    platform.now = () => script.now();
+    platform.wall = () => script.wall();
+    platform.random = () => random.number();
+    platform.after = (ms, call) => script.after(ms, call);
+    platform.page = page;
+  }
+
+  #start(): void {
+    const { random, simulation } = this;
+    const WebSocket = webSocketOf({
+      connect: (socket, protocols) => {
+        const offered: Record<string, string> = {};
+        if (protocols.length > 0) offered["sec-websocket-protocol"] = protocols.join(", ");
+        const { pathname, search } = new URL(socket.url);
+        const connection = this.dial(`${pathname}${search}`, offered);
+        this.#sockets.set(connection, socket);
+        return connection;
+      },
+      send: (connection, text) => this.sendText(connection, text),
+    });
+    const query = this.#key === undefined ? "" : `?access_token=${credentialOf(this.#key)}`;
+    this.#socket = new HeartbeatSocket(`ws://hub.test/ws${query}`, {
+      WebSocket,
+      heartbeatInterval: random.pick([10_000, 30_000]),
+      reconnectInterval: random.pick([500, 5_000]),
+      maxReconnectAttempts: Infinity,
+      outboxMessages: random.pick([4, 256]),
+      debug: (text) => simulation.note(this.name, text),
+    });
+    this.#socket.addEventListener("giveup", ({ reason }) => this.gaveUp = reason);
+    const rooms = ROOMS.filter(() => random.chance(0.5));
+    for (const room of rooms) this.#subscribe(room);
+    this.#publishLater();
+    if (random.chance(0.5)) this.#changeLater();
+  }
+
+  #subscribe(room: string): void {
+    const { ledger } = this.simulation;
+    const subscription = this.#socket.subscribe(room, ({ data, offset }) => {
+      const epoch = subscription.position?.epoch;
+      ledger.received({
+        owner: this.name,
+        client: this,
+        key: this.#key,
+        channel: room,
+        data,
+        epoch,
+        offset,
+      });
+    });
+    subscription.addEventListener("gap", () => ledger.begins(this.name, room, undefined));
+    this.#rooms.set(room, subscription);
+  }
+
+  #later(ms: number, call: () => void): void {
+    this.ownTimers++;
+    this.script.after(ms, () => {
+      this.ownTimers--;
+      call();
+    });
+  }
+
+  #publishLater(): void {
+    this.#later(this.random.between(0.5, 1.5) * this.#publishEveryMs, () => {
+      if (this.isClosed || this.simulation.isResting) return;
+      const room = this.random.pick(ROOMS);
+      const bytes = this.random.chance(0.05) ? 4_000 : this.random.int(100);
+      const { ledger } = this.simulation;
+      this.#socket.publish(room, ledger.publish(this, room, { key: this.#key, bytes }));
+      this.#publishLater();
+    });
+  }
+
+  /** It leaves a room and comes back to it, or goes to another one. */
+  #changeLater(): void {
+    this.#later(this.random.spread(5_000, 200_000), () => {
+      if (this.isClosed || this.simulation.isResting) return;
+      const room = this.random.pick(ROOMS);
+      const subscription = this.#rooms.get(room);
+      if (subscription === undefined) this.#subscribe(room);
+      else {
+        subscription.unsubscribe();
+        this.#rooms.delete(room);
+        this.simulation.ledger.ends(this.name, room);
+      }
+      this.#changeLater();
+    });
+  }
+}
+
+export const sdk: ClientKind = { weight: 8, create: (context) => new SdkClient(context) };

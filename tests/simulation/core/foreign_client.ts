@@ -1,0 +1,183 @@
+/**
+ * A client without the library: connects, keeps its system's heartbeat, subscribes, publishes now and
+ * then, and comes back after a while. What differs from system to system is its driver.
+ *
+ * @module
+ */
+
+import { type ClientContext, SimClient } from "./client.ts";
+import type { Connection } from "./connection.ts";
+import { credentialOf, type KeyName } from "./keys.ts";
+import type { Place } from "./ledger.ts";
+
+/** What a frame of the server means. */
+export type Heard =
+  | {
+    readonly kind: "message";
+    readonly channel: string;
+    readonly data: string;
+    readonly offset?: number;
+  }
+  /** A subscription has begun, or goes on after a place. */
+  | { readonly kind: "subscribed"; readonly channels: readonly string[]; readonly after?: Place }
+  | { readonly kind: "published"; readonly place: Place | undefined; readonly id: string }
+  | { readonly kind: "ping"; readonly answer: string }
+  | { readonly kind: "other" };
+
+/** The language of one system. */
+export interface Driver {
+  /** Where it connects. @param key where the server needs one */
+  request(client: ForeignClient): { url: string; headers?: Record<string, string> };
+  readonly heartbeat?: { readonly text: string; readonly everyMs: number };
+  readonly channels: readonly string[];
+  /** Where it publishes, if not there. */
+  readonly publishChannels?: readonly string[];
+  subscribe(channel: string): readonly string[];
+  /** @param data a text */
+  publish?(channel: string, data: string, id: string): string;
+  hear(text: string): Heard;
+}
+
+export class ForeignClient extends SimClient {
+  readonly isWellBehaved: boolean = true;
+  readonly key: KeyName | undefined;
+  readonly channels: readonly string[];
+  protected readonly driver: Driver;
+  readonly #publishEveryMs: number;
+  readonly #unanswered = new Map<string, string>();
+  readonly #confirmed = new Set<string>();
+  #ids = 0;
+  /** Of the present connection: its timers end with it. */
+  #session = 0;
+  #returnsAtMs = 0;
+
+  constructor(context: ClientContext, driver: Driver, { publishes = true, key = "all" }: {
+    readonly publishes?: boolean;
+    readonly key?: KeyName;
+  } = {}) {
+    super(context);
+    this.driver = driver;
+    this.key = this.simulation.config.auth.keys.length > 0 ? key : undefined;
+    this.channels = driver.channels.filter(() => this.random.chance(0.5));
+    if (this.channels.length === 0) this.channels = [driver.channels[0]];
+    this.#publishEveryMs = publishes && driver.publish !== undefined
+      ? this.random.spread(2_000, 120_000)
+      : Infinity;
+  }
+
+  /** The credential of its key, where one is needed. */
+  get credential(): string | undefined {
+    return this.key && credentialOf(this.key);
+  }
+
+  start(): void {
+    this.script.run(() => this.connect());
+  }
+
+  connect(): void {
+    if (this.isClosed || this.connection !== undefined) return;
+    const { url, headers } = this.driver.request(this);
+    const connection = this.dial(url, headers);
+    this.script.after(20_000, () => {
+      // As every client library, it does not wait for ever.
+      if (connection === this.connection && connection.server === undefined) {
+        connection.reset("the client gives up the attempt");
+      }
+    });
+  }
+
+  override rest(): void {
+    this.isOffline = false;
+    this.isStripped = false;
+  }
+
+  close(): void {
+    this.isClosed = true;
+    const { connection } = this;
+    if (connection === undefined) return;
+    connection.send({ kind: "close", code: 1000, reason: "" });
+  }
+
+  override subscribed(): readonly string[] {
+    const { connection } = this;
+    const isHere = connection?.server !== undefined && connection.isOpen &&
+      !connection.truth.isImpaired && connection.truth.closeSent === undefined;
+    return isHere ? [...this.#confirmed] : [];
+  }
+
+  protected override onOpen(connection: Connection): void {
+    const session = ++this.#session;
+    this.#confirmed.clear();
+    for (const channel of this.channels) {
+      for (const text of this.driver.subscribe(channel)) this.sendText(connection, text);
+    }
+    this.#beat(connection, session);
+    if (this.#publishEveryMs < Infinity) this.#publishLater(connection, session);
+  }
+
+  protected override onText(connection: Connection, text: string): void {
+    const heard = this.driver.hear(text);
+    const { ledger } = this.simulation;
+    switch (heard.kind) {
+      case "message":
+        return ledger.received({ ...heard, owner: connection.label, client: this, key: this.key });
+      case "subscribed":
+        for (const channel of heard.channels) {
+          this.#confirmed.add(channel);
+          ledger.begins(connection.label, channel, heard.after);
+        }
+        return;
+      case "published": {
+        const data = this.#unanswered.get(heard.id);
+        this.#unanswered.delete(heard.id);
+        return ledger.accepted(data ?? "", heard.place, connection);
+      }
+      case "ping":
+        return this.sendText(connection, heard.answer);
+    }
+  }
+
+  protected override onCloseFrame(
+    connection: Connection,
+    frame: { readonly code: number; readonly reason: string },
+  ): void {
+    super.onCloseFrame(connection, frame);
+    const afterMs = Number(
+      /afterMs=(\d+)/.exec(frame.reason)?.[1] ?? (frame.code === 1008 ? 60_000 : 0),
+    );
+    this.#returnsAtMs = this.simulation.nowMs + afterMs;
+  }
+
+  protected override onEnd(connection: Connection): void {
+    this.#session++;
+    this.#confirmed.clear();
+    this.simulation.ledger.ends(connection.label);
+    if (this.isClosed) return;
+    const waitMs = Math.max(0, this.#returnsAtMs - this.simulation.nowMs);
+    this.script.after(waitMs + this.random.between(500, 8_000), () => this.connect());
+  }
+
+  #beat(connection: Connection, session: number): void {
+    const { heartbeat } = this.driver;
+    if (heartbeat === undefined) return;
+    this.script.after(heartbeat.everyMs, () => {
+      if (session !== this.#session) return;
+      this.sendText(connection, heartbeat.text);
+      this.#beat(connection, session);
+    });
+  }
+
+  #publishLater(connection: Connection, session: number): void {
+    this.script.after(this.random.between(0.5, 1.5) * this.#publishEveryMs, () => {
+      if (session !== this.#session) return;
+      const { key } = this;
+      const channel = this.random.pick(this.driver.publishChannels ?? this.driver.channels);
+      const bytes = this.random.chance(0.1) ? this.random.int(8_000) : this.random.int(60);
+      const data = this.simulation.ledger.publish(this, channel, { key, bytes });
+      const id = `${++this.#ids}`;
+      this.#unanswered.set(id, data);
+      this.sendText(connection, this.driver.publish!(channel, data, id));
+      this.#publishLater(connection, session);
+    });
+  }
+}

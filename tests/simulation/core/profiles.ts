@@ -1,0 +1,63 @@
+/**
+ * What the simulation knows of the five systems, from their manuals and not from the server's code: how
+ * a client connects, what counts as a sign of life, and when silence is a timeout.
+ *
+ * @module
+ */
+
+import type { Config } from "../../../server/config/config.ts";
+import type { UpItem } from "./frames.ts";
+
+export type ProfileName = keyof Config["timing"];
+
+const TEXT = new TextDecoder();
+
+/** By URL. */
+export function profileOf(url: string): ProfileName {
+  if (url.includes("business=") || url.startsWith("/news")) return "infoway";
+  if (url.startsWith("/api/v1/ws/subscribe")) return "events-hub";
+  if (url.includes("user_id=")) return "tank";
+  if (url.includes("ticket=") || url.startsWith("/ws/talo")) return "talo";
+  return "json";
+}
+
+/** Whether what a client sends is a sign of life: see server/docs/liveness.md. */
+export function isLife(profile: string, url: string, item: UpItem): boolean {
+  if (item.kind === "close" || item.kind === "bad" || item.kind === "fin") return false;
+  if (profile === "infoway") {
+    if (url.startsWith("/news") && (item.kind === "ping" || item.kind === "pong")) return true;
+    return item.kind === "message" && /"code": ?10010\b/.test(TEXT.decode(item.data));
+  }
+  if (profile === "talo") {
+    return item.kind === "pong" ||
+      (item.kind === "message" && TEXT.decode(item.data) === "v1.heartbeat");
+  }
+  return true;
+}
+
+/** What a wheel of 25 ms with ticks up to 70 ms late may add, and 5 ms for timers in whole ms. */
+const WHEEL_MS = 100;
+
+/** Silence that ends a connection, ms: at least, and at most. */
+export interface SilenceBounds {
+  /** From the last sign of life or, in talo, from the first ping that was not answered. */
+  readonly staleMs: number;
+  /** Less silence is never a matter of missed heartbeats; Infinity: they end no connection. */
+  readonly missedMs: number;
+  /** From the last sign of life: the published bound. */
+  readonly boundMs: number;
+  readonly from: "life" | "ping";
+}
+
+/** By the configuration. */
+export function silenceBoundsOf(profile: ProfileName, timing: Config["timing"]): SilenceBounds {
+  const { pongWaitMs, pingPeriodMs, heartbeatTimeoutMs, missedHeartbeats } = timing[profile];
+  const from = profile === "talo" ? "ping" : "life";
+  const canMiss = missedHeartbeats > 0 && profile !== "talo" && profile !== "infoway";
+  return {
+    from,
+    staleMs: pongWaitMs,
+    missedMs: canMiss ? pingPeriodMs + missedHeartbeats * heartbeatTimeoutMs : Infinity,
+    boundMs: pongWaitMs + WHEEL_MS + (from === "ping" ? pingPeriodMs + WHEEL_MS : 0),
+  };
+}

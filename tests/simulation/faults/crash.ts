@@ -1,0 +1,15 @@
+/** The node's process ends at once; another one starts after a while. */
+
+import type { Fault } from "../core/fault.ts";
+
+export const crash: Fault = {
+  weight: 1,
+  begin(simulation, random) {
+    const { node, scheduler } = simulation;
+    if (!node.isServing) return undefined;
+    const machine = random.chance(0.3);
+    node.kill(machine);
+    scheduler.after(random.spread(10, 20_000), () => simulation.startNode());
+    return `${node.name}${machine ? " and its machine" : ""}`;
+  },
+};

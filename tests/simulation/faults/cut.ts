@@ -1,0 +1,14 @@
+/** Both directions of a connection are cut, and nobody is told: a cable, a NAT that has forgotten. */
+
+import { anyConnection, type Fault, UNHEARD, UNREAD } from "../core/fault.ts";
+
+export const cut: Fault = {
+  weight: 4,
+  begin(simulation, random) {
+    const connection = anyConnection(simulation, random);
+    if (connection === undefined) return undefined;
+    connection.impair("it is cut", ...UNHEARD, ...UNREAD);
+    connection.up.isCut = connection.down.isCut = true;
+    return connection.label;
+  },
+};

@@ -1,0 +1,15 @@
+/** One direction of a connection is cut: a half-open connection. */
+
+import { anyConnection, type Fault, UNHEARD, UNREAD } from "../core/fault.ts";
+
+export const cutOneWay: Fault = {
+  weight: 4,
+  begin(simulation, random) {
+    const connection = anyConnection(simulation, random);
+    if (connection === undefined) return undefined;
+    const isUp = random.chance(0.5);
+    connection.impair("one way is cut", ...UNHEARD, ...UNREAD);
+    connection[isUp ? "up" : "down"].isCut = true;
+    return `${connection.label} ${isUp ? "to" : "from"} the node`;
+  },
+};

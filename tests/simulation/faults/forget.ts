@@ -1,0 +1,15 @@
+/** The history of a channel is removed: who catches up is told of a gap. */
+
+import type { Fault } from "../core/fault.ts";
+import { ROOMS } from "../core/json_frames.ts";
+
+export const forget: Fault = {
+  weight: 1,
+  begin(simulation, random) {
+    const { node } = simulation;
+    if (!node.isServing) return undefined;
+    const channel = random.pick(ROOMS);
+    node.process.run(() => void node.parts!.hub.clearHistory(channel));
+    return channel;
+  },
+};

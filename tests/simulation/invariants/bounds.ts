@@ -1,0 +1,72 @@
+/**
+ * Queues, histories and mailboxes stay within their bounds.
+ *
+ * @module
+ */
+
+import type { Invariant } from "../core/simulation.ts";
+
+/** So many full queues, by bytes, may wait behind a write that is not stuck. */
+const FRESH_QUEUES = 16;
+
+/** A message that is a little older may still be there, ms. */
+const SWEEP_MS = 1_500;
+
+export const bounds: Invariant = {
+  name: "bounds",
+  watch: (simulation) => {
+    /** Since when more waits for a connection than a stuck one may have, awake. */
+    const overSince = new Map<string, number>();
+    return {
+      sample() {
+        const { node } = simulation;
+        const { process, parts, config: { limits, history: historyBounds } } = node;
+        if (parts === undefined || !process.isAlive || process.isStalled) return;
+        const { hub, history } = parts;
+        const find = (what: string, about: string) =>
+          simulation.find("bounds", `${about}: ${what}`, [about]);
+        hub.runInHub((registry) => {
+          for (const { id, writePump, stats } of registry.subscribers) {
+            void stats;
+            const about = node.connectionOf(id)?.label ?? id;
+            const { pendingBytes } = writePump;
+            const mostBytes = (FRESH_QUEUES + 2) * limits.sendQueueBytes + limits.maxMessageBytes;
+            if (pendingBytes > mostBytes) find(`${pendingBytes} bytes wait for it`, about);
+            const isOver = pendingBytes > 3 * limits.sendQueueBytes + 2 * limits.maxMessageBytes;
+            if (!isOver) overSince.delete(id);
+            else if (!overSince.has(id)) overSince.set(id, process.awakeMs);
+            else if (process.awakeMs - overSince.get(id)! > 8_000) {
+              find(`${pendingBytes} bytes wait for it for a long time`, about);
+            }
+          }
+        });
+        if (history === undefined) return;
+        // Positions of channels that are subscribed to stay, whatever they take.
+        const mostBytes = historyBounds.historyBytes + 600 * (hub.channelCount + 2);
+        if (history.bytes > mostBytes) find(`the history has ${history.bytes} bytes`, node.name);
+        if (history.bytes < 0) find(`the history has ${history.bytes} bytes`, node.name);
+        checkChannels();
+
+        function checkChannels(): void {
+          hub.runInHub((registry) => {
+            for (const channel of registry.channels) {
+              const log = history!.of(channel);
+              if (log === undefined) continue;
+              if (log.length > historyBounds.historyMessages) {
+                find(`${channel} keeps ${log.length} messages`, node.name);
+              }
+              const oldest = log.at(log.first);
+              if (oldest === undefined || process.wasStepped) continue;
+              const ageMs = process.wall() - oldest.timestamp;
+              const stalledMs = process.stalls.filter(({ toMs }) => toMs > simulation.nowMs - ageMs)
+                .reduce((sum, { fromMs, toMs }) => sum + toMs - fromMs, 0);
+              if (ageMs > historyBounds.historyTtlMs + SWEEP_MS + stalledMs) {
+                find(`${channel} keeps a message for ${ageMs} ms`, node.name);
+              }
+            }
+          });
+        }
+      },
+    };
+  },
+};

@@ -1,0 +1,44 @@
+/**
+ * Every connection is pinged once a period at least, and not much more often.
+ *
+ * @module
+ */
+
+import type { ProfileName } from "../core/profiles.ts";
+import type { Invariant } from "../core/simulation.ts";
+
+/** What a wheel may add to a period, and a stall, ms. */
+const [WHEEL_MS, STALL_MS] = [130, 700];
+
+export const pings: Invariant = {
+  name: "pings",
+  watch: (simulation) => ({
+    sample() {
+      const { node, config: { timing } } = simulation;
+      const { process } = node;
+      if (!process.isAlive || process.isStalled) return;
+      for (const { truth, server, label } of node.connections) {
+        if (server === undefined || server.isClosing || !Number.isNaN(truth.pausedSinceMs)) {
+          continue;
+        }
+        const { pingPeriodMs, missedHeartbeats } = timing[truth.profile as ProfileName];
+        const quietMs = process.awakeMs - truth.lastPingAwakeMs;
+        const stalls = process.stalls.filter(({ toMs }) =>
+          toMs >= simulation.nowMs - 2 * quietMs
+        ).length;
+        if (quietMs > pingPeriodMs + WHEEL_MS + stalls * STALL_MS) {
+          simulation.find("pings", `${label} was not pinged for ${quietMs.toFixed(0)} ms`, [label]);
+        }
+        const ageMs = simulation.nowMs - truth.openedMs;
+        const most = 4 + (2 + missedHeartbeats) * (1 + ageMs / pingPeriodMs);
+        if (truth.pings > most) {
+          simulation.find(
+            "pings",
+            `${label} was pinged ${truth.pings} times in ${ageMs.toFixed(0)} ms`,
+            [label],
+          );
+        }
+      }
+    },
+  }),
+};

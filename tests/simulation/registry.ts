@@ -1,0 +1,102 @@
+/**
+ * All kinds of clients, faults and invariants. A new one is a file and a line here; the names are those
+ * that plans and reports use.
+ *
+ * @module
+ */
+
+import { eventPublisher } from "./clients/event_publisher.ts";
+import { eventsHub } from "./clients/events_hub.ts";
+import { flood } from "./clients/flood.ts";
+import { frozen } from "./clients/frozen.ts";
+import { infoway } from "./clients/infoway.ts";
+import { json } from "./clients/json.ts";
+import { pinger } from "./clients/pinger.ts";
+import { rude } from "./clients/rude.ts";
+import { sdk } from "./clients/sdk.ts";
+import { silent } from "./clients/silent.ts";
+import { slow } from "./clients/slow.ts";
+import { stripped } from "./clients/stripped.ts";
+import { talo } from "./clients/talo.ts";
+import { tank } from "./clients/tank.ts";
+import { trespasser } from "./clients/trespasser.ts";
+import type { ClientKind } from "./core/client.ts";
+import type { Fault } from "./core/fault.ts";
+import type { Invariant } from "./core/simulation.ts";
+import { burst } from "./faults/burst.ts";
+import { clientStall } from "./faults/client_stall.ts";
+import { clockStep } from "./faults/clock_step.ts";
+import { crash } from "./faults/crash.ts";
+import { cut } from "./faults/cut.ts";
+import { cutOneWay } from "./faults/cut_one_way.ts";
+import { forget } from "./faults/forget.ts";
+import { linkStall } from "./faults/link_stall.ts";
+import { nodeStall } from "./faults/node_stall.ts";
+import { nodeStalls } from "./faults/node_stalls.ts";
+import { offline } from "./faults/offline.ts";
+import { reset } from "./faults/reset.ts";
+import { restart } from "./faults/restart.ts";
+import { slowReader } from "./faults/slow_reader.ts";
+import { slowWay } from "./faults/slow_way.ts";
+import { bounds } from "./invariants/bounds.ts";
+import { closeOnce } from "./invariants/close_once.ts";
+import { counts } from "./invariants/counts.ts";
+import { deadInTime } from "./invariants/dead_in_time.ts";
+import { drain } from "./invariants/drain.ts";
+import { noErrors } from "./invariants/no_errors.ts";
+import { noFalseKill } from "./invariants/no_false_kill.ts";
+import { nothingLeft } from "./invariants/nothing_left.ts";
+import { pings } from "./invariants/pings.ts";
+import { subscriptions } from "./invariants/subscriptions.ts";
+
+/** By their names. */
+export const CLIENT_KINDS: Readonly<Record<string, ClientKind>> = {
+  "sdk": sdk,
+  "json": json,
+  "publisher": eventPublisher,
+  "events-hub": eventsHub,
+  "infoway": infoway,
+  "tank": tank,
+  "talo": talo,
+  "trespasser": trespasser,
+  "silent": silent,
+  "frozen": frozen,
+  "stripped": stripped,
+  "pinger": pinger,
+  "slow": slow,
+  "flood": flood,
+  "rude": rude,
+};
+
+/** By their names. */
+export const FAULTS: Readonly<Record<string, Fault>> = {
+  "cut": cut,
+  "cut one way": cutOneWay,
+  "reset": reset,
+  "link stall": linkStall,
+  "slow way": slowWay,
+  "slow reader": slowReader,
+  "client stall": clientStall,
+  "clock step": clockStep,
+  "node stall": nodeStall,
+  "node stalls": nodeStalls,
+  "restart": restart,
+  "crash": crash,
+  "offline": offline,
+  "burst": burst,
+  "forget": forget,
+};
+
+/** In the order in which they are asked. */
+export const INVARIANTS: readonly Invariant[] = [
+  noErrors,
+  closeOnce,
+  noFalseKill,
+  deadInTime,
+  pings,
+  counts,
+  bounds,
+  drain,
+  subscriptions,
+  nothingLeft,
+];
