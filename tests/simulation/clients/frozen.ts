@@ -13,7 +13,7 @@ class FrozenClient extends ForeignClient {
     const { script, simulation, random } = this;
     simulation.scheduler.after(random.spread(10_000, 120_000), () => {
       if (connection !== this.connection || simulation.isResting) return;
-      connection.excuse("its script hangs", "frozen");
+      connection.excuse("its script hangs", "frozen", "rate_limited");
       script.stall(random.spread(30_000, 300_000));
     });
   }

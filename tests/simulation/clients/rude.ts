@@ -18,6 +18,7 @@ class RudeClient extends ForeignClient {
 
   protected override onOpen(connection: Connection): void {
     super.onOpen(connection);
+    connection.excuse("others with its key are rude, too", "key_suspended");
     this.simulation.scheduler.after(this.random.spread(1_000, 90_000), () => {
       if (connection !== this.connection || this.simulation.isResting) return;
       const bad = this.random.pick(BAD);

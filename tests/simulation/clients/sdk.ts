@@ -60,6 +60,10 @@ export class SdkClient extends SimClient {
     return this.isClosed || this.gaveUp !== undefined ? [] : [...this.#rooms.keys()];
   }
 
+  get #mostRooms(): number {
+    return this.simulation.config.limits.maxSubscriptions;
+  }
+
   /** The platform reports the network. */
   setOnline(isOnline: boolean): void {
     this.isOffline = !isOnline;
@@ -126,7 +130,7 @@ export class SdkClient extends SimClient {
       debug: (text) => simulation.note(this.name, text),
     });
     this.#socket.addEventListener("giveup", ({ reason }) => this.gaveUp = reason);
-    const rooms = ROOMS.filter(() => random.chance(0.5));
+    const rooms = ROOMS.filter(() => random.chance(0.5)).slice(0, this.#mostRooms);
     for (const room of rooms) this.#subscribe(room);
     this.#publishLater();
     if (random.chance(0.5)) this.#changeLater();
@@ -175,8 +179,9 @@ export class SdkClient extends SimClient {
       if (this.isClosed || this.simulation.isResting) return;
       const room = this.random.pick(ROOMS);
       const subscription = this.#rooms.get(room);
-      if (subscription === undefined) this.#subscribe(room);
-      else {
+      if (subscription === undefined) {
+        if (this.#rooms.size < this.#mostRooms) this.#subscribe(room);
+      } else {
         subscription.unsubscribe();
         this.#rooms.delete(room);
         this.simulation.ledger.ends(this.name, room);

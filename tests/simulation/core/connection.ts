@@ -34,6 +34,15 @@ export interface Request {
   readonly way: PipeOptions;
 }
 
+/** A close frame of the node. */
+export interface CloseSent {
+  readonly code: number;
+  readonly reason: string;
+  readonly atMs: number;
+  /** Whether it answers that of the client. */
+  readonly isAnswer: boolean;
+}
+
 /** What is true of a connection. */
 export interface Truth {
   /** The profile that its URL names. */
@@ -60,7 +69,7 @@ export interface Truth {
   /** When the node has begun to close it, awake; NaN: not yet. */
   closingAwakeMs: number;
   /** How the node has closed it: code and text of the close frame that it sent. */
-  closeSent: { readonly code: number; readonly reason: string; readonly atMs: number } | undefined;
+  closeSent: CloseSent | undefined;
   /** When the socket has told the node of its end. */
   endedMs: number | undefined;
   /** The reason and the cause that the node has logged. */

@@ -173,7 +173,11 @@ export class ForeignClient extends SimClient {
       const { key } = this;
       const channel = this.random.pick(this.driver.publishChannels ?? this.driver.channels);
       const bytes = this.random.chance(0.1) ? this.random.int(8_000) : this.random.int(60);
-      const data = this.simulation.ledger.publish(this, channel, { key, bytes });
+      const data = this.simulation.ledger.publish(this, channel, {
+        key,
+        bytes,
+        by: connection.label,
+      });
       const id = `${++this.#ids}`;
       this.#unanswered.set(id, data);
       this.sendText(connection, this.driver.publish!(channel, data, id));

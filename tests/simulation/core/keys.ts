@@ -11,12 +11,13 @@ interface SimKey {
   readonly publish: readonly string[];
   readonly subscribe: readonly string[];
   readonly admin?: boolean;
+  readonly maxConnections?: number;
 }
 
 /** By their ids. */
 export const KEYS = {
   all: { id: "all", publish: ["*"], subscribe: ["*"] },
-  reader: { id: "reader", publish: [], subscribe: ["*"] },
+  reader: { id: "reader", publish: [], subscribe: ["*"], maxConnections: 3 },
   half: { id: "half", publish: ["room/1", "room/2"], subscribe: ["room/1", "room/3"] },
   flood: { id: "flood", publish: ["*"], subscribe: ["*"] },
   admin: { id: "admin", publish: ["*"], subscribe: ["*"], admin: true },

@@ -18,7 +18,7 @@ export interface Place {
 
 interface Publication {
   readonly channel: string;
-  readonly by: string;
+  readonly by: string | undefined;
   /** The publisher's key; undefined where none is needed. */
   readonly key: KeyName | undefined;
   readonly number: number;
@@ -52,17 +52,21 @@ export class Ledger {
   }
 
   /** A client publishes. @returns the data: a text that begins with the message's name */
-  publish(client: { name: string; index: number }, channel: string, { key, bytes = 0 }: {
+  publish(client: { name: string; index: number }, channel: string, { key, bytes = 0, by }: {
     readonly key?: KeyName;
     readonly bytes?: number;
+    /** What keeps the order of its messages: a connection, or a backend. */
+    readonly by?: string;
   }): string {
     const number = ++this.#names;
     const name = `m${client.index}-${number}`;
     const atMs = this.#simulation.nowMs;
-    const publication = { channel, by: client.name, key, number, atMs, place: undefined };
+    const publication = { channel, by, key, number, atMs, place: undefined };
     this.#publications.set(name, publication);
     this.#simulation.tally.publications++;
-    return `${name} ${"x".repeat(bytes)}`;
+    // A message and what is around it have a limit.
+    const most = Math.max(0, this.#simulation.config.limits.maxMessageBytes - 400);
+    return `${name} ${"x".repeat(Math.min(bytes, most))}`;
   }
 
   /** The node says where a message is. */
@@ -140,12 +144,22 @@ export class Ledger {
     for (const channel of channels) {
       const data = this.publish({ name: "marker", index: 0 }, channel, {});
       this.#markers.set(channel, NAME.exec(data)![0]);
-      node.process.run(() => void node.parts!.hub.publish(channel, JSON.stringify(data)));
+      const publish = (attempts: number) =>
+        node.process.run(() => {
+          node.parts!.hub.publish(channel, JSON.stringify(data)).then((accepted) => {
+            // Its readers are behind: a slow one can hold it for a while.
+            if (accepted !== "busy") return;
+            if (attempts > 0) node.process.after(500, () => publish(attempts - 1));
+            else this.#markers.delete(channel);
+          });
+        });
+      publish(10);
     }
   }
 
   judgeMarkers(): void {
     for (const client of this.#simulation.clients) {
+      if (!client.isWellBehaved || client.script.isStalled || client.process.isStalled) continue;
       for (const channel of client.subscribed()) {
         if (!this.#markers.has(channel) || this.#gotMarkers.has(`${client.name} ${channel}`)) {
           continue;
@@ -205,8 +219,8 @@ export class Ledger {
     const byPublisher = new Map<string, number>();
     for (const name of got) {
       const { place, by, number } = this.#publications.get(name)!;
-      const before = byPublisher.get(by) ?? 0;
-      byPublisher.set(by, number);
+      const before = by === undefined ? 0 : byPublisher.get(by) ?? 0;
+      if (by !== undefined) byPublisher.set(by, number);
       if (number < before) {
         this.#simulation.find(
           "deliveries",

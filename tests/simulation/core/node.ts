@@ -104,7 +104,6 @@ export class SimNode {
   /** Called by the acceptor around the start of a client. */
   accept(connection: Connection, call: () => void): void {
     this.#accepting = connection;
-    this.connections.add(connection);
     call();
     this.#accepting = undefined;
   }
@@ -170,6 +169,7 @@ export class SimNode {
       : this.connectionOf(properties.id);
     if (message === "connection opened" && connection !== undefined) {
       connection.truth.id = `${properties.id}`;
+      this.connections.add(connection);
       this.#byId.set(`${properties.id}`, connection);
       this.#simulation.opened(connection);
     }

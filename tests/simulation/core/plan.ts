@@ -80,7 +80,6 @@ function envOf(random: SimRandom): Record<string, string> {
     set("CLOSE_WAIT_MS", [500, 5_000]);
     set("WRITE_WAIT_MS", [3_000, 20_000]);
     set("SHUTDOWN_MS", [1_000, 10_000]);
-    set("MAX_CONNECTIONS_PER_KEY", [2, 4], 0.2);
   }
   set("FLUSH_WINDOW_MS", [10, 50, 100]);
   set("FROZEN_WAIT_MS", [20_000, 90_000]);

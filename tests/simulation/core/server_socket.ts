@@ -234,7 +234,8 @@ export class ServerSocket implements Socket {
   #sendClose(code: number, reason: string): void {
     this.#closeSent = true;
     const { truth, down, node } = this.#connection;
-    truth.closeSent = { code, reason, atMs: this.#simulation.nowMs };
+    const isAnswer = this.#peerCode !== undefined;
+    truth.closeSent = { code, reason, atMs: this.#simulation.nowMs, isAnswer };
     const [{ frames, bytes }] = piecesOf(closeFrame(code, reason));
     down.send({ kind: "frames", frames }, bytes);
     this.#cancelCloseWait = node.process.after(this.#closeWaitMs, () => {

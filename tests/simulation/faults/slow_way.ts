@@ -1,6 +1,6 @@
 /** A way becomes long or narrow. */
 
-import { anyConnection, type Fault, UNREAD } from "../core/fault.ts";
+import { anyConnection, type Fault, UNHEARD, UNREAD } from "../core/fault.ts";
 
 export const slowWay: Fault = {
   weight: 2,
@@ -8,7 +8,7 @@ export const slowWay: Fault = {
     const connection = anyConnection(simulation, random);
     if (connection === undefined) return undefined;
     const { up, down } = connection;
-    connection.impair("its way is slow", ...UNREAD);
+    connection.impair("its way is slow", ...UNREAD, ...UNHEARD);
     up.delayMs = down.delayMs = random.spread(50, 900);
     if (random.chance(0.5)) down.bytesPerMs = random.spread(1, 50);
     return `${connection.label} ${Math.round(up.delayMs)} ms, ${

@@ -72,7 +72,7 @@ export const closeOnce: Invariant = {
         if (!isPossible && cause === "server stall") find("ends because of a stall that was none");
       }
       const { closeSent } = truth;
-      const codes = CODES[reason];
+      const codes = closeSent?.isAnswer ? undefined : CODES[reason];
       if (closeSent !== undefined && codes !== undefined && !codes.includes(closeSent.code)) {
         find(`ends for ${reason} with ${closeSent.code}`);
       }

@@ -30,7 +30,7 @@ export const pings: Invariant = {
           simulation.find("pings", `${label} was not pinged for ${quietMs.toFixed(0)} ms`, [label]);
         }
         const ageMs = simulation.nowMs - truth.openedMs;
-        const most = 4 + (2 + missedHeartbeats) * (1 + ageMs / pingPeriodMs);
+        const most = 8 + (4 + missedHeartbeats) * (1 + ageMs / pingPeriodMs);
         if (truth.pings > most) {
           simulation.find(
             "pings",
