@@ -12,6 +12,7 @@ import { frozen } from "./clients/frozen.ts";
 import { infoway } from "./clients/infoway.ts";
 import { json } from "./clients/json.ts";
 import { pinger } from "./clients/pinger.ts";
+import { resumer } from "./clients/resumer.ts";
 import { rude } from "./clients/rude.ts";
 import { sdk } from "./clients/sdk.ts";
 import { silent } from "./clients/silent.ts";
@@ -19,6 +20,7 @@ import { slow } from "./clients/slow.ts";
 import { stripped } from "./clients/stripped.ts";
 import { talo } from "./clients/talo.ts";
 import { tank } from "./clients/tank.ts";
+import { token } from "./clients/token.ts";
 import { trespasser } from "./clients/trespasser.ts";
 import type { ClientKind } from "./core/client.ts";
 import type { Fault } from "./core/fault.ts";
@@ -38,6 +40,10 @@ import { reset } from "./faults/reset.ts";
 import { restart } from "./faults/restart.ts";
 import { slowReader } from "./faults/slow_reader.ts";
 import { slowWay } from "./faults/slow_way.ts";
+import { answers } from "./invariants/answers.ts";
+import { limits } from "./invariants/limits.ts";
+import { tokenEnds } from "./invariants/token_ends.ts";
+import { library } from "./invariants/library.ts";
 import { bounds } from "./invariants/bounds.ts";
 import { closeOnce } from "./invariants/close_once.ts";
 import { counts } from "./invariants/counts.ts";
@@ -53,6 +59,8 @@ import { subscriptions } from "./invariants/subscriptions.ts";
 export const CLIENT_KINDS: Readonly<Record<string, ClientKind>> = {
   "sdk": sdk,
   "json": json,
+  "resumer": resumer,
+  "token": token,
   "publisher": eventPublisher,
   "events-hub": eventsHub,
   "infoway": infoway,
@@ -99,4 +107,8 @@ export const INVARIANTS: readonly Invariant[] = [
   drain,
   subscriptions,
   nothingLeft,
+  answers,
+  limits,
+  tokenEnds,
+  library,
 ];

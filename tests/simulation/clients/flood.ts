@@ -30,7 +30,7 @@ class FloodClient extends ForeignClient {
     if (connection !== this.connection || this.simulation.isResting) return;
     const text = this.random.pick(['{"type":"ping"}', "{", "ping"]);
     this.simulation.note(this.name, `floods with ${text}`);
-    for (let i = 0; i < 2 * maxMessagesPerSecond + 40; i++) {
+    for (let i = 0; i < 4 * maxMessagesPerSecond + 40; i++) {
       if (text === "ping") connection.send({ kind: "ping", payload: NOTHING });
       else this.sendText(connection, text);
     }

@@ -2,11 +2,23 @@
 
 import type { ClientKind } from "../core/client.ts";
 import type { Connection } from "../core/connection.ts";
-import { ForeignClient } from "../core/foreign_client.ts";
+import { ForeignClient, type Heard } from "../core/foreign_client.ts";
 import { JSON_DRIVER } from "../core/json_frames.ts";
 
 class FrozenClient extends ForeignClient {
   override readonly isWellBehaved = false;
+  readonly #hasAnswered = new WeakSet<Connection>();
+
+  protected override onHeard(connection: Connection, heard: Heard): void {
+    super.onHeard(connection, heard);
+    if (heard.kind !== "ping") return;
+    // The answer is on its way.
+    const { delayMs, jitterMs } = this.way;
+    this.simulation.scheduler.after(
+      delayMs + jitterMs + 1,
+      () => this.#hasAnswered.add(connection),
+    );
+  }
 
   protected override onOpen(connection: Connection): void {
     super.onOpen(connection);
@@ -14,7 +26,11 @@ class FrozenClient extends ForeignClient {
     simulation.scheduler.after(random.spread(10_000, 120_000), () => {
       if (connection !== this.connection || simulation.isResting) return;
       connection.excuse("its script hangs", "frozen", "rate_limited");
-      script.stall(random.spread(30_000, 300_000));
+      const ms = random.spread(30_000, 300_000);
+      script.stall(ms);
+      // Before it has answered once, it may be a library that answers no app pings.
+      if (this.#hasAnswered.has(connection)) connection.truth.frozenSinceMs = simulation.nowMs;
+      simulation.scheduler.after(ms, () => connection.truth.frozenSinceMs = undefined);
     });
   }
 }

@@ -17,6 +17,13 @@ class Page extends EventTarget {
 export class SdkClient extends SimClient {
   readonly isWellBehaved = true;
   readonly page = new Page();
+  /** When it has last received anything on an open connection. */
+  lastHeardMs = Infinity;
+  /** Silence after which it must close, ms. */
+  boundMs = Infinity;
+  /** What it has asked for before it was allowed to. */
+  tooEarly: string | undefined;
+  #notBeforeMs = 0;
   /** Timers that the library has not set. */
   ownTimers = 0;
   /** Why it has given up, if it has. */
@@ -67,6 +74,7 @@ export class SdkClient extends SimClient {
   /** The platform reports the network. */
   setOnline(isOnline: boolean): void {
     this.isOffline = !isOnline;
+    if (isOnline) this.lastHeardMs = this.simulation.nowMs; // what was silent before is no timeout
     this.page.navigator.onLine = isOnline;
     this.script.read(() => this.page.dispatchEvent(new Event(isOnline ? "online" : "offline")));
   }
@@ -77,10 +85,12 @@ export class SdkClient extends SimClient {
   }
 
   protected override onOpen(connection: Connection, protocol: string): void {
+    this.lastHeardMs = this.simulation.nowMs;
     this.#sockets.get(connection)?.opened(protocol);
   }
 
   protected override onText(connection: Connection, text: string): void {
+    if (connection === this.connection) this.lastHeardMs = this.simulation.nowMs;
     this.#sockets.get(connection)?.received(text);
   }
 
@@ -89,7 +99,11 @@ export class SdkClient extends SimClient {
     frame: { readonly code: number; readonly reason: string },
   ): void {
     super.onCloseFrame(connection, frame);
-    this.script.read(() => this.#sockets.get(connection)?.closing(frame.code, frame.reason));
+    this.script.read(() => {
+      const afterMs = Number(/; afterMs=(\d+)$/.exec(frame.reason)?.[1] ?? 0);
+      if (connection === this.connection) this.#notBeforeMs = this.simulation.nowMs + afterMs;
+      this.#sockets.get(connection)?.closing(frame.code, frame.reason);
+    });
   }
 
   protected override onEnd(connection: Connection): void {
@@ -114,6 +128,11 @@ export class SdkClient extends SimClient {
         const offered: Record<string, string> = {};
         if (protocols.length > 0) offered["sec-websocket-protocol"] = protocols.join(", ");
         const { pathname, search } = new URL(socket.url);
+        if (simulation.nowMs < this.#notBeforeMs - 1) {
+          this.tooEarly = `comes back ${
+            (this.#notBeforeMs - simulation.nowMs).toFixed(0)
+          } ms too early`;
+        }
         const connection = this.dial(`${pathname}${search}`, offered);
         this.#sockets.set(connection, socket);
         return connection;
@@ -121,9 +140,11 @@ export class SdkClient extends SimClient {
       send: (connection, text) => this.sendText(connection, text),
     });
     const query = this.#key === undefined ? "" : `?access_token=${credentialOf(this.#key)}`;
+    const heartbeatInterval = random.pick([10_000, 30_000]);
+    this.boundMs = heartbeatInterval + 10_000;
     this.#socket = new HeartbeatSocket(`ws://hub.test/ws${query}`, {
       WebSocket,
-      heartbeatInterval: random.pick([10_000, 30_000]),
+      heartbeatInterval,
       reconnectInterval: random.pick([500, 5_000]),
       maxReconnectAttempts: Infinity,
       outboxMessages: random.pick([4, 256]),

@@ -64,6 +64,10 @@ export interface Truth {
   pausedSinceMs: number;
   /** Whether the way or the client was ever other than it should be: what arrives is not promised. */
   isImpaired: boolean;
+  /** Since when its script hangs for good, while its stack answers. */
+  frozenSinceMs: number | undefined;
+  /** When its token ends by the wall clock of the node: not before, and not later. */
+  expiry: { readonly fromMs: number; readonly toMs: number } | undefined;
   /** When it has sent far more than it may. */
   floodedMs: number | undefined;
   /** When the node has begun to close it, awake; NaN: not yet. */
@@ -173,6 +177,8 @@ export class Connection {
       pausedSinceMs: NaN,
       isImpaired: false,
       floodedMs: undefined,
+      frozenSinceMs: undefined,
+      expiry: undefined,
       closingAwakeMs: NaN,
       closeSent: undefined,
       endedMs: undefined,

@@ -19,8 +19,15 @@ export type Heard =
     readonly offset?: number;
   }
   /** A subscription has begun, or goes on after a place. */
-  | { readonly kind: "subscribed"; readonly channels: readonly string[]; readonly after?: Place }
+  | {
+    readonly kind: "subscribed";
+    readonly channels: readonly string[];
+    readonly after?: Place;
+    readonly recovered?: boolean;
+  }
   | { readonly kind: "published"; readonly place: Place | undefined; readonly id: string }
+  /** A publication is not carried out. */
+  | { readonly kind: "refused"; readonly id: string }
   | { readonly kind: "ping"; readonly answer: string }
   | { readonly kind: "other" };
 
@@ -38,13 +45,24 @@ export interface Driver {
   hear(text: string): Heard;
 }
 
+/** A publication that has no answer yet. */
+export interface Unanswered {
+  readonly data: string;
+  readonly text: string;
+  /** When it was sent first, and last. */
+  readonly atMs: number;
+  readonly sentMs: number;
+  readonly connection: Connection;
+}
+
 export class ForeignClient extends SimClient {
   readonly isWellBehaved: boolean = true;
   readonly key: KeyName | undefined;
   readonly channels: readonly string[];
   protected readonly driver: Driver;
   readonly #publishEveryMs: number;
-  readonly #unanswered = new Map<string, string>();
+  /** Publications without an answer, by their ids. */
+  protected readonly unanswered = new Map<string, Unanswered>();
   readonly #confirmed = new Set<string>();
   #ids = 0;
   /** Of the present connection: its timers end with it. */
@@ -68,6 +86,22 @@ export class ForeignClient extends SimClient {
   /** The credential of its key, where one is needed. */
   get credential(): string | undefined {
     return this.key && credentialOf(this.key);
+  }
+
+  /** Whose messages are in one row: those of a connection, or of all of them. */
+  protected ownerOf(connection: Connection): string {
+    return connection.label;
+  }
+
+  /** Since when a publication of a connection that works has had no answer; Infinity: none. */
+  unansweredSinceMs(): number {
+    let sinceMs = Infinity;
+    for (const { sentMs, connection } of this.unanswered.values()) {
+      if (connection === this.connection && !connection.truth.isImpaired) {
+        sinceMs = Math.min(sinceMs, sentMs);
+      }
+    }
+    return sinceMs;
   }
 
   start(): void {
@@ -109,29 +143,50 @@ export class ForeignClient extends SimClient {
     const session = ++this.#session;
     this.#confirmed.clear();
     for (const channel of this.channels) {
-      for (const text of this.driver.subscribe(channel)) this.sendText(connection, text);
+      for (const text of this.subscribeFrames(channel)) this.sendText(connection, text);
     }
     this.#beat(connection, session);
     if (this.#publishEveryMs < Infinity) this.#publishLater(connection, session);
   }
 
+  /** The frames that begin a subscription on a new connection. */
+  protected subscribeFrames(channel: string): readonly string[] {
+    return this.driver.subscribe(channel);
+  }
+
   protected override onText(connection: Connection, text: string): void {
-    const heard = this.driver.hear(text);
+    this.onHeard(connection, this.driver.hear(text));
+  }
+
+  /** The node has ended a subscription. */
+  protected left(channel: string): void {
+    this.#confirmed.delete(channel);
+  }
+
+  protected onHeard(connection: Connection, heard: Heard): void {
     const { ledger } = this.simulation;
     switch (heard.kind) {
       case "message":
-        return ledger.received({ ...heard, owner: connection.label, client: this, key: this.key });
+        return ledger.received({
+          ...heard,
+          owner: this.ownerOf(connection),
+          client: this,
+          key: this.key,
+        });
       case "subscribed":
         for (const channel of heard.channels) {
           this.#confirmed.add(channel);
-          ledger.begins(connection.label, channel, heard.after);
+          ledger.begins(this.ownerOf(connection), channel, heard.after);
         }
         return;
       case "published": {
-        const data = this.#unanswered.get(heard.id);
-        this.#unanswered.delete(heard.id);
-        return ledger.accepted(data ?? "", heard.place, connection);
+        const sent = this.unanswered.get(heard.id);
+        this.unanswered.delete(heard.id);
+        return ledger.accepted(sent?.data ?? "", heard.place, connection);
       }
+      case "refused":
+        this.unanswered.delete(heard.id);
+        return;
       case "ping":
         return this.sendText(connection, heard.answer);
     }
@@ -151,7 +206,9 @@ export class ForeignClient extends SimClient {
   protected override onEnd(connection: Connection): void {
     this.#session++;
     this.#confirmed.clear();
-    this.simulation.ledger.ends(connection.label);
+    if (this.ownerOf(connection) === connection.label) {
+      this.simulation.ledger.ends(connection.label);
+    }
     if (this.isClosed) return;
     const waitMs = Math.max(0, this.#returnsAtMs - this.simulation.nowMs);
     this.script.after(waitMs + this.random.between(500, 8_000), () => this.connect());
@@ -179,8 +236,10 @@ export class ForeignClient extends SimClient {
         by: connection.label,
       });
       const id = `${++this.#ids}`;
-      this.#unanswered.set(id, data);
-      this.sendText(connection, this.driver.publish!(channel, data, id));
+      const text = this.driver.publish!(channel, data, id);
+      const { nowMs } = this.simulation;
+      this.unanswered.set(id, { data, text, atMs: nowMs, sentMs: nowMs, connection });
+      this.sendText(connection, text);
       this.#publishLater(connection, session);
     });
   }

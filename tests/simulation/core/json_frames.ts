@@ -32,14 +32,18 @@ export function hearJson(text: string): Heard {
         offset: frame.offset,
       };
     case "subscribed":
-    case "gap":
-      return { kind: "subscribed", channels: [frame.channel], after: placeOf(frame) };
+    case "gap": {
+      const { channel, recovered } = frame;
+      return { kind: "subscribed", channels: [channel], after: placeOf(frame), recovered };
+    }
     case "published":
       return { kind: "published", place: placeOf(frame), id: frame.id };
     case "ping": {
       const { id, timestamp } = frame;
       return { kind: "ping", answer: JSON.stringify({ type: "pong", id, timestamp }) };
     }
+    case "error":
+      return { kind: "refused", id: `${frame.id}` };
     default:
       return { kind: "other" };
   }

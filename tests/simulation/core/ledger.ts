@@ -45,6 +45,11 @@ export class Ledger {
   readonly #streams = new Map<string, Stream>();
   readonly #markers = new Map<string, string>();
   readonly #gotMarkers = new Set<string>();
+  /** Who was subscribed on which connection when the markers were published. */
+  readonly #subscribed = new Map<
+    SimClient,
+    { channels: readonly string[]; connection?: Connection }
+  >();
   #names = 0;
 
   constructor(simulation: Simulation) {
@@ -140,7 +145,13 @@ export class Ledger {
 
   /** Publishes a last message on each channel: whoever is subscribed must get it. */
   publishMarkers(channels: Iterable<string>): void {
-    const { node } = this.#simulation;
+    const { node, clients } = this.#simulation;
+    for (const client of clients) {
+      this.#subscribed.set(client, {
+        channels: client.subscribed(),
+        connection: client.connection,
+      });
+    }
     for (const channel of channels) {
       const data = this.publish({ name: "marker", index: 0 }, channel, {});
       this.#markers.set(channel, NAME.exec(data)![0]);
@@ -160,7 +171,10 @@ export class Ledger {
   judgeMarkers(): void {
     for (const client of this.#simulation.clients) {
       if (!client.isWellBehaved || client.script.isStalled || client.process.isStalled) continue;
+      const before = this.#subscribed.get(client);
+      if (before === undefined || before.connection !== client.connection) continue;
       for (const channel of client.subscribed()) {
+        if (!before.channels.includes(channel)) continue;
         if (!this.#markers.has(channel) || this.#gotMarkers.has(`${client.name} ${channel}`)) {
           continue;
         }

@@ -57,7 +57,7 @@ export class ServerSocket implements Socket {
   #hasEnded = false;
   #cancelCloseWait: Cancel | undefined;
   #unread: UpItem[] = [];
-  readonly #undrained = new Set<() => void>();
+  readonly #undrained = new Map<() => void, number>();
 
   constructor(simulation: Simulation, connection: Connection, closeWaitMs: number) {
     this.#simulation = simulation;
@@ -73,6 +73,12 @@ export class ServerSocket implements Socket {
   get isClosing(): boolean {
     return !Number.isNaN(this.#connection.truth.closingAwakeMs) || this.#closeSent ||
       this.#hasEnded;
+  }
+
+  /** Since when a write has not left, awake; Infinity: all have. */
+  get writingSinceAwakeMs(): number {
+    const [sinceMs = Infinity] = this.#undrained.values();
+    return sinceMs;
   }
 
   get bufferedBytes(): number {
@@ -100,7 +106,7 @@ export class ServerSocket implements Socket {
       );
     });
     if (down.waitingBytes === 0) return true;
-    this.#undrained.add(drained);
+    this.#undrained.set(drained, this.#connection.node.process.awakeMs);
     return false;
   }
 
@@ -266,7 +272,7 @@ export class ServerSocket implements Socket {
     if (!this.#finSent) this.#connection.resetByServer();
     else if (down.waitingBytes > 0 && !this.#closeSent) down.close();
     this.#simulation.note(this.#connection.label, `ended ${code} ${byPeer}`);
-    for (const drained of this.#undrained) drained();
+    for (const drained of this.#undrained.keys()) drained();
     this.#events?.closed({ code, byPeer });
   }
 }

@@ -31,7 +31,7 @@ export const pings: Invariant = {
         }
         const ageMs = simulation.nowMs - truth.openedMs;
         const most = 8 + (4 + missedHeartbeats) * (1 + ageMs / pingPeriodMs);
-        if (truth.pings > most) {
+        if (truth.pings > most && !truth.isImpaired) {
           simulation.find(
             "pings",
             `${label} was pinged ${truth.pings} times in ${ageMs.toFixed(0)} ms`,

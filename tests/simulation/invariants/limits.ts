@@ -1,0 +1,86 @@
+/**
+ * Limits are kept: who floods is closed, a suspended key comes in no more, a key has no more connections
+ * than it may, a write that does not drain and a script that hangs end their connection in time.
+ *
+ * @module
+ */
+
+import type { Connection } from "../core/connection.ts";
+import { type KeyName, KEYS } from "../core/keys.ts";
+import type { Invariant } from "../core/simulation.ts";
+
+/** The node may need so long, awake, ms; and a stall adds so much. */
+const [SLACK_MS, STALL_MS] = [2_000, 700];
+
+export const limits: Invariant = {
+  name: "limits",
+  watch: (simulation) => {
+    /** Until when keys are suspended, wall-clock. */
+    const suspended = new Map<string, number>();
+    const find = (what: string, connection: Connection) =>
+      simulation.find("limits", `${connection.label} ${what}`, [connection]);
+    return {
+      on(happening) {
+        if (happening.kind === "log" && happening.line.message.startsWith("key suspended")) {
+          const { key } = happening.line.properties;
+          const untilMs = happening.node.process.wall() + simulation.config.auth.suspendMs;
+          suspended.set(`${key}`, untilMs);
+        }
+        if (happening.kind !== "opened") return;
+        const { connection } = happening;
+        const { node } = connection;
+        const key = keyOf(connection);
+        if (key === undefined) return;
+        const untilMs = suspended.get(key) ?? -Infinity;
+        if (node.process.wall() < untilMs - 50) find("comes in with a suspended key", connection);
+        const { maxConnections } = KEYS[key] as { maxConnections?: number };
+        const open = [...node.connections].filter((each) => keyOf(each) === key).length;
+        if (maxConnections !== undefined && open > maxConnections) {
+          find(`is one of ${open} with the key ${key}`, connection);
+        }
+        if (node.drainMs !== undefined) find("is accepted during a drain", connection);
+      },
+      sample() {
+        const { node, config } = simulation;
+        const { process } = node;
+        if (!process.isAlive || process.isStalled) return;
+        for (const connection of node.connections) {
+          const { truth, server } = connection;
+          if (server === undefined || server.isClosing) continue;
+          const stallsSince = (ms: number) =>
+            STALL_MS * process.stalls.filter(({ toMs }) => toMs >= ms - STALL_MS).length;
+          const { floodedMs, expiry, frozenSinceMs } = truth;
+          const isPaused = !Number.isNaN(truth.pausedSinceMs);
+          const floodWaitMs = simulation.nowMs - (floodedMs ?? Infinity);
+          const hasStalled = process.stalls.some(({ toMs }) => toMs >= (floodedMs ?? 0) - 1_000);
+          if (
+            floodWaitMs > 10_000 && !isPaused && !hasStalled && !connection.up.isCut &&
+            connection.isOpen
+          ) {
+            find("floods, and is not closed", connection);
+          }
+          if (expiry !== undefined && process.wall() > expiry.toMs + SLACK_MS + stallsSince(0)) {
+            find(`has outlived its token by ${process.wall() - expiry.toMs} ms`, connection);
+          }
+          const stuckMs = process.awakeMs - server.writingSinceAwakeMs;
+          if (
+            stuckMs > config.writeWaitMs + SLACK_MS + stallsSince(simulation.nowMs - 2 * stuckMs)
+          ) {
+            find(`has not taken a write for ${stuckMs.toFixed(0)} ms`, connection);
+          }
+          if (frozenSinceMs === undefined || config.frozenWaitMs === 0) continue;
+          const { pingPeriodMs, heartbeatTimeoutMs } = config.timing.json;
+          const frozenMs = simulation.nowMs - frozenSinceMs;
+          const mostMs = config.frozenWaitMs + 2 * pingPeriodMs + heartbeatTimeoutMs + SLACK_MS;
+          if (frozenMs > mostMs + 20 * stallsSince(frozenSinceMs)) {
+            find(`is frozen for ${frozenMs.toFixed(0)} ms`, connection);
+          }
+        }
+      },
+    };
+  },
+};
+
+function keyOf({ client }: Connection): KeyName | undefined {
+  return (client as { key?: KeyName }).key;
+}
