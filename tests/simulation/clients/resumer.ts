@@ -15,6 +15,9 @@ import type { SimNode } from "../core/node.ts";
 /** So much of the time for which a repeat is known is used. */
 const DEDUPE_PART = 0.5;
 
+/** More might exceed a limit of messages a second. */
+const MOST_REPEATS = 8;
+
 class ResumerClient extends ForeignClient {
   readonly #places = new Map<string, Place>();
   /** The places that its present subscribe frames ask for. */
@@ -69,9 +72,10 @@ class ResumerClient extends ForeignClient {
     const { nowMs, config: { history: { dedupeMs } } } = this.simulation;
     const isKnown = node === this.#node && node.parts!.history.evictedIds === 0;
     this.#node = node;
+    let left = MOST_REPEATS;
     for (const [id, sent] of [...this.unanswered]) {
       this.unanswered.delete(id);
-      if (!isKnown || nowMs - sent.atMs > dedupeMs * DEDUPE_PART) continue;
+      if (left-- <= 0 || !isKnown || nowMs - sent.atMs > dedupeMs * DEDUPE_PART) continue;
       this.unanswered.set(id, { ...sent, sentMs: nowMs, connection });
       this.sendText(connection, sent.text);
       if (this.random.chance(0.3)) this.sendText(connection, sent.text);

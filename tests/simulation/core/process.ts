@@ -33,6 +33,8 @@ export class SimProcess implements Clock {
   /** When it has stalled: begin and end. */
   readonly stalls: { readonly fromMs: number; readonly toMs: number }[] = [];
   isAlive = true;
+  /** When its wall clock was set last. */
+  steppedAtMs = -Infinity;
   readonly #scheduler: Scheduler;
   readonly #random: SimRandom;
   readonly #timers = new Set<Timer>();
@@ -123,6 +125,7 @@ export class SimProcess implements Clock {
   /** Sets the wall clock forward or back. */
   stepWall(ms: number): void {
     this.#steppedMs += ms;
+    this.steppedAtMs = this.#scheduler.nowMs;
   }
 
   /** It ends without doing anything more. */
