@@ -41,6 +41,7 @@ export class Pipe<Item> {
   readonly #arrive: (item: Item) => void;
   readonly #capacityBytes: number;
   #waiting: Sent<Item>[] = [];
+  #stalled: Sent<Item>[] = [];
   #arrived: Sent<Item>[] = [];
   #waitingBytes = 0;
   #onTheWayBytes = 0;
@@ -119,12 +120,19 @@ export class Pipe<Item> {
 
   #arrives(sent: Sent<Item>): void {
     if (this.isCut || this.#isClosed) return;
+    this.#stalled.push(sent);
+    if (this.#stalled.length === 1) this.#endStall();
+  }
+
+  /** What has arrived during a stall arrives at its end, in its order. */
+  #endStall(): void {
+    if (this.isCut || this.#isClosed) return;
     if (this.#scheduler.nowMs < this.stalledUntilMs) {
-      this.#lastArriveMs = Math.max(this.#lastArriveMs, this.stalledUntilMs);
-      this.#scheduler.at(this.stalledUntilMs, () => this.#arrives(sent));
+      this.#scheduler.at(this.stalledUntilMs, () => this.#endStall());
       return;
     }
-    this.#arrived.push(sent);
+    this.#arrived.push(...this.#stalled);
+    this.#stalled = [];
     if (!this.#isReading) this.#read();
   }
 

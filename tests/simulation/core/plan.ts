@@ -69,7 +69,7 @@ function envOf(random: SimRandom): Record<string, string> {
     set("SEND_QUEUE_MESSAGES", [8, 32]);
     set("SEND_QUEUE_BYTES", [4_096, 32_768]);
     set("MAX_SUBSCRIPTIONS", [3, 6]);
-    set("MAX_MESSAGES_PER_SECOND", [20, 100]);
+    set("MAX_MESSAGES_PER_SECOND", [200, 400]); // an outbox of the library has 256
     set("PONG_WAIT_MS", [5_000, 20_000]);
     set("TANK_PONG_WAIT_MS", [6_000, 30_000]);
     set("EVENTS_HUB_PONG_WAIT_MS", [10_000, 40_000]);
