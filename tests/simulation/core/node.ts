@@ -78,6 +78,7 @@ export class SimNode {
       newId: () => random.uuid(),
       openStore: () => Promise.resolve(new SimStore(entries, process, random)),
       verifyToken: tokenVerifier(process, random),
+      canRejectUpgrades: true,
       createAcceptor: (options: { maxMessageBytes: number; closeWaitMs: number }) =>
         new SimAcceptor(this.#simulation, options),
     };
