@@ -1,6 +1,6 @@
 /** A client of the json system without the library: answers app pings, publishes with ids. */
 
-import { type ClientKind } from "../core/client.ts";
+import type { ClientKind } from "../core/client.ts";
 import { ForeignClient } from "../core/foreign_client.ts";
 import { JSON_DRIVER } from "../core/json_frames.ts";
 

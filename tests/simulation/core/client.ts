@@ -102,6 +102,7 @@ export abstract class SimClient implements ClientPeer {
       case OPCODE.text: {
         const text = DECODER.decode(payload);
         this.simulation.tally.messages++;
+        this.simulation.note(connection.label, `gets ${payload.length} bytes`);
         return this.script.read(() => this.onText(connection, text));
       }
     }

@@ -217,6 +217,7 @@ export class Connection {
   send(item: UpItem): void {
     if (!this.isOpen) return;
     if (item.kind === "close") this.excuse("the client closes", "client_close", "network_error");
+    this.#simulation.note(this.label, `sends ${item.kind} ${sizeOf(item)}`);
     this.up.send(item, sizeOf(item));
   }
 

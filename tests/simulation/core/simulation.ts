@@ -177,11 +177,10 @@ export class Simulation {
       allow();
     }
     this.#hash.update(this.#notes);
-    for (const { truth, client } of this.connections) {
+    for (const { truth } of this.connections) {
       if (!Number.isNaN(truth.openedMs)) {
         this.tally.connectionMs += (truth.endedMs ?? this.nowMs) - truth.openedMs;
       }
-      void client;
     }
     return {
       plan: this.plan,
@@ -208,9 +207,7 @@ export class Simulation {
   find(invariant: string, what: string, about: readonly (Connection | string)[] = []): void {
     const labels = about.map((each) => typeof each === "string" ? each : each.label);
     this.note("FINDING", `${invariant}: ${what} [${labels}]`);
-    const { nowMs: atMs, events } = this.scheduler.nowMs === undefined
-      ? { nowMs: 0, events: 0 }
-      : { nowMs: this.nowMs, events: this.scheduler.events };
+    const { nowMs: atMs, events } = this.scheduler;
     this.findings.push({ invariant, what, atMs, events, about: labels });
   }
 
