@@ -1,6 +1,7 @@
 /** A client of the events-hub system: names its event types in the URL, pings by text at times. */
 
 import type { ClientKind } from "../core/client.ts";
+import { HEARTBEAT_MS } from "../core/profiles.ts";
 import { type Driver, ForeignClient } from "../core/foreign_client.ts";
 
 const TYPES = ["global", "stats", "auth"];
@@ -11,7 +12,10 @@ const DRIVER: Driver = {
     ...(credential !== undefined && { headers: { authorization: `Bearer ${credential}` } }),
   }),
   channels: TYPES,
-  heartbeat: { text: '{"event_type":"health","message":"ping"}', everyMs: 50_000 },
+  heartbeat: {
+    text: '{"event_type":"health","message":"ping"}',
+    everyMs: HEARTBEAT_MS["events-hub"],
+  },
   subscribe: () => [],
   hear: (text) => {
     const { event_type: channel, body } = JSON.parse(text);

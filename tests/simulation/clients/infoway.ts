@@ -1,6 +1,7 @@
 /** A client of the infoway system: only its own heartbeats keep it alive. */
 
 import type { ClientKind } from "../core/client.ts";
+import { HEARTBEAT_MS } from "../core/profiles.ts";
 import { type Driver, ForeignClient } from "../core/foreign_client.ts";
 
 const CHANNELS = ["trade/BTC", "depth/ETH"];
@@ -14,7 +15,7 @@ const DRIVER: Driver = {
     url: `/ws?business=crypto${credential === undefined ? "" : `&apikey=${credential}`}`,
   }),
   channels: CHANNELS,
-  heartbeat: { text: '{"code":10010,"trace":"b","ack":1}', everyMs: 30_000 },
+  heartbeat: { text: '{"code":10010,"trace":"b","ack":1}', everyMs: HEARTBEAT_MS.infoway },
   subscribe: (channel) => [JSON.stringify(SUBSCRIBE[channel])],
   hear: (text) => {
     const { code, trace, data } = JSON.parse(text);

@@ -1,6 +1,7 @@
 /** A client of the talo system: a player who has identified and talks in channels. */
 
 import type { ClientKind } from "../core/client.ts";
+import { HEARTBEAT_MS } from "../core/profiles.ts";
 import { type Driver, ForeignClient } from "../core/foreign_client.ts";
 import { credentialOf } from "../core/keys.ts";
 
@@ -12,7 +13,7 @@ function driverOf(alias: number): Driver {
       ...(credential !== undefined && { headers: { "x-api-key": credential } }),
     }),
     channels: ["channels/7", "channels/8"],
-    heartbeat: { text: "v1.heartbeat", everyMs: 45_000 },
+    heartbeat: { text: "v1.heartbeat", everyMs: HEARTBEAT_MS.talo },
     subscribe: () => [
       JSON.stringify({ req: "v1.players.identify", data: { playerAliasId: alias, socketToken } }),
     ],

@@ -6,9 +6,13 @@
  */
 
 import type { Config } from "../../../server/config/config.ts";
+import type { Connection } from "./connection.ts";
 import type { UpItem } from "./frames.ts";
 
 export type ProfileName = keyof Config["timing"];
+
+/** How often clients of a system send the heartbeat that it wants of them, ms. */
+export const HEARTBEAT_MS = { "infoway": 30_000, "talo": 45_000, "events-hub": 50_000 } as const;
 
 const TEXT = new TextDecoder();
 
@@ -47,6 +51,20 @@ export interface SilenceBounds {
   /** From the last sign of life: the published bound. */
   readonly boundMs: number;
   readonly from: "life" | "ping";
+}
+
+/**
+ * How long a healthy peer may be kept from answering, ms: what its system leaves between two signs of
+ * life and the deadline, without its way.
+ */
+export function toleranceMs(
+  { truth: { profile }, request: { way } }: Connection,
+  timing: Config["timing"],
+): number {
+  const { pongWaitMs, pingPeriodMs } = timing[profile as ProfileName];
+  const wayMs = 2 * way.delayMs + 2 * way.jitterMs + 200;
+  if (profile === "infoway") return pongWaitMs - HEARTBEAT_MS.infoway - wayMs;
+  return (profile === "talo" ? pongWaitMs : pongWaitMs - pingPeriodMs) - wayMs;
 }
 
 /** By the configuration. */

@@ -86,6 +86,19 @@ export async function explain(failed: Result): Promise<string> {
       plan.faults.map(({ kind, atMs }) => `${kind} at ${(atMs / 1_000).toFixed(1)} s`).join(", ")
     }`,
     "timeline, ms:",
-    ...lines.filter(isAbout).slice(-TIMELINE_LINES).map((line) => `  ${line}`),
+    ...withoutRepeats(lines.filter(isAbout)).slice(-TIMELINE_LINES).map((line) => `  ${line}`),
   ].join("\n");
+}
+
+/** Equal lines in a row, which a flood has, are one. */
+function withoutRepeats(lines: readonly string[]): string[] {
+  const kept: string[] = [];
+  let repeats = 0;
+  for (const [i, line] of lines.entries()) {
+    repeats++;
+    if (line === lines[i + 1]) continue;
+    kept.push(repeats > 1 ? `${line} (${repeats} times)` : line);
+    repeats = 0;
+  }
+  return kept;
 }

@@ -155,9 +155,10 @@ export class ServerSocket implements Socket {
     if (this.#finSent) return;
     this.#finSent = true;
     const { down } = this.#connection;
-    const hasLeft = () => this.#connection.node.process.read(() => this.#ended(1006, false));
-    down.send({ kind: "fin" }, 0, hasLeft);
-    if (down.waitingBytes === 0) this.#simulation.scheduler.after(0, hasLeft);
+    const { process } = this.#connection.node;
+    const hasLeft = () => this.#ended(1006, false);
+    down.send({ kind: "fin" }, 0, () => process.read(hasLeft));
+    if (down.waitingBytes === 0) process.turn(hasLeft);
   }
 
   terminate(): void {
@@ -166,10 +167,8 @@ export class ServerSocket implements Socket {
     this.#isDeaf = true;
     this.#closeSent = true;
     this.#connection.resetByServer();
-    this.#simulation.scheduler.after(
-      0,
-      () => this.#connection.node.process.read(() => this.#ended(this.#peerCode ?? 1006, false)),
-    );
+    // What the process does to its own socket is no news from the network.
+    this.#connection.node.process.turn(() => this.#ended(this.#peerCode ?? 1006, false));
   }
 
   /** Something has arrived. */

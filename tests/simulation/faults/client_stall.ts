@@ -1,5 +1,6 @@
 /** The machine of a client sleeps or is overloaded: neither its stack nor its script does anything. */
 
+import { toleranceMs } from "../core/profiles.ts";
 import { type Fault, UNHEARD, UNREAD } from "../core/fault.ts";
 
 export const clientStall: Fault = {
@@ -8,7 +9,10 @@ export const clientStall: Fault = {
     if (simulation.clients.length === 0) return undefined;
     const client = random.pick(simulation.clients);
     const ms = random.spread(200, 90_000);
-    if (ms > 1_500) client.connection?.impair("its machine sleeps", ...UNHEARD, ...UNREAD);
+    const { connection } = client;
+    if (connection !== undefined && ms > toleranceMs(connection, simulation.config.timing)) {
+      connection.impair("its machine sleeps", ...UNHEARD, ...UNREAD);
+    }
     client.process.stall(ms);
     client.script.stall(ms);
     return `${client.name} for ${Math.round(ms)} ms`;

@@ -29,6 +29,8 @@ export const answers: Invariant = {
         if (sinceMs === Infinity || connection.server?.isClosing !== false) continue;
         const hasStalled = [node.process, client.script, client.process]
           .some(({ stalls }) => stalls.some(({ toMs }) => toMs > sinceMs - ANSWER_MS));
+        const { up, down } = connection;
+        if (Math.max(up.stalledUntilMs, down.stalledUntilMs) > sinceMs - ANSWER_MS) continue;
         if (
           hasStalled ||
           nowMs - sinceMs <= ANSWER_MS + 4 * (client.way.delayMs + client.way.jitterMs)

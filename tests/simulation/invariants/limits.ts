@@ -51,7 +51,8 @@ export const limits: Invariant = {
             STALL_MS * process.stalls.filter(({ toMs }) => toMs >= ms - STALL_MS).length;
           const { floodedMs, expiry, frozenSinceMs } = truth;
           const isPaused = !Number.isNaN(truth.pausedSinceMs);
-          const floodWaitMs = simulation.nowMs - (floodedMs ?? Infinity);
+          const floodWaitMs = simulation.nowMs -
+            Math.max(floodedMs ?? Infinity, connection.up.stalledUntilMs);
           const hasStalled = process.stalls.some(({ toMs }) => toMs >= (floodedMs ?? 0) - 1_000);
           if (
             floodWaitMs > 10_000 && !isPaused && !hasStalled && !connection.up.isCut &&
