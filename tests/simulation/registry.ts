@@ -31,6 +31,8 @@ import { clockStep } from "./faults/clock_step.ts";
 import { crash } from "./faults/crash.ts";
 import { cut } from "./faults/cut.ts";
 import { cutOneWay } from "./faults/cut_one_way.ts";
+import { enginePause } from "./faults/engine_pause.ts";
+import { engineAway } from "./faults/engine_away.ts";
 import { forget } from "./faults/forget.ts";
 import { linkStall } from "./faults/link_stall.ts";
 import { nodeStall } from "./faults/node_stall.ts";
@@ -93,6 +95,8 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   "offline": offline,
   "burst": burst,
   "forget": forget,
+  "engine away": engineAway,
+  "engine pause": enginePause,
 };
 
 /** In the order in which they are asked. */

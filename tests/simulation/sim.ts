@@ -5,22 +5,24 @@
  * @module
  */
 
-import { planOf } from "./core/plan.ts";
+import { paceOf, planOf } from "./core/plan.ts";
 import { explain, Summary } from "./core/report.ts";
 import { shrink } from "./core/shrink.ts";
 import { simulate } from "./core/simulation.ts";
 
 const USAGE = `deno task sim [--from=SEED] [--seconds=60 | --count=1000] [--quiet]
 deno task sim --seed=SEED [--quiet]
+deno task sim --pace [--from=SEED]
 
   --from     the first seed; a fresh one by default
   --seconds  how long to run seeds
   --count    how many seeds to run, instead of --seconds
   --seed     replays one seed, event by event
+  --pace     runs one large, quiet hub for an hour, to measure
   --quiet    prints no events of a seed, and of a failed one not what led to it`;
 
 const FRESH_SEEDS = 1_000_000_000;
-const OPTIONS = ["from", "seconds", "count", "seed", "quiet"];
+const OPTIONS = ["from", "seconds", "count", "seed", "quiet", "pace"];
 
 if (import.meta.main) Deno.exitCode = await run(Deno.args);
 
@@ -34,7 +36,18 @@ async function run(args: readonly string[]): Promise<number> {
     return 2;
   }
   const seed = options.get("seed");
+  if (options.has("pace")) return await measure(Number(options.get("from") ?? 1));
   return seed === undefined ? await runMany(options) : await replay(Number(seed), options);
+}
+
+async function measure(seed: number): Promise<number> {
+  const summary = new Summary();
+  summary.add(await simulate(paceOf(seed)));
+  console.log(summary.text());
+  for (const { findings: [{ invariant, what }] } of summary.failed) {
+    console.log(`breaks "${invariant}": ${what}`);
+  }
+  return summary.failed.length > 0 ? 1 : 0;
 }
 
 async function replay(seed: number, options: ReadonlyMap<string, string>): Promise<number> {

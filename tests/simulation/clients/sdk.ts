@@ -184,14 +184,17 @@ export class SdkClient extends SimClient {
   }
 
   #publishLater(): void {
-    this.#later(this.random.between(0.5, 1.5) * this.#publishEveryMs, () => {
-      if (this.isClosed || this.simulation.isResting) return;
-      const room = this.random.pick(ROOMS);
-      const bytes = this.random.chance(0.05) ? 4_000 : this.random.int(100);
-      const { ledger } = this.simulation;
-      this.#socket.publish(room, ledger.publish(this, room, { key: this.#key, bytes }));
-      this.#publishLater();
-    });
+    this.#later(
+      this.random.between(0.5, 1.5) * this.#publishEveryMs * this.simulation.quietness,
+      () => {
+        if (this.isClosed || this.simulation.isResting) return;
+        const room = this.random.pick(ROOMS);
+        const bytes = this.random.chance(0.05) ? 4_000 : this.random.int(100);
+        const { ledger } = this.simulation;
+        this.#socket.publish(room, ledger.publish(this, room, { key: this.#key, bytes }));
+        this.#publishLater();
+      },
+    );
   }
 
   /** It leaves a room and comes back to it, or goes to another one. */

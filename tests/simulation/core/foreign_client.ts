@@ -225,22 +225,25 @@ export class ForeignClient extends SimClient {
   }
 
   #publishLater(connection: Connection, session: number): void {
-    this.script.after(this.random.between(0.5, 1.5) * this.#publishEveryMs, () => {
-      if (session !== this.#session) return;
-      const { key } = this;
-      const channel = this.random.pick(this.driver.publishChannels ?? this.driver.channels);
-      const bytes = this.random.chance(0.1) ? this.random.int(8_000) : this.random.int(60);
-      const data = this.simulation.ledger.publish(this, channel, {
-        key,
-        bytes,
-        by: connection.label,
-      });
-      const id = `${++this.#ids}`;
-      const text = this.driver.publish!(channel, data, id);
-      const { nowMs } = this.simulation;
-      this.unanswered.set(id, { data, text, atMs: nowMs, sentMs: nowMs, connection });
-      this.sendText(connection, text);
-      this.#publishLater(connection, session);
-    });
+    this.script.after(
+      this.random.between(0.5, 1.5) * this.#publishEveryMs * this.simulation.quietness,
+      () => {
+        if (session !== this.#session) return;
+        const { key } = this;
+        const channel = this.random.pick(this.driver.publishChannels ?? this.driver.channels);
+        const bytes = this.random.chance(0.1) ? this.random.int(8_000) : this.random.int(60);
+        const data = this.simulation.ledger.publish(this, channel, {
+          key,
+          bytes,
+          by: connection.label,
+        });
+        const id = `${++this.#ids}`;
+        const text = this.driver.publish!(channel, data, id);
+        const { nowMs } = this.simulation;
+        this.unanswered.set(id, { data, text, atMs: nowMs, sentMs: nowMs, connection });
+        this.sendText(connection, text);
+        this.#publishLater(connection, session);
+      },
+    );
   }
 }

@@ -8,11 +8,14 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import { openAuth } from "../../../server/auth/auth.ts";
+import { MemoryBroker } from "../../../server/brokers/memory.ts";
+import type { MemoryHistory } from "../../../server/brokers/memory_history.ts";
 import type { Config } from "../../../server/config/config.ts";
 import type { CloseReason } from "../../../server/close_codes.ts";
 import type { Logger, Properties } from "../../../server/logging/logging.ts";
 import { compose, type Composition } from "../../../server/server.ts";
 import type { Connection } from "./connection.ts";
+import { SimEngine } from "./engine.ts";
 import { SimProcess } from "./process.ts";
 import { SimAcceptor } from "./server_socket.ts";
 import type { Simulation } from "./simulation.ts";
@@ -47,6 +50,8 @@ export class SimNode {
   drainMs:
     | { readonly fromMs: number; readonly awakeMs: number; toMs: number | undefined }
     | undefined;
+  /** Undefined where publications stay in the process. */
+  engine: SimEngine | undefined;
   /** Timers some time after it has drained. */
   timersLeft = 0;
   /** Connections whose handshake it has accepted, and which have not ended for it. */
@@ -78,6 +83,15 @@ export class SimNode {
       newId: () => random.uuid(),
       openStore: () => Promise.resolve(new SimStore(entries, process, random)),
       verifyToken: tokenVerifier(process, random),
+      createBroker: (history: MemoryHistory) => {
+        if (!this.#simulation.plan.hasEngine) return new MemoryBroker(history);
+        this.engine = new SimEngine(history, {
+          scheduler: this.#simulation.scheduler,
+          process,
+          random,
+        });
+        return this.engine.broker;
+      },
       canRejectUpgrades: true,
       createAcceptor: (options: { maxMessageBytes: number; closeWaitMs: number }) =>
         new SimAcceptor(this.#simulation, options),

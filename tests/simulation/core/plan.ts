@@ -30,7 +30,13 @@ export interface Plan {
   readonly horizonMs: number;
   readonly clients: readonly PlannedClient[];
   readonly faults: readonly PlannedFault[];
+  /** Whether publications go through something outside of the process. */
+  readonly hasEngine?: boolean;
+  /** Everybody publishes so much less often. */
+  readonly quietness?: number;
 }
+
+const PACE_CLIENTS = 200;
 
 /** From the start of the server, ms. */
 const FIRST_MS = 200;
@@ -51,7 +57,30 @@ export function planOf(seed: number): Plan {
     index,
     atMs: 5_000 + random.number() * (horizonMs - 10_000),
   }));
-  return { seed, env: envOf(random), horizonMs, clients, faults };
+  const env = envOf(random);
+  return { seed, env, horizonMs, clients, faults, hasEngine: random.chance(0.25) };
+}
+
+/**
+ * A large, quiet hub, to measure the pace: at least 60 pings, 100 deliveries and a fault for each hour of
+ * a connection.
+ */
+export function paceOf(seed: number): Plan {
+  const random = new SimRandom(`pace ${seed}`);
+  const horizonMs = 3_600_000;
+  const kinds = Object.entries(CLIENT_KINDS).map(([kind, { weight }]) => ({ kind, weight }));
+  const clients = Array.from({ length: PACE_CLIENTS }, (_, index) => ({
+    kind: random.weighted(kinds.filter(({ kind }) => !["rude", "flood"].includes(kind))).kind,
+    index,
+    startMs: FIRST_MS + random.number() * 20_000,
+  }));
+  const faultKinds = Object.entries(FAULTS).map(([kind, { weight }]) => ({ kind, weight }));
+  const faults = Array.from({ length: 1.2 * PACE_CLIENTS }, (_, index) => ({
+    kind: random.weighted(faultKinds.filter(({ kind }) => kind !== "burst")).kind,
+    index,
+    atMs: 30_000 + random.number() * (horizonMs - 40_000),
+  }));
+  return { seed, env: { ...KEYS_ENV, JWT_SECRET }, horizonMs, clients, faults, quietness: 110 };
 }
 
 /** Half of the runs have the defaults; the others small bounds and short times, which are met sooner. */

@@ -147,6 +147,11 @@ export class Simulation {
     this.ledger = new Ledger(this);
   }
 
+  /** How much less often everybody publishes. */
+  get quietness(): number {
+    return this.plan.quietness ?? 1;
+  }
+
   get nowMs(): number {
     return this.scheduler.nowMs;
   }

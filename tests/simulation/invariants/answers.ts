@@ -29,6 +29,7 @@ export const answers: Invariant = {
         if (sinceMs === Infinity || connection.server?.isClosing !== false) continue;
         const hasStalled = [node.process, client.script, client.process]
           .some(({ stalls }) => stalls.some(({ toMs }) => toMs > sinceMs - ANSWER_MS));
+        if ((node.engine?.pausedUntilMs ?? -Infinity) > sinceMs - ANSWER_MS) continue;
         const { up, down } = connection;
         if (Math.max(up.stalledUntilMs, down.stalledUntilMs) > sinceMs - ANSWER_MS) continue;
         if (

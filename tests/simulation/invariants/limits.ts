@@ -23,8 +23,10 @@ export const limits: Invariant = {
       on(happening) {
         if (happening.kind === "log" && happening.line.message.startsWith("key suspended")) {
           const { key } = happening.line.properties;
-          const untilMs = happening.node.process.wall() + simulation.config.auth.suspendMs;
-          suspended.set(`${key}`, untilMs);
+          const wallMs = happening.node.process.wall();
+          // Where a clock was set back, a suspension that had ended holds again, and no longer.
+          if ((suspended.get(`${key}`) ?? 0) > wallMs) return;
+          suspended.set(`${key}`, wallMs + simulation.config.auth.suspendMs);
         }
         if (happening.kind !== "opened") return;
         const { connection } = happening;
