@@ -117,6 +117,7 @@ export class SdkClient extends SimClient {
     platform.now = () => script.now();
     platform.wall = () => script.wall();
     platform.random = () => random.number();
+    platform.randomText = () => random.uuid();
     platform.after = (ms, call) => script.after(ms, call);
     platform.page = page;
   }
@@ -171,6 +172,9 @@ export class SdkClient extends SimClient {
         offset,
       });
     });
+    subscription.addEventListener("unsubscribed", ({ reason: code }) => {
+      this.simulation.find("subscriptions", `${this.name} has lost ${room}: ${code}`, [this.name]);
+    });
     subscription.addEventListener("gap", () => ledger.begins(this.name, room, undefined));
     this.#rooms.set(room, subscription);
   }
@@ -191,7 +195,11 @@ export class SdkClient extends SimClient {
         const room = this.random.pick(ROOMS);
         const bytes = this.random.chance(0.05) ? 4_000 : this.random.int(100);
         const { ledger } = this.simulation;
-        this.#socket.publish(room, ledger.publish(this, room, { key: this.#key, bytes }));
+        const data = ledger.publish(this, room, { key: this.#key, bytes, isRepeatable: true });
+        this.#socket.publish(room, data).then(
+          (place) => ledger.accepted(data, place, this.name),
+          ({ code }) => this.simulation.note(this.name, `is refused a publication: ${code}`),
+        );
         this.#publishLater();
       },
     );

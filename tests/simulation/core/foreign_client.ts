@@ -182,7 +182,7 @@ export class ForeignClient extends SimClient {
       case "published": {
         const sent = this.unanswered.get(heard.id);
         this.unanswered.delete(heard.id);
-        return ledger.accepted(sent?.data ?? "", heard.place, connection);
+        return ledger.accepted(sent?.data ?? "", heard.place, connection.label);
       }
       case "refused":
         this.unanswered.delete(heard.id);

@@ -23,6 +23,10 @@ interface Publication {
   readonly key: KeyName | undefined;
   readonly number: number;
   readonly atMs: number;
+  /** Whether it is sent again if its answer does not come: another process does not know it. */
+  readonly isRepeatable: boolean;
+  /** How many nodes there have been. */
+  nodes: number;
   place: Place | undefined;
 }
 
@@ -57,16 +61,23 @@ export class Ledger {
   }
 
   /** A client publishes. @returns the data: a text that begins with the message's name */
-  publish(client: { name: string; index: number }, channel: string, { key, bytes = 0, by }: {
+  publish(client: { name: string; index: number }, channel: string, {
+    key,
+    bytes = 0,
+    by,
+    isRepeatable = false,
+  }: {
     readonly key?: KeyName;
     readonly bytes?: number;
     /** What keeps the order of its messages: a connection, or a backend. */
     readonly by?: string;
+    readonly isRepeatable?: boolean;
   }): string {
     const number = ++this.#names;
     const name = `m${client.index}-${number}`;
     const atMs = this.#simulation.nowMs;
-    const publication = { channel, by, key, number, atMs, place: undefined };
+    const nodes = this.#simulation.nodes.length;
+    const publication = { channel, by, key, number, atMs, isRepeatable, nodes, place: undefined };
     this.#publications.set(name, publication);
     this.#simulation.tally.publications++;
     // A message and what is around it have a limit.
@@ -75,9 +86,9 @@ export class Ledger {
   }
 
   /** The node says where a message is. */
-  accepted(data: string, place: Place | undefined, about: Connection): void {
+  accepted(data: string, place: Place | undefined, about: string): void {
     const name = NAME.exec(data)?.[0];
-    if (name !== undefined && place !== undefined) this.#learn(name, place, about.label);
+    if (name !== undefined && place !== undefined) this.#learn(name, place, about);
   }
 
   /** A subscription begins, or goes on, after a place. */
@@ -124,7 +135,7 @@ export class Ledger {
     if (this.#markers.get(channel) === name) this.#gotMarkers.add(`${client.name} ${channel}`);
     this.#checkRights({ name, publication, key, about });
     const stream = this.#streamOf(owner, channel);
-    if (stream.seen.has(name)) {
+    if (stream.seen.has(name) && !this.#mayRepeat(publication)) {
       return simulation.find("deliveries", `${name} on ${channel} comes twice`, about);
     }
     stream.seen.add(name);
@@ -185,6 +196,13 @@ export class Ledger {
     for (const stream of this.#streams.values()) this.#judge(stream);
   }
 
+  /** Whether the node may have forgotten it: another process, or one that had no room for its id. */
+  #mayRepeat({ isRepeatable, nodes: before }: Publication): boolean {
+    const { nodes } = this.#simulation;
+    const isForgotten = nodes.some(({ parts }) => (parts?.history.evictedIds ?? 0) > 0);
+    return isRepeatable && (nodes.length > before || isForgotten);
+  }
+
   #streamOf(owner: string, channel: string): Stream {
     const key = `${owner} ${channel}`;
     let stream = this.#streams.get(key);
@@ -199,7 +217,7 @@ export class Ledger {
     const publication = this.#publications.get(name)!;
     const key = `${publication.channel} ${place.epoch} ${place.offset}`;
     const other = this.#places.get(key) ?? name;
-    const known = publication.place ?? place;
+    const known = this.#mayRepeat(publication) ? place : publication.place ?? place;
     if (other !== name) {
       this.#simulation.find("offsets", `${key} is ${name} and ${other}`, [about]);
     }
