@@ -27,6 +27,8 @@ interface Publication {
   readonly isRepeatable: boolean;
   /** How many nodes there have been. */
   nodes: number;
+  /** Whether it has had more than one place, as what was repeated and not known. */
+  hasMoved: boolean;
   place: Place | undefined;
 }
 
@@ -77,7 +79,17 @@ export class Ledger {
     const name = `m${client.index}-${number}`;
     const atMs = this.#simulation.nowMs;
     const nodes = this.#simulation.nodes.length;
-    const publication = { channel, by, key, number, atMs, isRepeatable, nodes, place: undefined };
+    const publication = {
+      channel,
+      by,
+      key,
+      number,
+      atMs,
+      isRepeatable,
+      nodes,
+      hasMoved: false,
+      place: undefined,
+    };
     this.#publications.set(name, publication);
     this.#simulation.tally.publications++;
     // A message and what is around it have a limit.
@@ -226,6 +238,8 @@ export class Ledger {
         `${name} is at ${known.epoch} ${known.offset} and at ${place.epoch} ${place.offset}`;
       this.#simulation.find("offsets", what, [about]);
     }
+    publication.hasMoved ||= publication.place !== undefined &&
+      (publication.place.epoch !== place.epoch || publication.place.offset !== place.offset);
     this.#places.set(key, name);
     publication.place = place;
   }
@@ -250,7 +264,7 @@ export class Ledger {
     let last: { readonly name: string; readonly place: Place } | undefined;
     const byPublisher = new Map<string, number>();
     for (const name of got) {
-      const { place, by, number } = this.#publications.get(name)!;
+      const { place, by, number, hasMoved } = this.#publications.get(name)!;
       const before = by === undefined ? 0 : byPublisher.get(by) ?? 0;
       if (by !== undefined) byPublisher.set(by, number);
       if (number < before) {
@@ -260,7 +274,7 @@ export class Ledger {
           [owner],
         );
       }
-      if (place === undefined) {
+      if (place === undefined || hasMoved) {
         last = undefined;
         continue;
       }
