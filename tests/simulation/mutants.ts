@@ -23,6 +23,8 @@ interface Outcome {
   readonly mutant: Mutant;
   /** The line of `deno task sim`; undefined: no seed has found it. */
   readonly found: string | undefined;
+  /** Seeds that were run. */
+  readonly seeds: number;
   readonly seconds: number;
 }
 
@@ -35,9 +37,13 @@ if (import.meta.main) {
   for (let range = 0; range < ranges; range++) {
     const from = Math.floor(Math.random() * FRESH_SEEDS);
     console.log(`seeds from ${from}`);
-    for (const { mutant, found } of await hunt(mutants, from)) {
-      if (found !== undefined) caught.set(mutant, (caught.get(mutant) ?? 0) + 1);
+    let most = 0;
+    for (const { mutant, found, seeds } of await hunt(mutants, from)) {
+      if (found === undefined) continue;
+      caught.set(mutant, (caught.get(mutant) ?? 0) + 1);
+      most = Math.max(most, seeds);
     }
+    await checkUnchanged(from, most);
   }
   const enough = Math.ceil(ranges * 3 / 5);
   const sure = mutants.filter((mutant) => (caught.get(mutant) ?? 0) >= enough);
@@ -48,6 +54,17 @@ if (import.meta.main) {
   console.log(`${((performance.now() - startMs) / 1_000).toFixed(0)} s`);
   console.log(`${sure.length} of ${mutants.length} caught`);
   if (sure.length < mutants.length) Deno.exitCode = 1;
+}
+
+/** The same seeds on the code as it is: what they find there would say nothing of a mutant. */
+async function checkUnchanged(from: number, count: number): Promise<void> {
+  for (let seed = from; seed < from + count; seed++) {
+    const { findings: [finding] } = await simulate(planOf(seed));
+    if (finding === undefined) continue;
+    console.log(`seed ${seed} breaks "${finding.invariant}" without a mutant: ${finding.what}`);
+    Deno.exitCode = 1;
+  }
+  console.log(`without a mutant: ${count} seeds from ${from}`);
 }
 
 /** Hunts all mutants, a few at a time. */
@@ -85,11 +102,13 @@ async function runMutant(folder: string, mutant: Mutant, from: number): Promise<
   await Deno.writeTextFile(path, original);
   const text = new TextDecoder().decode(stdout);
   const found = /^seed \d+ breaks .*$/m.exec(text)?.[0].slice(0, 120);
+  const seeds = Number(/^(\d+) seeds, /m.exec(text)?.[1]);
   const hasRun = /^findings: /m.test(text);
   if (!hasRun) console.error(new TextDecoder().decode(stderr));
   return {
     mutant,
     found: hasRun ? found : undefined,
+    seeds,
     seconds: (performance.now() - startMs) / 1_000,
   };
 }

@@ -6,19 +6,19 @@
  */
 
 import type { Plan } from "./plan.ts";
-import { type Result, simulate } from "./simulation.ts";
+import { type Result, type RunOptions, simulate } from "./simulation.ts";
 
 /** Runs that it may take. */
 const MAX_RUNS = 200;
 
 /** @returns the result of the smallest plan that was found */
-export async function shrink(failed: Result): Promise<Result> {
+export async function shrink(failed: Result, options: RunOptions = {}): Promise<Result> {
   const [{ invariant }] = failed.findings;
   let best = failed;
   let runs = 0;
   const tryPlan = async (plan: Plan): Promise<boolean> => {
     if (++runs > MAX_RUNS) return false;
-    const result = await simulate(plan);
+    const result = await simulate(plan, options);
     if (result.findings[0]?.invariant !== invariant) return false;
     best = result;
     return true;

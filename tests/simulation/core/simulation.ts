@@ -81,6 +81,8 @@ export interface Tally {
 }
 
 export interface RunOptions {
+  /** All of the registry by default. */
+  readonly invariants?: readonly Invariant[];
   /** Called for each line of the event log. */
   readonly onNote?: (line: string) => void;
 }
@@ -256,7 +258,9 @@ export class Simulation {
 
   async #live(): Promise<void> {
     const { plan, scheduler } = this;
-    this.#checks = INVARIANTS.map((invariant) => invariant.watch(this));
+    this.#checks = (this.#options.invariants ?? INVARIANTS).map((invariant) =>
+      invariant.watch(this)
+    );
     this.startNode();
     this.#planClients();
     this.#planFaults();
