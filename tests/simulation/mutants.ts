@@ -5,6 +5,8 @@
  * @module
  */
 
+import { planOf } from "./core/plan.ts";
+import { simulate } from "./core/simulation.ts";
 import { type Mutant, MUTANTS } from "./mutants/list.ts";
 
 const ROOT = new URL("../../", import.meta.url);

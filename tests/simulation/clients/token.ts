@@ -51,8 +51,10 @@ class TokenClient extends ForeignClient {
     this.#rights = random.chance(0.5) ? ALL : { publish: [], subscribe: [random.pick(ROOMS)] };
     const token = this.#token();
     const { expiry } = connection.truth;
-    if (expiry !== undefined) connection.truth.expiry = { ...expiry, toMs: this.#expiresMs };
-    // From now on it may hear no more than both tokens allow, once the node has taken this one.
+    if (expiry !== undefined) {
+      const toMs = Math.max(expiry.toMs, this.#expiresMs);
+      connection.truth.expiry = { ...expiry, toMs }; // the node may refuse the new one
+    }
     this.sendText(connection, JSON.stringify({ type: "refresh", token, id: "r" }));
   }
 
