@@ -11,6 +11,8 @@ import { flood } from "./clients/flood.ts";
 import { frozen } from "./clients/frozen.ts";
 import { infoway } from "./clients/infoway.ts";
 import { json } from "./clients/json.ts";
+import { heartless } from "./clients/heartless.ts";
+import { lazy } from "./clients/lazy.ts";
 import { pinger } from "./clients/pinger.ts";
 import { resumer } from "./clients/resumer.ts";
 import { rude } from "./clients/rude.ts";
@@ -34,6 +36,7 @@ import { cutOneWay } from "./faults/cut_one_way.ts";
 import { enginePause } from "./faults/engine_pause.ts";
 import { engineAway } from "./faults/engine_away.ts";
 import { forget } from "./faults/forget.ts";
+import { jam } from "./faults/jam.ts";
 import { linkStall } from "./faults/link_stall.ts";
 import { nodeStall } from "./faults/node_stall.ts";
 import { nodeStalls } from "./faults/node_stalls.ts";
@@ -73,6 +76,8 @@ export const CLIENT_KINDS: Readonly<Record<string, ClientKind>> = {
   "frozen": frozen,
   "stripped": stripped,
   "pinger": pinger,
+  "lazy": lazy,
+  "heartless": heartless,
   "slow": slow,
   "flood": flood,
   "rude": rude,
@@ -94,6 +99,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   "crash": crash,
   "offline": offline,
   "burst": burst,
+  "jam": jam,
   "forget": forget,
   "engine away": engineAway,
   "engine pause": enginePause,

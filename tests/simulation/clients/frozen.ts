@@ -36,6 +36,6 @@ class FrozenClient extends ForeignClient {
 }
 
 export const frozen: ClientKind = {
-  weight: 1,
+  weight: 2,
   create: (context) => new FrozenClient(context, JSON_DRIVER),
 };

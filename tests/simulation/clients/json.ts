@@ -7,5 +7,7 @@ import { JSON_DRIVER } from "../core/json_frames.ts";
 export const json: ClientKind = {
   weight: 5,
   create: (context) =>
-    new ForeignClient(context, JSON_DRIVER, { key: context.random.pick(["all", "all", "admin"]) }),
+    new ForeignClient(context, JSON_DRIVER, {
+      key: context.random.pick(["all", "all", "admin", "reader"]),
+    }),
 };

@@ -7,6 +7,7 @@
 
 import type { ClientContext, ClientKind } from "../core/client.ts";
 import type { Connection } from "../core/connection.ts";
+import { UNHEARD, UNREAD } from "../core/fault.ts";
 import { ForeignClient, type Heard } from "../core/foreign_client.ts";
 import { JSON_DRIVER } from "../core/json_frames.ts";
 import type { Place } from "../core/ledger.ts";
@@ -46,6 +47,10 @@ class ResumerClient extends ForeignClient {
 
   protected override onOpen(connection: Connection): void {
     this.#asked.clear();
+    if (this.#node !== undefined && this.random.chance(0.25)) {
+      connection.impair("its line is slow", ...UNREAD, ...UNHEARD);
+      connection.down.readBytesPerMs = this.random.spread(0.3, 10);
+    }
     super.onOpen(connection);
     this.#repeat(connection);
   }
@@ -55,6 +60,9 @@ class ResumerClient extends ForeignClient {
       const [channel] = heard.channels;
       const asked = this.#asked.get(channel);
       this.#asked.delete(channel);
+      if (asked !== undefined && heard.recovered !== true) {
+        this.simulation.ledger.missing(this.name, channel, asked);
+      }
       const after = heard.recovered === true ? asked : heard.after;
       if (after !== undefined) this.#places.set(channel, after);
       return super.onHeard(connection, { ...heard, after });

@@ -175,7 +175,10 @@ export class SdkClient extends SimClient {
     subscription.addEventListener("unsubscribed", ({ reason: code }) => {
       this.simulation.find("subscriptions", `${this.name} has lost ${room}: ${code}`, [this.name]);
     });
-    subscription.addEventListener("gap", () => ledger.begins(this.name, room, undefined));
+    subscription.addEventListener("gap", () => {
+      ledger.missing(this.name, room);
+      ledger.begins(this.name, room, undefined);
+    });
     this.#rooms.set(room, subscription);
   }
 

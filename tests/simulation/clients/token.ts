@@ -9,6 +9,7 @@ import type { ClientContext, ClientKind } from "../core/client.ts";
 import type { Connection } from "../core/connection.ts";
 import { ForeignClient } from "../core/foreign_client.ts";
 import { JSON_DRIVER, ROOMS } from "../core/json_frames.ts";
+import { matchesOne } from "../core/keys.ts";
 import { signToken } from "../core/tokens.ts";
 
 const ALL = { publish: ["*"], subscribe: ["*"] };
@@ -19,6 +20,8 @@ class TokenClient extends ForeignClient {
   /** What its newest token gives. */
   #rights = ALL;
   #expiresMs = Infinity;
+  /** What the node has confirmed. */
+  #confirmed = ALL;
 
   constructor(context: ClientContext) {
     super(context, JSON_DRIVER, { publishes: false });
@@ -31,7 +34,7 @@ class TokenClient extends ForeignClient {
   }
 
   override connect(): void {
-    this.#rights = ALL;
+    this.#rights = this.#confirmed = ALL;
     super.connect();
     this.#expires(this.connection);
   }
@@ -41,6 +44,12 @@ class TokenClient extends ForeignClient {
     if (type === "expiring" && this.#refreshes) this.#refresh(connection);
     if (type === "refreshed") {
       connection.truth.expiry = { fromMs: expiresAt, toMs: Math.max(expiresAt, this.#expiresMs) };
+    }
+    if (type === "refreshed") this.#confirmed = this.#rights;
+    if (type === "message" && !matchesOne(this.#confirmed.subscribe, channel)) {
+      this.simulation.find("rights", `${this.name} hears ${channel} with its new token`, [
+        connection,
+      ]);
     }
     if (type === "unsubscribed") this.left(channel);
     super.onText(connection, text);

@@ -17,6 +17,8 @@ import type { Simulation } from "./simulation.ts";
 export interface ClientPeer {
   readonly name: string;
   readonly process: SimProcess;
+  /** Whether it shows that it lives just before the deadline. */
+  readonly isLazy?: boolean;
   /** The handshake was accepted. */
   opened(connection: Connection, protocol: string): void;
   /** The handshake was answered by something else. */

@@ -23,6 +23,23 @@ export function anyConnection(simulation: Simulation, random: SimRandom): Connec
   return open.length === 0 ? undefined : random.pick(open);
 }
 
+/** So much is published at once: peers whose ways cannot take it are too slow. */
+export function excuseBurst(
+  simulation: Simulation,
+  { messages, bytes }: { readonly messages: number; readonly bytes: number },
+): void {
+  const { node, config: { limits: { sendQueueBytes, sendQueueMessages } } } = simulation;
+  const all = messages * (bytes + 100);
+  simulation.burstAtMs = simulation.nowMs;
+  for (const connection of node.connections) {
+    const { capacityBytes } = connection.request.way;
+    // More than the kernels take at once, and than may wait behind it.
+    const isTooMuch = all > capacityBytes / 2 &&
+      (2 * messages > sendQueueMessages || 2 * all > sendQueueBytes);
+    if (isTooMuch || all > 8 * sendQueueBytes) connection.excuse("a burst", "slow_consumer");
+  }
+}
+
 /** Why a connection may end whose peer cannot be heard. */
 export const UNHEARD = ["stale", "missed_heartbeats", "network_error", "client_close"] as const;
 

@@ -17,7 +17,7 @@ interface SimKey {
 /** By their ids. */
 export const KEYS = {
   all: { id: "all", publish: ["*"], subscribe: ["*"] },
-  reader: { id: "reader", publish: [], subscribe: ["*"], maxConnections: 3 },
+  reader: { id: "reader", publish: [], subscribe: ["*"], maxConnections: 2 },
   half: { id: "half", publish: ["room/1", "room/2"], subscribe: ["room/1", "room/3"] },
   flood: { id: "flood", publish: ["*"], subscribe: ["*"] },
   admin: { id: "admin", publish: ["*"], subscribe: ["*"], admin: true },

@@ -111,6 +111,16 @@ export class Ledger {
     stream.after = after;
   }
 
+  /** What follows a place is said to be missing. Nothing may be, where the node still has it all. */
+  missing(owner: string, channel: string, since = this.#streamOf(owner, channel).after): void {
+    const log = this.#simulation.node.parts?.history.of(channel);
+    if (log === undefined || since?.epoch !== log.epoch) return;
+    if (since.offset < log.first - 1 || since.offset > log.offset) return;
+    const what =
+      `${channel} is said to miss messages after ${since.offset}, and has them from ${log.first}`;
+    this.#simulation.find("offsets", what, [owner]);
+  }
+
   /** A subscription has ended: another one of the same owner begins anew. */
   ends(owner: string, channel?: string): void {
     for (const [key, stream] of this.#streams) {

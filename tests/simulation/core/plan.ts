@@ -111,7 +111,7 @@ function envOf(random: SimRandom): Record<string, string> {
     set("SHUTDOWN_MS", [1_000, 10_000]);
   }
   set("FLUSH_WINDOW_MS", [10, 50, 100]);
-  set("FROZEN_WAIT_MS", [20_000, 90_000]);
+  set("FROZEN_WAIT_MS", [10_000, 20_000, 90_000], 0.5);
   set("SUSPEND_AFTER_VIOLATIONS", [1, 2]);
   set("SUSPEND_MS", [20_000, 60_000], 0.5);
   return env;

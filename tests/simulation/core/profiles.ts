@@ -53,23 +53,65 @@ export interface SilenceBounds {
   readonly from: "life" | "ping";
 }
 
+/** The timing of a system: see server/docs/options.md. */
+interface Timing {
+  readonly pongWaitMs: number;
+  readonly pingPeriodMs: number;
+  readonly heartbeatTimeoutMs: number;
+  readonly missedHeartbeats: number;
+}
+
+/** Prefixes of options, and the documented defaults. */
+const DEFAULTS: Readonly<
+  Record<ProfileName, { prefix: string; pongWaitMs: number; pingPeriodMs?: number; missed: number }>
+> = {
+  "json": { prefix: "", pongWaitMs: 60_000, missed: 3 },
+  "events-hub": { prefix: "EVENTS_HUB_", pongWaitMs: 65_000, pingPeriodMs: 30_000, missed: 7 },
+  "infoway": { prefix: "INFOWAY_", pongWaitMs: 60_000, pingPeriodMs: 30_000, missed: 0 },
+  "tank": { prefix: "TANK_", pongWaitMs: 15_000, pingPeriodMs: 5_000, missed: 3 },
+  "talo": { prefix: "TALO_", pongWaitMs: 30_000, pingPeriodMs: 30_000, missed: 0 },
+};
+
+/** The timing that an environment gives a system, as the manual says it. */
+export function timingOf(profile: string, env: Readonly<Record<string, string>>): Timing {
+  const defaults = DEFAULTS[profile as ProfileName];
+  const given = (name: string) =>
+    env[defaults.prefix + name] === undefined ? undefined : Number(env[defaults.prefix + name]);
+  const isNested = profile !== "talo"; // there the period is no part of the wait
+  const pongWaitMs = given("PONG_WAIT_MS") ?? defaults.pongWaitMs;
+  const shorter = Math.min(Math.floor(pongWaitMs * 9 / 10), pongWaitMs - 200);
+  const pingPeriodMs = given("PING_PERIOD_MS") ??
+    Math.min(defaults.pingPeriodMs ?? Infinity, isNested ? shorter : Infinity);
+  const half = Math.floor((pongWaitMs - (isNested ? pingPeriodMs : 0)) / 2);
+  return {
+    pongWaitMs,
+    pingPeriodMs,
+    heartbeatTimeoutMs: Math.max(100, Math.min(10_000, half)),
+    missedHeartbeats: given("MISSED_HEARTBEATS") ?? defaults.missed,
+  };
+}
+
 /**
  * How long a healthy peer may be kept from answering, ms: what its system leaves between two signs of
  * life and the deadline, without its way.
  */
 export function toleranceMs(
-  { truth: { profile }, request: { way } }: Connection,
-  timing: Config["timing"],
+  { truth: { profile }, request: { way }, client: { isLazy } }: Connection,
+  env: Readonly<Record<string, string>>,
 ): number {
-  const { pongWaitMs, pingPeriodMs } = timing[profile as ProfileName];
+  if (isLazy) return 0;
+  const { pongWaitMs, pingPeriodMs } = timingOf(profile, env);
   const wayMs = 2 * way.delayMs + 2 * way.jitterMs + 200;
   if (profile === "infoway") return pongWaitMs - HEARTBEAT_MS.infoway - wayMs;
   return (profile === "talo" ? pongWaitMs : pongWaitMs - pingPeriodMs) - wayMs;
 }
 
 /** By the configuration. */
-export function silenceBoundsOf(profile: ProfileName, timing: Config["timing"]): SilenceBounds {
-  const { pongWaitMs, pingPeriodMs, heartbeatTimeoutMs, missedHeartbeats } = timing[profile];
+export function silenceBoundsOf(
+  profile: string,
+  env: Readonly<Record<string, string>>,
+): SilenceBounds {
+  const { pongWaitMs, pingPeriodMs, heartbeatTimeoutMs, missedHeartbeats } = timingOf(profile, env);
   const from = profile === "talo" ? "ping" : "life";
   const canMiss = missedHeartbeats > 0 && profile !== "talo" && profile !== "infoway";
   return {

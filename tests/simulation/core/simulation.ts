@@ -133,6 +133,8 @@ export class Simulation {
     messages: 0,
     faults: new Map(),
   };
+  /** When so much was published at once that answers take long. */
+  burstAtMs = -Infinity;
   /** Faults have ended; clients are to recover. */
   isResting = false;
   readonly #options: RunOptions;

@@ -10,7 +10,7 @@ export const clientStall: Fault = {
     const client = random.pick(simulation.clients);
     const ms = random.spread(200, 90_000);
     const { connection } = client;
-    if (connection !== undefined && ms > toleranceMs(connection, simulation.config.timing)) {
+    if (connection !== undefined && ms > toleranceMs(connection, simulation.plan.env)) {
       connection.impair("its machine sleeps", ...UNHEARD, ...UNREAD);
     }
     client.process.stall(ms);

@@ -10,7 +10,7 @@ export const linkStall: Fault = {
     if (connection === undefined) return undefined;
     const ms = random.spread(100, 40_000);
     const ways = random.pick([["up"], ["down"], ["up", "down"]] as const);
-    if (ms > toleranceMs(connection, simulation.config.timing)) {
+    if (ms > toleranceMs(connection, simulation.plan.env)) {
       connection.impair("its way stalls", ...UNHEARD, ...UNREAD);
     }
     for (const way of ways) connection[way].stalledUntilMs = simulation.nowMs + ms;

@@ -10,6 +10,9 @@ import type { Invariant } from "../core/simulation.ts";
 /** The gate holds a publication for 1 s; ways and timers take their time, ms. */
 const ANSWER_MS = 4_000;
 
+/** What a burst brings is read within so long, ms. */
+const BURST_MS = 30_000;
+
 export const answers: Invariant = {
   name: "answers",
   watch: (simulation) => ({
@@ -30,6 +33,7 @@ export const answers: Invariant = {
         const hasStalled = [node.process, client.script, client.process]
           .some(({ stalls }) => stalls.some(({ toMs }) => toMs > sinceMs - ANSWER_MS));
         if ((node.engine?.pausedUntilMs ?? -Infinity) > sinceMs - ANSWER_MS) continue;
+        if (simulation.burstAtMs > sinceMs - BURST_MS) continue;
         const { up, down } = connection;
         if (Math.max(up.stalledUntilMs, down.stalledUntilMs) > sinceMs - ANSWER_MS) continue;
         if (

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type ProfileName, silenceBoundsOf } from "../core/profiles.ts";
+import { silenceBoundsOf } from "../core/profiles.ts";
 import type { Invariant } from "../core/simulation.ts";
 
 /** From sample to sample, ms. */
@@ -26,8 +26,8 @@ export const deadInTime: Invariant = {
             continue;
           }
           const { boundMs } = silenceBoundsOf(
-            truth.profile as ProfileName,
-            simulation.config.timing,
+            truth.profile,
+            simulation.plan.env,
           );
           const silentMs = process.awakeMs - truth.lifeAwakeMs;
           if (silentMs < boundMs) continue;

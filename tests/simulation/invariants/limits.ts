@@ -7,6 +7,7 @@
 
 import type { Connection } from "../core/connection.ts";
 import { type KeyName, KEYS } from "../core/keys.ts";
+import { timingOf } from "../core/profiles.ts";
 import type { Invariant } from "../core/simulation.ts";
 
 /** The node may need so long, awake, ms; and a stall adds so much. */
@@ -62,7 +63,7 @@ export const limits: Invariant = {
           ) {
             find("floods, and is not closed", connection);
           }
-          const { pingPeriodMs, heartbeatTimeoutMs } = config.timing.json;
+          const { pingPeriodMs, heartbeatTimeoutMs } = timingOf("json", simulation.plan.env);
           // The wheel is not told that the wall clock was set: it looks at it at the next ping.
           const isStepped = simulation.nowMs - process.steppedAtMs < 2 * pingPeriodMs;
           if (

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type ProfileName, silenceBoundsOf } from "../core/profiles.ts";
+import { silenceBoundsOf } from "../core/profiles.ts";
 import type { Invariant } from "../core/simulation.ts";
 
 /** The end of a tick, and fractions, ms. */
@@ -22,7 +22,7 @@ export const noFalseKill: Invariant = {
       const { connection: { truth, label }, node } = happening;
       const reason = truth.logged!.reason;
       if (reason !== "stale" && reason !== "missed_heartbeats") return;
-      const bounds = silenceBoundsOf(truth.profile as ProfileName, simulation.config.timing);
+      const bounds = silenceBoundsOf(truth.profile, simulation.plan.env);
       const isFromPing = bounds.from === "ping";
       const silentMs = truth.closingAwakeMs - (isFromPing ? truth.pingAwakeMs : truth.lifeAwakeMs);
       const stalls = node.process.stalls.filter(({ toMs }) => toMs >= truth.lifeMs).length;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ProfileName } from "../core/profiles.ts";
+import { timingOf } from "../core/profiles.ts";
 import type { Invariant } from "../core/simulation.ts";
 
 /** What a wheel may add to a period, and a stall, ms. */
@@ -14,14 +14,14 @@ export const pings: Invariant = {
   name: "pings",
   watch: (simulation) => ({
     sample() {
-      const { node, config: { timing } } = simulation;
+      const { node, plan: { env } } = simulation;
       const { process } = node;
       if (!process.isAlive || process.isStalled) return;
       for (const { truth, server, label } of node.connections) {
         if (server === undefined || server.isClosing || !Number.isNaN(truth.pausedSinceMs)) {
           continue;
         }
-        const { pingPeriodMs, missedHeartbeats } = timing[truth.profile as ProfileName];
+        const { pingPeriodMs, missedHeartbeats } = timingOf(truth.profile, env);
         const quietMs = process.awakeMs - truth.lastPingAwakeMs;
         const stalls = process.stalls.filter(({ toMs }) =>
           toMs >= simulation.nowMs - 2 * quietMs

@@ -1,0 +1,39 @@
+/**
+ * Most readers of a room stop reading for a while, in which a backend publishes more than they can take:
+ * publishers are held, and refused after a second.
+ *
+ * @module
+ */
+
+import { excuseBurst, type Fault, UNHEARD, UNREAD } from "../core/fault.ts";
+import { ROOMS } from "../core/json_frames.ts";
+
+export const jam: Fault = {
+  weight: 3,
+  begin(simulation, random) {
+    const { node, ledger, scheduler } = simulation;
+    if (!node.isServing) return undefined;
+    const channel = random.pick(ROOMS);
+    const ms = random.spread(300, 8_000);
+    for (const connection of node.connections) {
+      if (random.chance(0.15)) continue;
+      connection.impair("it does not read", ...UNREAD, ...UNHEARD);
+      connection.down.readBytesPerMs = random.spread(20, 400);
+      scheduler.after(ms, () => connection.down.readBytesPerMs = Infinity);
+    }
+    const { sendQueueBytes, maxMessageBytes } = simulation.config.limits;
+    const bytes = Math.min(8_000, maxMessageBytes / 2);
+    const messages = Math.min(400, Math.ceil(1.5 * (2_200_000 + sendQueueBytes) / bytes));
+    excuseBurst(simulation, { messages, bytes });
+    node.process.run(() => {
+      for (let i = 0; i < messages; i++) {
+        const data = ledger.publish({ name: "backend", index: 0 }, channel, {
+          bytes,
+          by: "backend",
+        });
+        void node.parts!.hub.publish(channel, JSON.stringify(data));
+      }
+    });
+    return `${messages} of ${bytes} bytes on ${channel} for ${Math.round(ms)} ms`;
+  },
+};
