@@ -6,10 +6,11 @@ import { credentialOf } from "../core/keys.ts";
 
 class PingerClient extends SimClient {
   readonly isWellBehaved = true;
+  readonly key = this.simulation.config.auth.keys.length > 0 ? "reader" : undefined;
 
   start(): void {
-    const isKeyed = this.simulation.config.auth.keys.length > 0;
-    this.dial("/ws", isKeyed ? { "x-api-key": credentialOf("reader") } : undefined);
+    const { key } = this;
+    this.dial("/ws", key === undefined ? undefined : { "x-api-key": credentialOf(key) });
     this.connection!.excuse("it answers no app ping", "frozen");
   }
 

@@ -98,6 +98,9 @@ export interface Result {
   readonly machineMs: number;
 }
 
+/** How long a burst may go on, ms. */
+const BURST_MS = 15_000;
+
 /** From sample to sample, ms. */
 const SAMPLE_MS = 1_000;
 
@@ -240,6 +243,8 @@ export class Simulation {
     this.tally.connections++;
     this.note(connection.label, `opened as ${connection.truth.id}`);
     if (connection.node.drainMs !== undefined) connection.excuse("the node drains", "drain");
+    // What was held back is published a little later.
+    if (this.nowMs - this.burstAtMs < BURST_MS) connection.excuse("a burst", "slow_consumer");
     this.emit({ kind: "opened", connection });
   }
 

@@ -255,10 +255,10 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "while (this.#nextPingMs <= nowMs) this.#nextPingMs += 2 * periodMs;",
   },
   {
-    name: "held publications are never let in",
-    file: "hub/publish_gate.ts",
-    find: "      this.#admit(held);\n",
-    replace: "",
+    name: "a publisher that was held is forgotten",
+    file: "hub/held_commands.ts",
+    find: "      admit: () => this.#goOn(subscriber, this.#options.execute),",
+    replace: "      admit: () => {},",
   },
   {
     name: "what a window holds waits for the next write",
