@@ -27,7 +27,7 @@ class FrozenClient extends ForeignClient {
       if (connection !== this.connection || simulation.isResting) return;
       connection.excuse("its script hangs", "frozen", "rate_limited");
       const ms = random.spread(30_000, 300_000);
-      script.stall(ms);
+      if (!script.stall(ms)) return;
       // Before it has answered once, it may be a library that answers no app pings.
       if (this.#hasAnswered.has(connection)) connection.truth.frozenSinceMs = simulation.nowMs;
       simulation.scheduler.after(ms, () => connection.truth.frozenSinceMs = undefined);

@@ -113,13 +113,14 @@ export class SimProcess implements Clock {
     this.#enter(call);
   }
 
-  /** It does nothing for so long. */
-  stall(ms: number): void {
+  /** It does nothing for so long. @returns false where it has stalled already */
+  stall(ms: number): boolean {
     const { nowMs } = this.#scheduler;
-    if (!this.isAlive || this.isStalled || this.#isCatchingUp) return;
+    if (!this.isAlive || this.isStalled || this.#isCatchingUp) return false;
     this.#stalledUntilMs = nowMs + ms;
     this.stalls.push({ fromMs: nowMs, toMs: nowMs + ms });
     this.#scheduler.at(nowMs + ms, () => this.#wake(ms));
+    return true;
   }
 
   /** Sets the wall clock forward or back. */
