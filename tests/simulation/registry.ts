@@ -28,6 +28,8 @@ import type { ClientKind } from "./core/client.ts";
 import type { Fault } from "./core/fault.ts";
 import type { Invariant } from "./core/simulation.ts";
 import { burst } from "./faults/burst.ts";
+import { busyReturn } from "./faults/busy_return.ts";
+import { timedStall } from "./faults/timed_stall.ts";
 import { clientStall } from "./faults/client_stall.ts";
 import { clockStep } from "./faults/clock_step.ts";
 import { crash } from "./faults/crash.ts";
@@ -100,6 +102,8 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   "offline": offline,
   "burst": burst,
   "jam": jam,
+  "busy return": busyReturn,
+  "timed stall": timedStall,
   "forget": forget,
   "engine away": engineAway,
   "engine pause": enginePause,

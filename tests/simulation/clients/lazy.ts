@@ -21,9 +21,11 @@ const SYSTEMS = [
   { profile: "tank", url: "/ws?user_id=lazy", life: "heartbeat" },
 ] as const;
 
-class LazyClient extends SimClient {
+export class LazyClient extends SimClient {
   readonly isWellBehaved = true;
   readonly isLazy = true;
+  /** When it shows the next time that it lives. */
+  nextBeatMs = Infinity;
   readonly #system = this.random.pick(SYSTEMS);
 
   start(): void {
@@ -53,6 +55,7 @@ class LazyClient extends SimClient {
       if (!connection.isOpen) return;
       if (life === "ping") connection.send({ kind: "ping", payload: new Uint8Array(4) });
       else this.sendText(connection, life);
+      this.nextBeatMs = this.simulation.nowMs + everyMs;
       this.script.after(everyMs, beat);
     };
     beat();

@@ -5,9 +5,9 @@
  * @module
  */
 
+import { UNHEARD, UNREAD } from "../core/excuses.ts";
 import type { ClientContext, ClientKind } from "../core/client.ts";
 import type { Connection } from "../core/connection.ts";
-import { UNHEARD, UNREAD } from "../core/fault.ts";
 import { ForeignClient, type Heard } from "../core/foreign_client.ts";
 import { JSON_DRIVER } from "../core/json_frames.ts";
 import type { Place } from "../core/ledger.ts";

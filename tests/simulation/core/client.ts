@@ -9,6 +9,7 @@ import { OPCODE } from "../../support/peers/frames.ts";
 import type { ClientPeer, Connection, Request } from "./connection.ts";
 import type { DownFrame } from "./frames.ts";
 import type { PipeOptions } from "./pipe.ts";
+import { UNHEARD, UNREAD } from "./excuses.ts";
 import { SimProcess } from "./process.ts";
 import type { SimRandom } from "./random.ts";
 import type { Simulation } from "./simulation.ts";
@@ -49,6 +50,8 @@ export abstract class SimClient implements ClientPeer {
   /** Its network is gone: what it dials gets no answer. */
   isOffline = false;
   isClosed = false;
+  /** How fast its next connection reads, bytes/ms; undefined: as fast as it can. */
+  nextReadBytesPerMs: number | undefined;
 
   constructor({ simulation, name, index, random }: ClientContext) {
     this.simulation = simulation;
@@ -117,6 +120,11 @@ export abstract class SimClient implements ClientPeer {
     const request: Request = { url, headers, address: this.address, way: this.way };
     const connection = this.simulation.connect(this, request);
     if (this.isOffline) connection.up.isCut = connection.down.isCut = true;
+    if (this.nextReadBytesPerMs !== undefined) {
+      connection.impair("its line is slow", ...UNREAD, ...UNHEARD);
+      connection.down.readBytesPerMs = this.nextReadBytesPerMs;
+      this.nextReadBytesPerMs = undefined;
+    }
     this.connection = connection;
     return connection;
   }

@@ -14,9 +14,9 @@ import type { Scheduler, SimEvent } from "./scheduler.ts";
 const USUAL_LATENESS_MS = 1.5;
 
 /** What is read after a stall is read within this part of its length, */
-const CATCH_UP_PART = 0.6;
+const CATCH_UP_PART = 0.8;
 /** but no longer than so long, ms: the server's own grace period is 250. */
-const MAX_CATCH_UP_MS = 150;
+const MAX_CATCH_UP_MS = 200;
 
 /** Where wall clocks begin. */
 const EPOCH_MS = 1_700_000_000_000;

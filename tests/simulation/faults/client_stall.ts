@@ -1,7 +1,8 @@
 /** The machine of a client sleeps or is overloaded: neither its stack nor its script does anything. */
 
+import { UNHEARD, UNREAD } from "../core/excuses.ts";
 import { toleranceMs } from "../core/profiles.ts";
-import { type Fault, UNHEARD, UNREAD } from "../core/fault.ts";
+import { type Fault } from "../core/fault.ts";
 
 export const clientStall: Fault = {
   weight: 3,

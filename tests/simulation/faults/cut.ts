@@ -1,6 +1,7 @@
 /** Both directions of a connection are cut, and nobody is told: a cable, a NAT that has forgotten. */
 
-import { anyConnection, type Fault, UNHEARD, UNREAD } from "../core/fault.ts";
+import { UNHEARD, UNREAD } from "../core/excuses.ts";
+import { anyConnection, type Fault } from "../core/fault.ts";
 
 export const cut: Fault = {
   weight: 4,

@@ -1,6 +1,7 @@
 /** One direction of a connection is cut: a half-open connection. */
 
-import { anyConnection, type Fault, UNHEARD, UNREAD } from "../core/fault.ts";
+import { UNHEARD, UNREAD } from "../core/excuses.ts";
+import { anyConnection, type Fault } from "../core/fault.ts";
 
 export const cutOneWay: Fault = {
   weight: 4,

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { excuseBurst, type Fault, UNHEARD, UNREAD } from "../core/fault.ts";
+import { UNHEARD, UNREAD } from "../core/excuses.ts";
+import { excuseBurst, type Fault } from "../core/fault.ts";
 import { ROOMS } from "../core/json_frames.ts";
 
 export const jam: Fault = {

@@ -1,7 +1,8 @@
 /** For some seconds nothing arrives in one direction or in both, then all of it at once. */
 
+import { UNHEARD, UNREAD } from "../core/excuses.ts";
 import { toleranceMs } from "../core/profiles.ts";
-import { anyConnection, type Fault, UNHEARD, UNREAD } from "../core/fault.ts";
+import { anyConnection, type Fault } from "../core/fault.ts";
 
 export const linkStall: Fault = {
   weight: 5,

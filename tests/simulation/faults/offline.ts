@@ -1,7 +1,8 @@
 /** A page loses its network for a while, and is told of it or not. */
 
+import { UNHEARD, UNREAD } from "../core/excuses.ts";
 import { SdkClient } from "../clients/sdk.ts";
-import { type Fault, UNHEARD, UNREAD } from "../core/fault.ts";
+import { type Fault } from "../core/fault.ts";
 
 export const offline: Fault = {
   weight: 3,

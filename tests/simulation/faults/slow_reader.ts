@@ -1,6 +1,7 @@
 /** A client stops reading for a while: what it is sent fills the buffers. */
 
-import { anyConnection, type Fault, UNHEARD, UNREAD } from "../core/fault.ts";
+import { UNHEARD, UNREAD } from "../core/excuses.ts";
+import { anyConnection, type Fault } from "../core/fault.ts";
 
 export const slowReader: Fault = {
   weight: 2,

@@ -1,6 +1,7 @@
 /** A way becomes long or narrow. */
 
-import { anyConnection, type Fault, UNHEARD, UNREAD } from "../core/fault.ts";
+import { UNHEARD, UNREAD } from "../core/excuses.ts";
+import { anyConnection, type Fault } from "../core/fault.ts";
 
 export const slowWay: Fault = {
   weight: 2,

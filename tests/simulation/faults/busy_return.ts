@@ -1,0 +1,40 @@
+/**
+ * A client loses its connection, comes back over a slow line, and meanwhile and afterwards more is
+ * published in its rooms than their histories keep.
+ *
+ * @module
+ */
+
+import { excuseBurst, type Fault } from "../core/fault.ts";
+import { ROOMS } from "../core/json_frames.ts";
+
+export const busyReturn: Fault = {
+  weight: 4,
+  begin(simulation, random) {
+    const { node, ledger, scheduler } = simulation;
+    const clients = simulation.clients.filter(({ name, connection }) =>
+      /^(sdk|resumer)/.test(name) && connection?.server?.isClosing === false && connection.isOpen
+    );
+    if (!node.isServing || clients.length === 0) return undefined;
+    const client = random.pick(clients);
+    client.nextReadBytesPerMs = random.spread(0.3, 20);
+    client.connection!.reset("it is reset");
+    const channel = random.pick(client.subscribed().length > 0 ? client.subscribed() : ROOMS);
+    const everyMs = random.spread(20, 300);
+    const bytes = random.pick([20, 200, 900]);
+    excuseBurst(simulation, { messages: 100, bytes });
+    for (let i = 0; i < 100; i++) {
+      scheduler.after(i * everyMs, () => {
+        if (simulation.node !== node || !node.isServing || simulation.isResting) return;
+        node.process.run(() => {
+          const data = ledger.publish({ name: "backend", index: 0 }, channel, {
+            bytes,
+            by: "slow backend",
+          });
+          void node.parts!.hub.publish(channel, JSON.stringify(data));
+        });
+      });
+    }
+    return `${client.name} and ${channel}`;
+  },
+};
