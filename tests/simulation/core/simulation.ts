@@ -281,7 +281,11 @@ export class Simulation {
     if (stop()) return;
     this.note("simulation", "rests");
     this.isResting = true;
-    for (const client of this.clients) client.rest();
+    for (const client of this.clients) {
+      client.rest();
+      const { connection } = client;
+      if (client.isWellBehaved && connection) connection.down.readBytesPerMs = Infinity;
+    }
     await scheduler.run(plan.horizonMs + RECOVERY_MS, stop);
     if (stop()) return;
     for (const checks of this.#checks) checks.atRest?.();
