@@ -110,6 +110,9 @@ function manualOf(name: string, text: string): Manual {
       code({ text, lang }) {
         return scrolling(`<pre><code class="language-${lang}">${escapeHtml(text)}</code></pre>`);
       },
+      image({ href }) {
+        return Deno.readTextFileSync(new URL(href, DOCS_FOLDER)); // a picture that needs no request
+      },
       link({ href, tokens }) {
         return `<a href="${escapeHtml(webAddress(href))}">${this.parser.parseInline(tokens)}</a>`;
       },

@@ -40,6 +40,7 @@ import { engineAway } from "./faults/engine_away.ts";
 import { forget } from "./faults/forget.ts";
 import { jam } from "./faults/jam.ts";
 import { linkStall } from "./faults/link_stall.ts";
+import { longStall } from "./faults/long_stall.ts";
 import { nodeStall } from "./faults/node_stall.ts";
 import { nodeStalls } from "./faults/node_stalls.ts";
 import { offline } from "./faults/offline.ts";
@@ -97,6 +98,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   "clock step": clockStep,
   "node stall": nodeStall,
   "node stalls": nodeStalls,
+  "long stall": longStall,
   "restart": restart,
   "crash": crash,
   "offline": offline,

@@ -70,6 +70,8 @@ export interface Truth {
   frozenSinceMs: number | undefined;
   /** When its token ends by the wall clock of the node: not before, and not later. */
   expiry: { readonly fromMs: number; readonly toMs: number } | undefined;
+  /** When both ways were cut. */
+  cutMs: number | undefined;
   /** When it has sent far more than it may. */
   floodedMs: number | undefined;
   /** When the node has begun to close it, awake; NaN: not yet. */
@@ -179,6 +181,7 @@ export class Connection {
       pausedSinceMs: NaN,
       isImpaired: false,
       floodedMs: undefined,
+      cutMs: undefined,
       frozenSinceMs: undefined,
       expiry: undefined,
       closingAwakeMs: NaN,

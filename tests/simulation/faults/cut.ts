@@ -9,6 +9,7 @@ export const cut: Fault = {
     const connection = anyConnection(simulation, random);
     if (connection === undefined) return undefined;
     connection.impair("it is cut", ...UNHEARD, ...UNREAD);
+    connection.truth.cutMs = simulation.nowMs;
     connection.up.isCut = connection.down.isCut = true;
     return connection.label;
   },
