@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Plan, type PlannedClient, type PlannedFault } from "./core/plan.ts";
+import type { Plan, PlannedClient, PlannedFault } from "./core/plan.ts";
 import { type ProfileName, silenceBoundsOf } from "./core/profiles.ts";
 import { SimRandom } from "./core/random.ts";
 import { type Invariant, simulate } from "./core/simulation.ts";

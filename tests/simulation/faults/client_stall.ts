@@ -2,7 +2,7 @@
 
 import { UNHEARD, UNREAD } from "../core/excuses.ts";
 import { toleranceMs } from "../core/profiles.ts";
-import { type Fault } from "../core/fault.ts";
+import type { Fault } from "../core/fault.ts";
 
 export const clientStall: Fault = {
   weight: 3,

@@ -2,7 +2,7 @@
 
 import { UNHEARD, UNREAD } from "../core/excuses.ts";
 import { SdkClient } from "../clients/sdk.ts";
-import { type Fault } from "../core/fault.ts";
+import type { Fault } from "../core/fault.ts";
 
 export const offline: Fault = {
   weight: 3,
