@@ -10,8 +10,8 @@ import type { Connection } from "../core/connection.ts";
 import { credentialOf } from "../core/keys.ts";
 import { silenceBoundsOf, timingOf } from "../core/profiles.ts";
 
-/** What is kept back for ways and timers, ms. */
-const RESERVE_MS = 60;
+/** What is kept back, ms: a tick may be 70 late without being a stall, and slots and timers add to it. */
+const RESERVE_MS = 120;
 
 const SYSTEMS = [
   { profile: "json", url: "/ws", life: "ping" },

@@ -5,6 +5,8 @@
  */
 
 import type { Connection } from "./connection.ts";
+import { UNHEARD, UNREAD } from "./excuses.ts";
+import { toleranceMs } from "./profiles.ts";
 import type { SimRandom } from "./random.ts";
 import type { Simulation } from "./simulation.ts";
 
@@ -37,5 +39,10 @@ export function excuseBurst(
     const isTooMuch = all > capacityBytes / 2 &&
       (2 * messages > sendQueueMessages || 2 * all > sendQueueBytes);
     if (isTooMuch || all > 8 * sendQueueBytes) connection.excuse("a burst", "slow_consumer");
+    // Pings wait behind it.
+    const waitMs = all / connection.down.bytesPerMs;
+    if (waitMs > toleranceMs(connection, simulation.plan.env)) {
+      connection.impair("a burst fills its way", ...UNHEARD, ...UNREAD);
+    }
   }
 }
