@@ -13,6 +13,7 @@ import { infoway } from "./clients/infoway.ts";
 import { json } from "./clients/json.ts";
 import { heartless } from "./clients/heartless.ts";
 import { lazy } from "./clients/lazy.ts";
+import { member } from "./clients/member.ts";
 import { pinger } from "./clients/pinger.ts";
 import { resumer } from "./clients/resumer.ts";
 import { rude } from "./clients/rude.ts";
@@ -79,6 +80,7 @@ export const CLIENT_KINDS: Readonly<Record<string, ClientKind>> = {
   "frozen": frozen,
   "stripped": stripped,
   "pinger": pinger,
+  "member": member,
   "lazy": lazy,
   "heartless": heartless,
   "slow": slow,

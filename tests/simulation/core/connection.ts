@@ -26,6 +26,8 @@ export interface ClientPeer {
   frame(connection: Connection, frame: DownFrame): void;
   /** TCP has ended. */
   ended(connection: Connection): void;
+  /** The node has ended the connection, whether the client knows it or not. */
+  leftNode?(connection: Connection): void;
 }
 
 /** What a client asks for. */

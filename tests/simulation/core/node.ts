@@ -192,6 +192,7 @@ export class SimNode {
       const { reason, cause } = properties;
       const atMs = this.#simulation.nowMs;
       this.connections.delete(connection);
+      connection.client.leftNode?.(connection);
       const isFirst = connection.truth.logged === undefined;
       connection.truth.logged = { reason: reason as CloseReason, cause: `${cause}`, atMs };
       this.#simulation.note(connection.label, `closed: ${reason}, ${cause}`);

@@ -110,6 +110,7 @@ function envOf(random: SimRandom): Record<string, string> {
     set("WRITE_WAIT_MS", [3_000, 20_000]);
     set("SHUTDOWN_MS", [1_000, 10_000]);
   }
+  set("PRESENCE_GRACE_MS", [1_000, 3_000, 20_000]);
   set("FLUSH_WINDOW_MS", [10, 50, 100]);
   set("FROZEN_WAIT_MS", [10_000, 20_000, 90_000], 0.5);
   set("SUSPEND_AFTER_VIOLATIONS", [1, 2]);

@@ -12,14 +12,15 @@ const FRESH_QUEUES = 16;
 /** A message that is a little older may still be there, ms. */
 const SWEEP_MS = 1_500;
 
+/** A write that has taken nothing for so long is stuck whatever the line, and some more, ms. */
+const STUCK_MS = 5_000;
+
 /** The longest pause of an engine, ms. */
 const ENGINE_MS = 5_100;
 
 export const bounds: Invariant = {
   name: "bounds",
   watch: (simulation) => {
-    /** Since when more waits for a connection than a stuck one may have, awake. */
-    const overSince = new Map<string, number>();
     return {
       sample() {
         const { node } = simulation;
@@ -29,17 +30,16 @@ export const bounds: Invariant = {
         const find = (what: string, about: string) =>
           simulation.find("bounds", `${about}: ${what}`, [about]);
         hub.runInHub((registry) => {
-          for (const { id, writePump, stats } of registry.subscribers) {
-            void stats;
+          for (const { id, writePump } of registry.subscribers) {
             const about = node.connectionOf(id)?.label ?? id;
             const { pendingBytes } = writePump;
             const mostBytes = (FRESH_QUEUES + 2) * limits.sendQueueBytes + limits.maxMessageBytes;
             if (pendingBytes > mostBytes) find(`${pendingBytes} bytes wait for it`, about);
-            const isOver = pendingBytes > 3 * limits.sendQueueBytes + 2 * limits.maxMessageBytes;
-            if (!isOver) overSince.delete(id);
-            else if (!overSince.has(id)) overSince.set(id, process.awakeMs);
-            else if (process.awakeMs - overSince.get(id)! > 8_000) {
-              find(`${pendingBytes} bytes wait for it for a long time`, about);
+            const stuckMs = process.awakeMs -
+              (node.connectionOf(id)?.server?.writingSinceAwakeMs ?? Infinity);
+            const isOver = pendingBytes > 2 * limits.sendQueueBytes + 2 * limits.maxMessageBytes;
+            if (isOver && stuckMs > STUCK_MS) {
+              find(`${pendingBytes} bytes wait behind a write that is stuck`, about);
             }
           }
         });

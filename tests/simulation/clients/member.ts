@@ -1,0 +1,118 @@
+/**
+ * A client of the json system that is a member of its rooms under a lasting name, and watches who comes
+ * and goes. Judges what it is told: joins and leaves alternate, nobody leaves before the grace is over,
+ * and at rest the list of a room has exactly those who are there.
+ *
+ * @module
+ */
+
+import type { ClientContext, ClientKind } from "../core/client.ts";
+import type { Connection } from "../core/connection.ts";
+import { ForeignClient, type Heard } from "../core/foreign_client.ts";
+import { JSON_DRIVER, ROOMS } from "../core/json_frames.ts";
+
+/** What a stall of the node may hide of the grace, and ways and ticks, ms. */
+const [STALL_MS, SLACK_MS] = [400, 100];
+
+/** From the begin of the rest until the list must be right, ms: all have come back, or been found. */
+const SETTLED_MS = 145_000;
+
+interface MemberFrame {
+  readonly type: string;
+  readonly channel: string;
+  readonly member: string;
+  readonly members?: readonly { readonly member: string }[];
+}
+
+export class MemberClient extends ForeignClient {
+  /** Rooms in which it has a subscription, by the answers that it got. */
+  readonly rooms = new Set<string>();
+  /** When the node was told of the end of its last connection: awake, and by the clock. */
+  lastEnd = { awakeMs: -Infinity, atMs: -Infinity };
+  /** Who was there, by what it was told on this connection. */
+  readonly #present = new Map<string, boolean>();
+
+  constructor(context: ClientContext) {
+    super(context, { ...JSON_DRIVER, channels: ROOMS.slice(0, 2) }, { publishes: false });
+  }
+
+  override rest(): void {
+    super.rest();
+    this.script.after(SETTLED_MS, () => {
+      const { connection } = this;
+      if (connection === undefined || connection.truth.isImpaired) return;
+      for (const channel of this.rooms) {
+        this.sendText(connection, JSON.stringify({ type: "presence", channel, id: "list" }));
+      }
+    });
+  }
+
+  leftNode({ node: { process } }: Connection): void {
+    this.lastEnd = { awakeMs: process.awakeMs, atMs: this.simulation.nowMs };
+  }
+
+  protected override subscribeFrames(channel: string): readonly string[] {
+    return [JSON.stringify({ type: "subscribe", channel, presence: true, member: this.name })];
+  }
+
+  protected override onOpen(connection: Connection): void {
+    this.rooms.clear();
+    this.#present.clear();
+    super.onOpen(connection);
+  }
+
+  protected override onHeard(connection: Connection, heard: Heard): void {
+    if (heard.kind === "subscribed") this.rooms.add(heard.channels[0]);
+    super.onHeard(connection, heard);
+  }
+
+  protected override onText(connection: Connection, text: string): void {
+    const frame: MemberFrame = JSON.parse(text);
+    if (frame.type === "joined" || frame.type === "left") this.#told(connection, frame);
+    if (frame.type === "presence") this.#listed(connection, frame);
+    super.onText(connection, text);
+  }
+
+  #told(connection: Connection, { type, channel, member }: MemberFrame): void {
+    const key = `${channel} ${member}`;
+    const isThere = type === "joined";
+    const find = (what: string) =>
+      this.simulation.find("presence", `${member} ${what} on ${channel}`, [connection, member]);
+    if (this.#present.get(key) === isThere) find(`has ${type} twice`);
+    this.#present.set(key, isThere);
+    const other = this.#memberOf(member);
+    if (isThere || other === undefined) return;
+    const { process, config: { presenceGraceMs } } = connection.node;
+    const isHere = other.connection?.server?.hasEnded === false && other.rooms.has(channel);
+    const awayMs = isHere ? 0 : process.awakeMs - other.lastEnd.awakeMs;
+    const stalls = process.stalls.filter(({ toMs }) => toMs >= other.lastEnd.atMs).length;
+    if (connection.node !== this.simulation.node || isHere) return; // it may have come back meanwhile
+    if (awayMs < presenceGraceMs - SLACK_MS - stalls * STALL_MS) {
+      find(`has left after ${awayMs.toFixed(0)} ms`);
+    }
+  }
+
+  #listed(connection: Connection, { channel, members = [] }: MemberFrame): void {
+    const listed = new Set(members.map(({ member }) => member));
+    const { presenceGraceMs } = connection.node.config;
+    for (const client of this.simulation.clients) {
+      if (!(client instanceof MemberClient)) continue;
+      const { connection: other } = client;
+      const isHere = other?.node === connection.node && other.isOpen &&
+        other.server?.isClosing === false && client.rooms.has(channel);
+      const isAway = !isHere &&
+        this.simulation.nowMs - client.lastEnd.atMs > 2 * presenceGraceMs + 5_000;
+      const isWrong = (isHere && !other.truth.isImpaired && !listed.has(client.name)) ||
+        (isAway && other === undefined && listed.has(client.name));
+      if (!isWrong) continue;
+      const what = `${client.name} is ${isHere ? "not " : ""}in the list of ${channel}`;
+      this.simulation.find("presence", what, [connection, client.name]);
+    }
+  }
+
+  #memberOf(name: string): MemberClient | undefined {
+    return this.simulation.clients.find((each) => each.name === name) as MemberClient | undefined;
+  }
+}
+
+export const member: ClientKind = { weight: 3, create: (context) => new MemberClient(context) };
