@@ -14,6 +14,9 @@ import { JSON_DRIVER, ROOMS } from "../core/json_frames.ts";
 /** What a stall of the node may hide of the grace, and ways and ticks, ms. */
 const [STALL_MS, SLACK_MS] = [400, 100];
 
+/** From the end of the grace to the notice at the latest, ms: it may wait behind others. */
+const GONE_MS = 4_000;
+
 /** From the begin of the rest until the list must be right, ms: all have come back, or been found. */
 const SETTLED_MS = 145_000;
 
@@ -49,6 +52,11 @@ export class MemberClient extends ForeignClient {
 
   leftNode({ node: { process } }: Connection): void {
     this.lastEnd = { awakeMs: process.awakeMs, atMs: this.simulation.nowMs };
+    const { lastEnd } = this;
+    const { presenceGraceMs } = this.simulation.config;
+    this.simulation.scheduler.after(presenceGraceMs + GONE_MS, () => {
+      if (this.lastEnd === lastEnd && this.connection === undefined) this.#isGone(lastEnd.atMs);
+    });
   }
 
   protected override subscribeFrames(channel: string): readonly string[] {
@@ -107,6 +115,26 @@ export class MemberClient extends ForeignClient {
       if (!isWrong) continue;
       const what = `${client.name} is ${isHere ? "not " : ""}in the list of ${channel}`;
       this.simulation.find("presence", what, [connection, client.name]);
+    }
+  }
+
+  /** Whoever was told that it came has to be told that it has left. */
+  #isGone(sinceMs: number): void {
+    const { node, clients } = this.simulation;
+    if (node.process.stalls.some(({ toMs }) => toMs >= sinceMs - GONE_MS)) return;
+    for (const watcher of clients) {
+      if (!(watcher instanceof MemberClient) || watcher === this) continue;
+      const { connection } = watcher;
+      const isWatching = connection?.node === node && connection.isOpen &&
+        !connection.truth.isImpaired &&
+        watcher.script.stalls.every(({ toMs }) => toMs < sinceMs) && !watcher.script.isStalled &&
+        Math.max(connection.up.stalledUntilMs, connection.down.stalledUntilMs) < sinceMs;
+      if (!isWatching) continue;
+      for (const [key, isThere] of watcher.#present) {
+        if (!isThere || !key.endsWith(` ${this.name}`)) continue;
+        const what = `${watcher.name} is not told that ${this.name} has left: ${key}`;
+        this.simulation.find("presence", what, [connection!, this.name]);
+      }
     }
   }
 

@@ -158,6 +158,20 @@ export class SdkClient extends SimClient {
     if (random.chance(0.5)) this.#changeLater();
   }
 
+  /** What waits is sent as soon as there is a connection: it must not expire on one that works. */
+  #refused(code: string): void {
+    const { simulation, connection, script } = this;
+    simulation.note(this.name, `is refused a publication: ${code}`);
+    const isConnected = this.#socket.readyState === 1 && connection?.truth.isImpaired === false &&
+      simulation.nowMs - connection.truth.openedMs > 10_000 && !script.wasStepped &&
+      script.stalls.every(({ toMs }) => toMs < connection.truth.openedMs) &&
+      simulation.nowMs - simulation.burstAtMs > 60_000 && simulation.node.engine === undefined;
+    if (code !== "expired" || !isConnected) return;
+    simulation.find("answers", `${this.name} lets a publication expire on a connection`, [
+      connection!,
+    ]);
+  }
+
   #subscribe(room: string): void {
     const { ledger } = this.simulation;
     const subscription = this.#socket.subscribe(room, ({ data, offset }) => {
@@ -202,7 +216,7 @@ export class SdkClient extends SimClient {
         const data = ledger.publish(this, room, { key: this.#key, bytes, isRepeatable: true });
         this.#socket.publish(room, data).then(
           (place) => ledger.accepted(data, place, this.name),
-          ({ code }) => this.simulation.note(this.name, `is refused a publication: ${code}`),
+          ({ code }) => this.#refused(code),
         );
         this.#publishLater();
       },

@@ -120,6 +120,7 @@ export abstract class SimClient implements ClientPeer {
     const request: Request = { url, headers, address: this.address, way: this.way };
     const connection = this.simulation.connect(this, request);
     if (this.isOffline) connection.up.isCut = connection.down.isCut = true;
+    if (this.process.isStalled) connection.impair("its machine sleeps", ...UNREAD, ...UNHEARD);
     if (this.nextReadBytesPerMs !== undefined) {
       connection.impair("its line is slow", ...UNREAD, ...UNHEARD);
       connection.down.readBytesPerMs = this.nextReadBytesPerMs;

@@ -6,6 +6,7 @@
  */
 
 import type { CloseReason } from "../../../server/close_codes.ts";
+import { UNHEARD } from "./excuses.ts";
 import { type DownFrame, type DownItem, sizeOf, type UpItem } from "./frames.ts";
 import { Pipe, type PipeOptions } from "./pipe.ts";
 import type { SimNode } from "./node.ts";
@@ -223,7 +224,8 @@ export class Connection {
 
   send(item: UpItem): void {
     if (!this.isOpen) return;
-    if (item.kind === "close") this.excuse("the client closes", "client_close", "network_error");
+    // Its deadline can pass before TCP has ended: a close is no sign of life.
+    if (item.kind === "close") this.excuse("the client closes", "client_close", ...UNHEARD);
     this.#simulation.note(this.label, `sends ${item.kind} ${sizeOf(item)}`);
     this.up.send(item, sizeOf(item));
   }

@@ -275,9 +275,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the library does not subscribe again",
     file: "sdk/session.ts",
-    find: "    this.#sendNow(this.subscriptions.restore());\n",
+    find: "for (const frame of this.subscriptions.restore(isNext())) connection.send(frame);",
     replace:
-      "    if (this.#scheduler.attempts === 0) this.#sendNow(this.subscriptions.restore());\n",
+      "if (this.#scheduler.attempts === 0) for (const frame of this.subscriptions.restore(isNext())) connection.send(frame);",
   },
   {
     name: "the library comes back before it may",
@@ -300,7 +300,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the library tells no gap",
     file: "sdk/channel_position.ts",
-    find: "const mayMiss = this.#isResume || this.#isEarly;",
+    find: "const mayMiss = since !== undefined || this.#isEarly;",
     replace: "const mayMiss = false;",
   },
   {
@@ -309,5 +309,41 @@ export const MUTANTS: readonly Mutant[] = [
     find: "    return { since: this.current, last: this.#last || undefined };",
     replace:
       "    const { current } = this;\n    return { since: current && { ...current, offset: current.offset + 1 }, last: this.#last || undefined };",
+  },
+  {
+    name: "a member leaves without grace",
+    file: "hub/presence.ts",
+    find: "    member.leavesAtMs = wheel.now() + presenceGraceMs;",
+    replace: "    member.leavesAtMs = wheel.now() + presenceGraceMs / 4;",
+  },
+  {
+    name: "a member that returns leaves nevertheless",
+    file: "hub/presence.ts",
+    find: "    if (this.#leaving.delete(member)) this.#leavingBytes -= sizeOf(member);",
+    replace: "",
+  },
+  {
+    name: "a member never leaves when its connection ends",
+    file: "hub/presence.ts",
+    find: "    for (const channel of subscriptions?.keys() ?? []) this.end(subscriber, channel);",
+    replace: "    void subscriptions;",
+  },
+  {
+    name: "each subscription of a member joins",
+    file: "hub/presence.ts",
+    find: 'return isNew ? this.#announce("joined", member) : 0;',
+    replace: 'return this.#announce("joined", member) + (isNew ? 0 : 0);',
+  },
+  {
+    name: "the library does not send again what had no answer",
+    file: "sdk/outbox.ts",
+    find: "      else if (sender && sentOn === sender) continue;",
+    replace: "      else if (sender && sentOn) continue;",
+  },
+  {
+    name: "a stall prolongs a token",
+    file: "client/heartbeat_timer.ts",
+    find: "return dueMs === Infinity ? undefined : sinceMs + dueMs - this.#options.clock.wall();",
+    replace: "return dueMs === Infinity || sinceMs ? undefined : sinceMs;",
   },
 ];
