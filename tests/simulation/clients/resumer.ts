@@ -38,6 +38,9 @@ class ResumerClient extends ForeignClient {
     return this.name;
   }
 
+  /** What was refused at first and is repeated later comes after what was accepted. */
+  protected override orderOf(): undefined {}
+
   protected override subscribeFrames(channel: string): readonly string[] {
     const since = this.#places.get(channel);
     if (since === undefined) return super.subscribeFrames(channel);

@@ -29,6 +29,9 @@ export interface ClientKind {
   create(context: ClientContext): SimClient;
 }
 
+/** What fits on a slow line. */
+const SLOW_CAPACITY_BYTES = 4_096;
+
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder();
 
@@ -117,7 +120,9 @@ export abstract class SimClient implements ClientPeer {
   }
 
   protected dial(url: string, headers: Readonly<Record<string, string>> = {}): Connection {
-    const request: Request = { url, headers, address: this.address, way: this.way };
+    const isSlow = this.nextReadBytesPerMs !== undefined;
+    const way = isSlow ? { ...this.way, capacityBytes: SLOW_CAPACITY_BYTES } : this.way;
+    const request: Request = { url, headers, address: this.address, way };
     const connection = this.simulation.connect(this, request);
     if (this.isOffline) connection.up.isCut = connection.down.isCut = true;
     if (this.process.isStalled) connection.impair("its machine sleeps", ...UNREAD, ...UNHEARD);

@@ -229,21 +229,36 @@ export class ForeignClient extends SimClient {
       this.random.between(0.5, 1.5) * this.#publishEveryMs * this.simulation.quietness,
       () => {
         if (session !== this.#session) return;
-        const { key } = this;
-        const channel = this.random.pick(this.driver.publishChannels ?? this.driver.channels);
-        const bytes = this.random.chance(0.1) ? this.random.int(8_000) : this.random.int(60);
-        const data = this.simulation.ledger.publish(this, channel, {
-          key,
-          bytes,
-          by: connection.label,
-        });
-        const id = `${++this.#ids}`;
-        const text = this.driver.publish!(channel, data, id);
-        const { nowMs } = this.simulation;
-        this.unanswered.set(id, { data, text, atMs: nowMs, sentMs: nowMs, connection });
-        this.sendText(connection, text);
+        this.#publish(
+          connection,
+          this.random.pick(this.driver.publishChannels ?? this.driver.channels),
+        );
         this.#publishLater(connection, session);
       },
     );
+  }
+
+  /** What keeps the order of its publications; undefined: nothing does. */
+  protected orderOf(connection: Connection): string | undefined {
+    return connection.label;
+  }
+
+  /** Publishes at once, if it speaks and is connected. */
+  publishNow(channel: string): void {
+    const { connection } = this;
+    if (this.driver.publish === undefined || connection?.server?.isClosing !== false) return;
+    this.script.read(() => this.#publish(connection, channel));
+  }
+
+  #publish(connection: Connection, channel: string): void {
+    const { key } = this;
+    const bytes = this.random.chance(0.1) ? this.random.int(8_000) : this.random.int(60);
+    const by = this.orderOf(connection);
+    const data = this.simulation.ledger.publish(this, channel, { key, bytes, by });
+    const id = `${++this.#ids}`;
+    const text = this.driver.publish!(channel, data, id);
+    const { nowMs } = this.simulation;
+    this.unanswered.set(id, { data, text, atMs: nowMs, sentMs: nowMs, connection });
+    this.sendText(connection, text);
   }
 }

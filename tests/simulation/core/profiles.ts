@@ -100,10 +100,13 @@ export function toleranceMs(
   env: Readonly<Record<string, string>>,
 ): number {
   if (isLazy) return 0;
-  const { pongWaitMs, pingPeriodMs } = timingOf(profile, env);
+  const { staleMs, missedMs } = silenceBoundsOf(profile, env);
   const wayMs = 2 * way.delayMs + 2 * way.jitterMs + 200;
-  if (profile === "infoway") return pongWaitMs - HEARTBEAT_MS.infoway - wayMs;
-  return (profile === "talo" ? pongWaitMs : pongWaitMs - pingPeriodMs) - wayMs;
+  if (profile === "talo") return staleMs - wayMs;
+  const heartbeatMs = profile === "infoway"
+    ? HEARTBEAT_MS.infoway
+    : timingOf(profile, env).pingPeriodMs;
+  return Math.min(staleMs, missedMs) - heartbeatMs - wayMs;
 }
 
 /** By the configuration. */

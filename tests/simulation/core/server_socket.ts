@@ -196,7 +196,7 @@ export class ServerSocket implements Socket {
         if (!this.#closeSent) this.#sendClose(item.code, "");
         return this.#fin();
       case "bad":
-        this.#sendClose(item.code, "");
+        if (!this.#closeSent) this.#sendClose(item.code, "");
         return events.fault(item.fault, item.code);
     }
   }

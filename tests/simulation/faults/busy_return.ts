@@ -8,6 +8,9 @@
 import { excuseBurst, type Fault } from "../core/fault.ts";
 import { ROOMS } from "../core/json_frames.ts";
 
+/** More than a history has by default, and half a send queue. */
+const MESSAGES = 400;
+
 export const busyReturn: Fault = {
   weight: 4,
   begin(simulation, random) {
@@ -20,10 +23,10 @@ export const busyReturn: Fault = {
     client.nextReadBytesPerMs = random.spread(0.3, 20);
     client.connection!.reset("it is reset");
     const channel = random.pick(client.subscribed().length > 0 ? client.subscribed() : ROOMS);
-    const everyMs = random.spread(20, 300);
+    const everyMs = random.spread(10, 100);
     const bytes = random.pick([20, 200, 900]);
-    excuseBurst(simulation, { messages: 100, bytes });
-    for (let i = 0; i < 100; i++) {
+    excuseBurst(simulation, { messages: MESSAGES, bytes });
+    for (let i = 0; i < MESSAGES; i++) {
       scheduler.after(i * everyMs, () => {
         if (simulation.node !== node || !node.isServing || simulation.isResting) return;
         node.process.run(() => {

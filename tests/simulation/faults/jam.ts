@@ -7,6 +7,7 @@
 
 import { UNHEARD, UNREAD } from "../core/excuses.ts";
 import { excuseBurst, type Fault } from "../core/fault.ts";
+import { ForeignClient } from "../core/foreign_client.ts";
 import { ROOMS } from "../core/json_frames.ts";
 
 export const jam: Fault = {
@@ -35,6 +36,14 @@ export const jam: Fault = {
         void node.parts!.hub.publish(channel, JSON.stringify(data));
       }
     });
+    // Publishers meet the jam, too.
+    for (const client of simulation.clients) {
+      const isSpeaker = client instanceof ForeignClient && client.isWellBehaved &&
+        client.channels.includes(channel);
+      for (let i = 0; i < 4 && isSpeaker; i++) {
+        scheduler.after(random.number() * 2_000, () => client.publishNow(channel));
+      }
+    }
     return `${messages} of ${bytes} bytes on ${channel} for ${Math.round(ms)} ms`;
   },
 };

@@ -9,6 +9,9 @@ import type { Invariant } from "../core/simulation.ts";
 /** So many full queues, by bytes, may wait behind a write that is not stuck. */
 const FRESH_QUEUES = 16;
 
+/** A batch in flight has so many bytes at least, where there are so many. */
+const BATCH_BYTES = 65_536;
+
 /** A message that is a little older may still be there, ms. */
 const SWEEP_MS = 1_500;
 
@@ -33,11 +36,14 @@ export const bounds: Invariant = {
           for (const { id, writePump } of registry.subscribers) {
             const about = node.connectionOf(id)?.label ?? id;
             const { pendingBytes } = writePump;
-            const mostBytes = (FRESH_QUEUES + 2) * limits.sendQueueBytes + limits.maxMessageBytes;
+            const batchBytes = Math.max(BATCH_BYTES, limits.sendQueueBytes);
+            const mostBytes = FRESH_QUEUES * limits.sendQueueBytes + batchBytes +
+              2 * limits.maxMessageBytes;
             if (pendingBytes > mostBytes) find(`${pendingBytes} bytes wait for it`, about);
             const stuckMs = process.awakeMs -
               (node.connectionOf(id)?.server?.writingSinceAwakeMs ?? Infinity);
-            const isOver = pendingBytes > 2 * limits.sendQueueBytes + 2 * limits.maxMessageBytes;
+            const isOver =
+              pendingBytes > limits.sendQueueBytes + batchBytes + 2 * limits.maxMessageBytes;
             if (isOver && stuckMs > STUCK_MS) {
               find(`${pendingBytes} bytes wait behind a write that is stuck`, about);
             }
