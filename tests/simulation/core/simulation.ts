@@ -15,7 +15,8 @@ import { type ClientPeer, Connection, type Request } from "./connection.ts";
 import { Ledger } from "./ledger.ts";
 import { type LogLine, SimNode } from "./node.ts";
 import type { Plan } from "./plan.ts";
-import { profileOf } from "./profiles.ts";
+import { UNHEARD } from "./excuses.ts";
+import { profileOf, toleranceMs } from "./profiles.ts";
 import { SimRandom } from "./random.ts";
 import { forbidRealTime } from "./real_time_guard.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -243,6 +244,9 @@ export class Simulation {
     this.tally.connections++;
     this.note(connection.label, `opened as ${connection.truth.id}`);
     if (connection.node.drainMs !== undefined) connection.excuse("the node drains", "drain");
+    if (!connection.client.isLazy && toleranceMs(connection, this.plan.env) < 0) {
+      connection.impair("its way is too long for these deadlines", ...UNHEARD);
+    }
     // What was held back is published a little later.
     if (this.nowMs - this.burstAtMs < BURST_MS) connection.excuse("a burst", "slow_consumer");
     this.emit({ kind: "opened", connection });
