@@ -159,18 +159,19 @@ export class SimProcess implements Clock {
     if (this.#unread.length === 0) return;
     this.#isCatchingUp = true;
     const stepMs = catchUpMs / this.#unread.length;
-    this.#scheduler.after(stepMs, () => this.#catchUp(stepMs, 0));
+    const endMs = this.#scheduler.nowMs + catchUpMs;
+    this.#scheduler.after(stepMs, () => this.#catchUp(stepMs, endMs));
   }
 
-  /** @param spentMs of the time to catch up; what comes after it is read at once */
-  #catchUp(stepMs: number, spentMs: number): void {
+  /** @param endMs what is left or comes then is read at once */
+  #catchUp(stepMs: number, endMs: number): void {
     const call = this.#unread.shift();
     if (call === undefined) {
       this.#isCatchingUp = false;
       return;
     }
-    const nextMs = spentMs + stepMs > MAX_CATCH_UP_MS ? 0 : stepMs;
-    this.#scheduler.after(nextMs, () => this.#catchUp(nextMs, spentMs + nextMs));
+    const nextMs = Math.min(this.#scheduler.nowMs + stepMs, endMs);
+    this.#scheduler.at(nextMs, () => this.#catchUp(stepMs, endMs));
     this.#enter(call);
   }
 }

@@ -13,6 +13,9 @@ import type { Invariant } from "../core/simulation.ts";
 /** The node may need so long, awake, ms; and a stall adds so much. */
 const [SLACK_MS, STALL_MS] = [2_000, 700];
 
+/** A publisher is held for a second at most, and what it has sent behind that for one more each. */
+const PAUSE_MS = 8_000;
+
 export const limits: Invariant = {
   name: "limits",
   watch: (simulation) => {
@@ -72,6 +75,8 @@ export const limits: Invariant = {
           ) {
             find(`has outlived its token by ${process.wall() - expiry.toMs} ms`, connection);
           }
+          const pausedMs = process.awakeMs - truth.pausedSinceMs;
+          if (pausedMs > PAUSE_MS) find(`is not read for ${pausedMs.toFixed(0)} ms`, connection);
           const stuckMs = process.awakeMs - server.writingSinceAwakeMs;
           if (
             stuckMs > config.writeWaitMs + SLACK_MS + stallsSince(simulation.nowMs - 2 * stuckMs)
