@@ -121,7 +121,8 @@ export class MemberClient extends ForeignClient {
   /** Whoever was told that it came has to be told that it has left. */
   #isGone(sinceMs: number): void {
     const { node, clients } = this.simulation;
-    if (node.process.stalls.some(({ toMs }) => toMs >= sinceMs - GONE_MS)) return;
+    const hasStalled = node.process.stalls.some(({ toMs }) => toMs >= sinceMs - GONE_MS);
+    if (hasStalled || !node.isServing) return;
     for (const watcher of clients) {
       if (!(watcher instanceof MemberClient) || watcher === this) continue;
       const { connection } = watcher;
