@@ -84,7 +84,8 @@ export class LoadShedder implements TimerTask {
       hub.tell(this.#message);
     }
     this.#isScheduled = budget.usedBytes > 0;
-    return this.#isScheduled ? nowMs + TICK_MS : Infinity;
+    // At the next tick: as each is a little late, a tick from now would be the one after that.
+    return this.#isScheduled ? nowMs : Infinity;
   }
 
   #shed(registry: SubscriptionRegistry): void {
