@@ -14,6 +14,9 @@ class Page extends EventTarget {
   readonly navigator = { onLine: true };
 }
 
+/** From an advice to the close that goes with it, at most, ms. */
+const ADVICE_MS = 2_500;
+
 export class SdkClient extends SimClient {
   readonly isWellBehaved = true;
   readonly page = new Page();
@@ -24,6 +27,7 @@ export class SdkClient extends SimClient {
   /** What it has asked for before it was allowed to. */
   tooEarly: string | undefined;
   #notBeforeMs = 0;
+  #advisedMs = -Infinity;
   /** Timers that the library has not set. */
   ownTimers = 0;
   /** Why it has given up, if it has. */
@@ -91,6 +95,7 @@ export class SdkClient extends SimClient {
 
   protected override onText(connection: Connection, text: string): void {
     this.lastHeardMs = this.simulation.nowMs;
+    if (text.startsWith('{"type":"reconnect"')) this.#advisedMs = this.simulation.nowMs;
     this.#sockets.get(connection)?.received(text);
   }
 
@@ -101,7 +106,10 @@ export class SdkClient extends SimClient {
     super.onCloseFrame(connection, frame);
     this.script.read(() => {
       const afterMs = Number(/; afterMs=(\d+)$/.exec(frame.reason)?.[1] ?? 0);
-      if (connection === this.connection) this.#notBeforeMs = this.simulation.nowMs + afterMs;
+      const { nowMs } = this.simulation;
+      // The advice to return comes before the close that goes with it.
+      const sinceMs = nowMs - this.#advisedMs < ADVICE_MS ? this.#advisedMs : nowMs;
+      if (connection === this.connection) this.#notBeforeMs = sinceMs + afterMs;
       this.#sockets.get(connection)?.closing(frame.code, frame.reason);
     });
   }
