@@ -109,7 +109,9 @@ export class SdkClient extends SimClient {
       const { nowMs } = this.simulation;
       // The advice to return comes before the close that goes with it.
       const sinceMs = nowMs - this.#advisedMs < ADVICE_MS ? this.#advisedMs : nowMs;
-      if (connection === this.connection) this.#notBeforeMs = sinceMs + afterMs;
+      // What it has given up, it does not hear any more.
+      const isHeard = this.#sockets.get(connection)?.onclose !== null;
+      if (isHeard && connection === this.connection) this.#notBeforeMs = sinceMs + afterMs;
       this.#sockets.get(connection)?.closing(frame.code, frame.reason);
     });
   }

@@ -157,6 +157,7 @@ export class SimNode {
     this.isLost = machine;
     this.process.kill();
     for (const connection of this.connections) {
+      connection.truth.endedMs ??= this.#simulation.nowMs;
       if (machine) {
         connection.up.isCut = connection.down.isCut = true;
         connection.truth.isImpaired = true;

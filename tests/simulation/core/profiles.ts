@@ -72,8 +72,19 @@ const DEFAULTS: Readonly<
   "talo": { prefix: "TALO_", pongWaitMs: 30_000, pingPeriodMs: 30_000, missed: 0 },
 };
 
+/** Read once for each environment. */
+const TIMINGS = new WeakMap<object, Map<string, Timing>>();
+
 /** The timing that an environment gives a system, as the manual says it. */
 export function timingOf(profile: string, env: Readonly<Record<string, string>>): Timing {
+  let timings = TIMINGS.get(env);
+  if (timings === undefined) TIMINGS.set(env, timings = new Map());
+  let timing = timings.get(profile);
+  if (timing === undefined) timings.set(profile, timing = readTiming(profile, env));
+  return timing;
+}
+
+function readTiming(profile: string, env: Readonly<Record<string, string>>): Timing {
   const defaults = DEFAULTS[profile as ProfileName];
   const given = (name: string) =>
     env[defaults.prefix + name] === undefined ? undefined : Number(env[defaults.prefix + name]);

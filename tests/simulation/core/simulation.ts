@@ -225,7 +225,7 @@ export class Simulation {
   }
 
   emit(happening: Happening): void {
-    for (const { on } of this.#watching) on.call(undefined, happening);
+    for (const checks of this.#checks) checks.on?.(happening);
   }
 
   /** A client connects. */
@@ -260,11 +260,6 @@ export class Simulation {
       node.start(this.#stored).catch((error) => this.find("no error", `no start: ${error?.stack}`));
     });
     return node;
-  }
-
-  get #watching(): { on: NonNullable<Checks["on"]> }[] {
-    return this.#checks.filter((checks) => checks.on !== undefined)
-      .map((checks) => ({ on: checks.on!.bind(checks) }));
   }
 
   async #live(): Promise<void> {

@@ -59,9 +59,10 @@ export const limits: Invariant = {
           const isPaused = !Number.isNaN(truth.pausedSinceMs);
           const floodWaitMs = simulation.nowMs -
             Math.max(floodedMs ?? Infinity, connection.up.stalledUntilMs);
-          const hasStalled = process.stalls.some(({ toMs }) => toMs >= (floodedMs ?? 0) - 1_000);
+          const hasStalled = () =>
+            process.stalls.some(({ toMs }) => toMs >= (floodedMs ?? 0) - 1_000);
           if (
-            floodWaitMs > 10_000 && !isPaused && !hasStalled && !connection.up.isCut &&
+            floodWaitMs > 10_000 && !isPaused && !hasStalled() && !connection.up.isCut &&
             connection.isOpen
           ) {
             find("floods, and is not closed", connection);
@@ -79,6 +80,7 @@ export const limits: Invariant = {
           if (pausedMs > PAUSE_MS) find(`is not read for ${pausedMs.toFixed(0)} ms`, connection);
           const stuckMs = process.awakeMs - server.writingSinceAwakeMs;
           if (
+            stuckMs > config.writeWaitMs &&
             stuckMs > config.writeWaitMs + SLACK_MS + stallsSince(simulation.nowMs - 2 * stuckMs)
           ) {
             find(`has not taken a write for ${stuckMs.toFixed(0)} ms`, connection);

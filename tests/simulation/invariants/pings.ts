@@ -17,16 +17,17 @@ export const pings: Invariant = {
       const { node, plan: { env } } = simulation;
       const { process } = node;
       if (!process.isAlive || process.isStalled) return;
+      const stallsSince = (ms: number) => process.stalls.filter(({ toMs }) => toMs >= ms).length;
       for (const { truth, server, label } of node.connections) {
         if (server === undefined || server.isClosing || !Number.isNaN(truth.pausedSinceMs)) {
           continue;
         }
         const { pingPeriodMs, missedHeartbeats } = timingOf(truth.profile, env);
         const quietMs = process.awakeMs - truth.lastPingAwakeMs;
-        const stalls = process.stalls.filter(({ toMs }) =>
-          toMs >= simulation.nowMs - 2 * quietMs
-        ).length;
-        if (quietMs > pingPeriodMs + WHEEL_MS + stalls * STALL_MS) {
+        if (
+          quietMs > pingPeriodMs + WHEEL_MS &&
+          quietMs > pingPeriodMs + WHEEL_MS + STALL_MS * stallsSince(simulation.nowMs - 2 * quietMs)
+        ) {
           simulation.find("pings", `${label} was not pinged for ${quietMs.toFixed(0)} ms`, [label]);
         }
         const ageMs = simulation.nowMs - truth.openedMs;
