@@ -198,8 +198,7 @@ export type Notice =
     readonly id?: string;
     readonly afterMs?: number;
   }
-  /** Messages of a subscription are gone; it goes on after this position. */
-  | ({ readonly kind: "gap"; readonly channel: string } & Position)
+  | Gap
   | PresenceNotice;
 
 /** How the members of a channel have changed: the same for all connections of a profile. */
@@ -255,5 +254,14 @@ export interface Relay {
   readonly sender: string;
 }
 
-/** What the broker carries to every hub. */
-export type Broadcast = Publication | Relay;
+/**
+ * Messages of a channel may be missing. It goes on after this position; without one, which is that of a
+ * channel that keeps no history, with what comes next.
+ */
+export interface Gap extends Partial<Position> {
+  readonly kind: "gap";
+  readonly channel: string;
+}
+
+/** What the broker hands to its hub. */
+export type Broadcast = Publication | Relay | Gap;

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Position, Publication, Relay } from "../message.ts";
+import type { Broadcast, Position, Publication, Relay } from "../message.ts";
 
 /** An answer that is there at once, or comes later; it rejects with Unavailable alone. */
 export type Later<T> = T | Promise<T>;
@@ -23,11 +23,14 @@ export interface Placed {
   readonly position?: Position;
   /** Whether it is a repeat, which is not delivered: the place is that of the first. */
   readonly duplicate?: boolean;
+  /** Whether it reached this hub alone: the engine is away. Its channel gets a gap later. */
+  readonly degraded?: boolean;
 }
 
 /**
  * What is kept of one channel: its position, which is that of the newest message, and messages. It
- * follows the channel while the hub has a subscriber: what was delivered is in it, unless removed.
+ * follows the channel while the hub has a subscriber: what was delivered is in it, unless removed. Its
+ * epoch may change, with a gap: then the offsets begin anew.
  */
 export interface ChannelHistory extends Position {
   /** The offset of the oldest message that is kept; `offset + 1` where none is. */
@@ -37,10 +40,12 @@ export interface ChannelHistory extends Position {
 }
 
 /** Takes what the broker delivers to its hub. */
-export type Deliver = (broadcast: Publication | Relay) => void;
+export type Deliver = (broadcast: Broadcast) => void;
 
 /** Carries publications and relayed texts to every hub, this one included. No method may throw. */
 export interface Broker {
+  /** Whether this hub is cut off from the others, for now; undefined: there are no others. */
+  readonly isDegraded?: boolean;
   /**
    * Starts delivery.
    *

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Publication } from "../message.ts";
+import type { Position, Publication } from "../message.ts";
 import type { ChannelHistory } from "./broker.ts";
 
 /**
@@ -30,7 +30,6 @@ export function sizeOf({ data, channel }: Publication): number {
 
 export class ChannelLog implements ChannelHistory {
   readonly channel: string;
-  readonly epoch: string;
   /** What the position takes, bytes. */
   readonly bytes: number;
   /** Neighbours in a list; itself when it is in none. */
@@ -39,18 +38,27 @@ export class ChannelLog implements ChannelHistory {
   /** When it was last used, monotonic ms. */
   usedMs = 0;
   isSubscribed = false;
-  #offset = 0;
+  #epoch: string;
+  #offset: number;
   #messages: (Publication | undefined)[] = [];
   /** When each of them came, monotonic ms. */
   #times: number[] = [];
   /** Where the oldest one is. */
   #head = 0;
 
-  /** @param epoch a name that no other log has had */
-  constructor(channel: string, epoch: string) {
+  /**
+   * @param epoch a name that no other log has had
+   * @param offset of the message before its first one
+   */
+  constructor(channel: string, epoch: string, offset = 0) {
     this.channel = channel;
-    this.epoch = epoch;
+    this.#epoch = epoch;
+    this.#offset = offset;
     this.bytes = POSITION_BYTES + 2 * channel.length;
+  }
+
+  get epoch(): string {
+    return this.#epoch;
   }
 
   get offset(): number {
@@ -90,6 +98,12 @@ export class ChannelLog implements ChannelHistory {
     const isHalfEmpty = this.#head >= MAX_REMOVED && 2 * this.#head >= this.#messages.length;
     if (isEmpty || isHalfEmpty) this.#compact();
     return bytes;
+  }
+
+  /** Goes on after another position. There must be no messages. */
+  restart({ epoch, offset }: Position): void {
+    this.#epoch = epoch;
+    this.#offset = offset;
   }
 
   /** Moves to the end of a list. @param list its head */

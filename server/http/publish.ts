@@ -64,6 +64,10 @@ const Published = v.pipe(
       v.boolean(),
       v.description("true: a repeat, which was not delivered; the place is that of the first"),
     )),
+    degraded: v.optional(v.pipe(
+      v.boolean(),
+      v.description("true: the engine is away, and only subscribers of this node got it"),
+    )),
   }),
   v.metadata({ ref: "Published" }),
 );

@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { Broadcast, Publication, Relay } from "../message.ts";
+import { assertNever } from "../base/errors.ts";
+import type { Broadcast, Gap, Publication, Relay } from "../message.ts";
 import type { Profile } from "../profiles/profile.ts";
 import { textFrame } from "../transport/text_frame.ts";
 import type { LeftOut } from "./left_out.ts";
@@ -23,9 +24,16 @@ export interface Receivers {
 
 /** Queues a broadcast for its receivers. @returns the work: connections looked at, and frame bytes */
 export function deliver(broadcast: Broadcast, receivers: Receivers): number {
-  return broadcast.kind === "relay"
-    ? deliverRelay(broadcast, receivers)
-    : deliverPublication(broadcast, receivers);
+  switch (broadcast.kind) {
+    case "publication":
+      return deliverPublication(broadcast, receivers);
+    case "relay":
+      return deliverRelay(broadcast, receivers);
+    case "gap":
+      return deliverGap(broadcast, receivers);
+    default:
+      assertNever(broadcast);
+  }
 }
 
 function deliverPublication(
@@ -74,4 +82,16 @@ function deliverRelay(
   }
   gate.delivered(relayTarget(profile));
   return registry.size + frame.length / BYTES_PER_RECEIVER;
+}
+
+/** Those that catch up are told by their replay. */
+function deliverGap(gap: Gap, { registry, leftOut }: Receivers): number {
+  const others = leftOut.on(gap.channel);
+  const subscribers = registry.subscribersOf(gap.channel);
+  for (const subscriber of subscribers) {
+    if (others?.has(subscriber)) continue;
+    const text = subscriber.session.notify(gap);
+    if (text !== undefined) subscriber.writePump.enqueue(textFrame(text));
+  }
+  return subscribers.size;
 }

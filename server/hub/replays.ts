@@ -28,6 +28,8 @@ const MAX_SHARED_FRAMES = 1_024;
 interface Cursor {
   readonly channel: string;
   readonly history: ChannelHistory;
+  /** The epoch that `next` belongs to. */
+  epoch: string;
   /** The offset that it needs next. */
   next: number;
 }
@@ -69,7 +71,9 @@ export class Replays {
   /** The last offset that a subscription has got, while it catches up; undefined: it does not. */
   offsetOf(subscriber: Subscriber, channel: string): number | undefined {
     const cursor = this.#connections.get(subscriber)?.cursors.get(channel);
-    return cursor && cursor.next - 1;
+    if (cursor === undefined) return undefined;
+    const { next, epoch, history } = cursor;
+    return (epoch === history.epoch ? next : history.first) - 1;
   }
 
   /** Begins a replay for a new subscription. @returns how much work it was */
@@ -82,7 +86,7 @@ export class Replays {
       const onDrained = () => this.#options.requestTurn(subscriber);
       this.#connections.set(subscriber, connection = { cursors: new Map(), onDrained });
     }
-    connection.cursors.set(channel, { channel, history, next: from });
+    connection.cursors.set(channel, { channel, history, epoch: history.epoch, next: from });
     this.#options.leftOut.add(subscriber, channel);
     return this.goOn(subscriber);
   }
@@ -135,7 +139,7 @@ export class Replays {
     const { history } = cursor;
     let work = 1;
     for (let messages = 0; messages < MESSAGES_PER_CHANNEL; messages++) {
-      if (cursor.next < history.first) {
+      if (cursor.next < history.first || cursor.epoch !== history.epoch) {
         const lost = this.#tellGap(subscriber, cursor);
         if (lost !== "queued") return { kind: lost, work };
       }
@@ -157,7 +161,9 @@ export class Replays {
     const { channel, history: { epoch, first } } = cursor;
     const text = subscriber.session.notify({ kind: "gap", channel, epoch, offset: first - 1 });
     const queued = text === undefined ? "queued" : subscriber.writePump.replay(textFrame(text));
-    if (queued === "queued") cursor.next = first;
+    if (queued !== "queued") return queued;
+    cursor.epoch = epoch;
+    cursor.next = first;
     return queued;
   }
 

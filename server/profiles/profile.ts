@@ -84,6 +84,8 @@ export interface Outcome {
   readonly recovered?: boolean;
   /** Whether a publication is a repeat; the position is that of the first. */
   readonly duplicate?: boolean;
+  /** Whether it reached the subscribers of this node alone. */
+  readonly degraded?: boolean;
 }
 
 /** The protocol state of one connection. */

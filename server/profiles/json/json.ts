@@ -162,9 +162,9 @@ class JsonSession implements ProtocolSession {
     });
   }
 
-  complete(ack: string, { position, recovered, duplicate }: Outcome): string {
+  complete(ack: string, { position, recovered, duplicate, degraded }: Outcome): string {
     const members = positionMembers(position) + recoveredMember(recovered) +
-      (duplicate ? ',"duplicate":true' : "");
+      (duplicate ? ',"duplicate":true' : "") + (degraded ? ',"degraded":true' : "");
     return members === "" ? ack : `${ack.slice(0, -1)}${members}}`;
   }
 
