@@ -4,21 +4,26 @@ import { MemoryHistory } from "../../server/brokers/memory_history.ts";
 import { Wheel } from "../../server/liveness/wheel.ts";
 import type { Publication } from "../../server/message.ts";
 import { testBroker } from "../contracts/broker_contract.ts";
-import { type Bounds, type HistoryUnderTest, testHistory } from "../contracts/history_contract.ts";
+import {
+  type BoundedHistoryUnderTest,
+  type Bounds,
+  testBoundedHistory,
+  testHistory,
+} from "../contracts/history_contract.ts";
 import { DelayedBroker } from "../support/fakes/delayed_broker.ts";
 import { VirtualClock } from "../support/fakes/virtual_clock.ts";
 
 const newId = () => crypto.randomUUID();
-
-testBroker("MemoryBroker", { make: () => new MemoryBroker(), settle: () => Promise.resolve() });
-testHistory("MemoryBroker", (bounds) => memoryHistory(bounds, (memory) => memory));
+const atOnce = { settle: () => Promise.resolve(), end: () => Promise.resolve() };
 
 // What the suites ask for holds for a broker that answers later, too.
-testBroker("DelayedBroker", {
-  make: () => delayed(new MemoryBroker()),
-  settle: () => Promise.resolve(),
-});
-testHistory("DelayedBroker", (bounds) => memoryHistory(bounds, delayed));
+const BROKERS = { MemoryBroker: (memory: MemoryBroker) => memory, DelayedBroker: delayed };
+
+for (const [name, wrap] of Object.entries(BROKERS)) {
+  testBroker(name, () => Promise.resolve({ broker: wrap(new MemoryBroker()), ...atOnce }));
+  testHistory(name, (bounds) => memoryHistory(bounds, wrap));
+  testBoundedHistory(name, (bounds) => memoryHistory(bounds, wrap));
+}
 
 function delayed(memory: MemoryBroker): DelayedBroker {
   const broker = new DelayedBroker(memory);
@@ -29,7 +34,7 @@ function delayed(memory: MemoryBroker): DelayedBroker {
 async function memoryHistory(
   bounds: Bounds,
   wrap: (memory: MemoryBroker) => Broker,
-): Promise<HistoryUnderTest> {
+): Promise<BoundedHistoryUnderTest> {
   const clock = new VirtualClock();
   const keeps = (channel: string) => !channel.startsWith("off/");
   const history = new MemoryHistory({ ...bounds, clock, newId, keeps });
@@ -47,5 +52,6 @@ async function memoryHistory(
       const { bytes, evicted, evictedIds } = history;
       return { bytes, evicted, evictedIds };
     },
+    ...atOnce,
   };
 }
