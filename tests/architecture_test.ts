@@ -8,7 +8,8 @@ const LAYERS: readonly (readonly string[])[] = [
   ["base/"],
   ["message.ts", "close_codes.ts"],
   ["liveness/"],
-  ["logging/", "stores/", "brokers/", "metrics/", "diagnosis/"],
+  ["logging/", "stores/", "metrics/", "diagnosis/"],
+  ["brokers/"],
   ["auth/"],
   ["profiles/"],
   ["config/"],
@@ -30,6 +31,7 @@ const IMPORTERS: Readonly<Record<string, readonly string[]>> = {
   "@hono/node-server": ["server.ts"],
   "prom-client": ["metrics/exposition.ts"],
   "@logtape/logtape": ["logging/logging.ts"],
+  "ioredis": ["brokers/redis_engine.ts"],
   "jose": ["auth/tokens.ts"],
   "uplot": ["web/chart.ts"],
 };

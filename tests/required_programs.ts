@@ -12,6 +12,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   nginx: "nginx-light",
   npm: "npm",
   openssl: "openssl",
+  "redis-server": "redis-server",
   script: "bsdutils",
   setsid: "util-linux",
 };

@@ -103,7 +103,7 @@ export class Api {
       eventsHub: this.eventsHub,
       routes: new ProfileRoutes([world.profile, this.eventsHub], "json"),
       webFiles: WEB_FILES,
-      ready: () => this.ready,
+      readiness: () => this.ready ? "ready" : "draining",
       loopbackHostOnly: options.loopbackHostOnly ?? false,
       allowedOrigins: options.allowedOrigins ?? [],
       maxMessageBytes: MAX_BYTES,

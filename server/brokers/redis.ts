@@ -1,0 +1,302 @@
+/**
+ * The broker of several nodes: Redis carries what is published to all of them, and keeps the history.
+ *
+ * While Redis is away, a publication that has not left this node is delivered to the subscribers here
+ * alone, and its channel gets a gap at all nodes once Redis is back. One that was written and not
+ * answered may have been published: it is refused, and its publisher repeats it under its key.
+ *
+ * @module
+ */
+
+import type { Clock } from "../base/clock.ts";
+import type { TimerTask } from "../liveness/wheel.ts";
+import type { Logger } from "../logging/logging.ts";
+import type { Publication, Relay } from "../message.ts";
+import {
+  type Broker,
+  type ChannelHistory,
+  type Deliver,
+  type Later,
+  type Placed,
+  Unavailable,
+} from "./broker.ts";
+import { ChannelLog } from "./channel_log.ts";
+import { LogCache } from "./log_cache.ts";
+import type { HistoryBounds } from "./memory_history.ts";
+import { RedisChannels } from "./redis_channels.ts";
+import { RedisEngine } from "./redis_engine.ts";
+import { type ChannelKeys, channelKeys, type HubKeys, hubKeys } from "./redis_keys.ts";
+import { GAP_TEXT, parseRelay, publicationText, relayText, unkeptText } from "./redis_messages.ts";
+import { channelReader, type ReadChannel } from "./redis_reader.ts";
+
+/** Bytes of publications that Redis has not answered; more are refused. */
+const MAX_UNANSWERED_BYTES = 1 << 24;
+
+/** What a publication takes beside its data until it is answered, bytes. */
+const UNANSWERED_BYTES = 1_024;
+
+/** Channels that a gap is due for; publications on others are refused. */
+const MAX_DUE_GAPS = 10_000;
+
+/** ioredis' error for a command that was not written. */
+const NOT_WRITTEN = "Stream isn't writeable";
+
+const NOT_KEPT: Placed = {};
+
+export interface RedisBrokerOptions extends HistoryBounds {
+  /** `redis://` or `rediss://`, with user, password and database. */
+  readonly url: string;
+  /** What all names in Redis begin with. */
+  readonly prefix: string;
+  /** Whether publications are refused while Redis is away. */
+  readonly isRequired: boolean;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** Returns a UUID. */
+  readonly newId: () => string;
+  /** Whether a channel keeps a history. */
+  readonly keeps: (channel: string) => boolean;
+  readonly log: Logger;
+}
+
+/** On the wheel from the start: it releases what has expired in this node. */
+export class RedisBroker implements Broker, TimerTask {
+  readonly #options: RedisBrokerOptions;
+  readonly #hubKeys: HubKeys;
+  readonly #cache: LogCache;
+  readonly #engine: RedisEngine;
+  readonly #channels: RedisChannels;
+  readonly #read: ReadChannel;
+  /** What this node's own names begin with. */
+  readonly #node: string;
+  /** Of channels whose log is not here. */
+  readonly #readings = new Map<string, Promise<ChannelHistory>>();
+  readonly #dueGaps = new Set<string>();
+  #deliver: Deliver | undefined;
+  #closed: Promise<void> | undefined;
+  #epochs = 0;
+  #unansweredBytes = 0;
+  #degraded = 0;
+
+  constructor(options: RedisBrokerOptions) {
+    const { newId, prefix, historyTtlMs, historyPositionTtlMs } = options;
+    const positionTtlMs = Math.max(historyPositionTtlMs, historyTtlMs);
+    this.#options = { ...options, historyPositionTtlMs: positionTtlMs };
+    this.#node = newId().replaceAll("-", "").slice(16);
+    const keys = this.#hubKeys = hubKeys(prefix);
+    this.#cache = new LogCache(options);
+    const engine = this.#engine = new RedisEngine({
+      ...options,
+      names: [keys.probe + this.#node, keys.relay],
+      onMessage: (name, text) => {
+        if (name === keys.relay) this.#deliver?.(parseRelay(text));
+        else this.#channels.receive(name, text);
+      },
+      onConnected: () => this.#channels.connected(),
+      onInterrupted: () => this.#channels.interrupted(),
+      onUp: () => this.#restored(),
+    });
+    this.#read = channelReader({ ...this.#options, engine, newEpoch: () => this.#newEpoch() });
+    this.#channels = new RedisChannels({
+      ...options,
+      engine,
+      cache: this.#cache,
+      positionTtlMs,
+      read: this.#read,
+      deliver: (broadcast) => this.#deliver?.(broadcast),
+    });
+  }
+
+  get isDegraded(): boolean {
+    return !this.#engine.isUp;
+  }
+
+  /** What is kept in this node, bytes. */
+  get bytes(): number {
+    return this.#cache.bytes;
+  }
+
+  /** Channels of which this node has a log. */
+  get channels(): number {
+    return this.#cache.channels;
+  }
+
+  /** Messages that this node gave up for `historyBytes`, since the start; Redis has kept them. */
+  get evicted(): number {
+    return this.#cache.evicted;
+  }
+
+  /** Publications that reached the subscribers of this node alone, since the start. */
+  get degraded(): number {
+    return this.#degraded;
+  }
+
+  /** How often the connection was lost, since the start. */
+  get losses(): number {
+    return this.#engine.losses;
+  }
+
+  /** How often pub/sub had lost messages that the stream had, since the start. */
+  get holes(): number {
+    return this.#channels.holes;
+  }
+
+  /** Gaps that the hub was told of, since the start. */
+  get gaps(): number {
+    return this.#channels.gaps;
+  }
+
+  async start(deliver: Deliver): Promise<void> {
+    this.#deliver = deliver;
+    await this.#engine.start();
+  }
+
+  publish(publication: Publication, key?: string): Later<Placed> {
+    if (this.#deliver === undefined) return NOT_KEPT;
+    if (this.#engine.run === undefined) return this.#publishHere(publication);
+    const bytes = UNANSWERED_BYTES + 2 * publication.data.length;
+    if (this.#unansweredBytes + bytes > MAX_UNANSWERED_BYTES) {
+      return Promise.reject(new Unavailable("too many publications wait for Redis"));
+    }
+    return this.#publish(publication, { key, bytes });
+  }
+
+  relay(relay: Relay): void {
+    if (this.#engine.run === undefined) this.#deliver?.(relay);
+    else this.#engine.commands.publish(this.#hubKeys.relay, relayText(relay)).catch(() => {});
+  }
+
+  subscribe(channel: string): Later<ChannelHistory | undefined> {
+    return this.#channels.subscribe(channel);
+  }
+
+  unsubscribe(channel: string): void {
+    this.#channels.unsubscribe(channel);
+  }
+
+  history(channel: string): Later<ChannelHistory | undefined> {
+    if (!this.#options.keeps(channel)) return undefined;
+    const here = this.#channels.historyOf(channel) ?? this.#readings.get(channel);
+    if (here !== undefined) return here;
+    const reading = this.#readHistory(channel).finally(() => this.#readings.delete(channel));
+    this.#readings.set(channel, reading);
+    return reading;
+  }
+
+  async clear(channel: string): Promise<boolean> {
+    if (!this.#options.keeps(channel)) return false;
+    const { position, messages, live } = this.#keysOf(channel);
+    try {
+      return await this.#engine.commands.clearChannel(position, messages, live) === 1;
+    } catch (cause) {
+      throw new Unavailable("Redis has not answered", { cause });
+    }
+  }
+
+  close(): Promise<void> {
+    this.#deliver = undefined;
+    this.#channels.close();
+    return this.#closed ??= this.#engine.close();
+  }
+
+  onDue(wheelMs: number): number {
+    return this.#cache.onDue(wheelMs);
+  }
+
+  async #publish(
+    publication: Publication,
+    { key, bytes }: { readonly key: string | undefined; readonly bytes: number },
+  ): Promise<Placed> {
+    this.#unansweredBytes += bytes;
+    try {
+      return this.#options.keeps(publication.channel)
+        ? await this.#publishKept(publication, key)
+        : await this.#publishUnkept(publication, key);
+    } catch (cause) {
+      if (cause instanceof Error && cause.message.startsWith(NOT_WRITTEN)) {
+        return await this.#publishHere(publication);
+      }
+      this.#engine.warnOf(cause);
+      throw new Unavailable("Redis has not answered", { cause });
+    } finally {
+      this.#unansweredBytes -= bytes;
+    }
+  }
+
+  async #publishKept(publication: Publication, key: string | undefined): Promise<Placed> {
+    const { historyMessages, historyTtlMs, historyPositionTtlMs, dedupeMs } = this.#options;
+    const { position, messages, live, id } = this.#keysOf(publication.channel);
+    const place = await this.#engine.commands.publishKept(
+      position,
+      messages,
+      key === undefined ? position : id(key),
+      this.#engine.run!,
+      this.#newEpoch(),
+      historyMessages,
+      historyTtlMs,
+      historyPositionTtlMs,
+      key === undefined ? 0 : dedupeMs,
+      live,
+      publicationText(publication),
+    );
+    const isRepeat = place.startsWith("=");
+    const [epoch, offset] = place.slice(isRepeat ? 1 : 0).split(" ");
+    const placed = { position: { epoch, offset: Number(offset) } };
+    return isRepeat ? { ...placed, duplicate: true } : placed;
+  }
+
+  async #publishUnkept(publication: Publication, key: string | undefined): Promise<Placed> {
+    const { dedupeMs } = this.#options;
+    const { id, live } = this.#keysOf(publication.channel);
+    const text = unkeptText(publication);
+    if (key === undefined || dedupeMs === 0) {
+      await this.#engine.commands.publish(live, text);
+      return NOT_KEPT;
+    }
+    const isFirst = await this.#engine.commands.publishOnce(id(key), dedupeMs, live, text) === 1;
+    return isFirst ? NOT_KEPT : { position: undefined, duplicate: true };
+  }
+
+  /** Redis is away. */
+  #publishHere(publication: Publication): Later<Placed> {
+    const { channel } = publication;
+    const isFull = !this.#dueGaps.has(channel) && this.#dueGaps.size >= MAX_DUE_GAPS;
+    if (this.#options.isRequired || isFull) {
+      return Promise.reject(new Unavailable("Redis is away"));
+    }
+    this.#dueGaps.add(channel);
+    this.#degraded++;
+    this.#deliver?.(publication);
+    return { degraded: true };
+  }
+
+  /** Redis is back. */
+  #restored(): void {
+    this.#channels.retry();
+    const channels = [...this.#dueGaps];
+    this.#dueGaps.clear();
+    for (const channel of channels) {
+      this.#channels.oweGap(channel);
+      this.#engine.commands.publish(this.#keysOf(channel).live, GAP_TEXT)
+        .catch(() => this.#dueGaps.add(channel));
+    }
+  }
+
+  async #readHistory(channel: string): Promise<ChannelHistory> {
+    const keys = this.#keysOf(channel);
+    const { epoch, first, messages, nowMs } = await this.#read(channel, keys);
+    const log = new ChannelLog(channel, epoch, first - 1);
+    for (const message of messages) log.add(message, nowMs);
+    return log;
+  }
+
+  #keysOf(channel: string): ChannelKeys {
+    return channelKeys(this.#options.prefix, channel);
+  }
+
+  /** No other node proposes it, and this one once. */
+  #newEpoch(): string {
+    return `${this.#node}${(++this.#epochs).toString(36)}`;
+  }
+}

@@ -1,0 +1,339 @@
+/**
+ * The channels that this node is subscribed to in Redis: each has a log, which live messages keep up.
+ * A message with an offset is checked against the newest one of the log; where one is missing, the
+ * stream is read, and what comes meanwhile is held. So replay and live traffic meet without a hole and
+ * without a repeat, whatever pub/sub has lost. What the stream has not any more is told as a gap.
+ *
+ * @module
+ */
+
+import type { Cancel, Clock } from "../base/clock.ts";
+import { type ChannelHistory, type Deliver, type Later, Unavailable } from "./broker.ts";
+import type { LogCache } from "./log_cache.ts";
+import type { RedisEngine } from "./redis_engine.ts";
+import { channelKeys } from "./redis_keys.ts";
+import { type LiveMessage, parseLive } from "./redis_messages.ts";
+import type { ReadChannel, Reading } from "./redis_reader.ts";
+import { RedisSubscription } from "./redis_subscription.ts";
+
+/** How often the newest offset of each channel is compared, ms: no other message may follow a lost one. */
+const CHECK_EVERY_MS = 25_000;
+
+/** How often a stream that could not be read is tried again, ms. */
+const RETRY_EVERY_MS = 1_000;
+
+/** Channels that are subscribed, or compared, in one request. */
+const CHANNELS_PER_REQUEST = 500;
+
+export interface RedisChannelsOptions {
+  readonly clock: Clock;
+  readonly engine: Pick<
+    RedisEngine,
+    "run" | "isConnected" | "commands" | "subscribe" | "unsubscribe" | "roundTrip"
+  >;
+  readonly cache: LogCache;
+  readonly prefix: string;
+  /** How long the position of a channel is kept after its last use, ms. */
+  readonly positionTtlMs: number;
+  /** Whether a channel keeps a history. */
+  readonly keeps: (channel: string) => boolean;
+  readonly read: ReadChannel;
+  readonly deliver: Deliver;
+}
+
+export class RedisChannels {
+  /** Messages that pub/sub had lost and the stream had, since the start: how often. */
+  holes = 0;
+  /** Gaps that were told, since the start. */
+  gaps = 0;
+  readonly #options: RedisChannelsOptions;
+  readonly #byChannel = new Map<string, RedisSubscription>();
+  /** The same by the name that messages come under. */
+  readonly #byName = new Map<string, RedisSubscription>();
+  /** To be subscribed in the next request. */
+  readonly #requested = new Set<RedisSubscription>();
+  /** To be tried again: what Redis has not confirmed, or could not be read. */
+  readonly #failures = new Set<RedisSubscription>();
+  readonly #checkEveryMs: number;
+  #cancelCheck: Cancel = () => {};
+  #cancelRetry: Cancel | undefined;
+
+  constructor(options: RedisChannelsOptions) {
+    this.#options = options;
+    // A check is a use of the position, which must not expire while the channel has a subscriber.
+    this.#checkEveryMs = Math.min(CHECK_EVERY_MS, options.positionTtlMs / 3);
+    this.#schedule();
+  }
+
+  /** See `Broker.subscribe()`. */
+  subscribe(channel: string): Later<ChannelHistory | undefined> {
+    const { cache, engine, keeps, prefix } = this.#options;
+    let subscription = this.#byChannel.get(channel);
+    if (subscription === undefined) {
+      const keys = channelKeys(prefix, channel);
+      subscription = new RedisSubscription(channel, keys, keeps(channel));
+      this.#byChannel.set(channel, subscription);
+      this.#byName.set(keys.live, subscription);
+      this.#request(subscription);
+    }
+    const { state, log } = subscription;
+    if (state === "live") {
+      if (log === undefined || cache.isWhole(log)) {
+        if (log !== undefined) cache.use(log);
+        return log;
+      }
+      void this.#catchUp(subscription);
+    }
+    const isAway = !engine.isConnected || (subscription.isKept && engine.run === undefined);
+    if (isAway || state === "stale") return Promise.reject(new Unavailable("Redis is away"));
+    return subscription.live();
+  }
+
+  /** See `Broker.unsubscribe()`. */
+  unsubscribe(channel: string): void {
+    const subscription = this.#byChannel.get(channel);
+    if (subscription === undefined) return;
+    const { log, keys } = subscription;
+    this.#byChannel.delete(channel);
+    this.#byName.delete(keys.live);
+    this.#failures.delete(subscription);
+    this.#void(subscription);
+    if (log !== undefined) this.#options.cache.close(log);
+    if (!this.#requested.delete(subscription)) this.#options.engine.unsubscribe(keys.live);
+  }
+
+  /** What a channel has kept, if this node has all of it. */
+  historyOf(channel: string): ChannelHistory | undefined {
+    const { cache } = this.#options;
+    const { state, log } = this.#byChannel.get(channel) ?? {};
+    if (state !== "live" || log === undefined || !cache.isWhole(log)) return undefined;
+    cache.use(log);
+    return log;
+  }
+
+  /** A text was published. @param name under which */
+  receive(name: string, text: string): void {
+    const subscription = this.#byName.get(name);
+    if (subscription === undefined) return; // its last messages, after the end
+    const message = parseLive(subscription.channel, text);
+    if (!subscription.isKept) {
+      this.#pass(subscription, message);
+      return;
+    }
+    const isLive = subscription.state === "live";
+    if (isLive && this.#take(subscription, message)) return;
+    this.#options.cache.charge(subscription.hold(message, 2 * text.length));
+    if (isLive) void this.#catchUp(subscription);
+  }
+
+  /** The connection is new: nothing is subscribed. */
+  connected(): void {
+    for (const subscription of this.#byChannel.values()) this.#request(subscription);
+  }
+
+  /** The connection is lost. Who waits is refused, and all are subscribed again once it is back. */
+  interrupted(): void {
+    for (const subscription of this.#byChannel.values()) {
+      if (subscription.state === "live") subscription.mayMiss ||= !subscription.isKept;
+      this.#void(subscription);
+      subscription.state = "waiting";
+    }
+    this.#failures.clear();
+  }
+
+  /** A gap is told to all nodes. Where a channel cannot hear that yet, it is told once it is live. */
+  oweGap(channel: string): void {
+    const subscription = this.#byChannel.get(channel);
+    if (subscription !== undefined) subscription.mayMiss ||= subscription.state === "waiting";
+  }
+
+  /** Redis answers again. */
+  retry(): void {
+    const failures = [...this.#failures];
+    this.#failures.clear();
+    for (const subscription of failures) {
+      if (subscription.state === "stale") void this.#catchUp(subscription);
+      else this.#request(subscription);
+    }
+  }
+
+  close(): void {
+    this.#cancelCheck();
+    this.#cancelRetry?.();
+    this.interrupted();
+    this.#byName.clear();
+    this.#byChannel.clear();
+    this.#requested.clear();
+  }
+
+  /** What goes on for a subscription has no effect any more. */
+  #void(subscription: RedisSubscription): void {
+    subscription.turn++;
+    this.#options.cache.charge(-subscription.takeHeld().bytes);
+    subscription.settle(new Unavailable("Redis is away"));
+  }
+
+  /** Those that are requested in one turn are subscribed together. */
+  #request(subscription: RedisSubscription): void {
+    if (this.#requested.size === 0) this.#options.clock.turn(() => void this.#subscribe());
+    this.#requested.add(subscription);
+  }
+
+  async #subscribe(): Promise<void> {
+    const subscriptions = [...this.#requested];
+    this.#requested.clear();
+    for (let from = 0; from < subscriptions.length; from += CHANNELS_PER_REQUEST) {
+      const some = subscriptions.slice(from, from + CHANNELS_PER_REQUEST);
+      const turns = some.map(({ turn }) => turn);
+      try {
+        await this.#options.engine.subscribe(some.map(({ keys }) => keys.live));
+      } catch {
+        for (const [i, subscription] of some.entries()) {
+          if (subscription.turn === turns[i]) this.#failed(subscription, "waiting");
+        }
+        continue;
+      }
+      await Promise.all(some.map((subscription, i) => {
+        if (subscription.turn === turns[i]) return this.#confirmed(subscription);
+      }));
+    }
+  }
+
+  async #confirmed(subscription: RedisSubscription): Promise<void> {
+    if (subscription.isKept) return await this.#catchUp(subscription);
+    this.#begin(subscription);
+  }
+
+  #begin(subscription: RedisSubscription): void {
+    subscription.state = "live";
+    if (subscription.mayMiss) this.#tellGap(subscription);
+    subscription.mayMiss = false;
+    subscription.settle();
+  }
+
+  /** Reads until nothing is missing. */
+  async #catchUp(subscription: RedisSubscription): Promise<void> {
+    const { cache, read } = this.#options;
+    const turn = ++subscription.turn;
+    let isAll = false;
+    subscription.state = "reading";
+    do {
+      const { channel, keys, log, isAwaited } = subscription;
+      // Who waits needs all that the channel has kept, and not just what follows.
+      isAll ||= log === undefined || (isAwaited && !cache.isWhole(log));
+      try {
+        const reading = await read(channel, keys, isAll ? undefined : log);
+        if (subscription.turn !== turn) return;
+        this.#merge(subscription, reading);
+      } catch {
+        if (subscription.turn === turn) this.#failed(subscription, "stale");
+        return;
+      }
+    } while (!this.#takeHeld(subscription));
+    this.#begin(subscription);
+  }
+
+  /** Takes what was read into the log, and delivers what the hub has not got. */
+  #merge(
+    subscription: RedisSubscription,
+    { epoch, first, messages, nowMs, isWhole }: Reading,
+  ): void {
+    const { cache, deliver } = this.#options;
+    const start = { epoch, offset: first - 1 };
+    const isNew = subscription.log === undefined;
+    const log = subscription.log ??= cache.open(subscription.channel, start);
+    const isSameEpoch = log.epoch === epoch;
+    const seen = isSameEpoch ? log.offset : 0;
+    const isMissing = !isNew && (!isSameEpoch || first > seen + 1);
+    if (isWhole || isMissing) cache.restart(log, start);
+    if (isMissing) this.#tellGap(subscription);
+    for (const message of messages) {
+      cache.add(log, message, nowMs - message.timestamp);
+      if (!isNew && message.offset! > seen) deliver(message);
+    }
+  }
+
+  /** Takes what was held. @returns false when something is missing: the stream has it */
+  #takeHeld(subscription: RedisSubscription): boolean {
+    const { messages, bytes, isWhole } = subscription.takeHeld();
+    this.#options.cache.charge(-bytes);
+    let isComplete = isWhole;
+    for (const message of messages) {
+      if (isComplete || message.kind !== "publication") {
+        isComplete = this.#take(subscription, message) && isComplete;
+      }
+    }
+    return isComplete;
+  }
+
+  /** @returns false when a message is missing before it: then it has no effect */
+  #take(subscription: RedisSubscription, message: LiveMessage): boolean {
+    const { cache, deliver } = this.#options;
+    const log = subscription.log!;
+    if (message.kind === "cleared") {
+      if (message.epoch === log.epoch) cache.removeTo(log, message.offset);
+      return true;
+    }
+    if (message.kind === "gap" || message.epoch === undefined) {
+      return this.#pass(subscription, message);
+    }
+    const offset = message.publication.offset!;
+    if (message.epoch !== log.epoch || offset > log.offset + 1) {
+      this.holes++;
+      return false;
+    }
+    if (offset <= log.offset) return true; // it was read
+    cache.add(log, message.publication);
+    deliver(message.publication);
+    return true;
+  }
+
+  /** Delivers what has no place in a log. */
+  #pass(subscription: RedisSubscription, message: LiveMessage): true {
+    if (message.kind === "publication") this.#options.deliver(message.publication);
+    else if (message.kind === "gap") this.#tellGap(subscription);
+    return true;
+  }
+
+  #tellGap({ channel, log }: RedisSubscription): void {
+    this.gaps++;
+    this.#options.deliver({ kind: "gap", channel, epoch: log?.epoch, offset: log?.offset });
+  }
+
+  #failed(subscription: RedisSubscription, state: "waiting" | "stale"): void {
+    subscription.state = state;
+    subscription.settle(new Unavailable("Redis is away"));
+    this.#failures.add(subscription);
+    this.#cancelRetry ??= this.#options.clock.after(RETRY_EVERY_MS, () => {
+      this.#cancelRetry = undefined;
+      this.retry();
+    });
+  }
+
+  #schedule(): void {
+    this.#cancelCheck = this.#options.clock.after(this.#checkEveryMs, () => {
+      this.#schedule();
+      void this.#check();
+    });
+  }
+
+  /** Finds last messages that were lost. What is missing once a probe is back was not on its way. */
+  async #check(): Promise<void> {
+    const { engine, positionTtlMs } = this.#options;
+    const all = [...this.#byChannel.values()].filter(({ isKept }) => isKept);
+    for (let from = 0; from < all.length; from += CHANNELS_PER_REQUEST) {
+      const some = all.slice(from, from + CHANNELS_PER_REQUEST);
+      const getPosition = ({ keys }: RedisSubscription) =>
+        engine.commands.getex(keys.position, "PX", positionTtlMs);
+      const positions = await Promise.all(some.map(getPosition)).catch(() => undefined);
+      if (positions === undefined || !await engine.roundTrip()) return;
+      for (const [i, subscription] of some.entries()) {
+        const { state, log } = subscription;
+        if (state !== "live" || log === undefined) continue;
+        const [epoch, run, offset] = positions[i]?.split(" ") ?? [];
+        const isCurrent = run === engine.run && epoch === log.epoch && Number(offset) <= log.offset;
+        if (!isCurrent) void this.#catchUp(subscription);
+      }
+    }
+  }
+}

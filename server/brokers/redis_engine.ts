@@ -1,0 +1,268 @@
+/**
+ * The two connections of a node to Redis: one for commands, one that is subscribed. Knows whether they
+ * work: the first has told the run of the primary, and what is published by it comes back through the
+ * second. A connection that has stopped answering looks like a quiet one, so a probe takes that way once
+ * a second; one that is late ends both connections, and others are made.
+ *
+ * Must not know channels, nor what is published.
+ *
+ * @module
+ */
+
+import { Redis } from "ioredis";
+import type { Cancel, Clock } from "../base/clock.ts";
+import type { Logger } from "../logging/logging.ts";
+import { scripts } from "./redis_scripts.ts";
+
+/** From one probe to the next, ms. */
+const PROBE_EVERY_MS = 1_000;
+
+/** How long a command, a probe or a connection attempt may take, ms. */
+const DEADLINE_MS = 3_000;
+
+/** Longest time between two attempts to connect, ms. */
+const MAX_RETRY_MS = 1_000;
+
+/** A connection with the scripts. */
+interface Commands extends Redis {
+  publishKept(...args: (string | number)[]): Promise<string>;
+  publishOnce(...args: (string | number)[]): Promise<number>;
+  readChannel(...args: (string | number)[]): Promise<ChannelReply>;
+  clearChannel(...args: (string | number)[]): Promise<number>;
+}
+
+/** The epoch, the offset, the time, and the entries of the stream, each with the text as second field. */
+export type ChannelReply = [string, string, string, [string, [string, string]][]];
+
+export interface RedisEngineOptions {
+  readonly url: string;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly log: Logger;
+  /** Names that are always subscribed: where the probes of this node are published, and others. */
+  readonly names: readonly [probe: string, ...others: string[]];
+  /** A text was published under a name that is subscribed. */
+  readonly onMessage: (name: string, text: string) => void;
+  /** The subscribing connection is new: nothing is subscribed. */
+  readonly onConnected: () => void;
+  /** The subscribing connection is lost. */
+  readonly onInterrupted: () => void;
+  /** Commands are answered, and what is published comes back. */
+  readonly onUp: () => void;
+}
+
+export class RedisEngine {
+  /** The run of the primary; undefined while no command can be answered. */
+  run: string | undefined;
+  readonly #options: RedisEngineOptions;
+  readonly #commands: Commands;
+  readonly #subscriber: Redis;
+  /** Of the probes that have not come back, by their numbers. */
+  readonly #probes = new Map<string, (isBack: boolean) => void>();
+  #probesSent = 0;
+  /** How often a connection was lost. */
+  #losses = 0;
+  #isUp = false;
+  #isClosed = false;
+  /** What the log has a warning of. */
+  readonly #warnings = new Set<string>();
+  #lastError = "";
+  #cancel: Cancel = () => {};
+  #onFirstUp: () => void = () => {};
+
+  constructor(options: RedisEngineOptions) {
+    this.#options = options;
+    const connection = {
+      lazyConnect: true,
+      commandTimeout: DEADLINE_MS,
+      connectTimeout: DEADLINE_MS,
+      disconnectTimeout: 0,
+      // What was written may have been carried out: nothing is ever written twice.
+      autoResendUnfulfilledCommands: false,
+      autoResubscribe: false,
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      retryStrategy: (attempt: number) => this.#retryAfter(attempt),
+      reconnectOnError: ({ message }: Error) => message.startsWith("READONLY"),
+    };
+    this.#commands = new Redis(options.url, {
+      ...connection,
+      enableAutoPipelining: true,
+      scripts: scripts("PUBLISH"),
+    }) as Commands;
+    this.#subscriber = new Redis(options.url, connection);
+    this.#listen();
+  }
+
+  /** Whether commands are answered, and what is published comes back. */
+  get isUp(): boolean {
+    return this.#isUp;
+  }
+
+  /** Whether names can be subscribed. */
+  get isConnected(): boolean {
+    return this.#subscriber.status === "ready";
+  }
+
+  /** Connections that were lost since the start. */
+  get losses(): number {
+    return this.#losses;
+  }
+
+  /** Connects. Resolves when the engine is up, or has not been for as long as a command may take. */
+  start(): Promise<void> {
+    for (const connection of [this.#commands, this.#subscriber]) {
+      connection.connect().catch(() => {});
+    }
+    this.#schedule();
+    return new Promise((resolve) => {
+      const cancel = this.#options.clock.after(DEADLINE_MS, resolve);
+      this.#onFirstUp = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+
+  /** Commands, which are sent together at the end of the turn; each rejects when it is not answered. */
+  get commands(): Pick<
+    Commands,
+    "publish" | "getex" | "publishKept" | "publishOnce" | "readChannel" | "clearChannel"
+  > {
+    return this.#commands;
+  }
+
+  /** Resolves when all these names are subscribed. */
+  async subscribe(names: readonly string[]): Promise<void> {
+    await this.#subscriber.subscribe(...names);
+  }
+
+  unsubscribe(name: string): void {
+    this.#subscriber.unsubscribe(name).catch(() => {}); // a lost connection has no subscriptions
+  }
+
+  /** Sends a probe. @returns whether it has come back in time: then all that was published before has */
+  async roundTrip(): Promise<boolean> {
+    const { clock, names: [probe] } = this.#options;
+    const number = `${++this.#probesSent}`;
+    const isBack = new Promise<boolean>((resolve) => {
+      const answer = (isBack: boolean) => {
+        this.#probes.delete(number);
+        cancel();
+        resolve(isBack);
+      };
+      const cancel = clock.after(DEADLINE_MS, () => answer(false));
+      this.#probes.set(number, answer);
+    });
+    this.#commands.publish(probe, number).catch(() => {}); // then it does not come back
+    return await isBack;
+  }
+
+  /** A command has failed: the log gets a warning where Redis has refused it, once for each kind. */
+  warnOf(error: unknown): void {
+    if (!(error instanceof Error) || error.name !== "ReplyError") return;
+    const [kind] = error.message.split(" ");
+    this.#warnOnce("Redis refuses a command", kind);
+  }
+
+  /** Ends both connections. Called once. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#cancel();
+    this.#onFirstUp();
+    for (const answer of this.#probes.values()) answer(false);
+    await Promise.all([this.#commands, this.#subscriber].map(async (connection) => {
+      const ended = new Promise<void>((resolve) => connection.once("end", resolve));
+      connection.disconnect();
+      await ended;
+    }));
+  }
+
+  #listen(): void {
+    const { names, onMessage, onConnected, onInterrupted } = this.#options;
+    for (const connection of [this.#commands, this.#subscriber]) {
+      connection.on("error", (error: Error) => void (this.#lastError = error.message));
+    }
+    this.#commands.on("ready", () => void this.#readRun());
+    this.#commands.on("close", () => {
+      this.run = undefined;
+      this.#lost();
+    });
+    this.#subscriber.on("ready", () => {
+      this.subscribe(names).then(() => this.#probe(), () => {});
+      onConnected();
+    });
+    this.#subscriber.on("close", () => {
+      onInterrupted();
+      this.#lost();
+    });
+    this.#subscriber.on("message", (name: string, text: string) => {
+      if (name === names[0]) this.#probes.get(text)?.(true);
+      else onMessage(name, text);
+    });
+  }
+
+  async #readRun(): Promise<void> {
+    try {
+      const info = await this.#commands.info("server", "memory");
+      const [, run] = /^run_id:(\S+)/m.exec(info) ?? [];
+      const [, policy] = /^maxmemory_policy:(\S+)/m.exec(info) ?? [];
+      if (policy !== undefined && policy !== "noeviction") {
+        this.#warnOnce("Redis may remove messages: its maxmemory-policy is not noeviction", policy);
+      }
+      this.run = run;
+      await this.#probe();
+    } catch {
+      this.#reset(); // it accepts connections and answers nothing
+    }
+  }
+
+  #warnOnce(message: string, what: string): void {
+    if (this.#warnings.has(what)) return;
+    this.#warnings.add(what);
+    this.#options.log.warning(message, { redis: what });
+  }
+
+  #schedule(): void {
+    this.#cancel = this.#options.clock.after(PROBE_EVERY_MS, () => {
+      this.#schedule();
+      void this.#probe();
+    });
+  }
+
+  /** Both connections answer, or are made anew. */
+  async #probe(): Promise<void> {
+    if (this.run === undefined || !this.isConnected) return;
+    const losses = this.#losses;
+    const isBack = await this.roundTrip();
+    if (this.#isClosed || losses !== this.#losses) return;
+    if (!isBack) return this.#reset();
+    if (this.#isUp) return;
+    this.#isUp = true;
+    this.#options.log.info("connected to Redis");
+    this.#onFirstUp();
+    this.#options.onUp();
+  }
+
+  #reset(): void {
+    this.#lastError = "no answer in time";
+    for (const connection of [this.#commands, this.#subscriber]) {
+      if (connection.status === "ready") connection.disconnect(true);
+    }
+  }
+
+  #lost(): void {
+    this.#losses++;
+    for (const answer of this.#probes.values()) answer(false);
+    if (!this.#isUp || this.#isClosed) return;
+    this.#isUp = false;
+    const error = this.#lastError || "the connection was closed";
+    this.#options.log.warning("Redis does not answer: nodes are apart", { error });
+  }
+
+  #retryAfter(attempt: number): number {
+    const afterMs = Math.min(MAX_RETRY_MS, 50 * 2 ** Math.min(attempt, 10));
+    return Math.round(afterMs * (0.5 + this.#options.random() / 2));
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * The names that this hub uses in Redis. All that belongs to a channel has the channel's name between
+ * braces, so that a Redis Cluster keeps it in one slot and a script may use it together. The name is
+ * percent-encoded: a brace of its own would end the part that decides on the slot. Pure.
+ *
+ * @module
+ */
+
+/** The layout of keys and values. A hub with another layout shares nothing with this one. */
+const LAYOUT = "v1";
+
+/** The names of one channel. */
+export interface ChannelKeys {
+  /** Its position, and the run of the primary that has made it. */
+  readonly position: string;
+  /** Its messages, a stream. */
+  readonly messages: string;
+  /** Where its messages are published. */
+  readonly live: string;
+  /** That of a publication with a key of its own, see `Broker.publish()`. */
+  readonly id: (key: string) => string;
+}
+
+/** The names that belong to no channel. */
+export interface HubKeys {
+  /** Where relayed texts are published. */
+  readonly relay: string;
+  /** What the names of probes begin with. */
+  readonly probe: string;
+}
+
+/** @param prefix of all names */
+export function hubKeys(prefix: string): HubKeys {
+  return { relay: `${prefix}${LAYOUT}:relay`, probe: `${prefix}${LAYOUT}:probe:` };
+}
+
+/** @param prefix of all names */
+export function channelKeys(prefix: string, channel: string): ChannelKeys {
+  const start = `${prefix}${LAYOUT}:{${encode(channel)}}:`;
+  return {
+    position: `${start}position`,
+    messages: `${start}messages`,
+    live: `${start}live`,
+    id: (key) => `${start}id:${key.isWellFormed() ? key : JSON.stringify(key)}`,
+  };
+}
+
+/**
+ * Different for different names. Half of a surrogate pair cannot be percent-encoded, and nothing between
+ * the braces would be no part of its own.
+ */
+function encode(channel: string): string {
+  if (channel === "") return "%";
+  if (channel.isWellFormed()) return encodeURIComponent(channel);
+  return `%u${channel.split("").map((unit) => unit.charCodeAt(0).toString(16)).join("-")}`;
+}

@@ -1,0 +1,74 @@
+/**
+ * What the nodes say to each other through Redis: the texts that are published on a channel and kept in
+ * its stream. A text is a line of fields, and the payload after it, as the publisher wrote it. Pure.
+ *
+ * @module
+ */
+
+import type { Publication, Relay } from "../message.ts";
+
+/** The epoch of a publication on a channel that keeps no history. */
+const NO_EPOCH = "-";
+
+/** A text that was published on a channel. */
+export type LiveMessage =
+  /** The epoch is undefined where the channel keeps no history. */
+  | {
+    readonly kind: "publication";
+    readonly epoch: string | undefined;
+    readonly publication: Publication;
+  }
+  /** Publications were delivered to the subscribers of another node alone. */
+  | { readonly kind: "gap" }
+  /** The messages up to an offset were removed. */
+  | { readonly kind: "cleared"; readonly epoch: string; readonly offset: number };
+
+/** The part of a publication that its publisher knows; the script puts epoch, offset and time before it. */
+export function publicationText({ by, data }: Publication): string {
+  return `${by === undefined ? "" : JSON.stringify(by)}\n${data}`;
+}
+
+/** The text of a publication on a channel that keeps no history. */
+export function unkeptText(publication: Publication): string {
+  return `${NO_EPOCH} 0 ${publication.timestamp} ${publicationText(publication)}`;
+}
+
+/** The text that tells of a gap. */
+export const GAP_TEXT = "!gap\n";
+
+/** Reads a text. @param channel that it was published on */
+export function parseLive(channel: string, text: string): LiveMessage {
+  const end = text.indexOf("\n");
+  if (text.startsWith("!")) {
+    const [kind, epoch, offset] = text.slice(0, end).split(" ");
+    return kind === "!cleared"
+      ? { kind: "cleared", epoch, offset: Number(offset) }
+      : { kind: "gap" };
+  }
+  const afterEpoch = text.indexOf(" ");
+  const afterOffset = text.indexOf(" ", afterEpoch + 1);
+  const afterTime = text.indexOf(" ", afterOffset + 1);
+  const epoch = text.slice(0, afterEpoch);
+  const isKept = epoch !== NO_EPOCH;
+  return {
+    kind: "publication",
+    epoch: isKept ? epoch : undefined,
+    publication: {
+      kind: "publication",
+      channel,
+      data: text.slice(end + 1),
+      timestamp: Number(text.slice(afterOffset + 1, afterTime)),
+      by: end === afterTime + 1 ? undefined : JSON.parse(text.slice(afterTime + 1, end)),
+      offset: isKept ? Number(text.slice(afterEpoch + 1, afterOffset)) : undefined,
+    },
+  };
+}
+
+export function relayText({ profile, text, sender }: Relay): string {
+  return JSON.stringify([profile, sender, text]);
+}
+
+export function parseRelay(relayed: string): Relay {
+  const [profile, sender, text] = JSON.parse(relayed);
+  return { kind: "relay", profile, text, sender };
+}

@@ -1,0 +1,121 @@
+/**
+ * The scripts that Redis runs: each is one step that no other command divides. All keys of a script
+ * belong to one channel.
+ *
+ * The position of a channel is the text `<epoch> <run> <offset>`, where the run is that of the primary
+ * that has made the epoch. Replication is asynchronous and a snapshot may be old: another run may have
+ * lost messages, and would hand out their offsets again. So it makes a new epoch.
+ *
+ * @module
+ */
+
+/** A script, as ioredis takes it. */
+interface Script {
+  readonly lua: string;
+  readonly numberOfKeys: number;
+}
+
+/**
+ * Reads the position, and makes it if there is none of this run: `epoch`, `offset`. The first proposal
+ * wins. A new epoch deletes the messages: XADD refuses ids that are smaller than one that was there.
+ */
+const POSITION = `
+local run, proposed = ARGV[1], ARGV[2]
+local epoch, madeBy, offset
+local position = redis.call('GET', KEYS[1])
+if position then epoch, madeBy, offset = string.match(position, '^(%S+) (%S+) (%d+)$') end
+if madeBy ~= run then
+  epoch, offset = proposed, '0'
+  redis.call('UNLINK', KEYS[2])
+end
+`;
+
+/** The server's time, wall-clock ms: `now`. */
+const NOW = `
+local time = redis.call('TIME')
+local now = string.format('%d%03d', time[1], time[2] / 1000)
+`;
+
+/** @param publish the command that publishes to the nodes */
+export function scripts(publish: "PUBLISH" | "SPUBLISH"): {
+  readonly publishKept: Script;
+  readonly publishOnce: Script;
+  readonly readChannel: Script;
+  readonly clearChannel: Script;
+} {
+  return {
+    /**
+     * Keeps and publishes a message, unless it is a repeat.
+     *
+     * Keys: position, messages, id. Arguments: run, proposed epoch, how many messages are kept, how
+     * long they are, ms, how long the position is, ms, how long the id is, ms (0: there is none), where
+     * to publish, the text. Answers `<epoch> <offset>`, and `=` before it for a repeat.
+     */
+    publishKept: {
+      numberOfKeys: 3,
+      lua: `
+local idTtl = ARGV[6]
+if idTtl ~= '0' then
+  local first = redis.call('GET', KEYS[3])
+  if first then return '=' .. first end
+end
+${POSITION}
+${NOW}
+offset = string.format('%d', offset + 1)
+local place = epoch .. ' ' .. offset
+local text = place .. ' ' .. now .. ' ' .. ARGV[8]
+redis.call('XADD', KEYS[2], 'MAXLEN', ARGV[3], offset .. '-0', 'm', text)
+redis.call('SET', KEYS[1], epoch .. ' ' .. run .. ' ' .. offset, 'PX', ARGV[5])
+redis.call('PEXPIRE', KEYS[2], ARGV[4])
+if idTtl ~= '0' then redis.call('SET', KEYS[3], place, 'PX', idTtl) end
+redis.call('${publish}', ARGV[7], text)
+return place`,
+    },
+    /**
+     * Publishes a message of a channel that keeps no history, unless it is a repeat.
+     *
+     * Key: id. Arguments: how long the id is kept, ms, where to publish, the text. Answers 0 for a
+     * repeat.
+     */
+    publishOnce: {
+      numberOfKeys: 1,
+      lua: `
+if not redis.call('SET', KEYS[1], '', 'NX', 'PX', ARGV[1]) then return 0 end
+redis.call('${publish}', ARGV[2], ARGV[3])
+return 1`,
+    },
+    /**
+     * Reads a channel, whose position is kept from now on for another while.
+     *
+     * Keys: position, messages. Arguments: run, proposed epoch, how long the position is kept, ms, the
+     * epoch and the offset that are known: messages before it are not wanted. Answers epoch, offset,
+     * the time, and the entries of the stream.
+     */
+    readChannel: {
+      numberOfKeys: 2,
+      lua: `
+${POSITION}
+redis.call('SET', KEYS[1], epoch .. ' ' .. run .. ' ' .. offset, 'PX', ARGV[3])
+${NOW}
+local since = ARGV[5]
+if epoch ~= ARGV[4] then since = '0' end
+return { epoch, offset, now, redis.call('XRANGE', KEYS[2], '(' .. since .. '-0', '+') }`,
+    },
+    /**
+     * Removes the messages of a channel.
+     *
+     * Keys: position, messages. Argument: where the nodes are told. Answers 0 where the channel has no
+     * position.
+     */
+    clearChannel: {
+      numberOfKeys: 2,
+      lua: `
+local position = redis.call('GET', KEYS[1])
+if not position then return 0 end
+redis.call('UNLINK', KEYS[2])
+local epoch, offset = string.match(position, '^(%S+) %S+ (%d+)$')
+redis.call('${publish}', ARGV[1], '!cleared ' .. epoch .. ' ' .. offset .. '\\n')
+return 1`,
+    },
+  };
+}

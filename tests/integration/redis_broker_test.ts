@@ -1,0 +1,27 @@
+import type { Publication } from "../../server/message.ts";
+import { testBroker } from "../contracts/broker_contract.ts";
+import { type Bounds, type HistoryUnderTest, testHistory } from "../contracts/history_contract.ts";
+import { RedisNodes } from "../support/server/redis_nodes.ts";
+
+testBroker("RedisBroker", async () => {
+  const nodes = await RedisNodes.start();
+  return {
+    broker: nodes.broker(),
+    settle: () => nodes.settle(),
+    end: () => nodes[Symbol.asyncDispose](),
+  };
+});
+
+testHistory("RedisBroker", async (bounds: Bounds): Promise<HistoryUnderTest> => {
+  const nodes = await RedisNodes.start();
+  const broker = nodes.broker(bounds);
+  const delivered: Publication[] = [];
+  await broker.start((each) => void (each.kind === "publication" && delivered.push(each)));
+  return {
+    broker,
+    delivered,
+    settle: () => nodes.settle(),
+    pass: (ms) => nodes.pass(ms),
+    end: () => nodes[Symbol.asyncDispose](),
+  };
+});

@@ -1,0 +1,108 @@
+/**
+ * Brokers of several nodes on one Redis of a test's own.
+ *
+ * @module
+ */
+
+import type { HistoryBounds } from "../../../server/brokers/memory_history.ts";
+import { RedisBroker, type RedisBrokerOptions } from "../../../server/brokers/redis.ts";
+import type { Broadcast, Publication } from "../../../server/message.ts";
+import { SkippingClock } from "../fakes/skipping_clock.ts";
+import { until } from "../until.ts";
+import { RedisServer } from "./redis_server.ts";
+
+const BOUNDS: HistoryBounds = {
+  historyMessages: 256,
+  historyTtlMs: 300_000,
+  historyBytes: 1 << 26,
+  historyPositionTtlMs: 86_400_000,
+  dedupeMs: 300_000,
+};
+
+/** How much time passes at once: less than anything that is repeated while it passes. */
+const STEP_MS = 2_000;
+
+/** A broker, and what its hub has got. */
+export interface Node {
+  readonly broker: RedisBroker;
+  readonly got: readonly Broadcast[];
+  /** What was published, by its data. */
+  data(): string[];
+}
+
+/** Nodes on one Redis. */
+export class RedisNodes implements AsyncDisposable {
+  readonly redis: RedisServer;
+  readonly clock = new SkippingClock();
+  /** What nodes have logged. */
+  readonly log: string[] = [];
+  readonly #brokers: RedisBroker[] = [];
+  #marks = 0;
+
+  private constructor(redis: RedisServer) {
+    this.redis = redis;
+  }
+
+  /** Starts a Redis. */
+  static async start(...flags: string[]): Promise<RedisNodes> {
+    return new RedisNodes(await RedisServer.start(...flags));
+  }
+
+  /** Makes a broker that has not started; it keeps a history of each channel but those below `off/`. */
+  broker(options: Partial<RedisBrokerOptions> = {}): RedisBroker {
+    const line = (message: string) => void this.log.push(message);
+    const broker = new RedisBroker({
+      ...BOUNDS,
+      url: this.redis.url,
+      prefix: "test:",
+      isRequired: false,
+      clock: this.clock,
+      random: Math.random,
+      newId: () => crypto.randomUUID(),
+      keeps: (channel) => !channel.startsWith("off/"),
+      log: { debug: line, info: line, warning: line, error: line },
+      ...options,
+    });
+    this.#brokers.push(broker);
+    return broker;
+  }
+
+  /** Makes a broker, which starts. */
+  async node(options: Partial<RedisBrokerOptions> = {}): Promise<Node> {
+    const broker = this.broker(options);
+    const got: Broadcast[] = [];
+    await broker.start((broadcast) => void got.push(broadcast));
+    const data = () =>
+      got.filter((each): each is Publication => each.kind === "publication").map((each) =>
+        each.data
+      );
+    return { broker, got, data };
+  }
+
+  /** Resolves when all brokers that have started have got what was published so far. */
+  async settle(): Promise<void> {
+    const channel = `off/settle/${++this.#marks}`;
+    const witness = await this.node();
+    await witness.broker.subscribe(channel);
+    await witness.broker.publish({ kind: "publication", channel, data: "1", timestamp: 1 });
+    await until("a message of its own", () => witness.got.length > 0);
+    await witness.broker.close();
+    // It was published last, and read by this process in the same turn as what came before, or later.
+    await new Promise<void>((resolve) => this.clock.turn(() => this.clock.turn(resolve)));
+  }
+
+  /** Time passes, for Redis and for the brokers. */
+  async pass(ms: number): Promise<void> {
+    for (let leftMs = ms; leftMs > 0; leftMs -= STEP_MS) {
+      const stepMs = Math.min(STEP_MS, leftMs);
+      await this.redis.age(stepMs);
+      this.clock.skip(stepMs);
+      await this.settle();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const broker of this.#brokers) await broker.close();
+    await this.redis[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * A Redis of a test's own, on a free port of the loopback interface and with a folder of its own. It can
+ * be stopped for a while, killed, and started again with its data or without.
+ *
+ * @module
+ */
+
+import { Redis } from "ioredis";
+import { pathOf } from "../installed.ts";
+import { until, within } from "../until.ts";
+
+const PROGRAM = "redis-server";
+
+/** How long it may take to start or to end. */
+const START_MS = 20_000;
+
+/** Takes time off all that expires, and off the times in the streams: as if that time had passed. */
+const AGE = `
+local ms = tonumber(ARGV[1])
+for _, key in ipairs(redis.call('KEYS', '*')) do
+  local ttl = redis.call('PTTL', key)
+  if ttl >= 0 and ttl <= ms then
+    redis.call('DEL', key)
+  else
+    if redis.call('TYPE', key).ok == 'stream' then
+      local entries = redis.call('XRANGE', key, '-', '+')
+      redis.call('DEL', key)
+      for _, entry in ipairs(entries) do
+        local place, time, rest = string.match(entry[2][2], '^(%S+ %S+) (%d+) (.*)$')
+        local text = place .. ' ' .. string.format('%.0f', time - ms) .. ' ' .. rest
+        redis.call('XADD', key, entry[1], 'm', text)
+      end
+    end
+    if ttl >= 0 then redis.call('PEXPIRE', key, ttl - ms) end
+  end
+end`;
+
+export class RedisServer implements AsyncDisposable {
+  readonly #folder: string;
+  readonly #port: number;
+  readonly #flags: readonly string[];
+  #child!: Deno.ChildProcess;
+  #output!: Promise<string>;
+
+  private constructor(folder: string, port: number, flags: readonly string[]) {
+    this.#folder = folder;
+    this.#port = port;
+    this.#flags = flags;
+  }
+
+  /** Starts one. @param flags beside the usual ones; the data are kept nowhere without any */
+  static async start(...flags: string[]): Promise<RedisServer> {
+    const folder = await Deno.makeTempDir();
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr as Deno.NetAddr;
+    listener.close();
+    const server = new RedisServer(folder, port, flags);
+    await server.restart();
+    return server;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.#port}`;
+  }
+
+  /** Starts it again, with what its folder has. */
+  async restart(): Promise<void> {
+    const program = pathOf(PROGRAM);
+    if (program === undefined) throw new Error(`${PROGRAM} is missing`);
+    this.#child = new Deno.Command(program, {
+      // Without `--save` Redis would save by itself.
+      args: [
+        ...["--port", `${this.#port}`, "--bind", "127.0.0.1", "--dir", this.#folder],
+        ...["--save", "", "--appendonly", "no", ...this.#flags],
+      ],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    this.#output = new Response(this.#child.stdout).text();
+    await until("Redis answers", () => this.command("PING").then(() => true, () => false), {
+      withinMs: START_MS,
+    });
+  }
+
+  /** Sends one command. */
+  async command(name: string, ...args: (string | number)[]): Promise<unknown> {
+    const connection = new Redis(this.url, {
+      lazyConnect: true,
+      retryStrategy: () => null,
+      disableClientInfo: true,
+    });
+    connection.on("error", () => {}); // `connect()` rejects, too
+    await connection.connect();
+    try {
+      return await connection.call(name, ...args);
+    } finally {
+      const ended = new Promise<void>((resolve) => connection.once("end", resolve));
+      connection.disconnect();
+      await ended;
+    }
+  }
+
+  /** Time passes, for what it has kept. */
+  async age(ms: number): Promise<void> {
+    await this.command("EVAL", AGE, 0, ms);
+  }
+
+  /** It answers nothing more, and its connections stay open. */
+  freeze(): void {
+    this.#child.kill("SIGSTOP");
+  }
+
+  /** It goes on. */
+  thaw(): void {
+    this.#child.kill("SIGCONT");
+  }
+
+  /** Ends it at once. */
+  async kill(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await within("the end of Redis", START_MS, this.#child.status);
+    await this.#output;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill().catch(() => {}); // it has ended already
+    await Deno.remove(this.#folder, { recursive: true });
+  }
+}
