@@ -18,8 +18,9 @@ import { systemClock } from "./base/clock.ts";
 import { StartError } from "./base/errors.ts";
 import type { Listen } from "./base/option_values.ts";
 import type { Broker } from "./brokers/broker.ts";
+import { loadRedis } from "./brokers/load_redis.ts";
 import { MemoryBroker } from "./brokers/memory.ts";
-import { MemoryHistory } from "./brokers/memory_history.ts";
+import { type HistoryBounds, MemoryHistory } from "./brokers/memory_history.ts";
 import { Client, type ClientOptions } from "./client.ts";
 import { AdvisedClients } from "./client/reconnect_advice.ts";
 import { CloseHistory } from "./client/close_history.ts";
@@ -35,7 +36,7 @@ import { Hub } from "./hub.ts";
 import { LoadShedder, QueueBudget } from "./hub/load_shedder.ts";
 import { MailboxProbe } from "./hub/mailbox_probe.ts";
 import { detectionBoundMs } from "./liveness/heartbeat.ts";
-import { Wheel } from "./liveness/wheel.ts";
+import { type TimerTask, Wheel } from "./liveness/wheel.ts";
 import type { Logger } from "./logging/logging.ts";
 import type { DetectionBounds } from "./metrics/detection_times.ts";
 import { Metrics } from "./metrics/metrics.ts";
@@ -65,12 +66,52 @@ export interface Platform
   extends
     Pick<AuthOptions, "clock" | "newId" | "openStore" | "verifyToken">,
     Pick<ClientOptions, "random"> {
-  /** Makes what carries publications. @param history what is kept of channels in this process */
+  /** Makes the broker of a hub of one process. @param history what is kept of channels */
   readonly createBroker: (history: MemoryHistory) => Broker;
   /** See `UpgraderOptions`. */
   readonly canRejectUpgrades: boolean;
   /** Makes what completes WebSocket handshakes. */
   readonly createAcceptor: (options: WsSocketOptions) => Pick<WsAcceptor, "accept">;
+  /** Makes the broker of a hub of several processes, where it is one. */
+  readonly openBroker?: (options: BrokerOptions) => OpenBroker;
+}
+
+/** What a broker is made with. */
+export interface BrokerOptions
+  extends
+    HistoryBounds,
+    Pick<Platform, "clock" | "random" | "newId" | "createBroker">,
+    Pick<ServerOptions, "log"> {
+  /** Whether a channel keeps a history. */
+  readonly keeps: (channel: string) => boolean;
+}
+
+/** A broker, and what this process keeps for it. */
+export interface OpenBroker {
+  readonly broker: Broker;
+  /** Releases what has expired. */
+  readonly history: TimerTask & HistoryFigures;
+  readonly figures?: BrokerFigures;
+}
+
+/** What is kept, and what was given up since the start. */
+export interface HistoryFigures {
+  readonly bytes: number;
+  readonly channels: number;
+  readonly evicted: number;
+  readonly evictedIds?: number;
+}
+
+/** What a broker of several nodes has counted since the start. */
+export interface BrokerFigures {
+  /** Connections that were lost. */
+  readonly losses: number;
+  /** Publications that reached the subscribers of this node alone. */
+  readonly degraded: number;
+  /** How often messages were missing that were read again. */
+  readonly holes: number;
+  /** Gaps that were told. */
+  readonly gaps: number;
 }
 
 const SYSTEM: Platform = {
@@ -94,7 +135,8 @@ export interface Composition extends Pick<RunningServer, "drain"> {
   readonly hub: Hub;
   readonly metrics: Metrics;
   readonly budget: QueueBudget;
-  readonly history: MemoryHistory;
+  readonly history: HistoryFigures;
+  readonly broker: Broker;
   readonly admission: Admission;
   /** Takes upgrades. */
   readonly upgrader: Upgrader;
@@ -131,12 +173,24 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { config, log, files: { credentials } } = options;
   const auth = await openAuth({ ...SYSTEM, config, credentials, log });
   try {
+    const openBroker = await brokerOf(config);
     const bound = await bind(options, auth.authenticator.open);
-    return serve({ ...options, ...SYSTEM, auth }, bound);
+    return serve({ ...options, ...SYSTEM, openBroker, auth }, bound);
   } catch (error) {
     await auth.close();
     throw error;
   }
+}
+
+/** The broker that the configuration asks for. */
+async function brokerOf({ broker }: Config): Promise<Platform["openBroker"]> {
+  const { redisUrl: url, redisPrefix: prefix, brokerRequired: isRequired } = broker;
+  if (url === undefined) return undefined;
+  const createRedis = await loadRedis();
+  return (options) => {
+    const broker = createRedis({ ...options, url, prefix, isRequired });
+    return { broker, history: broker, figures: broker };
+  };
 }
 
 /** Listens. @throws {StartError} see `startServer` */
@@ -174,10 +228,10 @@ export function compose(
   { http, loopbackHostOnly }: Pick<ServerParts, "http"> & Pick<BoundServer, "loopbackHostOnly">,
 ): Composition {
   const { config, log, auth, clock, random, newId, createAcceptor, canRejectUpgrades } = options;
+  const { openBroker = memoryBroker } = options;
   const { allowedOrigins, closeWaitMs, shutdownMs, limits: { maxMessageBytes } } = config;
   const { authenticator, proxies, suspensions, tickets } = auth;
-  const history = historyOf(options);
-  const broker = options.createBroker(history);
+  const { broker, history, figures } = openBroker(brokerOptions(options));
   const shared = clientOptions({ config, log, clock, random, newId, broker, authenticator });
   const { wheel, hub, metrics, budget, closeHistory, idleTimeouts } = shared;
   suspensions.onSuspended = closeSuspendedConnections(hub, log);
@@ -223,7 +277,12 @@ export function compose(
     historyBytes: () => history.bytes,
     historyChannels: () => history.channels,
     historyEvictions: () => history.evicted,
-    evictedIds: () => history.evictedIds,
+    evictedIds: () => history.evictedIds ?? 0,
+    brokerUp: () => broker.isDegraded ? 0 : 1,
+    brokerLosses: () => figures?.losses ?? 0,
+    publicationsDegraded: () => figures?.degraded ?? 0,
+    brokerHoles: () => figures?.holes ?? 0,
+    brokerGaps: () => figures?.gaps ?? 0,
     duplicates: () => hub.duplicates,
     messagesReplayed: () => hub.replays.replayed,
     members: () => hub.presence.size,
@@ -246,7 +305,7 @@ export function compose(
     eventsHub: profiles["events-hub"],
     readStats,
     webFiles: loadWebFiles(),
-    ready: () => drained === undefined,
+    readiness: () => drained !== undefined ? "draining" : broker.isDegraded ? "degraded" : "ready",
   });
   wheel.schedule(history, wheel.now());
   wheel.start();
@@ -256,12 +315,18 @@ export function compose(
   return { ...running, metrics, budget, history, pending, app, drain };
 }
 
-function historyOf(
-  { config: { history }, clock, newId }: Platform & { readonly config: Config },
-): MemoryHistory {
+function brokerOptions(
+  { config: { history }, clock, random, newId, createBroker, log }: CompositionOptions,
+): BrokerOptions {
   const isKept = matcher(history.historyChannels);
-  const keeps = (channel: string) => !isReserved(channel) && isKept(channel);
-  return new MemoryHistory({ ...history, clock, newId, keeps });
+  const keeps = (channel: string) =>
+    history.historyMessages > 0 && !isReserved(channel) && isKept(channel);
+  return { ...history, clock, random, newId, createBroker, log, keeps };
+}
+
+function memoryBroker(options: BrokerOptions): OpenBroker {
+  const history = new MemoryHistory(options);
+  return { broker: options.createBroker(history), history };
 }
 
 /** What all clients share. */

@@ -147,6 +147,18 @@ export function secret(
   };
 }
 
+/** Where a Redis is. It may have a password, so nothing of a bad one is shown. */
+export const redisUrl: ValueKind<string> = {
+  unit: "URL",
+  read(text) {
+    const isUrl = /^rediss?:\/\/[^/?#]+(\/\d*)?$/.test(text) && URL.canParse(text);
+    return isUrl ? { kind: "value", value: text } : {
+      kind: "bad",
+      problem: "must be redis:// or rediss://[user:password@]host[:port][/database]",
+    };
+  },
+};
+
 function isHost(text: string): boolean {
   if (!text.includes(":")) return /^[a-z0-9][a-z0-9._-]*$/i.test(text) && canBeHost(text);
   // An IPv6 address may name its zone, as in fe80::1%eth0.

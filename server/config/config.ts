@@ -19,6 +19,7 @@ import { PROFILE_OPTIONS, type ProfileName, PROFILES } from "../profiles/registr
 import { givenThresholds, givenTiming } from "../profiles/timing_options.ts";
 import { chooseQueueSizes, type Limits, queueProblems, type QueueSizes } from "./limits.ts";
 import {
+  BROKER_OPTIONS,
   GENERAL_OPTIONS,
   HISTORY_OPTIONS,
   LIMIT_OPTIONS,
@@ -47,6 +48,8 @@ export interface Config extends OptionValues<typeof GENERAL_OPTIONS> {
   readonly limits: Limits;
   /** What is kept of channels. */
   readonly history: OptionValues<typeof HISTORY_OPTIONS>;
+  /** What connects this process with others. */
+  readonly broker: OptionValues<typeof BROKER_OPTIONS>;
 }
 
 /** The environment's variables by name; an empty or blank one counts as unset. */
@@ -94,6 +97,7 @@ export function parseConfig(env: Env): Config {
       ...optionValues(LIMIT_OPTIONS, given),
     },
     history: optionValues(HISTORY_OPTIONS, given),
+    broker: optionValues(BROKER_OPTIONS, given),
   };
 }
 

@@ -22,6 +22,7 @@ import {
   origins,
   path,
   port,
+  redisUrl,
   serveAddress,
 } from "../base/option_values.ts";
 import { PROXY_PERIODS_MS, type ProxyPreset } from "../liveness/timing.ts";
@@ -202,6 +203,23 @@ export const HISTORY_OPTIONS = {
   }),
 };
 
+/** What is in `Config.broker` under its own name. */
+export const BROKER_OPTIONS = {
+  REDIS_URL: derived(redisUrl, {
+    shown: "none: this process alone",
+    meaning: "a Redis (7 or later) or Valkey that makes one hub of all processes with the same one",
+  }),
+  REDIS_PREFIX: option(line, {
+    fallback: "systole:",
+    meaning: "what all keys and channels in Redis begin with: hubs with different ones are apart",
+  }),
+  BROKER_REQUIRED: option(boolean, {
+    fallback: false,
+    meaning:
+      "while Redis is away publications are refused; else the subscribers of this process get them",
+  }),
+};
+
 /** Every option by its name, in the order of the manual. */
 export const OPTIONS: OptionTable = {
   ...LISTEN_OPTIONS,
@@ -214,6 +232,7 @@ export const OPTIONS: OptionTable = {
   ...SIZE_OPTIONS,
   ...LIMIT_OPTIONS,
   ...HISTORY_OPTIONS,
+  ...BROKER_OPTIONS,
 };
 
 /** What the platform sets, read in the same way; no options of ours. */

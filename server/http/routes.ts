@@ -40,8 +40,8 @@ export interface HttpRoutesOptions
   /** The paths of WebSockets. */
   readonly routes: ProfileRoutes;
   readonly metrics: Metrics;
-  /** Whether new connections are accepted. */
-  readonly ready: () => boolean;
+  /** Whether new connections are accepted: not while draining. */
+  readonly readiness: () => "ready" | "degraded" | "draining";
   /** Whether the Host header must be loopback. */
   readonly loopbackHostOnly: boolean;
   readonly allowedOrigins: readonly string[];
@@ -86,7 +86,10 @@ export function httpRoutes(options: HttpRoutesOptions): App {
   return app;
 }
 
-function addProcessRoutes(app: App, { metrics, authenticator, ready }: HttpRoutesOptions): void {
+function addProcessRoutes(
+  app: App,
+  { metrics, authenticator, readiness }: HttpRoutesOptions,
+): void {
   const alive = described({
     summary: "Is the process alive?",
     tag: "process",
@@ -101,11 +104,15 @@ function addProcessRoutes(app: App, { metrics, authenticator, ready }: HttpRoute
     summary: "Does it accept new connections?",
     tag: "process",
     access: "open",
-    responses: { 200: text("It does"), 503: text("It is draining") },
+    responses: {
+      200: text("It does; `degraded` while it does not reach the other nodes"),
+      503: text("It is draining"),
+    },
   });
   app.get("/readyz", accepting, (context) => {
-    if (ready()) return context.text("ready\n");
-    return context.text("draining\n", STATUS_CODE.ServiceUnavailable);
+    const state = readiness();
+    const status = state === "draining" ? STATUS_CODE.ServiceUnavailable : STATUS_CODE.OK;
+    return context.text(`${state}\n`, status);
   });
   const exposition = described({
     summary: "Prometheus metrics",

@@ -264,6 +264,31 @@ export const EXTERNAL_METRICS = {
     name: "systole_publications_duplicate_total",
     help: "Publications that repeated an earlier one and were not delivered again",
   }),
+  brokerUp: external({
+    type: "gauge",
+    name: "systole_broker_up",
+    help: "Whether this process reaches the other nodes: 0 while Redis is away",
+  }),
+  brokerLosses: external({
+    type: "counter",
+    name: "systole_broker_connections_lost_total",
+    help: "Connections to Redis that were lost",
+  }),
+  publicationsDegraded: external({
+    type: "counter",
+    name: "systole_broker_publications_degraded_total",
+    help: "Publications that reached the subscribers of this process alone, since Redis was away",
+  }),
+  brokerHoles: external({
+    type: "counter",
+    name: "systole_broker_holes_total",
+    help: "Times that messages had not come from Redis and were read again",
+  }),
+  brokerGaps: external({
+    type: "counter",
+    name: "systole_broker_gaps_total",
+    help: "Gaps told to the subscribers of a channel: messages may be missing",
+  }),
   messagesReplayed: external({
     type: "counter",
     name: "systole_messages_replayed_total",

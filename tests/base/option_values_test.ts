@@ -12,6 +12,7 @@ import {
   origins,
   path,
   port,
+  redisUrl,
   secret,
   serveAddress,
   type ValueKind,
@@ -192,6 +193,24 @@ Deno.test("secret() counts bytes and never shows the text", () => {
   );
 });
 
+Deno.test("redisUrl accepts the URLs of Redis, and shows nothing of others", () => {
+  const urls = ["redis://h", "rediss://u:p@h:6380/3", "redis://:p@[::1]:1", "redis://10.0.0.1:1/"];
+  accepts(redisUrl, urls.map((url) => [url, url]));
+  for (
+    const text of [
+      "h:6379",
+      "http://h",
+      "redis://",
+      "redis://h/a",
+      "redis://h:p",
+      "redis://h?a=secret",
+    ]
+  ) {
+    const problem = read(redisUrl, text);
+    assertEquals(problem, "must be redis:// or rediss://[user:password@]host[:port][/database]");
+  }
+});
+
 Deno.test("serveAddress accepts the tcp and unix forms of DENO_SERVE_ADDRESS", () => {
   accepts(serveAddress, [
     ["tcp:127.0.0.1:9000", { kind: "tcp", host: "127.0.0.1", port: 9000 }],
@@ -241,6 +260,7 @@ Deno.test("every kind of value reads any text without throwing, in one line", ()
     addressBlocks,
     secret({ unit: "text", minBytes: 32 }),
     serveAddress,
+    redisUrl,
   ];
   const texts = fc.oneof(
     fc.string({ unit: "binary" }),
