@@ -67,7 +67,7 @@ export class RedisChannels {
 
   /** See `Broker.subscribe()`. */
   subscribe(channel: string): Later<ChannelHistory | undefined> {
-    const { cache, engine, keeps, prefix } = this.#options;
+    const { cache, clock, keeps, prefix } = this.#options;
     let subscription = this.#byChannel.get(channel);
     if (subscription === undefined) {
       const keys = channelKeys(prefix, channel);
@@ -84,9 +84,7 @@ export class RedisChannels {
       }
       void this.#catchUp(subscription);
     }
-    const isAway = !engine.isConnected || (subscription.isKept && engine.run === undefined);
-    if (isAway || state === "stale") return Promise.reject(new Unavailable("Redis is away"));
-    return subscription.live();
+    return subscription.live(clock);
   }
 
   /** See `Broker.unsubscribe()`. */
@@ -98,6 +96,7 @@ export class RedisChannels {
     this.#byName.delete(keys.live);
     this.#failures.delete(subscription);
     this.#void(subscription);
+    subscription.settle(new Unavailable("it is not subscribed any more"));
     if (log !== undefined) this.#options.cache.close(log);
     if (!this.#requested.delete(subscription)) this.#options.engine.unsubscribe(keys.live);
   }
@@ -131,7 +130,7 @@ export class RedisChannels {
     for (const subscription of this.#byChannel.values()) this.#request(subscription);
   }
 
-  /** The connection is lost. Who waits is refused, and all are subscribed again once it is back. */
+  /** The connection is lost: all are subscribed again once it is back. */
   interrupted(): void {
     for (const subscription of this.#byChannel.values()) {
       if (subscription.state === "live") subscription.mayMiss ||= !subscription.isKept;
@@ -160,17 +159,13 @@ export class RedisChannels {
   close(): void {
     this.#cancelCheck();
     this.#cancelRetry?.();
-    this.interrupted();
-    this.#byName.clear();
-    this.#byChannel.clear();
-    this.#requested.clear();
+    for (const channel of this.#byChannel.keys()) this.unsubscribe(channel);
   }
 
   /** What goes on for a subscription has no effect any more. */
   #void(subscription: RedisSubscription): void {
     subscription.turn++;
     this.#options.cache.charge(-subscription.takeHeld().bytes);
-    subscription.settle(new Unavailable("Redis is away"));
   }
 
   /** Those that are requested in one turn are subscribed together. */
@@ -302,7 +297,6 @@ export class RedisChannels {
 
   #failed(subscription: RedisSubscription, state: "waiting" | "stale"): void {
     subscription.state = state;
-    subscription.settle(new Unavailable("Redis is away"));
     this.#failures.add(subscription);
     this.#cancelRetry ??= this.#options.clock.after(RETRY_EVERY_MS, () => {
       this.#cancelRetry = undefined;

@@ -10,7 +10,7 @@
  */
 
 import { Redis } from "ioredis";
-import type { Cancel, Clock } from "../base/clock.ts";
+import { type Cancel, type Clock, sleep } from "../base/clock.ts";
 import type { Logger } from "../logging/logging.ts";
 import { scripts } from "./redis_scripts.ts";
 
@@ -173,9 +173,11 @@ export class RedisEngine {
     this.#onFirstUp();
     for (const answer of this.#probes.values()) answer(false);
     await Promise.all([this.#commands, this.#subscriber].map(async (connection) => {
+      // One that waits for its next attempt has no end, but a timer of this call.
+      const isIdle = connection.status === "reconnecting";
       const ended = new Promise<void>((resolve) => connection.once("end", resolve));
       connection.disconnect();
-      await ended;
+      await (isIdle ? sleep(this.#options.clock, 1) : ended);
     }));
   }
 

@@ -5,7 +5,8 @@
  * @module
  */
 
-import type { ChannelHistory } from "./broker.ts";
+import type { Cancel, Clock } from "../base/clock.ts";
+import { type ChannelHistory, Unavailable } from "./broker.ts";
 import type { ChannelLog } from "./channel_log.ts";
 import type { ChannelKeys } from "./redis_keys.ts";
 import type { LiveMessage } from "./redis_messages.ts";
@@ -13,6 +14,9 @@ import type { LiveMessage } from "./redis_messages.ts";
 /** Live messages of a channel that are held while its stream is read: so many, or so many bytes. */
 const MAX_HELD = 1_024;
 const MAX_HELD_BYTES = 1 << 20;
+
+/** How long a subscriber waits, ms. A connection that is made anew takes a tenth of that. */
+const MAX_WAIT_MS = 3_000;
 
 interface Waiter {
   readonly resolve: (history: ChannelHistory | undefined) => void;
@@ -38,6 +42,7 @@ export class RedisSubscription {
   #heldBytes = 0;
   #isOverfull = false;
   #waiters: Waiter[] = [];
+  #cancelDeadline: Cancel = () => {};
 
   constructor(channel: string, keys: ChannelKeys, isKept: boolean) {
     this.channel = channel;
@@ -45,8 +50,12 @@ export class RedisSubscription {
     this.isKept = isKept;
   }
 
-  /** Resolves when it is live. */
-  live(): Promise<ChannelHistory | undefined> {
+  /** Resolves when it is live; rejects when that takes too long. */
+  live(clock: Pick<Clock, "after">): Promise<ChannelHistory | undefined> {
+    if (!this.isAwaited) {
+      const late = () => this.settle(new Unavailable("Redis has not answered"));
+      this.#cancelDeadline = clock.after(MAX_WAIT_MS, late);
+    }
     return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
   }
 
@@ -59,6 +68,7 @@ export class RedisSubscription {
   settle(error?: Error): void {
     const waiters = this.#waiters;
     this.#waiters = [];
+    this.#cancelDeadline();
     for (const { resolve, reject } of waiters) error ? reject(error) : resolve(this.log);
   }
 

@@ -1,0 +1,287 @@
+import { assert, assertEquals, assertGreater, assertNotEquals, assertRejects } from "@std/assert";
+import { type Placed, Unavailable } from "../../server/brokers/broker.ts";
+import { type Node, RedisNodes } from "../support/server/redis_nodes.ts";
+import { until } from "../support/until.ts";
+
+async function withNodes(run: (nodes: RedisNodes) => Promise<void>): Promise<void> {
+  await using nodes = await RedisNodes.start();
+  await run(nodes);
+}
+
+const publish = async ({ broker }: Node, channel: string, data: string, key?: string) =>
+  await broker.publish({ kind: "publication", channel, data, timestamp: 1 }, key);
+
+/** What was published on a channel, and gaps, as a line each. */
+function linesOf({ got }: Node, channel = "c"): string[] {
+  return got.flatMap((each) => {
+    if (each.kind === "relay" || each.channel !== channel) return [];
+    return each.kind === "gap" ? [`gap ${each.offset}`] : [`${each.offset} ${each.data}`];
+  });
+}
+
+const numbered = (from: number, to: number) =>
+  Array.from({ length: to - from + 1 }, (_, i) => `${from + i} ${from + i}`);
+
+Deno.test("Nodes on one Redis have one order, one position, and know each other's repeats", () =>
+  withNodes(async (nodes) => {
+    const [a, b] = [await nodes.node(), await nodes.node()];
+    for (const { broker } of [a, b]) await broker.subscribe("c");
+    const publications: Promise<Placed>[] = [];
+    for (let n = 0; n < 200; n++) publications.push(publish(n % 2 ? a : b, "c", `${n}`));
+    const placed = await Promise.all(publications);
+    await nodes.settle();
+    assertEquals(linesOf(a).length, 200);
+    assertEquals(linesOf(a), linesOf(b));
+    const offsets = placed.map(({ position }) => position!.offset).sort((x, y) => x - y);
+    assertEquals(offsets, Array.from({ length: 200 }, (_, i) => i + 1));
+    assertEquals(new Set(placed.map(({ position }) => position!.epoch)).size, 1);
+
+    const first = await publish(a, "c", "once", "key");
+    assertEquals(await publish(b, "c", "once", "key"), { ...first, duplicate: true });
+    await nodes.settle();
+    assertEquals(linesOf(b).length, 201);
+  }));
+
+Deno.test("A node that is new has what was published before, and one that has left gets nothing", () =>
+  withNodes(async (nodes) => {
+    const a = await nodes.node();
+    for (let n = 1; n <= 5; n++) await publish(a, "c", `${n}`);
+    const b = await nodes.node();
+    const history = (await b.broker.subscribe("c"))!;
+    assertEquals([history.first, history.offset, history.at(3)?.data], [1, 5, "3"]);
+    await publish(a, "c", "6");
+    await nodes.settle();
+    assertEquals(linesOf(b), ["6 6"]);
+    b.broker.unsubscribe("c");
+    await publish(a, "c", "7");
+    await nodes.settle();
+    assertEquals(linesOf(b), ["6 6"]);
+    assertEquals((await b.broker.subscribe("c"))!.offset, 7);
+  }));
+
+Deno.test("Subscribing during a flood loses nothing and repeats nothing", () =>
+  withNodes(async (nodes) => {
+    const [a, b] = [await nodes.node(), await nodes.node()];
+    const data = JSON.stringify("x".repeat(1_000));
+    const flood: Promise<Placed>[] = [];
+    let joined: Promise<number> | undefined;
+    for (let n = 0; n < 6_000; n++) {
+      flood.push(publish(a, "c", data));
+      if (n === 1_000) joined = Promise.resolve(b.broker.subscribe("c")).then((log) => log!.offset);
+      if (n % 500 === 0) await new Promise((resolve) => setTimeout(resolve));
+    }
+    await Promise.all(flood);
+    const from = await joined!;
+    await nodes.settle();
+    const offsets = b.got.map((each) => each.kind === "publication" ? each.offset! : 0);
+    const after = offsets.filter((offset) => offset > from);
+    assertEquals(after, Array.from({ length: 6_000 - from }, (_, i) => from + 1 + i));
+    assertEquals(offsets, [...new Set(offsets)].sort((x, y) => x - y));
+  }));
+
+Deno.test("A message that pub/sub has lost is read when the next one shows it", () =>
+  withNodes(async (nodes) => {
+    const a = await nodes.node();
+    await a.broker.subscribe("c");
+    await publish(a, "c", "1");
+    await lose(nodes, 2);
+    await publish(a, "c", "3");
+    await until("both messages", () => linesOf(a).length === 3);
+    assertEquals(linesOf(a), ["1 1", "2 lost", "3 3"]);
+    assertEquals([a.broker.holes, a.broker.gaps], [1, 0]);
+  }));
+
+Deno.test("A last message that pub/sub has lost is found within 25 s", () =>
+  withNodes(async (nodes) => {
+    const a = await nodes.node();
+    await a.broker.subscribe("c");
+    await publish(a, "c", "1");
+    await nodes.settle();
+    await lose(nodes, 2);
+    await nodes.pass(20_000);
+    assertEquals(linesOf(a), ["1 1"]);
+    await nodes.pass(6_000);
+    await until("the lost message", () => linesOf(a).length === 2);
+    assertEquals(linesOf(a), ["1 1", "2 lost"]);
+  }));
+
+Deno.test("Messages that the stream has not any more are a gap", () =>
+  withNodes(async (nodes) => {
+    const a = await nodes.node();
+    const history = (await a.broker.subscribe("c"))!;
+    await publish(a, "c", "1");
+    await nodes.settle();
+    await lose(nodes, 2);
+    await lose(nodes, 3);
+    await nodes.redis.command("XTRIM", "test:v1:{c}:messages", "MAXLEN", 1);
+    await publish(a, "c", "4");
+    await until("the newest message", () => linesOf(a).at(-1) === "4 4");
+    assertEquals(linesOf(a), ["1 1", "gap 2", "3 lost", "4 4"]);
+    assertEquals([history.first, history.offset], [3, 4]);
+  }));
+
+Deno.test("A killed pub/sub connection loses no message of a channel with a history", () =>
+  withNodes(async (nodes) => {
+    const [a, b] = [await nodes.node(), await nodes.node()];
+    await b.broker.subscribe("c");
+    await b.broker.subscribe("off/c");
+    await publish(a, "c", "1");
+    await nodes.settle();
+    await nodes.redis.command("CLIENT", "KILL", "TYPE", "pubsub");
+    for (let n = 2; n <= 50; n++) await publish(a, "c", `${n}`);
+    await until("all messages", () => linesOf(b).length >= 50);
+    await until("the gap of the channel without history", () => linesOf(b, "off/c").length > 0);
+    assertEquals(linesOf(b), numbered(1, 50));
+    assertEquals(linesOf(b, "off/c"), ["gap undefined"]);
+    await until("both nodes are up", () => !a.broker.isDegraded && !b.broker.isDegraded);
+    await publish(a, "c", "51");
+    await publish(a, "off/c", "1");
+    await nodes.settle();
+    assertEquals(linesOf(b).at(-1), "51 51");
+    assertEquals(linesOf(b, "off/c").at(-1), "undefined 1");
+  }));
+
+Deno.test("A frozen Redis: publications are refused or stay here, and nothing else is lost", () =>
+  withNodes(async (nodes) => {
+    const [a, b] = [await nodes.node(), await nodes.node()];
+    for (const { broker } of [a, b]) await broker.subscribe("c");
+    await publish(a, "c", "1");
+    await nodes.settle();
+    nodes.redis.freeze();
+    const unanswered = publish(a, "c", "2", "key");
+    await assertRejects(() => unanswered, Unavailable);
+    await until("both know", () => a.broker.isDegraded && b.broker.isDegraded, {
+      withinMs: 20_000,
+    });
+    assertEquals(await publish(a, "c", "here"), { degraded: true });
+    await assertRejects(async () => await a.broker.subscribe("new"), Unavailable);
+    nodes.redis.thaw();
+    await until("both are up", () => !a.broker.isDegraded && !b.broker.isDegraded, {
+      withinMs: 20_000,
+    });
+    // What was refused may have been published: its repeat is known.
+    const repeat = await publish(b, "c", "2", "key");
+    assertEquals(repeat.position!.offset, 2);
+    await publish(b, "c", "3");
+    await until("the gaps", () => [a, b].every((node) => linesOf(node).includes("3 3")));
+    await nodes.settle();
+    const place = (lines: string[]) => lines.filter((line) => !line.startsWith("gap"));
+    assertEquals(place(linesOf(a)), ["1 1", "undefined here", "2 2", "3 3"]);
+    assertEquals(place(linesOf(b)), ["1 1", "2 2", "3 3"]);
+    for (const node of [a, b]) assert(linesOf(node).some((line) => line.startsWith("gap")));
+    assertEquals((await a.broker.subscribe("new"))!.offset, 0);
+  }));
+
+for (const withData of [true, false]) {
+  Deno.test(`A Redis that restarts ${withData ? "with" : "without"} its data begins new epochs, with gaps`, () =>
+    withNodes(async (nodes) => {
+      const [a, b] = [await nodes.node(), await nodes.node()];
+      for (const { broker } of [a, b]) await broker.subscribe("c");
+      const before = await publish(a, "c", "1");
+      await publish(a, "c", "2");
+      await nodes.settle();
+      if (withData) await nodes.redis.command("SAVE");
+      await nodes.redis.kill();
+      await until("both know", () => a.broker.isDegraded && b.broker.isDegraded);
+      assertEquals(await publish(b, "c", "here"), { degraded: true });
+      await nodes.redis.restart();
+      await until("both are up", () => !a.broker.isDegraded && !b.broker.isDegraded, {
+        withinMs: 20_000,
+      });
+      const after = await publish(a, "c", "3");
+      assertNotEquals(after.position!.epoch, before.position!.epoch);
+      assertEquals(after.position!.offset, 1);
+      await until("the message", () => [a, b].every((node) => linesOf(node).includes("1 3")));
+      for (const node of [a, b]) {
+        const lines = linesOf(node);
+        assertGreater(lines.lastIndexOf("1 3"), lines.indexOf("gap 0"));
+      }
+      const { epoch, offset } = (await b.broker.subscribe("c"))!;
+      assertEquals({ epoch, offset }, after.position);
+    }));
+}
+
+Deno.test("A flushed Redis is a new epoch: at the next message, or within 25 s", () =>
+  withNodes(async (nodes) => {
+    const a = await nodes.node();
+    for (const channel of ["c", "quiet"]) {
+      await a.broker.subscribe(channel);
+      await publish(a, channel, "1");
+    }
+    await nodes.settle();
+    await nodes.redis.command("FLUSHALL");
+    await publish(a, "c", "2");
+    await until("the message", () => linesOf(a).length === 3);
+    assertEquals(linesOf(a), ["1 1", "gap 0", "1 2"]);
+    await nodes.pass(26_000);
+    await until("the gap", () => linesOf(a, "quiet").length === 2);
+    assertEquals(linesOf(a, "quiet"), ["1 1", "gap 0"]);
+  }));
+
+Deno.test("Scripts that Redis has forgotten are sent again, in order", () =>
+  withNodes(async (nodes) => {
+    const a = await nodes.node();
+    await a.broker.subscribe("c");
+    await publish(a, "c", "1");
+    for (const round of [1, 2, 3]) {
+      await nodes.redis.command("SCRIPT", "FLUSH");
+      const from = 10 * round - 8;
+      const some = numbered(from, from + 9).map((line) => publish(a, "c", line.split(" ")[1]));
+      await Promise.all(some);
+    }
+    await nodes.settle();
+    assertEquals(linesOf(a), numbered(1, 31));
+    assertEquals(a.broker.holes, 0);
+  }));
+
+Deno.test("A Redis without memory refuses publications, and the log says so once", () =>
+  withNodes(async (nodes) => {
+    const a = await nodes.node();
+    await publish(a, "c", "1");
+    await nodes.redis.command("CONFIG", "SET", "maxmemory", "1");
+    for (let n = 0; n < 3; n++) await assertRejects(() => publish(a, "c", "2"), Unavailable);
+    assertEquals(nodes.log.filter((line) => line === "Redis refuses a command").length, 1);
+    await nodes.redis.command("CONFIG", "SET", "maxmemory", "0");
+    assertEquals((await publish(a, "c", "2")).position?.offset, 2);
+  }));
+
+Deno.test("A Redis that may remove messages is told in the log", () =>
+  withNodes(async (nodes) => {
+    await nodes.redis.command("CONFIG", "SET", "maxmemory-policy", "allkeys-lru");
+    await nodes.node();
+    const warning = "Redis may remove messages: its maxmemory-policy is not noeviction";
+    await until("a warning", () => nodes.log.includes(warning));
+  }));
+
+Deno.test("A required Redis that is away: publications are refused, and no gap is due", () =>
+  withNodes(async (nodes) => {
+    const a = await nodes.node({ isRequired: true });
+    await a.broker.subscribe("c");
+    await nodes.redis.kill();
+    await until("it knows", () => a.broker.isDegraded);
+    await assertRejects(() => publish(a, "c", "1"), Unavailable);
+    assertEquals(linesOf(a), []);
+  }));
+
+Deno.test("A node whose memory is too small reads the stream again for who returns", () =>
+  withNodes(async (nodes) => {
+    const a = await nodes.node({ historyBytes: 20_000 });
+    const history = (await a.broker.subscribe("c"))!;
+    const data = JSON.stringify("x".repeat(1_000));
+    for (let n = 1; n <= 50; n++) await publish(a, "c", data);
+    await nodes.settle();
+    assertGreater(history.first, 30);
+    assertEquals((await a.broker.history("c"))!.first, 1);
+    assertGreater(20_000, a.broker.bytes);
+    assertGreater(a.broker.evicted, 30);
+    assertEquals(linesOf(a).length, 50);
+  }));
+
+/** Keeps a message that no node gets. */
+async function lose(nodes: RedisNodes, offset: number): Promise<void> {
+  const position = await nodes.redis.command("GET", "test:v1:{c}:position") as string;
+  const [epoch, run] = position.split(" ");
+  const text = `${epoch} ${offset} ${nodes.clock.wall()} \nlost`;
+  await nodes.redis.command("XADD", "test:v1:{c}:messages", `${offset}-0`, "m", text);
+  await nodes.redis.command("SET", "test:v1:{c}:position", `${epoch} ${run} ${offset}`);
+}
