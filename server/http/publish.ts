@@ -26,6 +26,7 @@ const Channel = v.pipe(
   v.string(),
   v.minLength(1, CHANNEL_RULE),
   v.maxLength(MAX_CHANNEL_LENGTH, CHANNEL_RULE),
+  v.check((channel) => channel.isWellFormed(), "must be well-formed Unicode"),
 );
 
 /** The body is read so that its handler gets the JSON text. */

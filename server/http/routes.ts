@@ -16,8 +16,9 @@ import { docsRoutes } from "./docs.ts";
 import { historyRoutes, type HistoryRoutesOptions } from "./history.ts";
 import { eventsHubError, eventsHubRoutes, type EventsHubRoutesOptions } from "./events_hub.ts";
 import { type OverviewOptions, overviewRoutes } from "./overview.ts";
-import { problem } from "../base/problem.ts";
+import { problem, unavailable } from "../base/problem.ts";
 import { VERSION } from "../base/version.ts";
+import { Unavailable } from "../brokers/broker.ts";
 import { presenceRoutes, type PresenceRoutesOptions } from "./presence.ts";
 import { type PublishOptions, publishRoutes } from "./publish.ts";
 import { suspensionRoutes, type SuspensionsRoutesOptions } from "./suspensions.ts";
@@ -77,6 +78,7 @@ export function httpRoutes(options: HttpRoutesOptions): App {
   rejectOtherMethods(app);
   app.all("*", (context) => rejectElsewhere(context.req.raw, options.routes));
   app.onError((error) => {
+    if (error instanceof Unavailable) return unavailable();
     log.error("an HTTP request failed: please report this", { error });
     return problem(
       STATUS_CODE.InternalServerError,

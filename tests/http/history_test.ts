@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { Unavailable } from "../../server/brokers/broker.ts";
 import { withApi } from "../support/server/api.ts";
 
 const PATH = "/api/v1/channels/news%2Fa/history";
@@ -72,4 +73,15 @@ Deno.test("DELETE history removes the messages, and needs the right admin", () =
     const left = (await api.json(PATH, { key: "reader.s" })).body;
     assertEquals(left, { channel: "news/a", epoch, offset: 1, messages: [], more: false });
     assertEquals(api.world.log.at(-1)?.message, "history removed by an operator");
+  }));
+
+Deno.test("history is 503 while the broker does not answer", () =>
+  withApi({ history: {} }, async (api) => {
+    const away = () => Promise.reject(new Unavailable("away"));
+    Object.assign(api.world.broker, { history: away, clear: away });
+    for (const method of ["GET", "DELETE"]) {
+      const response = await api.call(PATH, { method });
+      assertEquals([response.status, response.headers.get("Retry-After")], [503, "1"]);
+      await response.body?.cancel();
+    }
   }));

@@ -374,6 +374,9 @@ function onChannel(decode: (channel: string) => Inbound): Inbound {
     const rule = `channel must be a string of 1 to ${MAX_CHANNEL_LENGTH} characters, got ${seen}`;
     return error("bad_channel", rule, MESSAGE.textOf("id"));
   }
+  if (!channel.isWellFormed()) {
+    return error("bad_channel", "channel must be well-formed Unicode", MESSAGE.textOf("id"));
+  }
   return decode(channel);
 }
 

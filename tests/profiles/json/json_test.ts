@@ -120,6 +120,7 @@ Deno.test("decode() names what is wrong with a message", () => {
     ['{"type":"Ping"}', "unknown_type", '"Ping"'],
     ['{"type":"subscribe"}', "bad_channel", "got nothing"],
     ['{"type":"subscribe","channel":""}', "bad_channel", "got 0 characters"],
+    ['{"type":"subscribe","channel":"a\\ud800"}', "bad_channel", "well-formed"],
     ['{"type":"subscribe","channel":{}}', "bad_channel", "got an object"],
     [`{"type":"publish","channel":"${"c".repeat(257)}"}`, "bad_channel", "got 257 characters"],
     ['{"type":"publish","channel":"c"}', "bad_message", "needs data"],
