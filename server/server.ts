@@ -171,25 +171,30 @@ interface BoundServer {
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, log, files: { credentials } } = options;
-  const auth = await openAuth({ ...SYSTEM, config, credentials, log });
+  const redis = config.broker.redisUrl === undefined ? {} : await redisOf(config);
+  const platform = { ...SYSTEM, ...redis };
+  const auth = await openAuth({ ...platform, config, credentials, log });
   try {
-    const openBroker = await brokerOf(config);
     const bound = await bind(options, auth.authenticator.open);
-    return serve({ ...options, ...SYSTEM, openBroker, auth }, bound);
+    return serve({ ...options, ...platform, auth }, bound);
   } catch (error) {
     await auth.close();
     throw error;
   }
 }
 
-/** The broker that the configuration asks for. */
-async function brokerOf({ broker }: Config): Promise<Platform["openBroker"]> {
-  const { redisUrl: url, redisPrefix: prefix, brokerRequired: isRequired } = broker;
-  if (url === undefined) return undefined;
-  const createRedis = await loadRedis();
-  return (options) => {
-    const broker = createRedis({ ...options, url, prefix, isRequired });
-    return { broker, history: broker, figures: broker };
+/** What a hub of several processes takes of Redis: what carries publications, and its store. */
+async function redisOf(
+  { broker: { redisUrl, redisPrefix: prefix, brokerRequired: isRequired } }: Config,
+): Promise<Pick<Platform, "openBroker" | "openStore">> {
+  const url = redisUrl!;
+  const { RedisBroker, RedisStore } = await loadRedis();
+  return {
+    openStore: (_, clock) => RedisStore.open({ url, prefix, clock, random: Math.random }),
+    openBroker(options) {
+      const broker = new RedisBroker({ ...options, url, prefix, isRequired });
+      return { broker, history: broker, figures: broker };
+    },
   };
 }
 

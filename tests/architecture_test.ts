@@ -8,7 +8,8 @@ const LAYERS: readonly (readonly string[])[] = [
   ["base/"],
   ["message.ts", "close_codes.ts"],
   ["liveness/"],
-  ["logging/", "stores/", "metrics/", "diagnosis/"],
+  ["logging/", "redis/", "metrics/", "diagnosis/"],
+  ["stores/"],
   ["brokers/"],
   ["auth/"],
   ["profiles/"],
@@ -31,7 +32,7 @@ const IMPORTERS: Readonly<Record<string, readonly string[]>> = {
   "@hono/node-server": ["server.ts"],
   "prom-client": ["metrics/exposition.ts"],
   "@logtape/logtape": ["logging/logging.ts"],
-  "ioredis": ["brokers/redis_engine.ts"],
+  "ioredis": ["redis/connection.ts"],
   "jose": ["auth/tokens.ts"],
   "uplot": ["web/chart.ts"],
 };

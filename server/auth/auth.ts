@@ -95,7 +95,7 @@ export async function openAuth(options: AuthOptions): Promise<Auth> {
     durationMs: auth.suspendMs,
   };
   const suspensions = new Suspensions({ store, clock, newId, rules, onError });
-  await suspensions.load();
+  await suspensions.load().catch(onError); // each is looked up when its key comes
   return {
     authenticator: new Authenticator({ keys, tokens, tickets, suspensions, clock, onError }),
     tickets,

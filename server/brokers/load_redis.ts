@@ -1,23 +1,23 @@
 /**
- * Loads the Redis broker, which nothing else of a hub without one needs: it takes a third of a second.
+ * Loads what needs Redis. A hub without one does not load ioredis.
  *
  * @module
  */
 
 import process from "node:process";
-import type { RedisBroker, RedisBrokerOptions } from "./redis.ts";
-
-/** Makes a Redis broker. */
-export type MakeRedisBroker = (options: RedisBrokerOptions) => RedisBroker;
+/** What needs Redis. */
+export interface RedisModules {
+  readonly RedisBroker: typeof import("./redis.ts").RedisBroker;
+  readonly RedisStore: typeof import("../stores/redis.ts").RedisStore;
+}
 
 /** Called before anything reads the environment at the same time. */
-export async function loadRedis(): Promise<MakeRedisBroker> {
+export async function loadRedis(): Promise<RedisModules> {
   const { env } = process;
   // A package of ioredis lists the whole environment when it is loaded, which the permissions forbid.
   process.env = {};
   try {
-    const { RedisBroker } = await import("./redis.ts");
-    return (options) => new RedisBroker(options);
+    return { ...await import("./redis.ts"), ...await import("../stores/redis.ts") };
   } finally {
     process.env = env;
   }

@@ -25,7 +25,7 @@ import { LogCache } from "./log_cache.ts";
 import type { HistoryBounds } from "./memory_history.ts";
 import { RedisChannels } from "./redis_channels.ts";
 import { RedisEngine } from "./redis_engine.ts";
-import { type ChannelKeys, channelKeys, type HubKeys, hubKeys } from "./redis_keys.ts";
+import { type ChannelKeys, channelKeys, type HubKeys, hubKeys } from "../redis/keys.ts";
 import { GAP_TEXT, parseRelay, publicationText, relayText, unkeptText } from "./redis_messages.ts";
 import { channelReader, type ReadChannel } from "./redis_reader.ts";
 

@@ -11,7 +11,7 @@ import type { Cancel, Clock } from "../base/clock.ts";
 import { type ChannelHistory, type Deliver, type Later, Unavailable } from "./broker.ts";
 import type { LogCache } from "./log_cache.ts";
 import type { RedisEngine } from "./redis_engine.ts";
-import { channelKeys } from "./redis_keys.ts";
+import { channelKeys } from "../redis/keys.ts";
 import { type LiveMessage, parseLive } from "./redis_messages.ts";
 import type { ReadChannel, Reading } from "./redis_reader.ts";
 import { RedisSubscription } from "./redis_subscription.ts";

@@ -9,19 +9,13 @@
  * @module
  */
 
-import { Redis } from "ioredis";
-import { type Cancel, type Clock, sleep } from "../base/clock.ts";
+import type { Cancel, Clock } from "../base/clock.ts";
 import type { Logger } from "../logging/logging.ts";
+import { DEADLINE_MS, endConnection, type Redis, redisConnection } from "../redis/connection.ts";
 import { scripts } from "./redis_scripts.ts";
 
 /** From one probe to the next, ms. */
 const PROBE_EVERY_MS = 1_000;
-
-/** How long a command, a probe or a connection attempt may take, ms. */
-const DEADLINE_MS = 3_000;
-
-/** Longest time between two attempts to connect, ms. */
-const MAX_RETRY_MS = 1_000;
 
 /** A connection with the scripts. */
 interface Commands extends Redis {
@@ -73,26 +67,12 @@ export class RedisEngine {
 
   constructor(options: RedisEngineOptions) {
     this.#options = options;
-    const connection = {
-      lazyConnect: true,
-      // A timer for each answer, and not for each command, which would cost 4 µs (measured).
-      socketTimeout: DEADLINE_MS,
-      connectTimeout: DEADLINE_MS,
-      disconnectTimeout: 0,
-      // What was written may have been carried out: nothing is ever written twice.
-      autoResendUnfulfilledCommands: false,
-      autoResubscribe: false,
-      enableOfflineQueue: false,
-      maxRetriesPerRequest: 0,
-      retryStrategy: (attempt: number) => this.#retryAfter(attempt),
-      reconnectOnError: ({ message }: Error) => message.startsWith("READONLY"),
-    };
-    this.#commands = new Redis(options.url, {
-      ...connection,
+    const { url, random } = options;
+    this.#commands = redisConnection(url, random, {
       enableAutoPipelining: true,
       scripts: scripts("PUBLISH"),
     }) as Commands;
-    this.#subscriber = new Redis(options.url, connection);
+    this.#subscriber = redisConnection(url, random);
     this.#listen();
   }
 
@@ -173,13 +153,7 @@ export class RedisEngine {
     this.#cancel();
     this.#onFirstUp();
     for (const answer of this.#probes.values()) answer(false);
-    await Promise.all([this.#commands, this.#subscriber].map(async (connection) => {
-      // One that waits for its next attempt has no end, but a timer of this call.
-      const isIdle = connection.status === "reconnecting";
-      const ended = new Promise<void>((resolve) => connection.once("end", resolve));
-      connection.disconnect();
-      await (isIdle ? sleep(this.#options.clock, 1) : ended);
-    }));
+    await Promise.all([this.#commands, this.#subscriber].map(endConnection));
   }
 
   #listen(): void {
@@ -262,10 +236,5 @@ export class RedisEngine {
     this.#isUp = false;
     const error = this.#lastError || "the connection was closed";
     this.#options.log.warning("Redis does not answer: nodes are apart", { error });
-  }
-
-  #retryAfter(attempt: number): number {
-    const afterMs = Math.min(MAX_RETRY_MS, 50 * 2 ** Math.min(attempt, 10));
-    return Math.round(afterMs * (0.5 + this.#options.random() / 2));
   }
 }

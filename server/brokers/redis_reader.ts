@@ -9,7 +9,7 @@ import type { Position, Publication } from "../message.ts";
 import { Unavailable } from "./broker.ts";
 import type { HistoryBounds } from "./memory_history.ts";
 import type { RedisEngine } from "./redis_engine.ts";
-import type { ChannelKeys } from "./redis_keys.ts";
+import type { ChannelKeys } from "../redis/keys.ts";
 import { parseLive } from "./redis_messages.ts";
 
 /** What was read of a channel. */

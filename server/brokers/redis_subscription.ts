@@ -8,7 +8,7 @@
 import type { Cancel, Clock } from "../base/clock.ts";
 import { type ChannelHistory, Unavailable } from "./broker.ts";
 import type { ChannelLog } from "./channel_log.ts";
-import type { ChannelKeys } from "./redis_keys.ts";
+import type { ChannelKeys } from "../redis/keys.ts";
 import type { LiveMessage } from "./redis_messages.ts";
 
 /** Live messages of a channel that are held while its stream is read: so many, or so many bytes. */

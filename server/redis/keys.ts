@@ -29,6 +29,11 @@ export interface HubKeys {
   readonly probe: string;
 }
 
+/** What the keys of a collection of entries begin with. @param prefix of all names */
+export function collectionKeys(prefix: string, collection: string): string {
+  return `${prefix}${LAYOUT}:{store:${encode(collection)}}:`;
+}
+
 /** @param prefix of all names */
 export function hubKeys(prefix: string): HubKeys {
   return { relay: `${prefix}${LAYOUT}:relay`, probe: `${prefix}${LAYOUT}:probe:` };

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import fc from "fast-check";
-import { channelKeys } from "../../server/brokers/redis_keys.ts";
+import { channelKeys } from "../../server/redis/keys.ts";
 import {
   parseLive,
   parseRelay,

@@ -1,0 +1,115 @@
+/**
+ * The Store on Redis: entries that all processes of the hub share. Each entry is a key that expires; an
+ * index of each collection lists the ids. Redis' expiry frees space only, a little late: the time in the
+ * entry decides.
+ *
+ * @module
+ */
+
+import type { Clock } from "../base/clock.ts";
+import {
+  endConnection,
+  type Redis,
+  redisConnection,
+  type RedisLocation,
+} from "../redis/connection.ts";
+import { collectionKeys } from "../redis/keys.ts";
+import type { Entry, Store } from "./store.ts";
+
+/** So much later an entry is freed than it expires, ms: the clocks of nodes differ. */
+const SPARE_MS = 10_000;
+
+const SCRIPTS = {
+  /** Keys: entry, index. Arguments: the id, the value, how long it is kept, ms, its end, the time. */
+  putEntry: {
+    numberOfKeys: 2,
+    lua: `
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+redis.call('ZADD', KEYS[2], ARGV[4], ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[5])
+if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[3]) then
+  redis.call('PEXPIRE', KEYS[2], ARGV[3])
+end`,
+  },
+  /** Keys: entry, index. Argument: the id. Answers the value, if there is one. */
+  takeEntry: {
+    numberOfKeys: 2,
+    lua: `
+redis.call('ZREM', KEYS[2], ARGV[1])
+return redis.call('GETDEL', KEYS[1])`,
+  },
+};
+
+interface Commands extends Redis {
+  putEntry(...args: (string | number)[]): Promise<void>;
+  takeEntry(...args: (string | number)[]): Promise<string | null>;
+}
+
+type StoredValue = Omit<Entry, "id">;
+
+export interface RedisStoreOptions extends RedisLocation {
+  readonly clock: Pick<Clock, "wall">;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+export class RedisStore implements Store {
+  readonly #prefix: string;
+  readonly #clock: Pick<Clock, "wall">;
+  readonly #redis: Commands;
+  #closed: Promise<void> | undefined;
+
+  private constructor({ url, prefix, clock, random }: RedisStoreOptions) {
+    this.#prefix = prefix;
+    this.#clock = clock;
+    this.#redis = redisConnection(url, random, { scripts: SCRIPTS }) as Commands;
+    this.#redis.on("error", () => {}); // who asks is told
+  }
+
+  /** Connects. A Redis that is away is tried again, and its methods reject meanwhile. */
+  static async open(options: RedisStoreOptions): Promise<RedisStore> {
+    const store = new RedisStore(options);
+    await store.#redis.connect().catch(() => {});
+    return store;
+  }
+
+  async put(collection: string, { id, value, expiresAtMs }: Entry): Promise<void> {
+    const wallMs = this.#clock.wall();
+    const ttlMs = Math.max(1, Math.ceil(expiresAtMs - wallMs)) + SPARE_MS;
+    const text = JSON.stringify({ value, expiresAtMs } satisfies StoredValue);
+    const keys = this.#keys(collection, id);
+    await this.#redis.putEntry(...keys, id, text, ttlMs, expiresAtMs, wallMs - SPARE_MS);
+  }
+
+  async get(collection: string, id: string): Promise<Entry | undefined> {
+    const [entry] = this.#keys(collection, id);
+    return this.#unexpired(id, await this.#redis.get(entry));
+  }
+
+  async take(collection: string, id: string): Promise<Entry | undefined> {
+    return this.#unexpired(id, await this.#redis.takeEntry(...this.#keys(collection, id), id));
+  }
+
+  async list(collection: string): Promise<Entry[]> {
+    const [start, index] = this.#keys(collection, "");
+    const ids = await this.#redis.zrange(index, "0", "-1");
+    if (ids.length === 0) return [];
+    const texts = await this.#redis.mget(ids.map((id) => start + id));
+    return ids.flatMap((id, i) => this.#unexpired(id, texts[i]) ?? []);
+  }
+
+  close(): Promise<void> {
+    return this.#closed ??= endConnection(this.#redis);
+  }
+
+  #keys(collection: string, id: string): [entry: string, index: string] {
+    const start = collectionKeys(this.#prefix, collection);
+    return [`${start}entry:${id}`, `${start}ids`];
+  }
+
+  #unexpired(id: string, text: string | null): Entry | undefined {
+    if (text === null) return undefined;
+    const stored: StoredValue = JSON.parse(text);
+    return this.#clock.wall() < stored.expiresAtMs ? { id, ...stored } : undefined;
+  }
+}
