@@ -25,6 +25,7 @@ import { LogCache } from "./log_cache.ts";
 import type { HistoryBounds } from "./memory_history.ts";
 import { RedisChannels } from "./redis_channels.ts";
 import { RedisEngine } from "./redis_engine.ts";
+import { RedisPeers } from "./redis_peers.ts";
 import { type ChannelKeys, channelKeys, type HubKeys, hubKeys } from "../redis/keys.ts";
 import { GAP_TEXT, parseRelay, publicationText, relayText, unkeptText } from "./redis_messages.ts";
 import { channelReader, type ReadChannel } from "./redis_reader.ts";
@@ -62,6 +63,8 @@ export interface RedisBrokerOptions extends HistoryBounds {
 
 /** On the wheel from the start: it releases what has expired in this node. */
 export class RedisBroker implements Broker, TimerTask {
+  /** The other processes of the hub. */
+  readonly nodes: RedisPeers;
   readonly #options: RedisBrokerOptions;
   readonly #hubKeys: HubKeys;
   readonly #cache: LogCache;
@@ -86,17 +89,20 @@ export class RedisBroker implements Broker, TimerTask {
     this.#node = newId().replaceAll("-", "").slice(16);
     const keys = this.#hubKeys = hubKeys(prefix);
     this.#cache = new LogCache(options);
+    const nodesNames = [keys.nodes, `${keys.nodes}:${this.#node}`];
     const engine = this.#engine = new RedisEngine({
       ...options,
-      names: [keys.probe + this.#node, keys.relay],
+      names: [keys.probe + this.#node, keys.relay, ...nodesNames],
       onMessage: (name, text) => {
         if (name === keys.relay) this.#deliver?.(parseRelay(text));
+        else if (nodesNames.includes(name)) this.nodes.receive(text);
         else this.#channels.receive(name, text);
       },
       onConnected: () => this.#channels.connected(),
       onInterrupted: () => this.#channels.interrupted(),
       onUp: () => this.#restored(),
     });
+    this.nodes = new RedisPeers({ ...options, id: this.#node, keys, engine });
     this.#read = channelReader({ ...this.#options, engine, newEpoch: () => this.#newEpoch() });
     this.#channels = new RedisChannels({
       ...options,
@@ -150,6 +156,7 @@ export class RedisBroker implements Broker, TimerTask {
   async start(deliver: Deliver): Promise<void> {
     this.#deliver = deliver;
     await this.#engine.start();
+    if (this.#deliver !== undefined) this.nodes.start();
   }
 
   publish(publication: Publication, key?: string): Later<Placed> {
@@ -197,7 +204,7 @@ export class RedisBroker implements Broker, TimerTask {
   close(): Promise<void> {
     this.#deliver = undefined;
     this.#channels.close();
-    return this.#closed ??= this.#engine.close();
+    return this.#closed ??= this.nodes.close().then(() => this.#engine.close());
   }
 
   onDue(wheelMs: number): number {

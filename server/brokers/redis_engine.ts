@@ -23,6 +23,7 @@ interface Commands extends Redis {
   publishOnce(...args: (string | number)[]): Promise<number>;
   readChannel(...args: (string | number)[]): Promise<ChannelReply>;
   clearChannel(...args: (string | number)[]): Promise<number>;
+  renewLease(...args: (string | number)[]): Promise<string[]>;
 }
 
 /** The epoch, the offset, the time, and the entries of the stream, each with the text as second field. */
@@ -109,7 +110,14 @@ export class RedisEngine {
   /** Commands, which are sent together at the end of the turn; each rejects when it is not answered. */
   get commands(): Pick<
     Commands,
-    "publish" | "getex" | "publishKept" | "publishOnce" | "readChannel" | "clearChannel"
+    | "publish"
+    | "getex"
+    | "hdel"
+    | "publishKept"
+    | "publishOnce"
+    | "readChannel"
+    | "clearChannel"
+    | "renewLease"
   > {
     return this.#commands;
   }

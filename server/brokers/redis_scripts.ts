@@ -42,6 +42,7 @@ export function scripts(publish: "PUBLISH" | "SPUBLISH"): {
   readonly publishOnce: Script;
   readonly readChannel: Script;
   readonly clearChannel: Script;
+  readonly renewLease: Script;
 } {
   return {
     /**
@@ -116,6 +117,18 @@ redis.call('UNLINK', KEYS[2])
 local epoch, offset = string.match(position, '^(%S+) %S+ (%d+)$')
 redis.call('${publish}', ARGV[1], '!cleared ' .. epoch .. ' ' .. offset .. '\\n')
 return 1`,
+    },
+    /**
+     * Raises the counter of a node.
+     *
+     * Key: the counters. Arguments: the node, how long they are kept, ms. Answers all counters.
+     */
+    renewLease: {
+      numberOfKeys: 1,
+      lua: `
+redis.call('HINCRBY', KEYS[1], ARGV[1], 1)
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return redis.call('HGETALL', KEYS[1])`,
     },
   };
 }

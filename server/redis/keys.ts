@@ -27,6 +27,10 @@ export interface HubKeys {
   readonly relay: string;
   /** What the names of probes begin with. */
   readonly probe: string;
+  /** Where nodes ask and tell, and what the names begin with under which each is answered. */
+  readonly nodes: string;
+  /** The counters of the nodes. */
+  readonly leases: string;
 }
 
 /** What the keys of a collection of entries begin with. @param prefix of all names */
@@ -36,7 +40,13 @@ export function collectionKeys(prefix: string, collection: string): string {
 
 /** @param prefix of all names */
 export function hubKeys(prefix: string): HubKeys {
-  return { relay: `${prefix}${LAYOUT}:relay`, probe: `${prefix}${LAYOUT}:probe:` };
+  const start = `${prefix}${LAYOUT}:`;
+  return {
+    relay: `${start}relay`,
+    probe: `${start}probe:`,
+    nodes: `${start}nodes`,
+    leases: `${start}leases`,
+  };
 }
 
 /** @param prefix of all names */

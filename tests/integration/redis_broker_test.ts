@@ -1,10 +1,10 @@
 import type { Publication } from "../../server/message.ts";
 import { testBroker } from "../contracts/broker_contract.ts";
 import { type Bounds, type HistoryUnderTest, testHistory } from "../contracts/history_contract.ts";
-import { RedisNodes } from "../support/server/redis_nodes.ts";
+import { TestNodes } from "../support/server/redis_nodes.ts";
 
 testBroker("RedisBroker", async () => {
-  const nodes = await RedisNodes.start();
+  const nodes = await TestNodes.start();
   return {
     broker: nodes.broker(),
     settle: () => nodes.settle(),
@@ -13,7 +13,7 @@ testBroker("RedisBroker", async () => {
 });
 
 testHistory("RedisBroker", async (bounds: Bounds): Promise<HistoryUnderTest> => {
-  const nodes = await RedisNodes.start();
+  const nodes = await TestNodes.start();
   const broker = nodes.broker(bounds);
   const delivered: Publication[] = [];
   await broker.start((each) => void (each.kind === "publication" && delivered.push(each)));

@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertGreater, assertNotEquals, assertRejects } from "@std/assert";
 import { type Placed, Unavailable } from "../../server/brokers/broker.ts";
-import { type Node, RedisNodes } from "../support/server/redis_nodes.ts";
+import { type Node, TestNodes } from "../support/server/redis_nodes.ts";
 import { until } from "../support/until.ts";
 
-async function withNodes(run: (nodes: RedisNodes) => Promise<void>): Promise<void> {
-  await using nodes = await RedisNodes.start();
+async function withNodes(run: (nodes: TestNodes) => Promise<void>): Promise<void> {
+  await using nodes = await TestNodes.start();
   await run(nodes);
 }
 
@@ -278,10 +278,57 @@ Deno.test("A node whose memory is too small reads the stream again for who retur
   }));
 
 /** Keeps a message that no node gets. */
-async function lose(nodes: RedisNodes, offset: number): Promise<void> {
+async function lose(nodes: TestNodes, offset: number): Promise<void> {
   const position = await nodes.redis.command("GET", "test:v1:{c}:position") as string;
   const [epoch, run] = position.split(" ");
   const text = `${epoch} ${offset} ${nodes.clock.wall()} \nlost`;
   await nodes.redis.command("XADD", "test:v1:{c}:messages", `${offset}-0`, "m", text);
   await nodes.redis.command("SET", "test:v1:{c}:position", `${epoch} ${run} ${offset}`);
 }
+
+Deno.test("A question reaches all other nodes, and their answers come back", () =>
+  withNodes(async (nodes) => {
+    const [a, b, c] = [await nodes.node(), await nodes.node(), await nodes.node()];
+    for (const { broker } of [a, b, c]) {
+      broker.nodes.answer("sum", ([x, y]: [number, number]) => Promise.resolve(x + y));
+    }
+    const { answers, missing } = await a.broker.nodes.ask("sum", [1, 2]);
+    assertEquals(missing, []);
+    assertEquals(answers.map(({ answer }) => answer), [3, 3]);
+    const names = answers.map(({ node }) => node).sort();
+    assertEquals(names, [b.broker.nodes.id, c.broker.nodes.id].sort());
+
+    const told: unknown[] = [];
+    for (const { broker } of [a, b]) broker.nodes.answer("news", (data) => void told.push(data));
+    a.broker.nodes.tell("news", { text: "{ü}" });
+    await nodes.settle();
+    assertEquals(told, [{ text: "{ü}" }]);
+  }));
+
+Deno.test("Nodes that do not answer are missing, and forgotten once they have left or are lost", () =>
+  withNodes(async (nodes) => {
+    const [a, b] = [await nodes.node(), await nodes.node()];
+    a.broker.nodes.answer("silence", () => 0);
+    await nodes.pass(2_000); // they know each other
+    const asked = await a.broker.nodes.ask("silence", null);
+    assertEquals(asked, { answers: [], missing: [b.broker.nodes.id] });
+    await b.broker.close();
+    await nodes.pass(2_000);
+    assertEquals(await a.broker.nodes.ask("silence", null), { answers: [], missing: [] });
+
+    await nodes.redis.command("HSET", "test:v1:leases", "killed", "7");
+    await nodes.pass(4_000);
+    assertEquals((await a.broker.nodes.ask("silence", null)).missing, ["killed"]);
+    await nodes.pass(8_000);
+    assertEquals(await a.broker.nodes.ask("silence", null), { answers: [], missing: [] });
+    assertEquals(await nodes.redis.command("HEXISTS", "test:v1:leases", "killed"), 0);
+  }));
+
+Deno.test("While Redis is away a question has no answers, and nothing is told", () =>
+  withNodes(async (nodes) => {
+    const a = await nodes.node();
+    await nodes.redis.kill();
+    await until("it knows", () => a.broker.isDegraded);
+    a.broker.nodes.tell("news", 1);
+    assertEquals(await a.broker.nodes.ask("silence", null), { answers: [], missing: [] });
+  }));

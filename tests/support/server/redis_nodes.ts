@@ -31,7 +31,7 @@ export interface Node {
 }
 
 /** Nodes on one Redis. */
-export class RedisNodes implements AsyncDisposable {
+export class TestNodes implements AsyncDisposable {
   readonly redis: RedisServer;
   readonly clock = new SkippingClock();
   /** What nodes have logged. */
@@ -44,8 +44,8 @@ export class RedisNodes implements AsyncDisposable {
   }
 
   /** Starts a Redis. */
-  static async start(...flags: string[]): Promise<RedisNodes> {
-    return new RedisNodes(await RedisServer.start(...flags));
+  static async start(...flags: string[]): Promise<TestNodes> {
+    return new TestNodes(await RedisServer.start(...flags));
   }
 
   /** Makes a broker that has not started; it keeps a history of each channel but those below `off/`. */

@@ -1,0 +1,51 @@
+/**
+ * Which nodes are alive. Each raises a counter every RENEW_MS, and judges the others by theirs: a node
+ * is lost when its counter has stood still for a whole lease, during which the engine has answered this
+ * node. So a stall of the engine, or of the way to it, makes nobody lost. Pure state.
+ *
+ * @module
+ */
+
+/** How often a node raises its counter, ms. */
+export const RENEW_MS = 2_000;
+
+/** How long a counter stands still before its node is lost, ms: three times in a row, and no less. */
+export const LEASE_MS = 6_000;
+
+interface Lease {
+  counter: string;
+  /** Since when it has stood still, as far as this node has seen, monotonic ms. */
+  sinceMs: number;
+}
+
+export class Leases {
+  readonly #leases = new Map<string, Lease>();
+  #isInterrupted = false;
+
+  /** The nodes that are alive, this one included. */
+  get alive(): Iterable<string> {
+    return this.#leases.keys();
+  }
+
+  /** The engine has answered with all counters. @returns the nodes that are lost now */
+  observe(counters: ReadonlyMap<string, string>, nowMs: number): string[] {
+    const lost: string[] = [];
+    for (const [node, counter] of counters) {
+      const lease = this.#leases.get(node);
+      if (lease === undefined) this.#leases.set(node, { counter, sinceMs: nowMs });
+      else if (lease.counter !== counter || this.#isInterrupted) {
+        lease.counter = counter;
+        lease.sinceMs = nowMs;
+      } else if (nowMs - lease.sinceMs >= LEASE_MS) lost.push(node);
+    }
+    for (const node of this.#leases.keys()) if (!counters.has(node)) this.#leases.delete(node);
+    for (const node of lost) this.#leases.delete(node);
+    this.#isInterrupted = false;
+    return lost;
+  }
+
+  /** The engine has not answered: after that a whole lease passes first. */
+  interrupted(): void {
+    this.#isInterrupted = true;
+  }
+}

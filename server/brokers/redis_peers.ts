@@ -1,0 +1,166 @@
+/**
+ * The nodes of a hub on one Redis: questions and what is told are published to all, answers to the node
+ * that has asked.
+ *
+ * @module
+ */
+
+import type { Cancel, Clock } from "../base/clock.ts";
+import type { Logger } from "../logging/logging.ts";
+import type { HubKeys } from "../redis/keys.ts";
+import { Leases, RENEW_MS } from "./leases.ts";
+import type { Answers, Nodes } from "./nodes.ts";
+import type { RedisEngine } from "./redis_engine.ts";
+
+/** How long an answer may take, ms. */
+const ANSWER_MS = 1_000;
+
+/** How long Redis keeps the counters without a node that renews its own, ms. */
+const KEPT_MS = 60_000;
+
+/** What nodes say. */
+type Said =
+  | { readonly kind: "question"; readonly id: number; readonly topic: string; readonly data: never }
+  | { readonly kind: "told"; readonly topic: string; readonly data: never }
+  | { readonly kind: "answer"; readonly id: number; readonly answer: unknown };
+
+interface Question {
+  readonly answers: Map<string, unknown>;
+  /** How many others have got it; undefined: Redis has not said yet. */
+  receivers: number | undefined;
+  readonly finish: () => void;
+}
+
+export interface RedisPeersOptions {
+  /** The name of this node. */
+  readonly id: string;
+  readonly clock: Clock;
+  readonly keys: HubKeys;
+  readonly engine: Pick<RedisEngine, "run" | "commands">;
+  readonly log: Logger;
+}
+
+export class RedisPeers implements Nodes {
+  readonly #options: RedisPeersOptions;
+  readonly #leases = new Leases();
+  readonly #topics = new Map<string, (data: never) => unknown>();
+  readonly #questions = new Map<number, Question>();
+  #asked = 0;
+  #cancel: Cancel = () => {};
+
+  constructor(options: RedisPeersOptions) {
+    this.#options = options;
+  }
+
+  get id(): string {
+    return this.#options.id;
+  }
+
+  /** Begins to renew the lease; the first time at once. */
+  start(): void {
+    this.#cancel = this.#options.clock.after(RENEW_MS, () => this.start());
+    void this.#renew();
+  }
+
+  /** This node leaves. */
+  async close(): Promise<void> {
+    const { engine, keys, id } = this.#options;
+    this.#cancel();
+    for (const { finish } of this.#questions.values()) finish();
+    if (engine.run !== undefined) await engine.commands.hdel(keys.leases, id).catch(() => {});
+  }
+
+  answer(topic: string, answer: (data: never) => unknown): void {
+    this.#topics.set(topic, answer);
+  }
+
+  tell(topic: string, data: unknown): void {
+    this.#say(this.#options.keys.nodes, { kind: "told", topic, data: data as never })?.catch(
+      () => {},
+    );
+  }
+
+  async ask(topic: string, data: unknown): Promise<Answers> {
+    const id = ++this.#asked;
+    const answers = new Map<string, unknown>();
+    await new Promise<void>((resolve) => {
+      const finish = () => {
+        cancel();
+        this.#questions.delete(id);
+        resolve();
+      };
+      const cancel = this.#options.clock.after(ANSWER_MS, finish);
+      const question: Question = { answers, receivers: undefined, finish };
+      this.#questions.set(id, question);
+      this.#say(this.#options.keys.nodes, { kind: "question", id, topic, data: data as never })
+        ?.then(
+          (receivers) => {
+            question.receivers = receivers - 1;
+            this.#finishIfComplete(question);
+          },
+          finish,
+        ) ?? finish();
+    });
+    return {
+      answers: Array.from(answers, ([node, answer]) => ({ node, answer })),
+      missing: this.#others().filter((node) => !answers.has(node)),
+    };
+  }
+
+  /** Something was said. @param text as it was published */
+  receive(text: string): void {
+    const { from, ...said }: Said & { readonly from: string } = JSON.parse(text);
+    if (from === this.id) return;
+    if (said.kind === "answer") {
+      const question = this.#questions.get(said.id);
+      question?.answers.set(from, said.answer);
+      if (question !== undefined) this.#finishIfComplete(question);
+      return;
+    }
+    const answer = this.#topics.get(said.topic);
+    if (answer === undefined) return;
+    if (said.kind === "told") answer(said.data);
+    else void this.#reply(from, { id: said.id, answer: answer(said.data) });
+  }
+
+  async #reply(to: string, { id, answer }: { id: number; answer: unknown }): Promise<void> {
+    const { log, keys } = this.#options;
+    try {
+      await this.#say(`${keys.nodes}:${to}`, { kind: "answer", id, answer: await answer });
+    } catch (error) {
+      log.warning("a question of another node was not answered", { error });
+    }
+  }
+
+  /** @returns how many nodes have got it, undefined while Redis is away */
+  #say(name: string, said: Said): Promise<number> | undefined {
+    const { engine } = this.#options;
+    if (engine.run === undefined) return undefined;
+    return engine.commands.publish(name, JSON.stringify({ from: this.id, ...said }));
+  }
+
+  #finishIfComplete({ answers, receivers, finish }: Question): void {
+    const isComplete = receivers !== undefined && answers.size >= receivers &&
+      this.#others().every((node) => answers.has(node));
+    if (isComplete) finish();
+  }
+
+  #others(): string[] {
+    return [...this.#leases.alive].filter((node) => node !== this.id);
+  }
+
+  async #renew(): Promise<void> {
+    const { engine, clock, keys, id } = this.#options;
+    if (engine.run === undefined) return this.#leases.interrupted();
+    try {
+      const pairs = await engine.commands.renewLease(keys.leases, id, KEPT_MS);
+      const counters = new Map<string, string>();
+      for (let i = 0; i < pairs.length; i += 2) counters.set(pairs[i], pairs[i + 1]);
+      const lost = this.#leases.observe(counters, clock.now());
+      if (lost.length > 0) await engine.commands.hdel(keys.leases, ...lost);
+      for (const node of lost) this.#options.log.warning("a node is lost", { node });
+    } catch {
+      this.#leases.interrupted();
+    }
+  }
+}
