@@ -21,6 +21,7 @@ import type { Broker } from "./brokers/broker.ts";
 import { loadRedis } from "./brokers/load_redis.ts";
 import { MemoryBroker } from "./brokers/memory.ts";
 import { type HistoryBounds, MemoryHistory } from "./brokers/memory_history.ts";
+import type { Nodes } from "./brokers/nodes.ts";
 import { Client, type ClientOptions } from "./client.ts";
 import { AdvisedClients } from "./client/reconnect_advice.ts";
 import { CloseHistory } from "./client/close_history.ts";
@@ -92,6 +93,8 @@ export interface OpenBroker {
   /** Releases what has expired. */
   readonly history: TimerTask & HistoryFigures;
   readonly figures?: BrokerFigures;
+  /** The other processes of the hub. */
+  readonly nodes?: Nodes;
 }
 
 /** What is kept, and what was given up since the start. */
@@ -193,7 +196,7 @@ async function redisOf(
     openStore: (_, clock) => RedisStore.open({ url, prefix, clock, random: Math.random }),
     openBroker(options) {
       const broker = new RedisBroker({ ...options, url, prefix, isRequired });
-      return { broker, history: broker, figures: broker };
+      return { broker, history: broker, figures: broker, nodes: broker.nodes };
     },
   };
 }
@@ -236,10 +239,12 @@ export function compose(
   const { openBroker = memoryBroker } = options;
   const { allowedOrigins, closeWaitMs, shutdownMs, limits: { maxMessageBytes } } = config;
   const { authenticator, proxies, suspensions, tickets } = auth;
-  const { broker, history, figures } = openBroker(brokerOptions(options));
+  const { broker, history, figures, nodes } = openBroker(brokerOptions(options));
   const shared = clientOptions({ config, log, clock, random, newId, broker, authenticator });
   const { wheel, hub, metrics, budget, closeHistory, idleTimeouts } = shared;
   suspensions.onSuspended = closeSuspendedConnections(hub, log);
+  suspensions.onStored = (keyId) => nodes?.tell("suspension", keyId);
+  nodes?.answer("suspension", (keyId: string) => void suspensions.isSuspended(keyId));
   const profiles = createProfiles(config, { isKey: authenticator.isKey, newId });
   const routes = new ProfileRoutes(Object.values(profiles), config.defaultProfile);
   const admission = new Admission(config.limits, clock.now());
@@ -303,6 +308,7 @@ export function compose(
     ...access,
     ...observed,
     hub,
+    nodes,
     closeHistory,
     rejections,
     tickets,

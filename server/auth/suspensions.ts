@@ -62,6 +62,8 @@ export class Suspensions {
    * reconnect after so many ms. MUST NOT throw.
    */
   onSuspended: (keyId: string, afterMs: number) => void = () => {};
+  /** Called when the store has changed for a key: other nodes may look. MUST NOT throw. */
+  onStored: (keyId: string) => void = () => {};
   readonly #options: SuspensionsOptions;
   readonly #seen = new Map<string, LocalSuspension>();
   /** Full when one more violation suspends. */
@@ -126,6 +128,7 @@ export class Suspensions {
     this.#seen.delete(keyId);
     this.#violations.forget(keyId);
     await this.#removeViolations(keyId);
+    this.onStored(keyId);
     return entry !== undefined || wasLocal;
   }
 
@@ -156,6 +159,7 @@ export class Suspensions {
     await store.put(COLLECTION, { id: keyId, value: null, expiresAtMs: seen.untilMs });
     if (seen.isLifted) return void await store.take(COLLECTION, keyId);
     seen.isStored = true;
+    this.onStored(keyId);
     await this.#removeViolations(keyId);
   }
 

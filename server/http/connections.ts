@@ -13,6 +13,7 @@ import {
   type ClosedConnection,
   type CloseHistory,
 } from "../client/close_history.ts";
+import type { Nodes } from "../brokers/nodes.ts";
 import type { Hub } from "../hub.ts";
 import type { Logger } from "../logging/logging.ts";
 import { problem, restarting } from "../base/problem.ts";
@@ -34,6 +35,7 @@ import {
 } from "../transport/rejection_history.ts";
 import {
   closedMatchesSearch,
+  keyed,
   matchesSearch,
   ORDERS,
   rejectionMatchesSearch,
@@ -42,6 +44,14 @@ import {
 } from "./sorting.ts";
 import { HEALTH_FIELDS, healthOf, TIMELINE_FIELDS, timelineOf } from "./connection_health.ts";
 import { DEFAULT_LIMIT, limitUpTo, query, wholeNumber } from "./requests.ts";
+import {
+  hubQuestion,
+  MAX_LISTED,
+  MISSING_FIELD,
+  NODE_FIELD,
+  type Part,
+  SCOPE_PARAMETER,
+} from "./whole_hub.ts";
 
 const PATH = "/api/v1/connections";
 const MAX_ENTRIES = 1_000;
@@ -51,6 +61,7 @@ const COMMON_FIELDS = {
   profile: v.string(),
   key: v.pipe(v.nullable(v.string()), v.description("the key's id; null on an open hub")),
   address: v.string(),
+  ...NODE_FIELD,
   openedMs: v.pipe(v.number(), v.description("wall-clock ms")),
   seconds: v.pipe(v.number(), v.description("how long it is or was open")),
   messagesIn: v.number(),
@@ -74,6 +85,7 @@ const Connections = v.pipe(
   v.object({
     connections: v.array(OpenEntry),
     total: v.pipe(v.number(), v.description("all that match, listed or not")),
+    ...MISSING_FIELD,
   }),
   v.metadata({ ref: "Connections" }),
 );
@@ -92,7 +104,7 @@ const ClosedEntry = v.object({
 });
 
 const Closed = v.pipe(
-  v.object({ closed: v.array(ClosedEntry) }),
+  v.object({ closed: v.array(ClosedEntry), ...MISSING_FIELD }),
   v.metadata({ ref: "Closed" }),
 );
 
@@ -117,12 +129,14 @@ const ListQuery = v.objectWithRest({
   profile: v.optional(v.string()),
   key: v.optional(v.string()),
   search: SearchParameter,
+  ...SCOPE_PARAMETER,
 }, v.never());
 
 const ClosedQuery = v.objectWithRest({
   limit: limitUpTo(CLOSE_HISTORY_SIZE),
   reason: v.optional(v.picklist(REASON_NAMES)),
   search: SearchParameter,
+  ...SCOPE_PARAMETER,
 }, v.never());
 
 const Rejected = v.pipe(
@@ -131,12 +145,14 @@ const Rejected = v.pipe(
       profile: v.pipe(v.nullable(v.string()), v.description("null where the target has none")),
       key: v.pipe(v.nullable(v.string()), v.description("where the credential was good")),
       address: v.string(),
+      ...NODE_FIELD,
       reason: v.picklist(REJECTION_REASONS),
       detail: v.string(),
       count: v.number(),
       firstMs: v.pipe(v.number(), v.description("wall-clock ms")),
       lastMs: v.pipe(v.number(), v.description("wall-clock ms")),
     })),
+    ...MISSING_FIELD,
   }),
   v.metadata({ ref: "Rejected" }),
 );
@@ -149,13 +165,27 @@ const RejectedQuery = v.objectWithRest({
     v.toLowerCase(),
     v.description("part of a key, address, profile, reason or detail"),
   )),
+  ...SCOPE_PARAMETER,
 }, v.never());
+
+/** What nodes are asked for. */
+type ListRequest =
+  & Pick<v.InferOutput<typeof ListQuery>, "sort" | "order" | "profile" | "key" | "search">
+  & { readonly first: number };
+type ClosedRequest = Pick<v.InferOutput<typeof ClosedQuery>, "reason" | "search"> & {
+  readonly limit: number;
+};
+type RejectedRequest = Pick<v.InferOutput<typeof RejectedQuery>, "reason" | "search"> & {
+  readonly limit: number;
+};
 
 export interface ConnectionsOptions {
   readonly authenticator: CredentialChecker;
   readonly hub: Hub;
   readonly closeHistory: CloseHistory;
   readonly rejections: RejectionHistory;
+  /** The other processes of the hub, if it has any. */
+  readonly nodes?: Nodes;
   readonly log: Logger;
 }
 
@@ -169,9 +199,9 @@ export function connectionRoutes(options: ConnectionsOptions): App {
   return app;
 }
 
-function addList(app: App, { authenticator, hub }: ConnectionsOptions): void {
+function addList(app: App, { authenticator, hub, nodes }: ConnectionsOptions): void {
   const description = described({
-    summary: "The open connections of this node",
+    summary: "The open connections",
     tag: "operation",
     responses: {
       200: json("Sorted; the greatest first by default", Connections),
@@ -180,24 +210,46 @@ function addList(app: App, { authenticator, hub }: ConnectionsOptions): void {
       ...RESTARTING,
     },
   });
+  const ask = hubQuestion(
+    nodes,
+    "connections",
+    ({ first, ...query }: ListRequest) =>
+      hub.ask((registry) => {
+        const { sort, order, profile, key, search } = query;
+        const matching = [...registry.subscribers].filter((subscriber) =>
+          (profile === undefined || subscriber.profile.name === profile) &&
+          (key === undefined || subscriber.keyId === key) &&
+          (search === undefined || matchesSearch(search, subscriber))
+        );
+        const listed = sorted(keyed(matching, sort), order).slice(0, first);
+        return {
+          entries: listed.map(({ sortKey, entry }) => ({
+            sortKey,
+            entry: openEntry(entry, registry),
+          })),
+          total: matching.length,
+        };
+      }),
+  );
   app.get(PATH, description, adminKey(authenticator), query(ListQuery), async (context) => {
-    const { limit = DEFAULT_LIMIT, offset = 0, sort, order, profile, key, search } = context.req
-      .valid("query");
-    const answer = await hub.ask((registry): v.InferOutput<typeof Connections> => {
-      const matching = [...registry.subscribers].filter((subscriber) =>
-        (profile === undefined || subscriber.profile.name === profile) &&
-        (key === undefined || subscriber.keyId === key) &&
-        (search === undefined || matchesSearch(search, subscriber))
-      );
-      const connections = sorted(matching, { sort, order }).slice(offset, offset + limit)
-        .map((subscriber) => openEntry(subscriber, registry));
-      return { connections, total: matching.length };
-    });
-    return answer === undefined ? restarting() : context.json(answer);
+    const { limit = DEFAULT_LIMIT, offset = 0, scope, ...query } = context.req.valid("query");
+    const first = Math.min(offset + limit, scope === "hub" && nodes ? MAX_LISTED : Infinity);
+    const { parts, missing } = await ask({ ...query, first }, scope);
+    if (parts.length === 0) return restarting();
+    const entries = parts.flatMap(({ node, answer }) =>
+      answer.entries.map(({ sortKey, entry }) => ({ sortKey, entry: { ...entry, node } }))
+    );
+    const connections = sorted(entries, query.order).slice(offset, offset + limit)
+      .map(({ entry }) => entry);
+    const total = parts.reduce((sum, { answer }) => sum + answer.total, 0);
+    return context.json({ connections, total, missing } as v.InferInput<typeof Connections>);
   });
 }
 
-function addDetails(app: App, { authenticator, hub, closeHistory }: ConnectionsOptions): void {
+function addDetails(
+  app: App,
+  { authenticator, hub, closeHistory, nodes }: ConnectionsOptions,
+): void {
   const description = described({
     summary: "One connection, open or among the last that ended, with its last events",
     tag: "operation",
@@ -207,28 +259,28 @@ function addDetails(app: App, { authenticator, hub, closeHistory }: ConnectionsO
       ...authErrors("no admin"),
     },
   });
+  type Details = v.InferOutput<typeof ConnectionDetails> | v.InferOutput<typeof ClosedDetails>;
+  const ask = hubQuestion(nodes, "connection", async (id: string): Promise<Details | null> => {
+    const open = await hub.ask((registry) => {
+      const subscriber = findSubscriber(registry, id);
+      if (subscriber === undefined) return undefined;
+      const channels = [...registry.channelsOf(subscriber)];
+      return { ...openEntry(subscriber, registry), ...timelineOf(subscriber.health), channels };
+    });
+    if (open !== undefined) return open;
+    const end = closeHistory.find(id);
+    return end === undefined ? null : { ...closedEntry(end), ...timelineOf(end.health) };
+  });
   app.get(`${PATH}/:id`, description, adminKey(authenticator), async (context) => {
     const id = context.req.param("id");
-    const answer = await hub.ask(
-      (registry): v.InferOutput<typeof ConnectionDetails> | undefined => {
-        const subscriber = findSubscriber(registry, id);
-        if (subscriber === undefined) return undefined;
-        const channels = [...registry.channelsOf(subscriber)];
-        return { ...openEntry(subscriber, registry), ...timelineOf(subscriber.health), channels };
-      },
-    );
-    if (answer !== undefined) return context.json(answer);
-    const end = closeHistory.find(id);
-    if (end === undefined) return notFound(id, "is open on this node or among the last that ended");
-    const details: v.InferOutput<typeof ClosedDetails> = {
-      ...closedEntry(end),
-      ...timelineOf(end.health),
-    };
-    return context.json(details);
+    const { parts } = await ask(id, "hub");
+    const found = parts.find(({ answer }) => answer !== null);
+    if (found === undefined) return notFound(id, "is open or among the last that ended");
+    return context.json({ ...found.answer!, node: found.node });
   });
 }
 
-function addDisconnect(app: App, { authenticator, hub, log }: ConnectionsOptions): void {
+function addDisconnect(app: App, { authenticator, hub, log, nodes }: ConnectionsOptions): void {
   const description = described({
     summary: "End a connection, for the reason admin",
     tag: "operation",
@@ -239,39 +291,51 @@ function addDisconnect(app: App, { authenticator, hub, log }: ConnectionsOptions
       ...RESTARTING,
     },
   });
-  app.delete(`${PATH}/:id`, description, adminKey(authenticator), async (context) => {
-    const id = context.req.param("id");
-    const found = await hub.ask((registry) => {
+  const ask = hubQuestion(nodes, "disconnect", (id: string) =>
+    hub.ask((registry) => {
       const subscriber = findSubscriber(registry, id);
       subscriber?.close("admin");
       return subscriber !== undefined;
-    });
-    if (found === undefined) return restarting();
-    if (!found) return notFound(id, "is open on this node");
+    }));
+  app.delete(`${PATH}/:id`, description, adminKey(authenticator), async (context) => {
+    const id = context.req.param("id");
+    const { parts } = await ask(id, "hub");
+    if (parts.length === 0) return restarting();
+    if (!parts.some(({ answer }) => answer)) return notFound(id, "is open");
     log.info("connection ended by an operator", { id, by: context.var.grant.keyId });
     return context.body(null, STATUS_CODE.NoContent);
   });
 }
 
-function addClosed(app: App, { authenticator, closeHistory }: ConnectionsOptions): void {
+function addClosed(app: App, { authenticator, closeHistory, nodes }: ConnectionsOptions): void {
   const description = described({
-    summary: `The last ${CLOSE_HISTORY_SIZE} connections that ended on this node, and why`,
+    summary: `The last ${CLOSE_HISTORY_SIZE} connections that ended on each node, and why`,
     tag: "operation",
     responses: { 200: json("The newest first", Closed), ...BAD_QUERY, ...authErrors("no admin") },
   });
-  app.get("/api/v1/closed", description, adminKey(authenticator), query(ClosedQuery), (context) => {
-    const { limit = DEFAULT_LIMIT, reason, search } = context.req.valid("query");
+  const ask = hubQuestion(nodes, "closed", ({ limit, reason, search }: ClosedRequest) => {
     const matches = (end: ClosedConnection) =>
       (reason === undefined || end.reason === reason) &&
       (search === undefined || closedMatchesSearch(search, end));
-    const closed = closeHistory.latest(limit, matches).map(closedEntry);
-    return context.json({ closed } satisfies v.InferOutput<typeof Closed>);
+    return closeHistory.latest(limit, matches).map(closedEntry);
   });
+  app.get(
+    "/api/v1/closed",
+    description,
+    adminKey(authenticator),
+    query(ClosedQuery),
+    async (context) => {
+      const { limit = DEFAULT_LIMIT, scope, ...query } = context.req.valid("query");
+      const { parts, missing } = await ask({ ...query, limit }, scope);
+      const closed = newestFirst(parts, ({ closedMs }) => closedMs).slice(0, limit);
+      return context.json({ closed, missing } as v.InferInput<typeof Closed>);
+    },
+  );
 }
 
-function addRejected(app: App, { authenticator, rejections }: ConnectionsOptions): void {
+function addRejected(app: App, { authenticator, rejections, nodes }: ConnectionsOptions): void {
   const description = described({
-    summary: `The last ${REJECTION_HISTORY_SIZE} upgrades that this node has rejected, and why`,
+    summary: `The last ${REJECTION_HISTORY_SIZE} upgrades that each node has rejected, and why`,
     tag: "operation",
     responses: {
       200: json("The most recent first; the same one again is counted", Rejected),
@@ -279,24 +343,37 @@ function addRejected(app: App, { authenticator, rejections }: ConnectionsOptions
       ...authErrors("no admin"),
     },
   });
+  const ask = hubQuestion(nodes, "rejected", ({ limit, reason, search }: RejectedRequest) => {
+    const matches = (rejection: CountedRejection) =>
+      (reason === undefined || rejection.reason === reason) &&
+      (search === undefined || rejectionMatchesSearch(search, rejection));
+    return rejections.latest(limit, matches).map(({ profile, key, ...rejection }) => ({
+      ...rejection,
+      profile: profile ?? null,
+      key: key ?? null,
+    }));
+  });
   app.get(
     "/api/v1/rejected",
     description,
     adminKey(authenticator),
     query(RejectedQuery),
-    (context) => {
-      const { limit = DEFAULT_LIMIT, reason, search } = context.req.valid("query");
-      const matches = (rejection: CountedRejection) =>
-        (reason === undefined || rejection.reason === reason) &&
-        (search === undefined || rejectionMatchesSearch(search, rejection));
-      const rejected = rejections.latest(limit, matches).map(({ profile, key, ...rejection }) => ({
-        ...rejection,
-        profile: profile ?? null,
-        key: key ?? null,
-      }));
-      return context.json({ rejected } satisfies v.InferOutput<typeof Rejected>);
+    async (context) => {
+      const { limit = DEFAULT_LIMIT, scope, ...query } = context.req.valid("query");
+      const { parts, missing } = await ask({ ...query, limit }, scope);
+      const rejected = newestFirst(parts, ({ lastMs }) => lastMs).slice(0, limit);
+      return context.json({ rejected, missing } as v.InferInput<typeof Rejected>);
     },
   );
+}
+
+/** The entries of all nodes, each with its node. */
+function newestFirst<Entry>(
+  parts: readonly Part<readonly Entry[]>[],
+  atMs: (entry: Entry) => number,
+): (Entry & { readonly node: string | undefined })[] {
+  return parts.flatMap(({ node, answer }) => answer.map((entry) => ({ ...entry, node })))
+    .sort((a, b) => atMs(b) - atMs(a));
 }
 
 function openEntry(

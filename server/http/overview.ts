@@ -7,12 +7,14 @@
 import { Hono } from "hono";
 import * as v from "valibot";
 import { type CloseReason, REASON_NAMES } from "../close_codes.ts";
+import type { Nodes } from "../brokers/nodes.ts";
 import type { Hub } from "../hub.ts";
 import { restarting } from "../base/problem.ts";
 import { COUNTS, type ReadStats } from "./stats.ts";
 import { adminKey, type ApiEnv, type App, type CredentialChecker } from "./caller.ts";
 import { authErrors, BAD_QUERY, described, json, RESTARTING } from "./description.ts";
 import { DEFAULT_LIMIT, limitUpTo, query } from "./requests.ts";
+import { hubQuestion, MAX_LISTED, MISSING_FIELD, SCOPE_PARAMETER } from "./whole_hub.ts";
 
 const MAX_ENTRIES = 1_000;
 
@@ -92,16 +94,22 @@ const Channels = v.pipe(
   v.object({
     channels: v.array(v.object({ channel: v.string(), subscribers: v.number() })),
     total: v.pipe(v.number(), v.description("all channels, listed or not")),
+    ...MISSING_FIELD,
   }),
   v.metadata({ ref: "Channels" }),
 );
 
-const ChannelsQuery = v.objectWithRest({ limit: limitUpTo(MAX_ENTRIES) }, v.never());
+const ChannelsQuery = v.objectWithRest({
+  limit: limitUpTo(MAX_ENTRIES),
+  ...SCOPE_PARAMETER,
+}, v.never());
 
 export interface OverviewOptions {
   readonly authenticator: CredentialChecker;
   readonly hub: Hub;
   readonly readStats: ReadStats;
+  /** The other processes of the hub, if it has any. */
+  readonly nodes?: Nodes;
 }
 
 export function overviewRoutes(options: OverviewOptions): App {
@@ -128,9 +136,9 @@ function addStats(app: App, { authenticator, readStats }: OverviewOptions): void
   });
 }
 
-function addChannels(app: App, { authenticator, hub }: OverviewOptions): void {
+function addChannels(app: App, { authenticator, hub, nodes }: OverviewOptions): void {
   const description = described({
-    summary: "The channels that have a subscriber on this node",
+    summary: "The channels that have a subscriber",
     tag: "operation",
     responses: {
       200: json("Those with the most subscribers first", Channels),
@@ -139,22 +147,36 @@ function addChannels(app: App, { authenticator, hub }: OverviewOptions): void {
       ...RESTARTING,
     },
   });
+  const ask = hubQuestion(nodes, "channels", (most: number) =>
+    hub.ask((registry) => {
+      const all = Array.from(registry.channels, (channel) => ({
+        channel,
+        subscribers: registry.subscribersOf(channel).size,
+      }));
+      return mostFirst(all).slice(0, most);
+    }));
   app.get(
     "/api/v1/channels",
     description,
     adminKey(authenticator),
     query(ChannelsQuery),
     async (context) => {
-      const { limit = DEFAULT_LIMIT } = context.req.valid("query");
-      const all = await hub.ask((registry) =>
-        Array.from(registry.channels, (channel) => ({
-          channel,
-          subscribers: registry.subscribersOf(channel).size,
-        }))
+      const { limit = DEFAULT_LIMIT, scope } = context.req.valid("query");
+      const { parts, missing } = await ask(scope === "hub" && nodes ? MAX_LISTED : Infinity, scope);
+      if (parts.length === 0) return restarting();
+      const counts = new Map<string, number>();
+      for (const { channel, subscribers } of parts.flatMap(({ answer }) => answer)) {
+        counts.set(channel, (counts.get(channel) ?? 0) + subscribers);
+      }
+      const all = mostFirst(
+        Array.from(counts, ([channel, subscribers]) => ({ channel, subscribers })),
       );
-      if (all === undefined) return restarting();
-      const channels = all.sort((a, b) => b.subscribers - a.subscribers).slice(0, limit);
-      return context.json({ channels, total: all.length } satisfies v.InferOutput<typeof Channels>);
+      const answer = { channels: all.slice(0, limit), total: all.length, missing };
+      return context.json(answer as v.InferInput<typeof Channels>);
     },
   );
+}
+
+function mostFirst<Entry extends { readonly subscribers: number }>(entries: Entry[]): Entry[] {
+  return entries.sort((a, b) => b.subscribers - a.subscribers);
 }

@@ -29,19 +29,21 @@ export const SORTS = Object.keys(SORT_KEYS) as readonly Sort[];
 
 export const ORDERS: readonly Order[] = ["descending", "ascending"];
 
-/** A sorted copy; the sort is stable. */
-export function sorted(
-  subscribers: readonly Subscriber[],
-  { sort, order }: { readonly sort: Sort; readonly order: Order },
-): Subscriber[] {
+/** Something with what it is sorted by. */
+export interface Keyed<T> {
+  readonly sortKey: number;
+  readonly entry: T;
+}
+
+/** Connections with their sort keys. */
+export function keyed(subscribers: readonly Subscriber[], sort: Sort): Keyed<Subscriber>[] {
+  return subscribers.map((entry) => ({ sortKey: SORT_KEYS[sort](entry), entry }));
+}
+
+/** Sorts in place; the sort is stable. */
+export function sorted<T>(entries: Keyed<T>[], order: Order): Keyed<T>[] {
   const direction = order === "ascending" ? 1 : -1;
-  const keyed = subscribers.map((subscriber) => ({
-    subscriber,
-    sortKey: SORT_KEYS[sort](subscriber),
-  }));
-  return keyed.sort((a, b) => direction * (a.sortKey - b.sortKey)).map(({ subscriber }) =>
-    subscriber
-  );
+  return entries.sort((a, b) => direction * (a.sortKey - b.sortKey));
 }
 
 /** Whether a field of a connection contains a text. @param search in lower case */

@@ -103,7 +103,7 @@ Deno.test("GET /api/v1/connections/{id} lists the channels, 404 without such a c
     assertEquals([body.id, body.channels, body.channelCount], [client.id, ["a", "b"], 2]);
     const missing = await api.json(`${PATH}/nobody`);
     assertEquals(missing.status, 404);
-    const where = "is open on this node or among the last that ended";
+    const where = "is open or among the last that ended";
     assertEquals(missing.body.detail, `no connection "nobody" ${where}`);
   }));
 

@@ -1,0 +1,174 @@
+/**
+ * What operators and clients see of a hub of two processes on one Redis: one list of connections,
+ * channels and closes, tickets that are valid once, keys that are suspended everywhere.
+ *
+ * @module
+ */
+
+import { assertEquals, assertLess } from "@std/assert";
+import { integrationTest } from "../support/integration_test_case.ts";
+import { postJson } from "../support/peers/post_json.ts";
+import { TextClient } from "../support/peers/text_client.ts";
+import { apiKeys, type TestKey, testKey } from "../support/server/credentials.ts";
+import { RedisServer } from "../support/server/redis_server.ts";
+import { ServerProcess } from "../support/server/server_process.ts";
+import { until } from "../support/until.ts";
+
+const USER = testKey("user");
+const ADMIN = testKey("admin", { admin: true });
+
+const authorization = ({ credential }: TestKey) => ({ Authorization: `Bearer ${credential}` });
+
+async function withHub(
+  run: (a: ServerProcess, b: ServerProcess) => Promise<void>,
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  await using redis = await RedisServer.start();
+  const options = {
+    env: {
+      API_KEYS: apiKeys(USER, ADMIN),
+      REDIS_URL: redis.url,
+      CLOSE_WAIT_MS: "100",
+      ...env,
+    },
+  };
+  await using a = await ServerProcess.start(options);
+  await using b = await ServerProcess.start(options);
+  for (const server of [a, b]) await server.line("connected to Redis");
+  await run(a, b);
+}
+
+async function connect(server: ServerProcess, key: TestKey, ...channels: string[]) {
+  const client = await TextClient.connect(new URL("/ws", server.url), {
+    headers: authorization(key),
+  });
+  const { clientId } = await client.nextJson();
+  for (const channel of channels) {
+    client.send({ type: "subscribe", channel });
+    assertEquals((await client.nextJson()).type, "subscribed");
+  }
+  return { client, clientId };
+}
+
+// deno-lint-ignore no-explicit-any -- tests look into answers freely
+async function get(server: ServerProcess, path: string): Promise<any> {
+  const { body } = await server.ask({ path, headers: authorization(ADMIN) });
+  return JSON.parse(body);
+}
+
+integrationTest(
+  "Each process lists the connections of all, and ends any of them",
+  () =>
+    withHub(async (a, b) => {
+      const first = await connect(a, USER, "c", "d");
+      const second = await connect(b, USER, "c");
+      const open = await get(a, "/api/v1/connections?sort=age&order=ascending");
+      assertEquals(open.connections.map(({ id }: { id: string }) => id), [
+        second.clientId,
+        first.clientId,
+      ]);
+      assertEquals([open.total, open.missing], [2, undefined]);
+      const nodes = open.connections.map(({ node }: { node: string }) => node);
+      assertEquals(new Set(nodes).size, 2);
+      const here = await get(a, "/api/v1/connections?scope=node");
+      assertEquals(here.connections.map(({ id }: { id: string }) => id), [first.clientId]);
+      const page = await get(b, "/api/v1/connections?limit=1&offset=1&sort=age&order=ascending");
+      assertEquals([page.connections[0].id, page.total], [first.clientId, 2]);
+
+      const { channels, total } = await get(b, "/api/v1/channels");
+      assertEquals(channels, [{ channel: "c", subscribers: 2 }, { channel: "d", subscribers: 1 }]);
+      assertEquals([total, (await get(b, "/api/v1/channels?scope=node")).total], [2, 1]);
+
+      const details = await get(a, `/api/v1/connections/${second.clientId}`);
+      assertEquals([details.channels, details.node], [["c"], nodes[0]]);
+      const { status } = await a.ask({
+        method: "DELETE",
+        path: `/api/v1/connections/${second.clientId}`,
+        headers: authorization(ADMIN),
+      });
+      assertEquals(status, 204);
+      await second.client.end();
+      const closed = await until("its end", async () => {
+        const { closed } = await get(a, "/api/v1/closed");
+        return closed.length > 0 && closed;
+      });
+      assertEquals([closed[0].id, closed[0].reason, closed[0].node], [
+        second.clientId,
+        "admin",
+        nodes[0],
+      ]);
+      assertEquals((await get(a, "/api/v1/closed?scope=node")).closed, []);
+      const missing = await a.ask({
+        method: "DELETE",
+        path: "/api/v1/connections/nobody",
+        headers: authorization(ADMIN),
+      });
+      assertEquals(missing.status, 404);
+      await first.client.close();
+    }),
+);
+
+integrationTest(
+  "A process that was killed is named as missing, until its lease is lost",
+  () =>
+    withHub(async (a, b) => {
+      await until("they know each other", async () => {
+        const { log } = b; // both have renewed their leases
+        return log.length > 0 && (await get(a, "/api/v1/connections")).missing === undefined;
+      });
+      Deno.kill(b.pid, "SIGKILL");
+      await b.status;
+      await until("it is missing", async () => {
+        return (await get(a, "/api/v1/connections")).missing?.length === 1;
+      }, { withinMs: 20_000 });
+      await a.line("a node is lost", 30_000);
+      assertEquals((await get(a, "/api/v1/connections")).missing, undefined);
+    }),
+);
+
+integrationTest(
+  "A ticket of one process is taken once, by whichever process gets it",
+  () =>
+    withHub(async (a, b) => {
+      const { body } = await postJson(a, "/v1/socket-tickets", { headers: authorization(USER) });
+      const { ticket } = JSON.parse(body);
+      const attempts = await Promise.allSettled(
+        [b, a, b].map((server) =>
+          TextClient.connect(new URL(`/v1/ws?ticket=${ticket}`, server.url))
+        ),
+      );
+      const clients = attempts.filter((each) => each.status === "fulfilled").map(({ value }) =>
+        value
+      );
+      await until("one is accepted", () => clients.filter(({ open }) => open).length === 1);
+      assertEquals((await get(a, "/api/v1/connections")).total, 1);
+      for (const client of clients) client[Symbol.dispose]();
+    }),
+);
+
+integrationTest(
+  "A key that one process suspends is out at all of them",
+  () =>
+    withHub(async (a, b) => {
+      const there = await connect(b, USER);
+      const infoway = new URL(`/ws?business=crypto&apikey=${USER.credential}`, a.url);
+      using loud = await TextClient.connect(infoway);
+      for (let n = 0; n <= 60; n++) loud.send({ code: 10010, trace: `${n}`, ack: 1 });
+      await loud.end();
+      await a.line("key suspended for repeated violations");
+      const suspendedMs = performance.now();
+      const { code, reason } = await there.client.end();
+      assertEquals([code, reason.split(":")[0]], [1008, "key_suspended"]);
+      assertLess(performance.now() - suspendedMs, 5_000);
+      const list = await get(b, "/api/v1/suspensions");
+      assertEquals(list.suspensions.map(({ key }: { key: string }) => key), [USER.id]);
+      const { status } = await b.ask({
+        method: "DELETE",
+        path: `/api/v1/suspensions/${USER.id}`,
+        headers: authorization(ADMIN),
+      });
+      assertEquals(status, 204);
+      const back = await connect(a, USER);
+      await back.client.close();
+    }, { SUSPEND_AFTER_VIOLATIONS: "1" }),
+);
