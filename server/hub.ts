@@ -105,9 +105,10 @@ export class Hub {
     this.#options = options;
     const { clock, broker } = options;
     const { leftOut } = this;
-    const registry = this.#registry = new SubscriptionRegistry((channel) =>
-      broker.unsubscribe(channel)
-    );
+    const registry = this.#registry = new SubscriptionRegistry((channel) => {
+      broker.unsubscribe(channel);
+      this.presence.forget(channel);
+    });
     const requestCheck = () => void this.tell(this.#checkGate);
     const requestTurn = (subscriber: Subscriber) => void this.tell({ kind: "replay", subscriber });
     const replays = this.replays = new Replays({ clock, leftOut, requestTurn });
@@ -218,9 +219,14 @@ export class Hub {
     });
   }
 
-  /** Lists the members of a channel. @returns undefined once the hub has stopped */
-  members(channel: string): Promise<PresenceList | undefined> {
-    return this.ask(() => this.presence.list(channel));
+  /**
+   * Lists the members of a channel.
+   *
+   * @returns undefined once the hub has stopped
+   * @throws {Unavailable}
+   */
+  async members(channel: string): Promise<PresenceList | undefined> {
+    return await this.ask(() => this.#commands.members(channel));
   }
 
   /**
@@ -241,8 +247,9 @@ export class Hub {
 
   /** The actor's loop. Called once; resolves after `stop()`, when the mailbox is empty. */
   async run(): Promise<void> {
-    const { broker, onError } = this.#options;
+    const { broker, sharedMembers, onError } = this.#options;
     const receivers = { registry: this.#registry, gate: this.gate, leftOut: this.leftOut };
+    sharedMembers?.start(this.presence);
     await broker.start((broadcast) => this.#spend(deliver(broadcast, receivers)));
     for (;;) {
       const message = this.#mailbox.tryReceive() ?? await this.#mailbox.receive();

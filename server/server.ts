@@ -22,6 +22,7 @@ import { loadRedis } from "./brokers/load_redis.ts";
 import { MemoryBroker } from "./brokers/memory.ts";
 import { type HistoryBounds, MemoryHistory } from "./brokers/memory_history.ts";
 import type { Nodes } from "./brokers/nodes.ts";
+import type { SharedMembers } from "./brokers/shared_members.ts";
 import { Client, type ClientOptions } from "./client.ts";
 import { AdvisedClients } from "./client/reconnect_advice.ts";
 import { CloseHistory } from "./client/close_history.ts";
@@ -95,6 +96,8 @@ export interface OpenBroker {
   readonly figures?: BrokerFigures;
   /** The other processes of the hub. */
   readonly nodes?: Nodes;
+  /** Who is on which channel there. */
+  readonly members?: SharedMembers;
 }
 
 /** What is kept, and what was given up since the start. */
@@ -196,7 +199,8 @@ async function redisOf(
     openStore: (_, clock) => RedisStore.open({ url, prefix, clock, random: Math.random }),
     openBroker(options) {
       const broker = new RedisBroker({ ...options, url, prefix, isRequired });
-      return { broker, history: broker, figures: broker, nodes: broker.nodes };
+      const { nodes, members } = broker;
+      return { broker, history: broker, figures: broker, nodes, members };
     },
   };
 }
@@ -239,8 +243,17 @@ export function compose(
   const { openBroker = memoryBroker } = options;
   const { allowedOrigins, closeWaitMs, shutdownMs, limits: { maxMessageBytes } } = config;
   const { authenticator, proxies, suspensions, tickets } = auth;
-  const { broker, history, figures, nodes } = openBroker(brokerOptions(options));
-  const shared = clientOptions({ config, log, clock, random, newId, broker, authenticator });
+  const { broker, history, figures, nodes, members } = openBroker(brokerOptions(options));
+  const shared = clientOptions({
+    config,
+    log,
+    clock,
+    random,
+    newId,
+    broker,
+    sharedMembers: members,
+    authenticator,
+  });
   const { wheel, hub, metrics, budget, closeHistory, idleTimeouts } = shared;
   suspensions.onSuspended = closeSuspendedConnections(hub, log);
   suspensions.onStored = (keyId) => nodes?.tell("suspension", keyId);
@@ -342,11 +355,12 @@ function memoryBroker(options: BrokerOptions): OpenBroker {
 
 /** What all clients share. */
 function clientOptions(
-  { config, log, clock, random, newId, broker, authenticator }:
+  { config, log, clock, random, newId, broker, sharedMembers, authenticator }:
     & Omit<ServerOptions, "files">
     & Pick<Platform, "clock" | "random" | "newId">
     & {
       readonly broker: Broker;
+      readonly sharedMembers: SharedMembers | undefined;
       readonly authenticator: Authenticator;
     },
 ): ClientOptions {
@@ -367,6 +381,7 @@ function clientOptions(
     wheel,
     budget,
     broker,
+    sharedMembers,
     maxSubscriptions: limits.maxSubscriptions,
     presenceGraceMs: config.presenceGraceMs,
     onResumed: (recovered) => metrics.resumed(recovered),

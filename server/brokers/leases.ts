@@ -27,8 +27,11 @@ export class Leases {
     return this.#leases.keys();
   }
 
-  /** The engine has answered with all counters. @returns the nodes that are lost now */
-  observe(counters: ReadonlyMap<string, string>, nowMs: number): string[] {
+  /** The engine has answered with all counters. @returns the nodes that are lost now, or have left */
+  observe(
+    counters: ReadonlyMap<string, string>,
+    nowMs: number,
+  ): { readonly lost: readonly string[]; readonly left: readonly string[] } {
     const lost: string[] = [];
     for (const [node, counter] of counters) {
       const lease = this.#leases.get(node);
@@ -38,10 +41,10 @@ export class Leases {
         lease.sinceMs = nowMs;
       } else if (nowMs - lease.sinceMs >= LEASE_MS) lost.push(node);
     }
-    for (const node of this.#leases.keys()) if (!counters.has(node)) this.#leases.delete(node);
-    for (const node of lost) this.#leases.delete(node);
+    const left = [...this.#leases.keys()].filter((node) => !counters.has(node));
+    for (const node of [...lost, ...left]) this.#leases.delete(node);
     this.#isInterrupted = false;
-    return lost;
+    return { lost, left };
   }
 
   /** The engine has not answered: after that a whole lease passes first. */

@@ -25,6 +25,7 @@ import { LogCache } from "./log_cache.ts";
 import type { HistoryBounds } from "./memory_history.ts";
 import { RedisChannels } from "./redis_channels.ts";
 import { RedisEngine } from "./redis_engine.ts";
+import { RedisMembers } from "./redis_members.ts";
 import { RedisPeers } from "./redis_peers.ts";
 import { type ChannelKeys, channelKeys, type HubKeys, hubKeys } from "../redis/keys.ts";
 import { GAP_TEXT, parseRelay, publicationText, relayText, unkeptText } from "./redis_messages.ts";
@@ -65,6 +66,8 @@ export interface RedisBrokerOptions extends HistoryBounds {
 export class RedisBroker implements Broker, TimerTask {
   /** The other processes of the hub. */
   readonly nodes: RedisPeers;
+  /** Who is on which channel there. */
+  readonly members: RedisMembers;
   readonly #options: RedisBrokerOptions;
   readonly #hubKeys: HubKeys;
   readonly #cache: LogCache;
@@ -102,7 +105,15 @@ export class RedisBroker implements Broker, TimerTask {
       onInterrupted: () => this.#channels.interrupted(),
       onUp: () => this.#restored(),
     });
-    this.nodes = new RedisPeers({ ...options, id: this.#node, keys, engine });
+    const members = this.members = new RedisMembers({ ...options, node: this.#node, keys, engine });
+    this.nodes = new RedisPeers({
+      ...options,
+      id: this.#node,
+      keys,
+      engine,
+      onGone: (node) => members.listener.gone(node),
+      onReturned: () => void members.repeat(),
+    });
     this.#read = channelReader({ ...this.#options, engine, newEpoch: () => this.#newEpoch() });
     this.#channels = new RedisChannels({
       ...options,
@@ -110,6 +121,7 @@ export class RedisBroker implements Broker, TimerTask {
       cache: this.#cache,
       positionTtlMs,
       read: this.#read,
+      members,
       deliver: (broadcast) => this.#deliver?.(broadcast),
     });
   }
@@ -204,6 +216,7 @@ export class RedisBroker implements Broker, TimerTask {
   close(): Promise<void> {
     this.#deliver = undefined;
     this.#channels.close();
+    this.members.close();
     return this.#closed ??= this.nodes.close().then(() => this.#engine.close());
   }
 
@@ -281,6 +294,7 @@ export class RedisBroker implements Broker, TimerTask {
   /** Redis is back. */
   #restored(): void {
     this.#channels.retry();
+    void this.members.repeat();
     const channels = [...this.#dueGaps];
     this.#dueGaps.clear();
     for (const channel of channels) {

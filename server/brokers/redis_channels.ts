@@ -8,11 +8,14 @@
  */
 
 import type { Cancel, Clock } from "../base/clock.ts";
+import { assertNever } from "../base/errors.ts";
 import { type ChannelHistory, type Deliver, type Later, Unavailable } from "./broker.ts";
+import type { ChannelLog } from "./channel_log.ts";
 import type { LogCache } from "./log_cache.ts";
 import type { RedisEngine } from "./redis_engine.ts";
 import { channelKeys } from "../redis/keys.ts";
 import { type LiveMessage, parseLive } from "./redis_messages.ts";
+import type { RedisMembers } from "./redis_members.ts";
 import type { ReadChannel, Reading } from "./redis_reader.ts";
 import { RedisSubscription } from "./redis_subscription.ts";
 
@@ -38,6 +41,7 @@ export interface RedisChannelsOptions {
   /** Whether a channel keeps a history. */
   readonly keeps: (channel: string) => boolean;
   readonly read: ReadChannel;
+  readonly members: Pick<RedisMembers, "read" | "listener">;
   readonly deliver: Deliver;
 }
 
@@ -115,8 +119,8 @@ export class RedisChannels {
     const subscription = this.#byName.get(name);
     if (subscription === undefined) return; // its last messages, after the end
     const message = parseLive(subscription.channel, text);
-    if (!subscription.isKept) {
-      this.#pass(subscription, message);
+    if (!subscription.isKept && message.kind === "publication") {
+      this.#options.deliver(message.publication);
       return;
     }
     const isLive = subscription.state === "live";
@@ -134,6 +138,7 @@ export class RedisChannels {
   interrupted(): void {
     for (const subscription of this.#byChannel.values()) {
       if (subscription.state === "live") subscription.mayMiss ||= !subscription.isKept;
+      subscription.knowsMembers = false;
       this.#void(subscription);
       subscription.state = "waiting";
     }
@@ -189,18 +194,14 @@ export class RedisChannels {
         continue;
       }
       await Promise.all(some.map((subscription, i) => {
-        if (subscription.turn === turns[i]) return this.#confirmed(subscription);
+        if (subscription.turn === turns[i]) return this.#catchUp(subscription);
       }));
     }
   }
 
-  async #confirmed(subscription: RedisSubscription): Promise<void> {
-    if (subscription.isKept) return await this.#catchUp(subscription);
-    this.#begin(subscription);
-  }
-
   #begin(subscription: RedisSubscription): void {
     subscription.state = "live";
+    subscription.isNew = false;
     if (subscription.mayMiss) this.#tellGap(subscription);
     subscription.mayMiss = false;
     subscription.settle();
@@ -208,18 +209,23 @@ export class RedisChannels {
 
   /** Reads until nothing is missing. */
   async #catchUp(subscription: RedisSubscription): Promise<void> {
-    const { cache, read } = this.#options;
+    const { cache, read, members } = this.#options;
     const turn = ++subscription.turn;
     let isAll = false;
     subscription.state = "reading";
     do {
-      const { channel, keys, log, isAwaited } = subscription;
+      const { channel, keys, log, isAwaited, isKept, knowsMembers } = subscription;
       // Who waits needs all that the channel has kept, and not just what follows.
       isAll ||= log === undefined || (isAwaited && !cache.isWhole(log));
       try {
-        const reading = await read(channel, keys, isAll ? undefined : log);
+        const [reading, all] = await Promise.all([
+          isKept ? read(channel, keys, isAll ? undefined : log) : undefined,
+          knowsMembers ? undefined : members.read(channel),
+        ]);
         if (subscription.turn !== turn) return;
-        this.#merge(subscription, reading);
+        if (reading !== undefined) this.#merge(subscription, reading);
+        if (all !== undefined) members.listener.known(channel, all);
+        subscription.knowsMembers = true;
       } catch {
         if (subscription.turn === turn) this.#failed(subscription, "stale");
         return;
@@ -235,13 +241,13 @@ export class RedisChannels {
   ): void {
     const { cache, deliver } = this.#options;
     const start = { epoch, offset: first - 1 };
-    const isNew = subscription.log === undefined;
+    const { isNew } = subscription;
     const log = subscription.log ??= cache.open(subscription.channel, start);
     const isSameEpoch = log.epoch === epoch;
     const seen = isSameEpoch ? log.offset : 0;
-    const isMissing = !isNew && (!isSameEpoch || first > seen + 1);
+    const isMissing = !isSameEpoch || first > seen + 1;
     if (isWhole || isMissing) cache.restart(log, start);
-    if (isMissing) this.#tellGap(subscription);
+    if (isMissing && !isNew) this.#tellGap(subscription);
     for (const message of messages) {
       cache.add(log, message, nowMs - message.timestamp);
       if (!isNew && message.offset! > seen) deliver(message);
@@ -252,6 +258,7 @@ export class RedisChannels {
   #takeHeld(subscription: RedisSubscription): boolean {
     const { messages, bytes, isWhole } = subscription.takeHeld();
     this.#options.cache.charge(-bytes);
+    subscription.knowsMembers &&= isWhole;
     let isComplete = isWhole;
     for (const message of messages) {
       if (isComplete || message.kind !== "publication") {
@@ -263,30 +270,41 @@ export class RedisChannels {
 
   /** @returns false when a message is missing before it: then it has no effect */
   #take(subscription: RedisSubscription, message: LiveMessage): boolean {
-    const { cache, deliver } = this.#options;
-    const log = subscription.log!;
-    if (message.kind === "cleared") {
-      if (message.epoch === log.epoch) cache.removeTo(log, message.offset);
-      return true;
+    const { channel, log } = subscription;
+    const { cache, members } = this.#options;
+    switch (message.kind) {
+      case "publication":
+        return this.#takePublication(log, message);
+      case "joined":
+      case "left":
+        members.listener[message.kind](channel, message.has);
+        return true;
+      case "cleared":
+        if (message.epoch === log?.epoch) cache.removeTo(log, message.offset);
+        return true;
+      case "gap":
+        this.#tellGap(subscription);
+        return true;
+      default:
+        assertNever(message);
     }
-    if (message.kind === "gap" || message.epoch === undefined) {
-      return this.#pass(subscription, message);
-    }
-    const offset = message.publication.offset!;
-    if (message.epoch !== log.epoch || offset > log.offset + 1) {
-      this.holes++;
-      return false;
-    }
-    if (offset <= log.offset) return true; // it was read
-    cache.add(log, message.publication);
-    deliver(message.publication);
-    return true;
   }
 
-  /** Delivers what has no place in a log. */
-  #pass(subscription: RedisSubscription, message: LiveMessage): true {
-    if (message.kind === "publication") this.#options.deliver(message.publication);
-    else if (message.kind === "gap") this.#tellGap(subscription);
+  #takePublication(
+    log: ChannelLog | undefined,
+    { epoch, publication }: Extract<LiveMessage, { kind: "publication" }>,
+  ): boolean {
+    const { cache, deliver } = this.#options;
+    const offset = publication.offset ?? 0;
+    if (log !== undefined && epoch !== undefined) {
+      if (epoch !== log.epoch || offset > log.offset + 1) {
+        this.holes++;
+        return false;
+      }
+      if (offset <= log.offset) return true; // it was read
+      cache.add(log, publication);
+    }
+    deliver(publication);
     return true;
   }
 

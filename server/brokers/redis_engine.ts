@@ -24,6 +24,8 @@ interface Commands extends Redis {
   readChannel(...args: (string | number)[]): Promise<ChannelReply>;
   clearChannel(...args: (string | number)[]): Promise<number>;
   renewLease(...args: (string | number)[]): Promise<string[]>;
+  putMember(...args: (string | number)[]): Promise<void>;
+  removeMember(...args: (string | number)[]): Promise<void>;
 }
 
 /** The epoch, the offset, the time, and the entries of the stream, each with the text as second field. */
@@ -113,11 +115,16 @@ export class RedisEngine {
     | "publish"
     | "getex"
     | "hdel"
+    | "hgetall"
+    | "hkeys"
+    | "pexpire"
     | "publishKept"
     | "publishOnce"
     | "readChannel"
     | "clearChannel"
     | "renewLease"
+    | "putMember"
+    | "removeMember"
   > {
     return this.#commands;
   }

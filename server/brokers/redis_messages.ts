@@ -6,6 +6,7 @@
  */
 
 import type { Publication, Relay } from "../message.ts";
+import type { NodeMember } from "./shared_members.ts";
 
 /** The epoch of a publication on a channel that keeps no history. */
 const NO_EPOCH = "-";
@@ -20,6 +21,8 @@ export type LiveMessage =
   }
   /** Publications were delivered to the subscribers of another node alone. */
   | { readonly kind: "gap" }
+  /** How the members of the channel have changed. */
+  | { readonly kind: "joined" | "left"; readonly has: NodeMember }
   /** The messages up to an offset were removed. */
   | { readonly kind: "cleared"; readonly epoch: string; readonly offset: number };
 
@@ -36,15 +39,15 @@ export function unkeptText(publication: Publication): string {
 /** The text that tells of a gap. */
 export const GAP_TEXT = "!gap\n";
 
+/** The text that tells of a member. */
+export function memberText(kind: "joined" | "left", has: NodeMember): string {
+  return `!${kind}\n${JSON.stringify(has)}`;
+}
+
 /** Reads a text. @param channel that it was published on */
 export function parseLive(channel: string, text: string): LiveMessage {
   const end = text.indexOf("\n");
-  if (text.startsWith("!")) {
-    const [kind, epoch, offset] = text.slice(0, end).split(" ");
-    return kind === "!cleared"
-      ? { kind: "cleared", epoch, offset: Number(offset) }
-      : { kind: "gap" };
-  }
+  if (text.startsWith("!")) return parseControl(text.slice(1, end), text.slice(end + 1));
   const afterEpoch = text.indexOf(" ");
   const afterOffset = text.indexOf(" ", afterEpoch + 1);
   const afterTime = text.indexOf(" ", afterOffset + 1);
@@ -62,6 +65,19 @@ export function parseLive(channel: string, text: string): LiveMessage {
       offset: isKept ? Number(text.slice(afterEpoch + 1, afterOffset)) : undefined,
     },
   };
+}
+
+function parseControl(fields: string, rest: string): LiveMessage {
+  const [kind, epoch, offset] = fields.split(" ");
+  switch (kind) {
+    case "joined":
+    case "left":
+      return { kind, has: JSON.parse(rest) };
+    case "cleared":
+      return { kind, epoch, offset: Number(offset) };
+    default:
+      return { kind: "gap" };
+  }
 }
 
 export function relayText({ profile, text, sender }: Relay): string {

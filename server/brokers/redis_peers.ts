@@ -38,6 +38,10 @@ export interface RedisPeersOptions {
   readonly keys: HubKeys;
   readonly engine: Pick<RedisEngine, "run" | "commands">;
   readonly log: Logger;
+  /** A node is lost, or has left. */
+  readonly onGone: (node: string) => void;
+  /** The others have taken this node for lost. */
+  readonly onReturned: () => void;
 }
 
 export class RedisPeers implements Nodes {
@@ -46,6 +50,7 @@ export class RedisPeers implements Nodes {
   readonly #topics = new Map<string, (data: never) => unknown>();
   readonly #questions = new Map<number, Question>();
   #asked = 0;
+  #renewals = 0;
   #cancel: Cancel = () => {};
 
   constructor(options: RedisPeersOptions) {
@@ -150,15 +155,17 @@ export class RedisPeers implements Nodes {
   }
 
   async #renew(): Promise<void> {
-    const { engine, clock, keys, id } = this.#options;
+    const { engine, clock, keys, id, onGone, onReturned } = this.#options;
     if (engine.run === undefined) return this.#leases.interrupted();
     try {
       const pairs = await engine.commands.renewLease(keys.leases, id, KEPT_MS);
       const counters = new Map<string, string>();
       for (let i = 0; i < pairs.length; i += 2) counters.set(pairs[i], pairs[i + 1]);
-      const lost = this.#leases.observe(counters, clock.now());
-      if (lost.length > 0) await engine.commands.hdel(keys.leases, ...lost);
+      if (counters.get(id) === "1" && this.#renewals++ > 0) onReturned();
+      const { lost, left } = this.#leases.observe(counters, clock.now());
       for (const node of lost) this.#options.log.warning("a node is lost", { node });
+      if (lost.length > 0) await engine.commands.hdel(keys.leases, ...lost);
+      for (const node of [...lost, ...left]) onGone(node);
     } catch {
       this.#leases.interrupted();
     }

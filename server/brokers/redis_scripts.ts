@@ -43,6 +43,8 @@ export function scripts(publish: "PUBLISH" | "SPUBLISH"): {
   readonly readChannel: Script;
   readonly clearChannel: Script;
   readonly renewLease: Script;
+  readonly putMember: Script;
+  readonly removeMember: Script;
 } {
   return {
     /**
@@ -129,6 +131,26 @@ return 1`,
 redis.call('HINCRBY', KEYS[1], ARGV[1], 1)
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return redis.call('HGETALL', KEYS[1])`,
+    },
+    /**
+     * Keeps a member of a node, and tells the others.
+     *
+     * Key: members. Arguments: the field, the value, how long members are kept, ms, where to publish,
+     * the text.
+     */
+    putMember: {
+      numberOfKeys: 1,
+      lua: `
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('${publish}', ARGV[4], ARGV[5])`,
+    },
+    /** Removes a member of a node, and tells the others. Key: members. Arguments: as above. */
+    removeMember: {
+      numberOfKeys: 1,
+      lua: `
+redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('${publish}', ARGV[2], ARGV[3])`,
     },
   };
 }

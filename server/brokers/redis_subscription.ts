@@ -34,8 +34,12 @@ export class RedisSubscription {
   state: SubscriptionState = "waiting";
   /** Changes with each change of state that it has not made itself: what went on before is void. */
   turn = 0;
+  /** Whether it was never live: the hub has no position yet. */
+  isNew = true;
   /** What was delivered; undefined before the first reading, and where nothing is kept. */
   log: ChannelLog | undefined;
+  /** Whether the members of other nodes were read since it was last confirmed. */
+  knowsMembers = false;
   /** Messages may have been lost that no reading finds. */
   mayMiss = false;
   #held: LiveMessage[] = [];

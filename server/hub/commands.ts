@@ -8,7 +8,8 @@
 import type { Clock } from "../base/clock.ts";
 import { assertNever } from "../base/errors.ts";
 import type { Broker, ChannelHistory, Later, Placed } from "../brokers/broker.ts";
-import type { Command, Denial, Publication } from "../message.ts";
+import type { SharedMembers } from "../brokers/shared_members.ts";
+import type { Command, Denial, PresenceList, Publication } from "../message.ts";
 import type { Outcome } from "../profiles/profile.ts";
 import { textFrame } from "../transport/text_frame.ts";
 import { BYTES_PER_RECEIVER } from "./fan_out.ts";
@@ -27,6 +28,8 @@ export interface CommandsOptions {
   readonly joins: Joins;
   readonly replays: Replays;
   readonly presence: Presence;
+  /** Where the hub has several nodes. */
+  readonly sharedMembers?: SharedMembers;
   readonly settle: Settle;
   /** A subscription with a `since` has begun. @param recovered whether it gets all that followed */
   readonly onResumed: (recovered: boolean) => void;
@@ -313,10 +316,24 @@ export class Commands {
 
   /** @returns how much work it was */
   #presence(subscriber: Subscriber, { channel, ref }: CommandOf<"presence">): number {
-    const list = this.#options.presence.list(channel);
-    const text = subscriber.session.presenceList?.(channel, { ...list, ref });
-    this.#send(subscriber, text);
-    return 1 + (text?.length ?? 0) / BYTES_PER_RECEIVER;
+    const take = (list: PresenceList) => {
+      const text = subscriber.session.presenceList?.(channel, { ...list, ref });
+      this.#send(subscriber, text);
+      return 1 + (text?.length ?? 0) / BYTES_PER_RECEIVER;
+    };
+    const list = this.members(channel);
+    if (!(list instanceof Promise)) return take(list);
+    this.#options.settle(list, take, () => this.#deny(subscriber, "unavailable", { ref, channel }));
+    return 1;
+  }
+
+  /** The members of a channel. Those of other nodes are known where this one has subscribers for it. */
+  members(channel: string): Later<PresenceList> {
+    const { presence, registry, sharedMembers } = this.#options;
+    if (sharedMembers === undefined || registry.subscribersOf(channel).size > 0) {
+      return presence.list(channel);
+    }
+    return sharedMembers.read(channel).then((elsewhere) => presence.list(channel, elsewhere));
   }
 
   #acknowledge(subscriber: Subscriber, ack: string, outcome: Outcome): void {

@@ -3,6 +3,10 @@
  * connection, and leaves when it has had none for PRESENCE_GRACE_MS, however the last one ended. Members
  * without a subscription take at most MAX_LEAVING_BYTES: beyond that the first to leave leaves early.
  *
+ * Where the hub has several nodes, each tells the others which members it has, those in their grace
+ * included, and knows theirs on the channels that it has subscribers for. A member is there as long as any
+ * node has it; what a node had that is lost has its grace here.
+ *
  * A connection without a membership costs nothing here. Called by the hub alone, but for the wheel,
  * which makes it call `check()`: a return that waits in the mailbox comes before that.
  *
@@ -11,6 +15,12 @@
 
 import { subjectOf } from "../auth/tokens.ts";
 import type { Clock } from "../base/clock.ts";
+import type {
+  MembersListener,
+  NodeMember,
+  SharedMember,
+  SharedMembers,
+} from "../brokers/shared_members.ts";
 import { TICK_MS, type TimerTask, type Wheel, type WheelEntry } from "../liveness/wheel.ts";
 import type { Member, Membership, PresenceList, PresenceNotice } from "../message.ts";
 import type { Profile } from "../profiles/profile.ts";
@@ -46,9 +56,13 @@ interface ChannelMember {
   readonly user: string | null;
   readonly name: string;
   /** Since when, wall-clock ms. */
-  readonly sinceMs: number;
+  sinceMs: number;
   /** In the order of subscribing. */
   subscriptions: MemberSubscription[];
+  /** Whether other nodes know that this one has it. */
+  isShared: boolean;
+  /** What other nodes that have it know of it; made with the first one. */
+  elsewhere: Map<string, SharedMember> | undefined;
   /** Of the last of them; of the one that ended last, while there is none. */
   clientId: string;
   info: string;
@@ -75,9 +89,11 @@ export interface PresenceOptions {
   readonly presenceGraceMs: number;
   /** Makes the hub call `check()` after what it does now. */
   readonly requestCheck: () => void;
+  /** Where the hub has several nodes. */
+  readonly sharedMembers?: Pick<SharedMembers, "put" | "remove">;
 }
 
-export class Presence implements TimerTask {
+export class Presence implements TimerTask, MembersListener {
   /** After a stall, connections that return may not have been read yet. */
   readonly expires = true;
   readonly #options: PresenceOptions;
@@ -153,15 +169,97 @@ export class Presence implements TimerTask {
     for (const channel of subscriptions?.keys() ?? []) this.end(subscriber, channel);
   }
 
-  /** The first members of a channel, and how many it has. */
-  list(channel: string): PresenceList {
+  /**
+   * The first members of a channel, and how many it has.
+   *
+   * @param elsewhere members of other nodes, for a channel that this one has no subscribers for
+   */
+  list(channel: string, elsewhere: readonly NodeMember[] = []): PresenceList {
     const all = this.#channels.get(channel)?.members;
-    const members = [];
+    const members: SharedMember[] = [];
     for (const member of all?.values() ?? []) {
       if (members.length === MAX_LISTED) break;
-      members.push({ ...shown(member), sinceMs: member.sinceMs });
+      members.push(sharedOf(member));
     }
-    return { count: all?.size ?? 0, members };
+    const others = new Map<string, SharedMember>();
+    for (const { member } of elsewhere) {
+      const key = keyOf(member.user, member.member);
+      if (!all?.has(key)) others.set(key, member);
+    }
+    for (const member of others.values()) {
+      if (members.length === MAX_LISTED) break;
+      members.push(member);
+    }
+    return { count: (all?.size ?? 0) + others.size, members };
+  }
+
+  known(channel: string, all: readonly NodeMember[]): void {
+    const named = new Map<string, Set<string>>();
+    for (const has of all) {
+      const { member: { user, member }, node } = has;
+      const key = keyOf(user, member);
+      const nodes = named.get(key);
+      if (nodes === undefined) named.set(key, new Set([node]));
+      else nodes.add(node);
+      this.joined(channel, has);
+    }
+    for (const member of this.#channels.get(channel)?.members.values() ?? []) {
+      for (const node of member.elsewhere?.keys() ?? []) {
+        if (!named.get(member.key)?.has(node)) this.#endElsewhere(member, node);
+      }
+    }
+  }
+
+  joined(channel: string, { node, member: { user, member: name, ...known } }: NodeMember): void {
+    const { size } = this;
+    const member = this.#memberOf(channel, user, name);
+    const shared = { user, member: name, ...known };
+    if (member.elsewhere === undefined) member.elsewhere = new Map([[node, shared]]);
+    else member.elsewhere.set(node, shared);
+    if (known.sinceMs < member.sinceMs) member.sinceMs = known.sinceMs;
+    if (!member.isShared) {
+      if (this.#leaving.delete(member)) this.#leavingBytes -= sizeOf(member);
+      member.clientId = known.clientId;
+      member.info = known.info;
+    }
+    if (this.size > size) this.#announce("joined", member);
+  }
+
+  left(channel: string, { node, member: { user, member: name } }: NodeMember): void {
+    const member = this.#channels.get(channel)?.members.get(keyOf(user, name));
+    if (member !== undefined) this.#endElsewhere(member, node);
+  }
+
+  gone(node: string): void {
+    for (const { members } of this.#channels.values()) {
+      for (const member of members.values()) {
+        if (!member.elsewhere?.delete(node) || member.elsewhere.size > 0) continue;
+        if (!member.isShared) this.#startGrace(member);
+      }
+    }
+  }
+
+  /** The hub has no subscriber of a channel any more: it is told nothing of members elsewhere. */
+  forget(channelName: string): void {
+    const channel = this.#channels.get(channelName);
+    for (const member of channel?.members.values() ?? []) {
+      member.elsewhere = undefined;
+      if (!member.isShared) this.#leave(member);
+    }
+  }
+
+  /** A node has a member no more. */
+  #endElsewhere(member: ChannelMember, node: string): void {
+    if (!member.elsewhere?.delete(node)) return;
+    if (member.elsewhere.size === 0 && !member.isShared) this.#leave(member);
+  }
+
+  /** The other nodes know that this one has a member, and what it knows of it. */
+  #share(member: ChannelMember): void {
+    const { sharedMembers } = this.#options;
+    if (sharedMembers === undefined) return;
+    member.isShared = true;
+    sharedMembers.put(member.channel.name, sharedOf(member));
   }
 
   /** Lets those leave whose time has come, and tells numbers. @returns how much work it was */
@@ -227,6 +325,8 @@ export class Presence implements TimerTask {
       name,
       sinceMs: this.#options.clock.wall(),
       subscriptions: [],
+      isShared: false,
+      elsewhere: undefined,
       clientId: "",
       info: "",
       leavesAtMs: Infinity,
@@ -243,6 +343,7 @@ export class Presence implements TimerTask {
     else member.subscriptions = [subscription]; // an array that grows reserves room for 16 more
     member.clientId = subscription.clientId;
     member.info = subscription.info;
+    this.#share(member);
   }
 
   #detach(subscription: MemberSubscription): void {
@@ -251,8 +352,10 @@ export class Presence implements TimerTask {
     subscriptions.splice(subscriptions.indexOf(subscription), 1);
     const newest = subscriptions.at(-1);
     if (newest === undefined) return this.#startGrace(member);
+    if (newest.clientId === member.clientId) return;
     member.clientId = newest.clientId;
     member.info = newest.info;
+    this.#share(member);
   }
 
   #startGrace(member: ChannelMember): void {
@@ -264,11 +367,20 @@ export class Presence implements TimerTask {
     this.#wake(member.leavesAtMs);
   }
 
-  /** @returns how much work it was */
+  /** This node has a member no more. @returns how much work it was */
   #leave(member: ChannelMember): number {
-    const { channel, key } = member;
-    this.#leaving.delete(member);
-    this.#leavingBytes -= sizeOf(member);
+    const { channel, key, isShared, elsewhere } = member;
+    if (this.#leaving.delete(member)) this.#leavingBytes -= sizeOf(member);
+    if (isShared) {
+      this.#options.sharedMembers!.remove(channel.name, sharedOf(member));
+      member.isShared = false;
+    }
+    const [other] = elsewhere?.values() ?? [];
+    if (other !== undefined) {
+      member.clientId = other.clientId;
+      member.info = other.info;
+      return 1;
+    }
     this.#size--;
     channel.members.delete(key);
     if (channel.members.size === 0) this.#channels.delete(channel.name);
@@ -339,6 +451,10 @@ function tell(subscribers: ReadonlySet<Subscriber>, notice: PresenceNotice): num
 /** What others see of a member. */
 function shown({ user, name, clientId, info }: ChannelMember): Member {
   return { user, member: name, clientId, info };
+}
+
+function sharedOf(member: ChannelMember): SharedMember {
+  return { ...shown(member), sinceMs: member.sinceMs };
 }
 
 /** A JSON text ends by itself, so no two members have the same key. */

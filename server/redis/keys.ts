@@ -15,6 +15,8 @@ export interface ChannelKeys {
   readonly position: string;
   /** Its messages, a stream. */
   readonly messages: string;
+  /** Its members, a hash. */
+  readonly members: string;
   /** Where its messages are published. */
   readonly live: string;
   /** That of a publication with a key of its own, see `Broker.publish()`. */
@@ -55,6 +57,7 @@ export function channelKeys(prefix: string, channel: string): ChannelKeys {
   return {
     position: `${start}position`,
     messages: `${start}messages`,
+    members: `${start}members`,
     live: `${start}live`,
     id: (key) => `${start}id:${key.isWellFormed() ? key : JSON.stringify(key)}`,
   };

@@ -6,7 +6,7 @@ const counters = (all: Record<string, number>) =>
 
 Deno.test("A node whose counter stands still for a lease is lost, once", () => {
   const leases = new Leases();
-  const lost = (ms: number, a: number) => leases.observe(counters({ a, b: ms }), ms);
+  const lost = (ms: number, a: number) => leases.observe(counters({ a, b: ms }), ms).lost;
   assertEquals([lost(0, 1), lost(2_000, 2), lost(4_000, 2), lost(6_000, 2)], [[], [], [], []]);
   assertEquals(lost(7_999, 2), []);
   assertEquals(lost(8_000, 2), ["a"]);
@@ -16,7 +16,7 @@ Deno.test("A node whose counter stands still for a lease is lost, once", () => {
 Deno.test("A node that has left, or was removed, is not alive, and one that is back is", () => {
   const leases = new Leases();
   leases.observe(counters({ a: 1, b: 1 }), 0);
-  assertEquals(leases.observe(counters({ b: 2 }), 2_000), []);
+  assertEquals(leases.observe(counters({ b: 2 }), 2_000), { lost: [], left: ["a"] });
   assertEquals([...leases.alive], ["b"]);
   leases.observe(counters({ a: 1, b: 3 }), 4_000);
   assertEquals([...leases.alive].sort(), ["a", "b"]);
@@ -24,7 +24,7 @@ Deno.test("A node that has left, or was removed, is not alive, and one that is b
 
 Deno.test("After an engine that has not answered, a whole lease passes first", () => {
   const leases = new Leases();
-  const lost = (ms: number) => leases.observe(counters({ a: 1, b: ms }), ms);
+  const lost = (ms: number) => leases.observe(counters({ a: 1, b: ms }), ms).lost;
   lost(0);
   lost(2_000);
   leases.interrupted();

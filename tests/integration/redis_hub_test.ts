@@ -172,3 +172,49 @@ integrationTest(
       await back.client.close();
     }, { SUSPEND_AFTER_VIOLATIONS: "1" }),
 );
+
+integrationTest(
+  "A channel has the members of all processes; one that dies is missed after its grace",
+  () =>
+    withHub(async (a, b) => {
+      const watcher = await connect(a, USER);
+      // deno-lint-ignore no-explicit-any -- tests look into messages freely
+      const next = async (): Promise<any> => {
+        for (;;) {
+          const message = await watcher.client.nextJson();
+          if (["joined", "left", "presence"].includes(message.type)) return message;
+        }
+      };
+      watcher.client.send({ type: "subscribe", channel: "c", member: "w", presence: true });
+      assertEquals((await next()).member, "w");
+      const there = await connect(b, USER);
+      there.client.send({ type: "subscribe", channel: "c", member: "m", info: { a: "{1}" } });
+      const joined = await next();
+      assertEquals([joined.type, joined.member, joined.info], ["joined", "m", { a: "{1}" }]);
+      assertEquals(joined.clientId, there.clientId);
+      const both = await connect(b, USER);
+      both.client.send({ type: "subscribe", channel: "c", member: "b" });
+      assertEquals((await next()).member, "b");
+      const here = await connect(a, USER);
+      here.client.send({ type: "subscribe", channel: "c", member: "b" });
+      await here.client.nextJson();
+      watcher.client.send({ type: "presence", channel: "c", id: "p" });
+      const list = await next();
+      assertEquals(list.count, 3);
+      const elsewhere = await get(b, "/api/v1/channels/c/presence");
+      assertEquals(elsewhere.count, 3);
+      await there.client.close();
+      const left = await next();
+      assertEquals([left.type, left.member], ["left", "m"]);
+      Deno.kill(b.pid, "SIGKILL");
+      await b.status;
+      both.client[Symbol.dispose]();
+      await here.client.close();
+      await until(
+        "the end of a member",
+        () => watcher.client.texts.some((text) => /"left".*"member":"b"/.test(text)),
+        { withinMs: 30_000 },
+      );
+      await watcher.client.close();
+    }, { PRESENCE_GRACE_MS: "500" }),
+);

@@ -332,3 +332,57 @@ Deno.test("While Redis is away a question has no answers, and nothing is told", 
     a.broker.nodes.tell("news", 1);
     assertEquals(await a.broker.nodes.ask("silence", null), { answers: [], missing: [] });
   }));
+
+Deno.test("Nodes know each other's members, and have them again after Redis was flushed", () =>
+  withNodes(async (nodes) => {
+    const [a, b] = [await nodes.node(), await nodes.node()];
+    const seen: string[] = [];
+    a.broker.members.start({
+      known: (channel, all) => seen.push(`${channel} ${all.map(({ member }) => member.member)}`),
+      joined: (channel, { member, node }) => {
+        if (node === b.broker.nodes.id) seen.push(`${channel} +${member.member}`);
+      },
+      left: (channel, { member, node }) => {
+        if (node === b.broker.nodes.id) seen.push(`${channel} -${member.member}`);
+      },
+      gone: (node) => seen.push(node === b.broker.nodes.id ? "gone" : ""),
+    });
+    const member = (name: string) => (
+      { user: null, member: name, clientId: "x", info: '"{}"', sinceMs: 1 }
+    );
+    await nodes.redis.command("HSET", "test:v1:{c}:members", "dead x", "{}");
+    b.broker.members.put("c", member("1"));
+    await nodes.settle();
+    for (const channel of ["c", "off/c"]) await a.broker.subscribe(channel);
+    b.broker.members.put("off/c", member("2"));
+    b.broker.members.put("c", member("3"));
+    b.broker.members.remove("c", member("1"));
+    a.broker.members.put("c", member("own"));
+    await nodes.settle();
+    assertEquals(seen.sort(), ["c +3", "c -1", "c 1", "off/c ", "off/c +2"]);
+    assertEquals(await a.broker.members.read("c"), [{
+      node: b.broker.nodes.id,
+      member: member("3"),
+    }]);
+    assertEquals(await nodes.redis.command("HEXISTS", "test:v1:{c}:members", "dead x"), 0);
+
+    await nodes.pass(4_000); // they know each other
+    seen.length = 0;
+    await nodes.redis.command("FLUSHALL");
+    await nodes.pass(4_000); // the leases are new, too
+    assertEquals((await a.broker.members.read("c")).map(({ member }) => member.member), ["3"]);
+    seen.length = 0;
+    await b.broker.close();
+    await nodes.pass(2_000);
+    assertEquals(seen.filter((each) => each !== ""), ["gone"]);
+    assertEquals(await a.broker.members.read("c"), []);
+  }));
+
+Deno.test("Members outlast their time in Redis while their node is there", () =>
+  withNodes(async (nodes) => {
+    const [a, b] = [await nodes.node(), await nodes.node()];
+    const member = { user: null, member: "m", clientId: "x", info: "1", sinceMs: 1 };
+    b.broker.members.put("c", member);
+    await nodes.pass(300_000);
+    assertEquals((await a.broker.members.read("c")).length, 1);
+  }));

@@ -8,6 +8,7 @@
 import { assertEquals } from "@std/assert";
 import type { Broker } from "../../../server/brokers/broker.ts";
 import { MemoryBroker } from "../../../server/brokers/memory.ts";
+import type { SharedMembers } from "../../../server/brokers/shared_members.ts";
 import { type HistoryBounds, MemoryHistory } from "../../../server/brokers/memory_history.ts";
 import { Client, type ClientOptions } from "../../../server/client.ts";
 import { AdvisedClients } from "../../../server/client/reconnect_advice.ts";
@@ -71,6 +72,8 @@ export interface WorldOptions {
   readonly authenticator?: Pick<Authenticator, "check">;
   /** Bounds that differ from the defaults; without it no channel keeps a history. */
   readonly history?: Partial<HistoryBounds>;
+  /** The members at other nodes. */
+  readonly sharedMembers?: SharedMembers;
   /** What stands between the hub and its memory broker. */
   readonly broker?: (memory: Broker) => Broker;
   /** Where in its spread each first ping falls. */
@@ -139,6 +142,7 @@ export class World {
       onResumed: (recovered) => metrics.resumed(recovered),
       maxSubscriptions: options.maxSubscriptions ?? 10_000,
       presenceGraceMs: options.presenceGraceMs ?? 10_000,
+      sharedMembers: options.sharedMembers,
       onError: (error) => this.errors.push(error),
       onRefused: (channel) =>
         this.log.push({ level: "warning", message: "refused", properties: { channel } }),

@@ -1,0 +1,140 @@
+/**
+ * The members of channels in Redis: a hash of each channel, with a field for each member of each node,
+ * and what changes is published under the channel's name. A node repeats what it has after Redis was
+ * away. What a node has that is lost is passed over, and removed.
+ *
+ * @module
+ */
+
+import type { Cancel, Clock } from "../base/clock.ts";
+import { channelKeys, type HubKeys } from "../redis/keys.ts";
+import { Unavailable } from "./broker.ts";
+import type { RedisEngine } from "./redis_engine.ts";
+import { memberText } from "./redis_messages.ts";
+import type { MembersListener, NodeMember, SharedMember, SharedMembers } from "./shared_members.ts";
+
+/** How long Redis keeps members without a node that prolongs it, ms. */
+const KEPT_MS = 120_000;
+
+/** How often a node prolongs it, ms. */
+const PROLONG_EVERY_MS = 30_000;
+
+/** Members that are repeated in one request. */
+const MEMBERS_PER_REQUEST = 500;
+
+const NOBODY: MembersListener = { known() {}, joined() {}, left() {}, gone() {} };
+
+export interface RedisMembersOptions {
+  /** The name of this node. */
+  readonly node: string;
+  readonly clock: Pick<Clock, "after">;
+  readonly prefix: string;
+  readonly keys: HubKeys;
+  readonly engine: Pick<RedisEngine, "run" | "commands">;
+}
+
+export class RedisMembers implements SharedMembers {
+  /** Is told of the members of other nodes. */
+  listener: MembersListener = NOBODY;
+  readonly #options: RedisMembersOptions;
+  /** What this node has, by channel and field. */
+  readonly #own = new Map<string, Map<string, SharedMember>>();
+  #cancel: Cancel = () => {};
+
+  constructor(options: RedisMembersOptions) {
+    this.#options = options;
+    this.#schedule();
+  }
+
+  start(listener: MembersListener): void {
+    this.listener = listener;
+  }
+
+  put(channel: string, member: SharedMember): void {
+    let members = this.#own.get(channel);
+    if (members === undefined) this.#own.set(channel, members = new Map());
+    members.set(this.#fieldOf(member), member);
+    void this.#put(channel, member);
+  }
+
+  remove(channel: string, member: SharedMember): void {
+    const field = this.#fieldOf(member);
+    const members = this.#own.get(channel);
+    members?.delete(field);
+    if (members?.size === 0) this.#own.delete(channel);
+    const { engine, prefix, node } = this.#options;
+    if (engine.run === undefined) return;
+    const { members: key, live } = channelKeys(prefix, channel);
+    const text = memberText("left", { node, member });
+    engine.commands.removeMember(key, field, live, text).catch(() => {}); // its node is asked later
+  }
+
+  async read(channel: string): Promise<NodeMember[]> {
+    const { engine, prefix, keys, node: own } = this.#options;
+    if (engine.run === undefined) throw new Unavailable("Redis is away");
+    const { members: key } = channelKeys(prefix, channel);
+    try {
+      const [fields, nodes] = await Promise.all([
+        engine.commands.hgetall(key),
+        engine.commands.hkeys(keys.leases),
+      ]);
+      const alive = new Set(nodes);
+      const all: NodeMember[] = [];
+      const dead: string[] = [];
+      for (const [field, text] of Object.entries(fields)) {
+        const node = field.slice(0, field.indexOf(" "));
+        if (!alive.has(node)) dead.push(field);
+        else if (node !== own) all.push({ node, member: JSON.parse(text) });
+      }
+      if (dead.length > 0) engine.commands.hdel(key, ...dead).catch(() => {});
+      return all;
+    } catch (cause) {
+      throw new Unavailable("Redis has not answered", { cause });
+    }
+  }
+
+  /** Redis is back, or has taken this node for lost: it may have none of what this node has. */
+  async repeat(): Promise<void> {
+    const all = [...this.#own].flatMap(([channel, members]) =>
+      Array.from(members.values(), (member) => ({ channel, member }))
+    );
+    for (let from = 0; from < all.length; from += MEMBERS_PER_REQUEST) {
+      const some = all.slice(from, from + MEMBERS_PER_REQUEST);
+      await Promise.all(some.map(({ channel, member }) => this.#put(channel, member)));
+    }
+  }
+
+  close(): void {
+    this.#cancel();
+  }
+
+  async #put(channel: string, member: SharedMember): Promise<void> {
+    const { engine, prefix, node } = this.#options;
+    if (engine.run === undefined) return; // `repeat()` follows
+    const { members, live } = channelKeys(prefix, channel);
+    const value = JSON.stringify(member);
+    const text = memberText("joined", { node, member });
+    await engine.commands.putMember(members, this.#fieldOf(member), value, KEPT_MS, live, text)
+      .catch(() => {}); // the same
+  }
+
+  #schedule(): void {
+    this.#cancel = this.#options.clock.after(PROLONG_EVERY_MS, () => {
+      this.#schedule();
+      this.#prolong();
+    });
+  }
+
+  #prolong(): void {
+    const { engine, prefix } = this.#options;
+    if (engine.run === undefined) return;
+    for (const channel of this.#own.keys()) {
+      engine.commands.pexpire(channelKeys(prefix, channel).members, KEPT_MS).catch(() => {});
+    }
+  }
+
+  /** A JSON text ends by itself: no two members have the same field. */
+  #fieldOf({ user, member }: SharedMember): string {
+    return `${this.#options.node} ${JSON.stringify([user, member])}`;
+  }
+}
