@@ -386,3 +386,30 @@ Deno.test("Members outlast their time in Redis while their node is there", () =>
     await nodes.pass(300_000);
     assertEquals((await a.broker.members.read("c")).length, 1);
   }));
+
+Deno.test("A user of Redis needs no more rights than the manual says", () =>
+  withNodes(async (nodes) => {
+    const manual = await Deno.readTextFile(new URL("../../server/docs/deploy.md", import.meta.url));
+    const [, rule] = /`ACL SETUSER (systole on [^`]*)`/.exec(manual.replaceAll(/\s+/g, " "))!;
+    const words = rule.replace(">password", ">secret").split(" ");
+    await nodes.redis.command("ACL", "SETUSER", ...words);
+    const url = nodes.redis.url.replace("//", "//systole:secret@");
+    const a = await nodes.node({ url, prefix: "systole:" });
+    await a.broker.subscribe("c");
+    await a.broker.subscribe("off/c");
+    const first = await publish(a, "c", "1", "key");
+    assertEquals(await publish(a, "c", "1", "key"), { ...first, duplicate: true });
+    await publish(a, "off/c", "2", "key");
+    assertEquals(await a.broker.clear("c"), true);
+    const member = { user: null, member: "m", clientId: "x", info: "1", sinceMs: 1 };
+    a.broker.members.put("c", member);
+    await a.broker.members.read("c");
+    a.broker.members.remove("c", member);
+    await a.broker.nodes.ask("silence", null);
+    await nodes.pass(26_000);
+    a.broker.unsubscribe("c");
+    assertEquals([a.data(), a.broker.isDegraded], [["1", "2"], false]);
+    assertEquals(nodes.log.filter((line) => line.includes("refuses")), []);
+    const denied = await nodes.redis.command("ACL", "LOG") as unknown[];
+    assertEquals(denied.length, 0, JSON.stringify(denied));
+  }));
