@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertGreater, assertNotEquals, assertRejects } from "@std/assert";
 import { type Placed, Unavailable } from "../../server/brokers/broker.ts";
+import { RedisRelay } from "../support/server/redis_relay.ts";
 import { type Node, TestNodes } from "../support/server/redis_nodes.ts";
 import { until } from "../support/until.ts";
 
@@ -412,4 +413,22 @@ Deno.test("A user of Redis needs no more rights than the manual says", () =>
     assertEquals(nodes.log.filter((line) => line.includes("refuses")), []);
     const denied = await nodes.redis.command("ACL", "LOG") as unknown[];
     assertEquals(denied.length, 0, JSON.stringify(denied));
+  }));
+
+Deno.test("A pub/sub connection that falls silent is noticed, and made anew, without a loss", () =>
+  withNodes(async (nodes) => {
+    await using relay = new RedisRelay(nodes.redis.url);
+    const [a, b] = [await nodes.node({ url: relay.url }), await nodes.node()];
+    await a.broker.subscribe("c");
+    await publish(b, "c", "1");
+    await nodes.settle();
+    assertEquals(relay.silenceSubscribers(), 1);
+    await publish(b, "c", "2");
+    await until("it is noticed", () => a.broker.isDegraded, { withinMs: 20_000 });
+    assertEquals(linesOf(a), ["1 1"]);
+    await until("it is up", () => !a.broker.isDegraded, { withinMs: 20_000 });
+    await publish(b, "c", "3");
+    await until("all messages", () => linesOf(a).length === 3);
+    assertEquals(linesOf(a), ["1 1", "2 2", "3 3"]);
+    await a.broker.close();
   }));
