@@ -151,11 +151,17 @@ export function secret(
 export const redisUrl: ValueKind<string> = {
   unit: "URL",
   read(text) {
-    const isUrl = /^rediss?:\/\/[^/?#]+(\/\d*)?$/.test(text) && URL.canParse(text);
-    return isUrl ? { kind: "value", value: text } : {
-      kind: "bad",
-      problem: "must be redis:// or rediss://[user:password@]host[:port][/database]",
-    };
+    const address = String.raw`(?:\[[\da-f:.]+\]|[^/?#@:,\[\]]+)(?::\d{1,5})?`;
+    const server = `rediss?://(?:[^/?#@]*@)?${address}(?:/\\d*)?`;
+    const sentinels =
+      `rediss?-sentinel://(?:[^/?#@]*@)?${address}(?:,${address})*/[^/?#]+(?:/\\d*)?`;
+    return new RegExp(`^(?:${server}|${sentinels})$`, "i").test(text)
+      ? { kind: "value", value: text }
+      : {
+        kind: "bad",
+        problem: "must be redis://[user:password@]host[:port][/database] or " +
+          "redis-sentinel://[user:password@]host[:port],…/name[/database], with rediss for TLS",
+      };
   },
 };
 

@@ -17,7 +17,7 @@ const MAX_RETRY_MS = 1_000;
 
 /** Which Redis, and when it is tried again. */
 export interface RedisLocation {
-  /** `redis://` or `rediss://`, with user, password and database. */
+  /** See `REDIS_URL` in options.md. */
   readonly url: string;
   /** What all names begin with. */
   readonly prefix: string;
@@ -29,7 +29,8 @@ export function redisConnection(
   random: () => number,
   options: RedisOptions = {},
 ): Redis {
-  return new Redis(url, {
+  return new Redis({
+    ...serverOf(url),
     lazyConnect: true,
     connectTimeout: DEADLINE_MS,
     // A timer for each answer, and not for each command, which would cost 4 µs (measured).
@@ -57,4 +58,49 @@ export async function endConnection(connection: Redis): Promise<void> {
     connection.disconnect();
     if (isIdle) setTimeout(resolve, 1);
   });
+}
+
+/**
+ * Where a connection goes: to a server, or to the primary that sentinels name. With `rediss` or
+ * `rediss-sentinel` it is encrypted, that to the sentinels included.
+ */
+export function serverOf(url: string): RedisOptions {
+  const [, scheme, userInfo, hosts, path] = /^(.+?):\/\/(?:(.*)@)?([^/]+)\/?(.*)$/.exec(url)!;
+  const [username, password] = userInfo === undefined ? [] : userInfo.split(/:(.*)/s).map(decode);
+  const isEncrypted = scheme.startsWith("rediss");
+  const shared = {
+    username: username || undefined,
+    password,
+    tls: isEncrypted ? {} : undefined,
+  };
+  if (!scheme.endsWith("-sentinel")) {
+    const [{ host, port }] = addressesOf(hosts, 6_379);
+    return { ...shared, host, port, db: Number(path) };
+  }
+  const [name, database = ""] = path.split("/");
+  return {
+    ...shared,
+    name: decode(name),
+    db: Number(database),
+    sentinels: addressesOf(hosts, 26_379),
+    enableTLSForSentinelMode: isEncrypted,
+    sentinelTLS: isEncrypted ? {} : undefined,
+  };
+}
+
+/** Hosts with ports, separated by commas; an IPv6 address stands in brackets. */
+function addressesOf(hosts: string, usualPort: number): { host: string; port: number }[] {
+  return hosts.split(",").map((address) => {
+    const [, host, port] = /^\[?(.+?)\]?(?::(\d+))?$/.exec(address)!;
+    return { host, port: port === undefined ? usualPort : Number(port) };
+  });
+}
+
+/** A text that is no percent-encoded UTF-8 stands for itself. */
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

@@ -193,21 +193,22 @@ Deno.test("secret() counts bytes and never shows the text", () => {
   );
 });
 
-Deno.test("redisUrl accepts the URLs of Redis, and shows nothing of others", () => {
-  const urls = ["redis://h", "rediss://u:p@h:6380/3", "redis://:p@[::1]:1", "redis://10.0.0.1:1/"];
+Deno.test("redisUrl accepts a server or sentinels, and shows nothing of what is neither", () => {
+  const urls = [
+    ...["redis://h", "rediss://u:p@h:6380/3", "redis://:p@[::1]:1", "redis://10.0.0.1:1/"],
+    ...["redis-sentinel://h/name", "rediss-sentinel://u:p@h:1,[::1]:2,c/my-name/4"],
+  ];
   accepts(redisUrl, urls.map((url) => [url, url]));
-  for (
-    const text of [
-      "h:6379",
-      "http://h",
-      "redis://",
-      "redis://h/a",
-      "redis://h:p",
-      "redis://h?a=secret",
-    ]
-  ) {
-    const problem = read(redisUrl, text);
-    assertEquals(problem, "must be redis:// or rediss://[user:password@]host[:port][/database]");
+  const others = [
+    ...["h:6379", "http://h", "redis://", "redis://h/a", "redis://h:p", "redis://h?a=secret"],
+    ...["redis-sentinel://h", "redis-sentinel://h/", "redis://a,b", "redis-sentinel://,h/name"],
+  ];
+  for (const text of others) {
+    assertStringIncludes(
+      String(read(redisUrl, text)),
+      "must be redis://[user:password@]host",
+      text,
+    );
   }
 });
 

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertGreater, assertNotEquals, assertRejects } from "@std/assert";
 import { type Placed, Unavailable } from "../../server/brokers/broker.ts";
+import { RedisServer } from "../support/server/redis_server.ts";
 import { RedisRelay } from "../support/server/redis_relay.ts";
 import { type Node, TestNodes } from "../support/server/redis_nodes.ts";
 import { until } from "../support/until.ts";
@@ -431,4 +432,46 @@ Deno.test("A pub/sub connection that falls silent is noticed, and made anew, wit
     await until("all messages", () => linesOf(a).length === 3);
     assertEquals(linesOf(a), ["1 1", "2 2", "3 3"]);
     await a.broker.close();
+  }));
+
+Deno.test("A failover by a sentinel begins new epochs: what the replica lacks is a gap", () =>
+  withNodes(async (nodes) => {
+    await using replica = await RedisServer.start(
+      ...["--replicaof", "127.0.0.1", `${nodes.redis.port}`],
+    );
+    await using sentinel = await RedisServer.startSentinel(nodes.redis);
+    const url = `redis-sentinel://127.0.0.1:${sentinel.port}/main`;
+    await until("the sentinel knows the replica", async () => {
+      const replicas = await sentinel.command("SENTINEL", "REPLICAS", "main") as unknown[];
+      return replicas.length === 1;
+    }, { withinMs: 30_000 });
+    await until("the replica is in step", async () => {
+      return /master_link_status:up/.test(String(await replica.command("INFO", "replication")));
+    }, { withinMs: 30_000 });
+    const [a, b] = [await nodes.node({ url }), await nodes.node({ url })];
+    for (const { broker } of [a, b]) await broker.subscribe("c");
+    const before = await publish(a, "c", "1");
+    await until("both have it", () => [a, b].every((node) => linesOf(node).includes("1 1")));
+    replica.freeze(); // so that it misses what follows
+    assertEquals((await publish(a, "c", "2")).position!.offset, 2);
+    nodes.redis.freeze();
+    replica.thaw();
+    await until("both are up on the replica", async () => {
+      const info = String(await replica.command("INFO", "replication"));
+      return /role:master/.test(info) && !a.broker.isDegraded && !b.broker.isDegraded &&
+        /connected_clients:(?!0)/.test(String(await replica.command("INFO", "clients"))) &&
+        await publish(b, "c", "3").then(({ degraded }) => !degraded, () => false);
+    }, { withinMs: 60_000 });
+    await until("both have it", () => [a, b].every((node) => node.data().includes("3")));
+    for (const node of [a, b]) {
+      const lines = linesOf(node);
+      assert(lines.includes("gap 0"), lines.join());
+      assertEquals(
+        lines.filter((line) => / \d$/.test(line) && !line.startsWith("gap")).at(0),
+        "1 1",
+      );
+    }
+    const { epoch } = (await b.broker.subscribe("c"))!;
+    assertNotEquals(epoch, before.position!.epoch);
+    nodes.redis.thaw();
   }));

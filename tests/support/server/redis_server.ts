@@ -38,25 +38,47 @@ end`;
 export class RedisServer implements AsyncDisposable {
   readonly #folder: string;
   readonly #port: number;
-  readonly #flags: readonly string[];
+  readonly #args: readonly string[];
   #child!: Deno.ChildProcess;
   #output!: Promise<string>;
 
-  private constructor(folder: string, port: number, flags: readonly string[]) {
+  private constructor(folder: string, port: number, args: readonly string[]) {
     this.#folder = folder;
     this.#port = port;
-    this.#flags = flags;
+    this.#args = args;
   }
 
   /** Starts one. @param flags beside the usual ones; the data are kept nowhere without any */
   static async start(...flags: string[]): Promise<RedisServer> {
+    // Without `--save` Redis would save by itself.
+    return await RedisServer.#start(await Deno.makeTempDir(), [
+      ...["--save", "", "--appendonly", "no", ...flags],
+    ]);
+  }
+
+  /** Starts a sentinel, which watches a primary under the name `main` and decides alone. */
+  static async startSentinel(primary: RedisServer): Promise<RedisServer> {
     const folder = await Deno.makeTempDir();
+    const file = `${folder}/sentinel.conf`;
+    await Deno.writeTextFile(
+      file,
+      `sentinel monitor main 127.0.0.1 ${primary.#port} 1\n` +
+        "sentinel down-after-milliseconds main 1000\nsentinel failover-timeout main 5000\n",
+    );
+    return await RedisServer.#start(folder, [file, "--sentinel"]);
+  }
+
+  static async #start(folder: string, args: readonly string[]): Promise<RedisServer> {
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = listener.addr as Deno.NetAddr;
     listener.close();
-    const server = new RedisServer(folder, port, flags);
+    const server = new RedisServer(folder, port, args);
     await server.restart();
     return server;
+  }
+
+  get port(): number {
+    return this.#port;
   }
 
   get url(): string {
@@ -68,10 +90,9 @@ export class RedisServer implements AsyncDisposable {
     const program = pathOf(PROGRAM);
     if (program === undefined) throw new Error(`${PROGRAM} is missing`);
     this.#child = new Deno.Command(program, {
-      // Without `--save` Redis would save by itself.
       args: [
+        ...this.#args,
         ...["--port", `${this.#port}`, "--bind", "127.0.0.1", "--dir", this.#folder],
-        ...["--save", "", "--appendonly", "no", ...this.#flags],
       ],
       stdin: "null",
       stdout: "piped",
