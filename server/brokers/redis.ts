@@ -31,7 +31,7 @@ import { type ChannelKeys, channelKeys, type HubKeys, hubKeys } from "../redis/k
 import { GAP_TEXT, parseRelay, publicationText, relayText, unkeptText } from "./redis_messages.ts";
 import { channelReader, type ReadChannel } from "./redis_reader.ts";
 
-/** Bytes of publications that Redis has not answered; more are refused. */
+/** Bytes of publications that wait for Redis; more are refused. */
 const MAX_UNANSWERED_BYTES = 1 << 24;
 
 /** What a publication takes beside its data until it is answered, bytes. */
@@ -173,7 +173,8 @@ export class RedisBroker implements Broker, TimerTask {
 
   publish(publication: Publication, key?: string): Later<Placed> {
     if (this.#deliver === undefined) return NOT_KEPT;
-    if (this.#engine.run === undefined) return this.#publishHere(publication);
+    const { run, returning } = this.#engine;
+    if (run === undefined && returning === undefined) return this.#publishHere(publication);
     const bytes = UNANSWERED_BYTES + 2 * publication.data.length;
     if (this.#unansweredBytes + bytes > MAX_UNANSWERED_BYTES) {
       return Promise.reject(new Unavailable("too many publications wait for Redis"));
@@ -182,7 +183,9 @@ export class RedisBroker implements Broker, TimerTask {
   }
 
   relay(relay: Relay): void {
-    if (this.#engine.run === undefined) this.#deliver?.(relay);
+    const { run, returning } = this.#engine;
+    if (returning !== undefined) void returning.then(() => this.relay(relay));
+    else if (run === undefined) this.#deliver?.(relay);
     else this.#engine.commands.publish(this.#hubKeys.relay, relayText(relay)).catch(() => {});
   }
 
@@ -230,13 +233,21 @@ export class RedisBroker implements Broker, TimerTask {
   ): Promise<Placed> {
     this.#unansweredBytes += bytes;
     try {
-      return this.#options.keeps(publication.channel)
-        ? await this.#publishKept(publication, key)
-        : await this.#publishUnkept(publication, key);
-    } catch (cause) {
-      if (cause instanceof Error && cause.message.startsWith(NOT_WRITTEN)) {
-        return await this.#publishHere(publication);
+      while (this.#deliver !== undefined) {
+        if (this.#engine.returning !== undefined) await this.#engine.returning;
+        if (this.#engine.run === undefined) return await this.#publishHere(publication);
+        try {
+          return this.#options.keeps(publication.channel)
+            ? await this.#publishKept(publication, key)
+            : await this.#publishUnkept(publication, key);
+        } catch (error) {
+          if (!(error instanceof Error && error.message.startsWith(NOT_WRITTEN))) throw error;
+          this.#engine.expectReturn();
+        }
       }
+      return NOT_KEPT;
+    } catch (cause) {
+      if (cause instanceof Unavailable) throw cause;
       this.#engine.warnOf(cause);
       throw new Unavailable("Redis has not answered", { cause });
     } finally {

@@ -17,6 +17,9 @@ import { scripts } from "./redis_scripts.ts";
 /** From one probe to the next, ms. */
 const PROBE_EVERY_MS = 1_000;
 
+/** How long a lost connection may take to return before it counts as away, ms: it usually takes a tenth. */
+const RETURN_MS = 1_000;
+
 /** A connection with the scripts. */
 interface Commands extends Redis {
   publishKept(...args: (string | number)[]): Promise<string>;
@@ -52,6 +55,8 @@ export interface RedisEngineOptions {
 export class RedisEngine {
   /** The run of the primary; undefined while no command can be answered. */
   run: string | undefined;
+  /** Resolves when commands are answered again, or have not been for too long; undefined: then not. */
+  returning: Promise<void> | undefined;
   readonly #options: RedisEngineOptions;
   readonly #commands: Commands;
   readonly #subscriber: Redis;
@@ -67,6 +72,7 @@ export class RedisEngine {
   #lastError = "";
   #cancel: Cancel = () => {};
   #onFirstUp: () => void = () => {};
+  #endReturning: () => void = () => {};
 
   constructor(options: RedisEngineOptions) {
     this.#options = options;
@@ -100,11 +106,26 @@ export class RedisEngine {
       connection.connect().catch(() => {});
     }
     this.#schedule();
+    this.expectReturn();
     return new Promise((resolve) => {
       const cancel = this.#options.clock.after(DEADLINE_MS, resolve);
       this.#onFirstUp = () => {
         cancel();
         resolve();
+      };
+    });
+  }
+
+  /** A command was not written: the connection is lost, also where that is not known yet. */
+  expectReturn(): void {
+    if (this.returning !== undefined || this.#isClosed) return;
+    this.returning = new Promise((resolve) => {
+      const cancel = this.#options.clock.after(RETURN_MS, () => this.#endReturning());
+      this.#endReturning = () => {
+        cancel();
+        resolve();
+        // What waits goes on first, in its order.
+        queueMicrotask(() => this.returning = undefined);
       };
     });
   }
@@ -167,6 +188,7 @@ export class RedisEngine {
     this.#isClosed = true;
     this.#cancel();
     this.#onFirstUp();
+    this.#endReturning();
     for (const answer of this.#probes.values()) answer(false);
     await Promise.all([this.#commands, this.#subscriber].map(endConnection));
   }
@@ -178,6 +200,7 @@ export class RedisEngine {
     }
     this.#commands.on("ready", () => void this.#readRun());
     this.#commands.on("close", () => {
+      if (this.run !== undefined) this.expectReturn();
       this.run = undefined;
       this.#lost();
     });
@@ -204,8 +227,10 @@ export class RedisEngine {
         this.#warnOnce("Redis may remove messages: its maxmemory-policy is not noeviction", policy);
       }
       this.run = run;
+      this.#endReturning();
       await this.#probe();
-    } catch {
+    } catch (error) {
+      this.warnOf(error);
       this.#reset(); // it accepts connections and answers nothing
     }
   }
