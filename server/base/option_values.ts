@@ -155,12 +155,14 @@ export const redisUrl: ValueKind<string> = {
     const server = `rediss?://(?:[^/?#@]*@)?${address}(?:/\\d*)?`;
     const sentinels =
       `rediss?-sentinel://(?:[^/?#@]*@)?${address}(?:,${address})*/[^/?#]+(?:/\\d*)?`;
-    return new RegExp(`^(?:${server}|${sentinels})$`, "i").test(text)
+    const cluster = `rediss?-cluster://(?:[^/?#@]*@)?${address}(?:,${address})*/?`;
+    return new RegExp(`^(?:${server}|${sentinels}|${cluster})$`, "i").test(text)
       ? { kind: "value", value: text }
       : {
         kind: "bad",
         problem: "must be redis://[user:password@]host[:port][/database] or " +
-          "redis-sentinel://[user:password@]host[:port],…/name[/database], with rediss for TLS",
+          "redis-sentinel://[user:password@]host[:port],…/name[/database] or " +
+          "redis-cluster://[user:password@]host[:port],…, with rediss for TLS",
       };
   },
 };

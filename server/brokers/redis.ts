@@ -24,7 +24,7 @@ import { ChannelLog } from "./channel_log.ts";
 import { LogCache } from "./log_cache.ts";
 import type { HistoryBounds } from "./memory_history.ts";
 import { RedisChannels } from "./redis_channels.ts";
-import { RedisEngine } from "./redis_engine.ts";
+import { type Engine, RedisEngines } from "./redis_engines.ts";
 import { RedisMembers } from "./redis_members.ts";
 import { RedisPeers } from "./redis_peers.ts";
 import { type ChannelKeys, channelKeys, type HubKeys, hubKeys } from "../redis/keys.ts";
@@ -45,8 +45,19 @@ const NOT_WRITTEN = "Stream isn't writeable";
 
 const NOT_KEPT: Placed = {};
 
+/** How often a publication is sent to another primary of a cluster. */
+const MAX_MOVES = 20;
+
+/** A publication on its way. */
+interface Sending {
+  readonly keys: ChannelKeys;
+  readonly key: string | undefined;
+  /** What it takes until it is answered. */
+  readonly bytes: number;
+}
+
 export interface RedisBrokerOptions extends HistoryBounds {
-  /** `redis://` or `rediss://`, with user, password and database. */
+  /** See `REDIS_URL` in options.md. */
   readonly url: string;
   /** What all names in Redis begin with. */
   readonly prefix: string;
@@ -71,7 +82,7 @@ export class RedisBroker implements Broker, TimerTask {
   readonly #options: RedisBrokerOptions;
   readonly #hubKeys: HubKeys;
   readonly #cache: LogCache;
-  readonly #engine: RedisEngine;
+  readonly #engines: RedisEngines;
   readonly #channels: RedisChannels;
   readonly #read: ReadChannel;
   /** What this node's own names begin with. */
@@ -93,31 +104,39 @@ export class RedisBroker implements Broker, TimerTask {
     const keys = this.#hubKeys = hubKeys(prefix);
     this.#cache = new LogCache(options);
     const nodesNames = [keys.nodes, `${keys.nodes}:${this.#node}`];
-    const engine = this.#engine = new RedisEngine({
+    const engines = this.#engines = new RedisEngines({
       ...options,
-      names: [keys.probe + this.#node, keys.relay, ...nodesNames],
+      node: this.#node,
+      keys,
+      names: [keys.relay, ...nodesNames],
       onMessage: (name, text) => {
         if (name === keys.relay) this.#deliver?.(parseRelay(text));
         else if (nodesNames.includes(name)) this.nodes.receive(text);
         else this.#channels.receive(name, text);
       },
-      onConnected: () => this.#channels.connected(),
-      onInterrupted: () => this.#channels.interrupted(),
+      onConnected: (engine) => this.#channels.connected(engine),
+      onInterrupted: (engine) => this.#channels.interrupted(engine),
       onUp: () => this.#restored(),
+      onMoved: () => this.#channels.moved(),
     });
-    const members = this.members = new RedisMembers({ ...options, node: this.#node, keys, engine });
+    const members = this.members = new RedisMembers({
+      ...options,
+      node: this.#node,
+      keys,
+      engines,
+    });
     this.nodes = new RedisPeers({
       ...options,
       id: this.#node,
       keys,
-      engine,
+      engines,
       onGone: (node) => members.listener.gone(node),
       onReturned: () => void members.repeat(),
     });
-    this.#read = channelReader({ ...this.#options, engine, newEpoch: () => this.#newEpoch() });
+    this.#read = channelReader({ ...this.#options, engines, newEpoch: () => this.#newEpoch() });
     this.#channels = new RedisChannels({
       ...options,
-      engine,
+      engines,
       cache: this.#cache,
       positionTtlMs,
       read: this.#read,
@@ -127,7 +146,7 @@ export class RedisBroker implements Broker, TimerTask {
   }
 
   get isDegraded(): boolean {
-    return !this.#engine.isUp;
+    return !this.#engines.isUp;
   }
 
   /** What is kept in this node, bytes. */
@@ -152,7 +171,7 @@ export class RedisBroker implements Broker, TimerTask {
 
   /** How often the connection was lost, since the start. */
   get losses(): number {
-    return this.#engine.losses;
+    return this.#engines.losses;
   }
 
   /** How often pub/sub had lost messages that the stream had, since the start. */
@@ -167,26 +186,29 @@ export class RedisBroker implements Broker, TimerTask {
 
   async start(deliver: Deliver): Promise<void> {
     this.#deliver = deliver;
-    await this.#engine.start();
+    await this.#engines.start();
     if (this.#deliver !== undefined) this.nodes.start();
   }
 
   publish(publication: Publication, key?: string): Later<Placed> {
     if (this.#deliver === undefined) return NOT_KEPT;
-    const { run, returning } = this.#engine;
+    const keys = this.#keysOf(publication.channel);
+    const { run, returning } = this.#engines.of(keys.live);
     if (run === undefined && returning === undefined) return this.#publishHere(publication);
     const bytes = UNANSWERED_BYTES + 2 * publication.data.length;
     if (this.#unansweredBytes + bytes > MAX_UNANSWERED_BYTES) {
       return Promise.reject(new Unavailable("too many publications wait for Redis"));
     }
-    return this.#publish(publication, { key, bytes });
+    return this.#publish(publication, { keys, key, bytes });
   }
 
   relay(relay: Relay): void {
-    const { run, returning } = this.#engine;
+    const { relay: name } = this.#hubKeys;
+    const engine = this.#engines.of(name);
+    const { run, returning } = engine;
     if (returning !== undefined) void returning.then(() => this.relay(relay));
     else if (run === undefined) this.#deliver?.(relay);
-    else this.#engine.commands.publish(this.#hubKeys.relay, relayText(relay)).catch(() => {});
+    else engine.publish(name, relayText(relay)).catch(() => {});
   }
 
   subscribe(channel: string): Later<ChannelHistory | undefined> {
@@ -210,7 +232,7 @@ export class RedisBroker implements Broker, TimerTask {
     if (!this.#options.keeps(channel)) return false;
     const { position, messages, live } = this.#keysOf(channel);
     try {
-      return await this.#engine.commands.clearChannel(position, messages, live) === 1;
+      return await this.#engines.of(live).commands.clearChannel(position, messages, live) === 1;
     } catch (cause) {
       throw new Unavailable("Redis has not answered", { cause });
     }
@@ -220,7 +242,7 @@ export class RedisBroker implements Broker, TimerTask {
     this.#deliver = undefined;
     this.#channels.close();
     this.members.close();
-    return this.#closed ??= this.nodes.close().then(() => this.#engine.close());
+    return this.#closed ??= this.nodes.close().then(() => this.#engines.close());
   }
 
   onDue(wheelMs: number): number {
@@ -229,40 +251,47 @@ export class RedisBroker implements Broker, TimerTask {
 
   async #publish(
     publication: Publication,
-    { key, bytes }: { readonly key: string | undefined; readonly bytes: number },
+    { keys, key, bytes }: Sending,
   ): Promise<Placed> {
     this.#unansweredBytes += bytes;
     try {
-      while (this.#deliver !== undefined) {
-        if (this.#engine.returning !== undefined) await this.#engine.returning;
-        if (this.#engine.run === undefined) return await this.#publishHere(publication);
+      for (let moves = 0; this.#deliver !== undefined;) {
+        const engine = this.#engines.of(keys.live);
+        if (engine.returning !== undefined) await engine.returning;
+        if (engine.run === undefined) return await this.#publishHere(publication);
         try {
           return this.#options.keeps(publication.channel)
-            ? await this.#publishKept(publication, key)
-            : await this.#publishUnkept(publication, key);
+            ? await this.#publishKept(publication, { engine, keys, key })
+            : await this.#publishUnkept(publication, { engine, keys, key });
         } catch (error) {
-          if (!(error instanceof Error && error.message.startsWith(NOT_WRITTEN))) throw error;
-          this.#engine.expectReturn();
+          if (error instanceof Error && error.message.startsWith(NOT_WRITTEN)) {
+            engine.expectReturn();
+          } else if (this.#engines.isMoved(error) && moves++ < MAX_MOVES) {
+            await this.#engines.look();
+          } else throw error;
         }
       }
       return NOT_KEPT;
     } catch (cause) {
       if (cause instanceof Unavailable) throw cause;
-      this.#engine.warnOf(cause);
+      this.#engines.warnOf(cause);
       throw new Unavailable("Redis has not answered", { cause });
     } finally {
       this.#unansweredBytes -= bytes;
     }
   }
 
-  async #publishKept(publication: Publication, key: string | undefined): Promise<Placed> {
+  async #publishKept(
+    publication: Publication,
+    { engine, keys, key }: Omit<Sending, "bytes"> & { readonly engine: Engine },
+  ): Promise<Placed> {
     const { historyMessages, historyTtlMs, historyPositionTtlMs, dedupeMs } = this.#options;
-    const { position, messages, live, id } = this.#keysOf(publication.channel);
-    const place = await this.#engine.commands.publishKept(
+    const { position, messages, live, id } = keys;
+    const place = await engine.commands.publishKept(
       position,
       messages,
       key === undefined ? position : id(key),
-      this.#engine.run!,
+      engine.run!,
       this.#newEpoch(),
       historyMessages,
       historyTtlMs,
@@ -277,15 +306,17 @@ export class RedisBroker implements Broker, TimerTask {
     return isRepeat ? { ...placed, duplicate: true } : placed;
   }
 
-  async #publishUnkept(publication: Publication, key: string | undefined): Promise<Placed> {
+  async #publishUnkept(
+    publication: Publication,
+    { engine, keys: { id, live }, key }: Omit<Sending, "bytes"> & { readonly engine: Engine },
+  ): Promise<Placed> {
     const { dedupeMs } = this.#options;
-    const { id, live } = this.#keysOf(publication.channel);
     const text = unkeptText(publication);
     if (key === undefined || dedupeMs === 0) {
-      await this.#engine.commands.publish(live, text);
+      await engine.publish(live, text);
       return NOT_KEPT;
     }
-    const isFirst = await this.#engine.commands.publishOnce(id(key), dedupeMs, live, text) === 1;
+    const isFirst = await engine.commands.publishOnce(id(key), dedupeMs, live, text) === 1;
     return isFirst ? NOT_KEPT : { position: undefined, duplicate: true };
   }
 
@@ -310,8 +341,8 @@ export class RedisBroker implements Broker, TimerTask {
     this.#dueGaps.clear();
     for (const channel of channels) {
       this.#channels.oweGap(channel);
-      this.#engine.commands.publish(this.#keysOf(channel).live, GAP_TEXT)
-        .catch(() => this.#dueGaps.add(channel));
+      const { live } = this.#keysOf(channel);
+      this.#engines.of(live).publish(live, GAP_TEXT).catch(() => this.#dueGaps.add(channel));
     }
   }
 

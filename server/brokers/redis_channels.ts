@@ -12,7 +12,7 @@ import { assertNever } from "../base/errors.ts";
 import { type ChannelHistory, type Deliver, type Later, Unavailable } from "./broker.ts";
 import type { ChannelLog } from "./channel_log.ts";
 import type { LogCache } from "./log_cache.ts";
-import type { RedisEngine } from "./redis_engine.ts";
+import type { Engine, RedisEngines } from "./redis_engines.ts";
 import { channelKeys } from "../redis/keys.ts";
 import { type LiveMessage, parseLive } from "./redis_messages.ts";
 import type { RedisMembers } from "./redis_members.ts";
@@ -30,10 +30,7 @@ const CHANNELS_PER_REQUEST = 500;
 
 export interface RedisChannelsOptions {
   readonly clock: Clock;
-  readonly engine: Pick<
-    RedisEngine,
-    "run" | "isConnected" | "commands" | "subscribe" | "unsubscribe" | "roundTrip"
-  >;
+  readonly engines: Pick<RedisEngines, "of" | "isMoved" | "look">;
   readonly cache: LogCache;
   readonly prefix: string;
   /** How long the position of a channel is kept after its last use, ms. */
@@ -102,7 +99,7 @@ export class RedisChannels {
     this.#void(subscription);
     subscription.settle(new Unavailable("it is not subscribed any more"));
     if (log !== undefined) this.#options.cache.close(log);
-    if (!this.#requested.delete(subscription)) this.#options.engine.unsubscribe(keys.live);
+    if (!this.#requested.delete(subscription)) subscription.engine?.unsubscribe(keys.live);
   }
 
   /** What a channel has kept, if this node has all of it. */
@@ -129,20 +126,42 @@ export class RedisChannels {
     if (isLive) void this.#catchUp(subscription);
   }
 
-  /** The connection is new: nothing is subscribed. */
-  connected(): void {
-    for (const subscription of this.#byChannel.values()) this.#request(subscription);
+  /** The connection of an engine is new: nothing is subscribed. */
+  connected(engine: Engine): void {
+    for (const subscription of this.#byChannel.values()) {
+      if (this.#engineOf(subscription) === engine) this.#request(subscription);
+    }
   }
 
-  /** The connection is lost: all are subscribed again once it is back. */
-  interrupted(): void {
+  /** Channels have other engines. */
+  moved(): void {
     for (const subscription of this.#byChannel.values()) {
-      if (subscription.state === "live") subscription.mayMiss ||= !subscription.isKept;
-      subscription.knowsMembers = false;
-      this.#void(subscription);
-      subscription.state = "waiting";
+      const { engine, keys } = subscription;
+      const isSame = engine === undefined || engine === this.#engineOf(subscription);
+      if (isSame || this.#requested.has(subscription)) continue;
+      engine.unsubscribe(keys.live);
+      this.#interrupt(subscription);
+      this.#request(subscription);
     }
-    this.#failures.clear();
+  }
+
+  /** The connection of an engine is lost: all are subscribed again once it is back. */
+  interrupted(engine: Engine): void {
+    for (const subscription of this.#byChannel.values()) {
+      if (subscription.engine === engine) this.#interrupt(subscription);
+    }
+  }
+
+  #interrupt(subscription: RedisSubscription): void {
+    if (subscription.state === "live") subscription.mayMiss ||= !subscription.isKept;
+    subscription.knowsMembers = false;
+    this.#void(subscription);
+    subscription.state = "waiting";
+    this.#failures.delete(subscription);
+  }
+
+  #engineOf({ keys }: RedisSubscription): Engine {
+    return this.#options.engines.of(keys.live);
   }
 
   /** A gap is told to all nodes. Where a channel cannot hear that yet, it is told once it is live. */
@@ -180,14 +199,20 @@ export class RedisChannels {
   }
 
   async #subscribe(): Promise<void> {
-    const subscriptions = [...this.#requested];
+    const byEngine = Map.groupBy(this.#requested, (subscription) => this.#engineOf(subscription));
     this.#requested.clear();
-    for (let from = 0; from < subscriptions.length; from += CHANNELS_PER_REQUEST) {
-      const some = subscriptions.slice(from, from + CHANNELS_PER_REQUEST);
+    await Promise.all(Array.from(byEngine, ([engine, all]) => this.#subscribeAt(engine, all)));
+  }
+
+  async #subscribeAt(engine: Engine, all: readonly RedisSubscription[]): Promise<void> {
+    for (const subscription of all) subscription.engine = engine;
+    for (let from = 0; from < all.length; from += CHANNELS_PER_REQUEST) {
+      const some = all.slice(from, from + CHANNELS_PER_REQUEST);
       const turns = some.map(({ turn }) => turn);
       try {
-        await this.#options.engine.subscribe(some.map(({ keys }) => keys.live));
-      } catch {
+        await engine.subscribe(some.map(({ keys }) => keys.live));
+      } catch (error) {
+        if (this.#options.engines.isMoved(error)) void this.#options.engines.look();
         for (const [i, subscription] of some.entries()) {
           if (subscription.turn === turns[i]) this.#failed(subscription, "waiting");
         }
@@ -331,8 +356,14 @@ export class RedisChannels {
 
   /** Finds last messages that were lost. What is missing once a probe is back was not on its way. */
   async #check(): Promise<void> {
-    const { engine, positionTtlMs } = this.#options;
-    const all = [...this.#byChannel.values()].filter(({ isKept }) => isKept);
+    const kept = [...this.#byChannel.values()].filter(({ isKept }) => isKept);
+    const byEngine = Map.groupBy(kept, (subscription) => this.#engineOf(subscription));
+    await Promise.all(Array.from(byEngine, ([engine, all]) => this.#checkAt(engine, all)));
+  }
+
+  async #checkAt(engine: Engine, all: readonly RedisSubscription[]): Promise<void> {
+    const { positionTtlMs } = this.#options;
+    if (engine.run === undefined) return;
     for (let from = 0; from < all.length; from += CHANNELS_PER_REQUEST) {
       const some = all.slice(from, from + CHANNELS_PER_REQUEST);
       const getPosition = ({ keys }: RedisSubscription) =>

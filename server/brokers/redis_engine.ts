@@ -11,7 +11,13 @@
 
 import type { Cancel, Clock } from "../base/clock.ts";
 import type { Logger } from "../logging/logging.ts";
-import { DEADLINE_MS, endConnection, type Redis, redisConnection } from "../redis/connection.ts";
+import {
+  DEADLINE_MS,
+  endConnection,
+  type Redis,
+  redisConnection,
+  type RedisOptions,
+} from "../redis/connection.ts";
 import { scripts } from "./redis_scripts.ts";
 
 /** From one probe to the next, ms. */
@@ -35,7 +41,9 @@ interface Commands extends Redis {
 export type ChannelReply = [string, string, string, [string, [string, string]][]];
 
 export interface RedisEngineOptions {
-  readonly url: string;
+  readonly server: RedisOptions;
+  /** Whether pub/sub is that of a slot, as in a cluster. */
+  readonly isSharded: boolean;
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
@@ -50,6 +58,8 @@ export interface RedisEngineOptions {
   readonly onInterrupted: () => void;
   /** Commands are answered, and what is published comes back. */
   readonly onUp: () => void;
+  /** A name that is subscribed has moved to another server. */
+  readonly onMoved: () => void;
 }
 
 export class RedisEngine {
@@ -58,6 +68,7 @@ export class RedisEngine {
   /** Resolves when commands are answered again, or have not been for too long; undefined: then not. */
   returning: Promise<void> | undefined;
   readonly #options: RedisEngineOptions;
+  #names: RedisEngineOptions["names"];
   readonly #commands: Commands;
   readonly #subscriber: Redis;
   /** Of the probes that have not come back, by their numbers. */
@@ -76,12 +87,13 @@ export class RedisEngine {
 
   constructor(options: RedisEngineOptions) {
     this.#options = options;
-    const { url, random } = options;
-    this.#commands = redisConnection(url, random, {
+    const { server, random, isSharded } = options;
+    this.#names = options.names;
+    this.#commands = redisConnection(server, random, {
       enableAutoPipelining: true,
-      scripts: scripts("PUBLISH"),
+      scripts: scripts(isSharded ? "SPUBLISH" : "PUBLISH"),
     }) as Commands;
-    this.#subscriber = redisConnection(url, random);
+    this.#subscriber = redisConnection(server, random);
     this.#listen();
   }
 
@@ -133,7 +145,6 @@ export class RedisEngine {
   /** Commands, which are sent together at the end of the turn; each rejects when it is not answered. */
   get commands(): Pick<
     Commands,
-    | "publish"
     | "getex"
     | "hdel"
     | "hgetall"
@@ -150,18 +161,42 @@ export class RedisEngine {
     return this.#commands;
   }
 
+  get server(): RedisOptions {
+    return this.#options.server;
+  }
+
+  /** Publishes a text. @returns how many connections have got it */
+  publish(name: string, text: string): Promise<number> {
+    return this.#options.isSharded
+      ? this.#commands.spublish(name, text) as Promise<number>
+      : this.#commands.publish(name, text);
+  }
+
   /** Resolves when all these names are subscribed. */
   async subscribe(names: readonly string[]): Promise<void> {
-    await this.#subscriber.subscribe(...names);
+    // Names of one request would have to be in one slot.
+    if (this.#options.isSharded) {
+      await Promise.all(names.map((name) => this.#subscriber.ssubscribe(name)));
+    } else await this.#subscriber.subscribe(...names);
   }
 
   unsubscribe(name: string): void {
-    this.#subscriber.unsubscribe(name).catch(() => {}); // a lost connection has no subscriptions
+    const ended = this.#options.isSharded
+      ? this.#subscriber.sunsubscribe(name)
+      : this.#subscriber.unsubscribe(name);
+    ended.catch(() => {}); // a lost connection has no subscriptions
+  }
+
+  /** Other names are always subscribed from now on. */
+  listenTo(names: RedisEngineOptions["names"]): void {
+    if (names.join() === this.#names.join()) return;
+    this.#names = names;
+    if (this.isConnected) this.subscribe(names).catch(() => {}); // then it is lost
   }
 
   /** Sends a probe. @returns whether it has come back in time: then all that was published before has */
   async roundTrip(): Promise<boolean> {
-    const { clock, names: [probe] } = this.#options;
+    const { clock } = this.#options;
     const number = `${++this.#probesSent}`;
     const isBack = new Promise<boolean>((resolve) => {
       const answer = (isBack: boolean) => {
@@ -172,7 +207,7 @@ export class RedisEngine {
       const cancel = clock.after(DEADLINE_MS, () => answer(false));
       this.#probes.set(number, answer);
     });
-    this.#commands.publish(probe, number).catch(() => {}); // then it does not come back
+    this.publish(this.#names[0], number).catch(() => {}); // then it does not come back
     return await isBack;
   }
 
@@ -194,7 +229,7 @@ export class RedisEngine {
   }
 
   #listen(): void {
-    const { names, onMessage, onConnected, onInterrupted } = this.#options;
+    const { isSharded, onMessage, onConnected, onInterrupted, onMoved } = this.#options;
     for (const connection of [this.#commands, this.#subscriber]) {
       connection.on("error", (error: Error) => void (this.#lastError = error.message));
     }
@@ -205,15 +240,16 @@ export class RedisEngine {
       this.#lost();
     });
     this.#subscriber.on("ready", () => {
-      this.subscribe(names).then(() => this.#probe(), () => {});
+      this.subscribe(this.#names).then(() => this.#probe(), () => {});
       onConnected();
     });
     this.#subscriber.on("close", () => {
       onInterrupted();
       this.#lost();
     });
-    this.#subscriber.on("message", (name: string, text: string) => {
-      if (name === names[0]) this.#probes.get(text)?.(true);
+    this.#subscriber.on("moved", onMoved);
+    this.#subscriber.on(isSharded ? "smessage" : "message", (name: string, text: string) => {
+      if (name === this.#names[0]) this.#probes.get(text)?.(true);
       else onMessage(name, text);
     });
   }

@@ -9,7 +9,7 @@
 import type { Cancel, Clock } from "../base/clock.ts";
 import { channelKeys, type HubKeys } from "../redis/keys.ts";
 import { Unavailable } from "./broker.ts";
-import type { RedisEngine } from "./redis_engine.ts";
+import type { RedisEngines } from "./redis_engines.ts";
 import { memberText } from "./redis_messages.ts";
 import type { MembersListener, NodeMember, SharedMember, SharedMembers } from "./shared_members.ts";
 
@@ -30,7 +30,7 @@ export interface RedisMembersOptions {
   readonly clock: Pick<Clock, "after">;
   readonly prefix: string;
   readonly keys: HubKeys;
-  readonly engine: Pick<RedisEngine, "run" | "commands">;
+  readonly engines: Pick<RedisEngines, "of">;
 }
 
 export class RedisMembers implements SharedMembers {
@@ -62,21 +62,23 @@ export class RedisMembers implements SharedMembers {
     const members = this.#own.get(channel);
     members?.delete(field);
     if (members?.size === 0) this.#own.delete(channel);
-    const { engine, prefix, node } = this.#options;
-    if (engine.run === undefined) return;
+    const { engines, prefix, node } = this.#options;
     const { members: key, live } = channelKeys(prefix, channel);
+    const engine = engines.of(key);
+    if (engine.run === undefined) return;
     const text = memberText("left", { node, member });
     engine.commands.removeMember(key, field, live, text).catch(() => {}); // its node is asked later
   }
 
   async read(channel: string): Promise<NodeMember[]> {
-    const { engine, prefix, keys, node: own } = this.#options;
-    if (engine.run === undefined) throw new Unavailable("Redis is away");
+    const { engines, prefix, keys, node: own } = this.#options;
     const { members: key } = channelKeys(prefix, channel);
+    const engine = engines.of(key);
+    if (engine.run === undefined) throw new Unavailable("Redis is away");
     try {
       const [fields, nodes] = await Promise.all([
         engine.commands.hgetall(key),
-        engine.commands.hkeys(keys.leases),
+        engines.of(keys.leases).commands.hkeys(keys.leases),
       ]);
       const alive = new Set(nodes);
       const all: NodeMember[] = [];
@@ -109,9 +111,10 @@ export class RedisMembers implements SharedMembers {
   }
 
   async #put(channel: string, member: SharedMember): Promise<void> {
-    const { engine, prefix, node } = this.#options;
-    if (engine.run === undefined) return; // `repeat()` follows
+    const { engines, prefix, node } = this.#options;
     const { members, live } = channelKeys(prefix, channel);
+    const engine = engines.of(members);
+    if (engine.run === undefined) return; // `repeat()` follows
     const value = JSON.stringify(member);
     const text = memberText("joined", { node, member });
     await engine.commands.putMember(members, this.#fieldOf(member), value, KEPT_MS, live, text)
@@ -126,10 +129,11 @@ export class RedisMembers implements SharedMembers {
   }
 
   #prolong(): void {
-    const { engine, prefix } = this.#options;
-    if (engine.run === undefined) return;
+    const { engines, prefix } = this.#options;
     for (const channel of this.#own.keys()) {
-      engine.commands.pexpire(channelKeys(prefix, channel).members, KEPT_MS).catch(() => {});
+      const { members } = channelKeys(prefix, channel);
+      const engine = engines.of(members);
+      if (engine.run !== undefined) engine.commands.pexpire(members, KEPT_MS).catch(() => {});
     }
   }
 

@@ -10,7 +10,7 @@ import type { Logger } from "../logging/logging.ts";
 import type { HubKeys } from "../redis/keys.ts";
 import { Leases, RENEW_MS } from "./leases.ts";
 import type { Answers, Nodes } from "./nodes.ts";
-import type { RedisEngine } from "./redis_engine.ts";
+import type { RedisEngines } from "./redis_engines.ts";
 
 /** How long an answer may take, ms. */
 const ANSWER_MS = 1_000;
@@ -36,7 +36,7 @@ export interface RedisPeersOptions {
   readonly id: string;
   readonly clock: Clock;
   readonly keys: HubKeys;
-  readonly engine: Pick<RedisEngine, "run" | "commands">;
+  readonly engines: Pick<RedisEngines, "of">;
   readonly log: Logger;
   /** A node is lost, or has left. */
   readonly onGone: (node: string) => void;
@@ -69,7 +69,8 @@ export class RedisPeers implements Nodes {
 
   /** This node leaves. */
   async close(): Promise<void> {
-    const { engine, keys, id } = this.#options;
+    const { engines, keys, id } = this.#options;
+    const engine = engines.of(keys.leases);
     this.#cancel();
     for (const { finish } of this.#questions.values()) finish();
     if (engine.run !== undefined) await engine.commands.hdel(keys.leases, id).catch(() => {});
@@ -139,9 +140,9 @@ export class RedisPeers implements Nodes {
 
   /** @returns how many nodes have got it, undefined while Redis is away */
   #say(name: string, said: Said): Promise<number> | undefined {
-    const { engine } = this.#options;
+    const engine = this.#options.engines.of(name);
     if (engine.run === undefined) return undefined;
-    return engine.commands.publish(name, JSON.stringify({ from: this.id, ...said }));
+    return engine.publish(name, JSON.stringify({ from: this.id, ...said }));
   }
 
   #finishIfComplete({ answers, receivers, finish }: Question): void {
@@ -155,7 +156,8 @@ export class RedisPeers implements Nodes {
   }
 
   async #renew(): Promise<void> {
-    const { engine, clock, keys, id, onGone, onReturned } = this.#options;
+    const { engines, clock, keys, id, onGone, onReturned } = this.#options;
+    const engine = engines.of(keys.leases);
     if (engine.run === undefined) return this.#leases.interrupted();
     try {
       const pairs = await engine.commands.renewLease(keys.leases, id, KEPT_MS);

@@ -8,7 +8,7 @@
 import type { Position, Publication } from "../message.ts";
 import { Unavailable } from "./broker.ts";
 import type { HistoryBounds } from "./memory_history.ts";
-import type { RedisEngine } from "./redis_engine.ts";
+import type { RedisEngines } from "./redis_engines.ts";
 import type { ChannelKeys } from "../redis/keys.ts";
 import { parseLive } from "./redis_messages.ts";
 
@@ -37,15 +37,16 @@ export type ReadChannel = (
 
 export interface ReaderOptions
   extends Pick<HistoryBounds, "historyTtlMs" | "historyPositionTtlMs"> {
-  readonly engine: Pick<RedisEngine, "run" | "commands">;
+  readonly engines: Pick<RedisEngines, "of">;
   /** A name that no epoch has had. */
   readonly newEpoch: () => string;
 }
 
 export function channelReader(
-  { engine, newEpoch, historyTtlMs, historyPositionTtlMs }: ReaderOptions,
+  { engines, newEpoch, historyTtlMs, historyPositionTtlMs }: ReaderOptions,
 ): ReadChannel {
   return async (channel, { position, messages }, known) => {
+    const engine = engines.of(position);
     if (engine.run === undefined) throw new Unavailable("Redis is away");
     const [epoch, newest, now, entries] = await engine.commands.readChannel(
       position,

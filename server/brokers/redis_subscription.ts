@@ -8,6 +8,7 @@
 import type { Cancel, Clock } from "../base/clock.ts";
 import { type ChannelHistory, Unavailable } from "./broker.ts";
 import type { ChannelLog } from "./channel_log.ts";
+import type { Engine } from "./redis_engines.ts";
 import type { ChannelKeys } from "../redis/keys.ts";
 import type { LiveMessage } from "./redis_messages.ts";
 
@@ -32,6 +33,8 @@ export class RedisSubscription {
   /** Whether the channel keeps a history. */
   readonly isKept: boolean;
   state: SubscriptionState = "waiting";
+  /** Where it was requested last. */
+  engine: Engine | undefined;
   /** Changes with each change of state that it has not made itself: what went on before is void. */
   turn = 0;
   /** Whether it was never live: the hub has no position yet. */

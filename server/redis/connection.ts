@@ -5,9 +5,9 @@
  * @module
  */
 
-import { Redis, type RedisOptions } from "ioredis";
+import { Cluster, Redis, type RedisOptions } from "ioredis";
 
-export type { Redis };
+export type { Redis, RedisOptions };
 
 /** How long a connection attempt may take, and an answer, ms. */
 export const DEADLINE_MS = 3_000;
@@ -25,12 +25,12 @@ export interface RedisLocation {
 
 /** Makes a connection, which `connect()` starts. @param random in [0, 1) */
 export function redisConnection(
-  url: string,
+  server: RedisOptions,
   random: () => number,
   options: RedisOptions = {},
 ): Redis {
   return new Redis({
-    ...serverOf(url),
+    ...server,
     lazyConnect: true,
     connectTimeout: DEADLINE_MS,
     // A timer for each answer, and not for each command, which would cost 4 µs (measured).
@@ -40,17 +40,40 @@ export function redisConnection(
     autoResubscribe: false,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
-    retryStrategy: (attempt: number) => {
-      const afterMs = Math.min(MAX_RETRY_MS, 50 * 2 ** Math.min(attempt, 10));
-      return Math.round(afterMs * (0.5 + random() / 2));
-    },
+    retryStrategy: retryAfter(random),
     reconnectOnError: ({ message }: Error) => message.startsWith("READONLY"),
     ...options,
   });
 }
 
+function retryAfter(random: () => number): (attempt: number) => number {
+  return (attempt) => {
+    const afterMs = Math.min(MAX_RETRY_MS, 50 * 2 ** Math.min(attempt, 10));
+    return Math.round(afterMs * (0.5 + random() / 2));
+  };
+}
+
+/** Makes a connection to wherever a URL leads; to all primaries of a cluster. */
+export function connectionTo(
+  url: string,
+  random: () => number,
+  scripts: NonNullable<RedisOptions["scripts"]>,
+): Redis | Cluster {
+  const { isCluster, servers } = serversOf(url);
+  if (!isCluster) return redisConnection(servers[0], random, { scripts });
+  const [{ username, password, tls }] = servers;
+  return new Cluster(servers.map(({ host, port }) => ({ host, port })), {
+    lazyConnect: true,
+    scripts,
+    enableOfflineQueue: false,
+    retryDelayOnFailover: 0,
+    clusterRetryStrategy: retryAfter(random),
+    redisOptions: { username, password, tls, socketTimeout: DEADLINE_MS, disconnectTimeout: 0 },
+  });
+}
+
 /** Ends a connection. Resolves when its socket is closed. */
-export async function endConnection(connection: Redis): Promise<void> {
+export async function endConnection(connection: Redis | Cluster): Promise<void> {
   // One that waits for its next attempt has no end, but a timer of this call.
   const isIdle = connection.status === "reconnecting";
   await new Promise<void>((resolve) => {
@@ -60,32 +83,41 @@ export async function endConnection(connection: Redis): Promise<void> {
   });
 }
 
+/** Where connections go. */
+export interface Servers {
+  /** Whether the servers are nodes of a cluster, any of which knows all others. */
+  readonly isCluster: boolean;
+  readonly servers: readonly RedisOptions[];
+}
+
 /**
- * Where a connection goes: to a server, or to the primary that sentinels name. With `rediss` or
- * `rediss-sentinel` it is encrypted, that to the sentinels included.
+ * Where a URL leads: to a server, to the primary that sentinels name, or to some nodes of a cluster. With
+ * `rediss` all is encrypted.
  */
-export function serverOf(url: string): RedisOptions {
-  const [, scheme, userInfo, hosts, path] = /^(.+?):\/\/(?:(.*)@)?([^/]+)\/?(.*)$/.exec(url)!;
+export function serversOf(url: string): Servers {
+  const [, scheme, kind, userInfo, hosts, path] =
+    /^(rediss?)(-sentinel|-cluster)?:\/\/(?:(.*)@)?([^/]+)\/?(.*)$/i.exec(url)!;
   const [username, password] = userInfo === undefined ? [] : userInfo.split(/:(.*)/s).map(decode);
-  const isEncrypted = scheme.startsWith("rediss");
-  const shared = {
-    username: username || undefined,
-    password,
-    tls: isEncrypted ? {} : undefined,
-  };
-  if (!scheme.endsWith("-sentinel")) {
-    const [{ host, port }] = addressesOf(hosts, 6_379);
-    return { ...shared, host, port, db: Number(path) };
+  const tls = scheme.toLowerCase() === "rediss" ? {} : undefined;
+  const shared = { username: username || undefined, password, tls };
+  if (kind === "-sentinel") {
+    const [name, database = ""] = path.split("/");
+    const server = {
+      ...shared,
+      name: decode(name),
+      db: Number(database),
+      sentinels: addressesOf(hosts, 26_379),
+      enableTLSForSentinelMode: tls !== undefined,
+      sentinelTLS: tls,
+    };
+    return { isCluster: false, servers: [server] };
   }
-  const [name, database = ""] = path.split("/");
-  return {
+  const servers = addressesOf(hosts, 6_379).map((address) => ({
     ...shared,
-    name: decode(name),
-    db: Number(database),
-    sentinels: addressesOf(hosts, 26_379),
-    enableTLSForSentinelMode: isEncrypted,
-    sentinelTLS: isEncrypted ? {} : undefined,
-  };
+    ...address,
+    db: Number(path),
+  }));
+  return { isCluster: kind === "-cluster", servers };
 }
 
 /** Hosts with ports, separated by commas; an IPv6 address stands in brackets. */

@@ -42,10 +42,10 @@ export function collectionKeys(prefix: string, collection: string): string {
 
 /** @param prefix of all names */
 export function hubKeys(prefix: string): HubKeys {
-  const start = `${prefix}${LAYOUT}:`;
+  const start = `${prefix}${LAYOUT}:{hub}:`;
   return {
     relay: `${start}relay`,
-    probe: `${start}probe:`,
+    probe: `${prefix}${LAYOUT}:probe:`,
     nodes: `${start}nodes`,
     leases: `${start}leases`,
   };

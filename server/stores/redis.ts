@@ -8,9 +8,9 @@
 
 import type { Clock } from "../base/clock.ts";
 import {
+  connectionTo,
   endConnection,
   type Redis,
-  redisConnection,
   type RedisLocation,
 } from "../redis/connection.ts";
 import { collectionKeys } from "../redis/keys.ts";
@@ -62,7 +62,7 @@ export class RedisStore implements Store {
   private constructor({ url, prefix, clock, random }: RedisStoreOptions) {
     this.#prefix = prefix;
     this.#clock = clock;
-    this.#redis = redisConnection(url, random, { scripts: SCRIPTS }) as Commands;
+    this.#redis = connectionTo(url, random, SCRIPTS) as Commands;
     this.#redis.on("error", () => {}); // who asks is told
   }
 

@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
-import { serverOf } from "../../server/redis/connection.ts";
+import { serversOf } from "../../server/redis/connection.ts";
 
 /** Some members of what a URL names. */
 function members(url: string, ...names: string[]): unknown[] {
-  const options: Record<string, unknown> = { ...serverOf(url) };
+  const options: Record<string, unknown> = { ...serversOf(url).servers[0] };
   return names.map((name) => options[name]);
 }
 
@@ -24,4 +24,14 @@ Deno.test("A URL names sentinels, and the primary that they know", () => {
     [{ host: "a", port: 26_379 }, { host: "b", port: 1 }, { host: "::1", port: 2 }],
     true,
   ]);
+});
+
+Deno.test("A URL names some nodes of a cluster", () => {
+  const { isCluster, servers } = serversOf("redis-cluster://:p@a,b:1");
+  assertEquals(isCluster, true);
+  assertEquals(servers.map(({ host, port, password }) => [host, port, password]), [
+    ["a", 6_379, "p"],
+    ["b", 1, "p"],
+  ]);
+  assertEquals(serversOf("redis://a").isCluster, false);
 });

@@ -318,12 +318,12 @@ Deno.test("Nodes that do not answer are missing, and forgotten once they have le
     await nodes.pass(2_000);
     assertEquals(await a.broker.nodes.ask("silence", null), { answers: [], missing: [] });
 
-    await nodes.redis.command("HSET", "test:v1:leases", "killed", "7");
+    await nodes.redis.command("HSET", "test:v1:{hub}:leases", "killed", "7");
     await nodes.pass(4_000);
     assertEquals((await a.broker.nodes.ask("silence", null)).missing, ["killed"]);
     await nodes.pass(8_000);
     assertEquals(await a.broker.nodes.ask("silence", null), { answers: [], missing: [] });
-    assertEquals(await nodes.redis.command("HEXISTS", "test:v1:leases", "killed"), 0);
+    assertEquals(await nodes.redis.command("HEXISTS", "test:v1:{hub}:leases", "killed"), 0);
   }));
 
 Deno.test("While Redis is away a question has no answers, and nothing is told", () =>

@@ -32,20 +32,33 @@ export interface Node {
 
 /** Nodes on one Redis. */
 export class TestNodes implements AsyncDisposable {
+  /** The only one, or the first of a cluster. */
   readonly redis: RedisServer;
+  readonly #url: string;
+  /** All of a cluster. */
+  readonly servers: readonly RedisServer[];
   readonly clock = new SkippingClock();
   /** What nodes have logged. */
   readonly log: string[] = [];
   readonly #brokers: RedisBroker[] = [];
   #marks = 0;
 
-  private constructor(redis: RedisServer) {
-    this.redis = redis;
+  private constructor(servers: readonly RedisServer[]) {
+    this.servers = servers;
+    this.redis = servers[0];
+    this.#url = servers.length > 1
+      ? this.redis.url.replace("redis:", "redis-cluster:")
+      : this.redis.url;
   }
 
   /** Starts a Redis. */
   static async start(...flags: string[]): Promise<TestNodes> {
-    return new TestNodes(await RedisServer.start(...flags));
+    return new TestNodes([await RedisServer.start(...flags)]);
+  }
+
+  /** Starts a cluster of three primaries. */
+  static async startCluster(): Promise<TestNodes> {
+    return new TestNodes(await RedisServer.startCluster());
   }
 
   /** Makes a broker that has not started; it keeps a history of each channel but those below `off/`. */
@@ -53,7 +66,7 @@ export class TestNodes implements AsyncDisposable {
     const line = (message: string) => void this.log.push(message);
     const broker = new RedisBroker({
       ...BOUNDS,
-      url: this.redis.url,
+      url: this.#url,
       prefix: "test:",
       isRequired: false,
       clock: this.clock,
@@ -81,11 +94,15 @@ export class TestNodes implements AsyncDisposable {
 
   /** Resolves when all brokers that have started have got what was published so far. */
   async settle(): Promise<void> {
-    const channel = `off/settle/${++this.#marks}`;
     const witness = await this.node();
-    await witness.broker.subscribe(channel);
-    await witness.broker.publish({ kind: "publication", channel, data: "1", timestamp: 1 });
-    await until("a message of its own", () => witness.got.length > 0);
+    // Enough of them that each primary of a cluster has one.
+    const count = this.servers.length === 1 ? 1 : 16;
+    await Promise.all(Array.from({ length: count }, async () => {
+      const channel = `off/settle/${++this.#marks}`;
+      await witness.broker.subscribe(channel);
+      await witness.broker.publish({ kind: "publication", channel, data: "1", timestamp: 1 });
+    }));
+    await until("messages of its own", () => witness.got.length === count);
     await witness.broker.close();
     // It was published last, and read by this process in the same turn as what came before, or later.
     await new Promise<void>((resolve) => this.clock.turn(() => this.clock.turn(resolve)));
@@ -95,7 +112,7 @@ export class TestNodes implements AsyncDisposable {
   async pass(ms: number): Promise<void> {
     for (let leftMs = ms; leftMs > 0; leftMs -= STEP_MS) {
       const stepMs = Math.min(STEP_MS, leftMs);
-      await this.redis.age(stepMs);
+      await Promise.all(this.servers.map((server) => server.age(stepMs)));
       this.clock.skip(stepMs);
       await this.settle();
     }
@@ -103,6 +120,6 @@ export class TestNodes implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const broker of this.#brokers) await broker.close();
-    await this.redis[Symbol.asyncDispose]();
+    for (const server of this.servers) await server[Symbol.asyncDispose]();
   }
 }

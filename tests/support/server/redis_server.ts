@@ -14,6 +14,8 @@ const PROGRAM = "redis-server";
 /** How long it may take to start or to end. */
 const START_MS = 20_000;
 
+const CLUSTER_FLAGS = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
+
 /** Takes time off all that expires, and off the times in the streams: as if that time had passed. */
 const AGE = `
 local ms = tonumber(ARGV[1])
@@ -66,6 +68,48 @@ export class RedisServer implements AsyncDisposable {
         "sentinel down-after-milliseconds main 1000\nsentinel failover-timeout main 5000\n",
     );
     return await RedisServer.#start(folder, [file, "--sentinel"]);
+  }
+
+  /** Starts three primaries of a cluster. */
+  static async startCluster(): Promise<RedisServer[]> {
+    const servers = await Promise.all([1, 2, 3].map(() => RedisServer.start(...CLUSTER_FLAGS)));
+    const bounds = [0, 5_461, 10_923, 16_384];
+    for (const [i, server] of servers.entries()) {
+      await server.command("CLUSTER", "ADDSLOTSRANGE", bounds[i], bounds[i + 1] - 1);
+      if (i > 0) await server.command("CLUSTER", "MEET", "127.0.0.1", servers[0].port);
+    }
+    for (const server of servers) {
+      await until("a whole cluster", async () => {
+        const slots = await server.command("CLUSTER", "SLOTS") as unknown[];
+        const info = String(await server.command("CLUSTER", "INFO"));
+        return slots.length === 3 && info.includes("cluster_state:ok");
+      }, { withinMs: START_MS });
+    }
+    return servers;
+  }
+
+  /** Starts a replica of a primary of a cluster. */
+  static async startReplica(primary: RedisServer): Promise<RedisServer> {
+    const replica = await RedisServer.start(
+      ...CLUSTER_FLAGS,
+      "--cluster-replica-validity-factor",
+      "0",
+    );
+    await replica.command("CLUSTER", "MEET", "127.0.0.1", primary.port);
+    const id = String(await primary.command("CLUSTER", "MYID"));
+    await until(
+      "a replica",
+      () => replica.command("CLUSTER", "REPLICATE", id).then(() => true, () => false),
+    );
+    await until(
+      "a replica in step",
+      async () =>
+        /master_link_status:up/.test(String(await replica.command("INFO", "replication"))),
+      {
+        withinMs: START_MS,
+      },
+    );
+    return replica;
   }
 
   static async #start(folder: string, args: readonly string[]): Promise<RedisServer> {
