@@ -113,7 +113,7 @@ export class Ledger {
 
   /** What follows a place is said to be missing. Nothing may be, where the node still has it all. */
   missing(owner: string, channel: string, since = this.#streamOf(owner, channel).after): void {
-    const log = this.#simulation.node.parts?.history.of(channel);
+    const log = this.#simulation.node.history?.of(channel);
     if (log === undefined || since?.epoch !== log.epoch) return;
     if (since.offset < log.first - 1 || since.offset > log.offset) return;
     const what =

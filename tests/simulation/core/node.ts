@@ -50,6 +50,8 @@ export class SimNode {
   drainMs:
     | { readonly fromMs: number; readonly awakeMs: number; toMs: number | undefined }
     | undefined;
+  /** What its process keeps of channels. */
+  history: MemoryHistory | undefined;
   /** Undefined where publications stay in the process. */
   engine: SimEngine | undefined;
   /** Timers some time after it has drained. */
@@ -84,6 +86,7 @@ export class SimNode {
       openStore: () => Promise.resolve(new SimStore(entries, process, random)),
       verifyToken: tokenVerifier(process, random),
       createBroker: (history: MemoryHistory) => {
+        this.history = history;
         if (!this.#simulation.plan.hasEngine) return new MemoryBroker(history);
         this.engine = new SimEngine(history, {
           scheduler: this.#simulation.scheduler,

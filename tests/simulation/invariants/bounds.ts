@@ -27,9 +27,9 @@ export const bounds: Invariant = {
     return {
       sample() {
         const { node } = simulation;
-        const { process, parts, config: { limits, history: historyBounds } } = node;
+        const { process, parts, history, config: { limits, history: historyBounds } } = node;
         if (parts === undefined || !process.isAlive || process.isStalled) return;
-        const { hub, history } = parts;
+        const { hub } = parts;
         const find = (what: string, about: string) =>
           simulation.find("bounds", `${about}: ${what}`, [about]);
         hub.runInHub((registry) => {
