@@ -82,6 +82,8 @@ export class RedisEngines {
   /** Of a cluster: the engine of each slot. */
   #slots: (RedisEngine | undefined)[] = [];
   #looking: Promise<void> | undefined;
+  /** What is asked now, or was last. */
+  #asked: Redis | undefined;
   #lookedMs = -Infinity;
   #losses = 0;
   #isClosed = false;
@@ -142,6 +144,7 @@ export class RedisEngines {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancel();
+    this.#asked?.disconnect();
     await this.#looking;
     await Promise.all(Array.from(this.#engines.values(), (engine) => engine.close()));
   }
@@ -164,6 +167,7 @@ export class RedisEngines {
       if (this.#isClosed) return;
       const connection = redisConnection(server, random, { retryStrategy: () => null });
       connection.on("error", () => {}); // the next one is asked
+      this.#asked = connection;
       try {
         const primaries = await primariesOf(connection, server);
         await endConnection(connection);

@@ -15,6 +15,9 @@ import type { RedisEngines } from "./redis_engines.ts";
 /** How long an answer may take, ms. */
 const ANSWER_MS = 1_000;
 
+/** How long it may take to say that this node leaves, ms: a shutdown waits for it. */
+const LEAVE_MS = 200;
+
 /** How long Redis keeps the counters without a node that renews its own, ms. */
 const KEPT_MS = 60_000;
 
@@ -69,11 +72,19 @@ export class RedisPeers implements Nodes {
 
   /** This node leaves. */
   async close(): Promise<void> {
-    const { engines, keys, id } = this.#options;
+    const { engines, clock, keys, id } = this.#options;
     const engine = engines.of(keys.leases);
     this.#cancel();
     for (const { finish } of this.#questions.values()) finish();
-    if (engine.run !== undefined) await engine.commands.hdel(keys.leases, id).catch(() => {});
+    if (engine.run === undefined) return;
+    const said = engine.commands.hdel(keys.leases, id).catch(() => {});
+    await new Promise<void>((resolve) => {
+      const cancel = clock.after(LEAVE_MS, resolve);
+      void said.then(() => {
+        cancel();
+        resolve();
+      });
+    });
   }
 
   answer(topic: string, answer: (data: never) => unknown): void {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { Cluster, Redis, type RedisOptions } from "ioredis";
+import { Redis, type RedisOptions } from "ioredis";
 
 export type { Redis, RedisOptions };
 
@@ -53,27 +53,8 @@ function retryAfter(random: () => number): (attempt: number) => number {
   };
 }
 
-/** Makes a connection to wherever a URL leads; to all primaries of a cluster. */
-export function connectionTo(
-  url: string,
-  random: () => number,
-  scripts: NonNullable<RedisOptions["scripts"]>,
-): Redis | Cluster {
-  const { isCluster, servers } = serversOf(url);
-  if (!isCluster) return redisConnection(servers[0], random, { scripts });
-  const [{ username, password, tls }] = servers;
-  return new Cluster(servers.map(({ host, port }) => ({ host, port })), {
-    lazyConnect: true,
-    scripts,
-    enableOfflineQueue: false,
-    retryDelayOnFailover: 0,
-    clusterRetryStrategy: retryAfter(random),
-    redisOptions: { username, password, tls, socketTimeout: DEADLINE_MS, disconnectTimeout: 0 },
-  });
-}
-
 /** Ends a connection. Resolves when its socket is closed. */
-export async function endConnection(connection: Redis | Cluster): Promise<void> {
+export async function endConnection(connection: Redis): Promise<void> {
   // One that waits for its next attempt has no end, but a timer of this call.
   const isIdle = connection.status === "reconnecting";
   await new Promise<void>((resolve) => {

@@ -7,13 +7,9 @@
  */
 
 import type { Clock } from "../base/clock.ts";
-import {
-  connectionTo,
-  endConnection,
-  type Redis,
-  type RedisLocation,
-} from "../redis/connection.ts";
+import type { Redis, RedisLocation } from "../redis/connection.ts";
 import { collectionKeys } from "../redis/keys.ts";
+import { RedisRouter } from "../redis/router.ts";
 import type { Entry, Store } from "./store.ts";
 
 /** So much later an entry is freed than it expires, ms: the clocks of nodes differ. */
@@ -56,20 +52,18 @@ export interface RedisStoreOptions extends RedisLocation {
 export class RedisStore implements Store {
   readonly #prefix: string;
   readonly #clock: Pick<Clock, "wall">;
-  readonly #redis: Commands;
-  #closed: Promise<void> | undefined;
+  readonly #redis: RedisRouter<Commands>;
 
   private constructor({ url, prefix, clock, random }: RedisStoreOptions) {
     this.#prefix = prefix;
     this.#clock = clock;
-    this.#redis = connectionTo(url, random, SCRIPTS) as Commands;
-    this.#redis.on("error", () => {}); // who asks is told
+    this.#redis = new RedisRouter(url, random, SCRIPTS);
   }
 
   /** Connects. A Redis that is away is tried again, and its methods reject meanwhile. */
   static async open(options: RedisStoreOptions): Promise<RedisStore> {
     const store = new RedisStore(options);
-    await store.#redis.connect().catch(() => {});
+    await store.#redis.start();
     return store;
   }
 
@@ -78,28 +72,34 @@ export class RedisStore implements Store {
     const ttlMs = Math.max(1, Math.ceil(expiresAtMs - wallMs)) + SPARE_MS;
     const text = JSON.stringify({ value, expiresAtMs } satisfies StoredValue);
     const keys = this.#keys(collection, id);
-    await this.#redis.putEntry(...keys, id, text, ttlMs, expiresAtMs, wallMs - SPARE_MS);
+    await this.#redis.send(
+      keys[0],
+      (redis) => redis.putEntry(...keys, id, text, ttlMs, expiresAtMs, wallMs - SPARE_MS),
+    );
   }
 
   async get(collection: string, id: string): Promise<Entry | undefined> {
     const [entry] = this.#keys(collection, id);
-    return this.#unexpired(id, await this.#redis.get(entry));
+    return this.#unexpired(id, await this.#redis.send(entry, (redis) => redis.get(entry)));
   }
 
   async take(collection: string, id: string): Promise<Entry | undefined> {
-    return this.#unexpired(id, await this.#redis.takeEntry(...this.#keys(collection, id), id));
+    const keys = this.#keys(collection, id);
+    const text = await this.#redis.send(keys[0], (redis) => redis.takeEntry(...keys, id));
+    return this.#unexpired(id, text);
   }
 
   async list(collection: string): Promise<Entry[]> {
     const [start, index] = this.#keys(collection, "");
-    const ids = await this.#redis.zrange(index, "0", "-1");
+    const ids = await this.#redis.send(index, (redis) => redis.zrange(index, "0", "-1"));
     if (ids.length === 0) return [];
-    const texts = await this.#redis.mget(ids.map((id) => start + id));
+    const entries = ids.map((id) => start + id);
+    const texts = await this.#redis.send(index, (redis) => redis.mget(entries));
     return ids.flatMap((id, i) => this.#unexpired(id, texts[i]) ?? []);
   }
 
-  close(): Promise<void> {
-    return this.#closed ??= endConnection(this.#redis);
+  async close(): Promise<void> {
+    await this.#redis.close();
   }
 
   #keys(collection: string, id: string): [entry: string, index: string] {

@@ -475,3 +475,16 @@ Deno.test("A failover by a sentinel begins new epochs: what the replica lacks is
     assertNotEquals(epoch, before.position!.epoch);
     nodes.redis.thaw();
   }));
+
+Deno.test("A frozen Redis does not hold a node that ends", () =>
+  withNodes(async (nodes) => {
+    const a = await nodes.node();
+    await a.broker.subscribe("c");
+    nodes.redis.freeze();
+    const startMs = performance.now();
+    const publication = publish(a, "c", "1").then(() => {}, () => {});
+    await a.broker.close();
+    await publication;
+    assertGreater(2_000, performance.now() - startMs);
+    nodes.redis.thaw();
+  }));
