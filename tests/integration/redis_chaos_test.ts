@@ -134,8 +134,9 @@ function place(
 
 async function chaos(
   faults: readonly ((redis: RedisServer) => Promise<unknown>)[],
+  start = () => TestNodes.start(),
 ): Promise<ChaosNode[]> {
-  await using nodes = await TestNodes.start();
+  await using nodes = await start();
   const random = seeded(SEED);
   const any = <T>(list: readonly T[]) => list[Math.floor(random() * list.length)];
   const texts = new Map<string, string>();
@@ -169,7 +170,7 @@ async function chaos(
   const failing = (async () => {
     while (performance.now() < endMs) {
       await pause(CALM_MS * random());
-      await any(faults)(nodes.redis);
+      await any(faults)(any(nodes.servers));
     }
   })();
   while (performance.now() < endMs) {
@@ -209,6 +210,13 @@ async function chaos(
 
 Deno.test("Faults that lose no data: every hub gets every message once, in order, and no gap", async () => {
   for (const { gaps, messages } of await chaos(HARMLESS)) {
+    assertEquals(gaps, 0);
+    assert(messages > 100, "nothing is shown");
+  }
+});
+
+Deno.test("Faults of a cluster that lose no data: the same", async () => {
+  for (const { gaps, messages } of await chaos(HARMLESS, () => TestNodes.startCluster())) {
     assertEquals(gaps, 0);
     assert(messages > 100, "nothing is shown");
   }
