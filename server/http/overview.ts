@@ -10,7 +10,7 @@ import { type CloseReason, REASON_NAMES } from "../close_codes.ts";
 import type { Nodes } from "../brokers/nodes.ts";
 import type { Hub } from "../hub.ts";
 import { restarting } from "../base/problem.ts";
-import { COUNTS, type ReadStats } from "./stats.ts";
+import { COUNTS, type ReadStats, sumOf } from "./stats.ts";
 import { adminKey, type ApiEnv, type App, type CredentialChecker } from "./caller.ts";
 import { authErrors, BAD_QUERY, described, json, RESTARTING } from "./description.ts";
 import { DEFAULT_LIMIT, limitUpTo, query } from "./requests.ts";
@@ -47,7 +47,8 @@ const Distribution = v.pipe(
 
 const Stats = v.pipe(
   v.object({
-    uptimeSeconds: v.number(),
+    ...MISSING_FIELD,
+    uptimeSeconds: v.pipe(v.number(), v.description("the longest of all processes")),
     channels: v.pipe(v.number(), v.description("that have a subscriber")),
     queuedBytes: v.pipe(v.number(), v.description("in all send queues together")),
     mailboxMessages: v.pipe(v.number(), v.description("that wait for the hub")),
@@ -99,6 +100,8 @@ const Channels = v.pipe(
   v.metadata({ ref: "Channels" }),
 );
 
+const StatsQuery = v.objectWithRest(SCOPE_PARAMETER, v.never());
+
 const ChannelsQuery = v.objectWithRest({
   limit: limitUpTo(MAX_ENTRIES),
   ...SCOPE_PARAMETER,
@@ -119,21 +122,30 @@ export function overviewRoutes(options: OverviewOptions): App {
   return app;
 }
 
-function addStats(app: App, { authenticator, readStats }: OverviewOptions): void {
+function addStats(app: App, { authenticator, readStats, nodes }: OverviewOptions): void {
   const description = described({
-    summary: "A summary of this node",
+    summary: "A summary of the hub",
     tag: "operation",
     responses: {
-      200: json("Totals are since its start", Stats),
+      200: json("Totals are since the start; those of several processes are added up", Stats),
+      ...BAD_QUERY,
       ...authErrors("no admin"),
       ...RESTARTING,
     },
   });
-  app.get("/api/v1/stats", description, adminKey(authenticator), async (context) => {
-    const stats = await readStats();
-    if (stats === undefined) return restarting();
-    return context.json(stats satisfies v.InferOutput<typeof Stats>);
-  });
+  const ask = hubQuestion(nodes, "stats", (_: null) => readStats());
+  app.get(
+    "/api/v1/stats",
+    description,
+    adminKey(authenticator),
+    query(StatsQuery),
+    async (context) => {
+      const { parts, missing } = await ask(null, context.req.valid("query").scope);
+      if (parts.length === 0) return restarting();
+      const stats = { ...sumOf(parts.map(({ answer }) => answer)), missing };
+      return context.json(stats as v.InferInput<typeof Stats>);
+    },
+  );
 }
 
 function addChannels(app: App, { authenticator, hub, nodes }: OverviewOptions): void {

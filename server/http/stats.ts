@@ -137,3 +137,29 @@ function totalsOf(counts: readonly ProfileCounts[]): Totals {
   const ended = Object.values(closed).reduce((total, count) => total + count, 0);
   return { connections: totals.opened - ended, ...totals, closed } as Totals;
 }
+
+/**
+ * The stats of several nodes, added up: a channel counts once for each node that has subscribers for it.
+ * The uptime is the longest.
+ */
+export function sumOf([first, ...others]: readonly Stats[]): Stats {
+  return others.reduce((sum, stats) => {
+    const uptimeSeconds = Math.max(sum.uptimeSeconds, stats.uptimeSeconds);
+    return { ...(added(sum, stats) as Stats), uptimeSeconds };
+  }, first);
+}
+
+/** Numbers are added, in objects by their names; lists of others are joined. */
+function added(a: unknown, b: unknown, name = ""): unknown {
+  if (typeof a === "number" && typeof b === "number") return a + b;
+  if (Array.isArray(a) && Array.isArray(b)) {
+    if (name === "bounds") return a;
+    return typeof a[0] === "number" ? a.map((value, i) => value + b[i]) : [...a, ...b];
+  }
+  const [one, other] = [a, b] as Readonly<Record<string, unknown>>[];
+  const sum: Record<string, unknown> = { ...other, ...one };
+  for (const each of Object.keys(sum)) {
+    if (each in one && each in other) sum[each] = added(one[each], other[each], each);
+  }
+  return sum;
+}

@@ -79,6 +79,15 @@ integrationTest(
       assertEquals(channels, [{ channel: "c", subscribers: 2 }, { channel: "d", subscribers: 1 }]);
       assertEquals([total, (await get(b, "/api/v1/channels?scope=node")).total], [2, 1]);
 
+      const stats = await get(a, "/api/v1/stats");
+      assertEquals([stats.totals.connections, stats.totals.opened, stats.missing], [
+        2,
+        2,
+        undefined,
+      ]);
+      assertEquals(stats.rtt.counts.length, stats.rtt.bounds.length + 1);
+      assertEquals((await get(a, "/api/v1/stats?scope=node")).totals.opened, 1);
+
       const details = await get(a, `/api/v1/connections/${second.clientId}`);
       assertEquals([details.channels, details.node], [["c"], nodes[0]]);
       const { status } = await a.ask({
