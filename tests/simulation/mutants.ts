@@ -5,6 +5,7 @@
  * @module
  */
 
+import { parseArgs } from "node:util";
 import { planOf } from "./core/plan.ts";
 import { simulate } from "./core/simulation.ts";
 import { type Mutant, MUTANTS } from "./mutants/list.ts";
@@ -31,8 +32,10 @@ interface Outcome {
 }
 
 if (import.meta.main) {
-  const only = /--only=(.*)/.exec(Deno.args.join(" "))?.[1];
-  const ranges = Number(/--ranges=(\d+)/.exec(Deno.args.join(" "))?.[1] ?? 1);
+  const { only, ranges: given } = parseArgs({
+    options: { only: { type: "string" }, ranges: { type: "string", default: "1" } },
+  }).values;
+  const ranges = Number(given);
   const mutants = MUTANTS.filter(({ name }) => only === undefined || name.includes(only));
   const startMs = performance.now();
   const caught = new Map<Mutant, number>();

@@ -58,6 +58,7 @@ import { closeOnce } from "./invariants/close_once.ts";
 import { counts } from "./invariants/counts.ts";
 import { deadInTime } from "./invariants/dead_in_time.ts";
 import { drain } from "./invariants/drain.ts";
+import { members } from "./invariants/members.ts";
 import { noErrors } from "./invariants/no_errors.ts";
 import { noFalseKill } from "./invariants/no_false_kill.ts";
 import { nothingLeft } from "./invariants/nothing_left.ts";
@@ -121,6 +122,7 @@ export const INVARIANTS: readonly Invariant[] = [
   deadInTime,
   pings,
   counts,
+  members,
   bounds,
   drain,
   subscriptions,

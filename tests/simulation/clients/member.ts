@@ -15,10 +15,13 @@ import { JSON_DRIVER, ROOMS } from "../core/json_frames.ts";
 const [STALL_MS, SLACK_MS] = [400, 100];
 
 /** From the end of the grace to the notice at the latest, ms: it may wait behind others. */
-const GONE_MS = 4_000;
+export const GONE_MS = 4_000;
 
 /** From the begin of the rest until the list must be right, ms: all have come back, or been found. */
 const SETTLED_MS = 145_000;
+
+/** Where members are. */
+export const MEMBER_ROOMS = ROOMS.slice(0, 2);
 
 interface MemberFrame {
   readonly type: string;
@@ -36,7 +39,7 @@ export class MemberClient extends ForeignClient {
   readonly #present = new Map<string, boolean>();
 
   constructor(context: ClientContext) {
-    super(context, { ...JSON_DRIVER, channels: ROOMS.slice(0, 2) }, { publishes: false });
+    super(context, { ...JSON_DRIVER, channels: MEMBER_ROOMS }, { publishes: false });
   }
 
   override rest(): void {

@@ -111,6 +111,9 @@ const RECOVERY_MS = 150_000;
 /** From the end of a client to the check that nothing of it is left. */
 const END_MS = 40_000;
 
+/** From the end of half of the clients to the drain, ms: members leave after a grace of 20 s at most. */
+const HALF_END_MS = 26_000;
+
 const realNow = performance.now.bind(performance);
 
 /** Runs a plan. Stops at the first finding. */
@@ -294,7 +297,8 @@ export class Simulation {
     if (stop()) return;
     const half = this.clients.length >> 1;
     for (const client of this.clients.slice(0, half)) client.close();
-    await scheduler.run(this.nowMs + 5_000, stop);
+    await scheduler.run(this.nowMs + HALF_END_MS, stop);
+    if (stop()) return;
     this.node.drain();
     await scheduler.run(this.nowMs + 2_000, stop);
     for (const client of this.clients.slice(half)) client.close();

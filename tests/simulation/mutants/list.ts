@@ -319,8 +319,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a member that returns leaves nevertheless",
     file: "hub/presence.ts",
-    find: "    if (this.#leaving.delete(member)) this.#leavingBytes -= sizeOf(member);",
-    replace: "",
+    find: `    const { member } = subscription;
+    if (this.#leaving.delete(member)) this.#leavingBytes -= sizeOf(member);`,
+    replace: "    const { member } = subscription;",
   },
   {
     name: "a member never leaves when its connection ends",
