@@ -80,7 +80,7 @@ async function start(): Promise<void> {
 async function firstStats(): Promise<Stats> {
   for (;;) {
     try {
-      return await api.get<Stats>("/api/v1/stats?scope=node");
+      return await api.get<Stats>("/api/v1/stats", { scope: "node" });
     } catch (error) {
       if (error instanceof AuthError) {
         api.key = await requestKey(error, { hadKey: api.key !== null });
