@@ -8,7 +8,7 @@
 
 import { Channel, type Sent } from "./base/channel.ts";
 import { assertNever } from "./base/errors.ts";
-import { Unavailable } from "./brokers/broker.ts";
+import { type Later, type Placed, Unavailable } from "./brokers/broker.ts";
 import { Commands, type CommandsOptions } from "./hub/commands.ts";
 import { deliver } from "./hub/fan_out.ts";
 import { HeldCommands } from "./hub/held_commands.ts";
@@ -19,7 +19,6 @@ import { Presence, type PresenceOptions } from "./hub/presence.ts";
 import { PublishGate, type PublishGateOptions } from "./hub/publish_gate.ts";
 import { Replays } from "./hub/replays.ts";
 import { type Subscriber, SubscriptionRegistry } from "./hub/subscription_registry.ts";
-import type { Placed } from "./brokers/broker.ts";
 import type { Command, Denial, HistoryPage, HistoryQuery, PresenceList } from "./message.ts";
 
 /** Commands that may wait before read pumps are asked to stop reading. */
@@ -312,14 +311,13 @@ export class Hub {
   #publish(message: Publish): void {
     const { channel, key, onAccepted } = message;
     const subscribers = this.#registry.subscribersOf(channel).size;
-    const placed = this.#commands.broadcast(message, key);
     const take = (placed: Placed) => {
       this.#commands.count(placed);
       onAccepted({ subscribers, ...placed });
       return 0;
     };
-    if (placed instanceof Promise) this.#settle(placed, take, () => onAccepted("unavailable"));
-    else take(placed);
+    const fail = () => onAccepted("unavailable");
+    this.#settle(this.#commands.broadcast(message, key), take, fail);
   }
 
   #join(subscriber: Subscriber, channels: readonly string[]): void {
@@ -328,7 +326,8 @@ export class Hub {
   }
 
   /** See `Settle`. Once the hub has stopped the answer is taken at once: nobody else is at work. */
-  #settle<T>(later: Promise<T>, take: (answer: T) => number, fail: () => void): void {
+  #settle<T>(later: Later<T>, take: (answer: T) => number, fail: () => void): number {
+    if (!(later instanceof Promise)) return take(later);
     const settled = (run: () => void) => {
       if (this.runInHub(run) === "closed") run();
     };
@@ -339,5 +338,6 @@ export class Hub {
         settled(fail);
       },
     );
+    return 1;
   }
 }

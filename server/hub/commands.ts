@@ -38,12 +38,13 @@ export interface CommandsOptions {
 }
 
 /**
- * Takes a later answer of the broker between two commands.
+ * Takes an answer of the broker: at once if it is there, or else between two commands.
  *
  * @param take returns how much work it was
  * @param fail called instead when the broker is not available
+ * @returns how much work it was so far
  */
-export type Settle = <T>(later: Promise<T>, take: (answer: T) => number, fail: () => void) => void;
+export type Settle = <T>(later: Later<T>, take: (answer: T) => number, fail: () => void) => number;
 
 type CommandOf<Kind extends Command["kind"]> = Extract<Command, { kind: Kind }>;
 
@@ -129,7 +130,9 @@ export class Commands {
     replays.stop(subscriber, channel);
     presence.end(subscriber, channel);
     const join = joins.of(subscriber, channel);
-    if (join !== undefined && joins.end(join)) this.#begin(join, undefined); // answered first
+    if (join === undefined) return;
+    joins.end(join);
+    this.#begin(join, undefined); // its request is answered first
   }
 
   #reply(subscriber: Subscriber, { text, ifSubscribed }: CommandOf<"reply">): void {
@@ -177,8 +180,7 @@ export class Commands {
     const { registry, broker, settle } = this.#options;
     for (const channel of channels) {
       registry.subscribe(subscriber, channel);
-      const joined = broker.subscribe(channel);
-      if (joined instanceof Promise) settle(joined, () => 0, () => {});
+      settle(broker.subscribe(channel), () => 0, () => {});
     }
   }
 
@@ -196,12 +198,11 @@ export class Commands {
     joins.begin(join);
     const take = (history: ChannelHistory | undefined) =>
       joins.end(join) ? this.#begin(join, history) : 1;
-    settle(joined, take, () => {
+    return settle(joined, take, () => {
       if (!joins.end(join)) return;
       if (!join.hasBegun) this.#options.registry.unsubscribe(subscriber, channel);
       for (const { ref } of join.requests) this.#deny(subscriber, "unavailable", { ref, channel });
     });
-    return 1;
   }
 
   /**
@@ -308,10 +309,8 @@ export class Commands {
       this.#send(subscriber, text);
       return 1 + (text?.length ?? 0) / BYTES_PER_RECEIVER;
     };
-    const history = broker.history(channel);
-    if (!(history instanceof Promise)) return take(history);
-    settle(history, take, () => this.#deny(subscriber, "unavailable", { ref, channel }));
-    return 1;
+    const fail = () => this.#deny(subscriber, "unavailable", { ref, channel });
+    return settle(broker.history(channel), take, fail);
   }
 
   /** @returns how much work it was */
@@ -321,10 +320,8 @@ export class Commands {
       this.#send(subscriber, text);
       return 1 + (text?.length ?? 0) / BYTES_PER_RECEIVER;
     };
-    const list = this.members(channel);
-    if (!(list instanceof Promise)) return take(list);
-    this.#options.settle(list, take, () => this.#deny(subscriber, "unavailable", { ref, channel }));
-    return 1;
+    const fail = () => this.#deny(subscriber, "unavailable", { ref, channel });
+    return this.#options.settle(this.members(channel), take, fail);
   }
 
   /** The members of a channel. Those of other nodes are known where this one has subscribers for it. */
