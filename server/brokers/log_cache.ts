@@ -57,8 +57,8 @@ export class LogCache implements TimerTask {
   open(channel: string, { epoch, offset }: Position): ChannelLog {
     const log = new ChannelLog(channel, epoch, offset);
     this.#size++;
-    this.#bytes += log.bytes;
     this.use(log);
+    this.charge(log.bytes);
     return log;
   }
 
