@@ -1,7 +1,7 @@
 /**
  * The configurations and programs of recipes.md are run as they stand there; only addresses are
  * replaced, by those of the test. What is missing on this machine is told by a warning; nginx must be
- * there (tests/required_programs.ts). recipe_libraries_test.ts runs React, rxjs and graphql-ws.
+ * there (tests/run.ts). recipe_libraries_test.ts runs React, rxjs and graphql-ws.
  *
  * @module
  */
