@@ -82,7 +82,7 @@ export class RedisEngines {
   /** Of a cluster: the engine of each slot. */
   #slots: (RedisEngine | undefined)[] = [];
   #looking: Promise<void> | undefined;
-  /** What is asked now, or was last. */
+  /** What is asked now. */
   #asked: Redis | undefined;
   #lookedMs = -Infinity;
   #losses = 0;
@@ -168,13 +168,10 @@ export class RedisEngines {
       const connection = redisConnection(server, random, { retryStrategy: () => null });
       connection.on("error", () => {}); // the next one is asked
       this.#asked = connection;
-      try {
-        const primaries = await primariesOf(connection, server);
-        await endConnection(connection);
-        return await this.#use(primaries);
-      } catch {
-        if (connection.status !== "end") await endConnection(connection);
-      }
+      const primaries = await primariesOf(connection, server).catch(() => undefined);
+      this.#asked = undefined;
+      if (connection.status !== "end") await endConnection(connection);
+      if (primaries !== undefined) return await this.#use(primaries);
     }
   }
 
