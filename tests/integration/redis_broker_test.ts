@@ -2,10 +2,13 @@ import type { Publication } from "../../server/message.ts";
 import { testBroker } from "../contracts/broker_contract.ts";
 import { type Bounds, type HistoryUnderTest, testHistory } from "../contracts/history_contract.ts";
 import { TestNodes } from "../support/server/redis_nodes.ts";
+import { RedisServer } from "../support/server/redis_server.ts";
+
+const cluster = RedisServer.clusterOfFile();
 
 const ENGINES = {
   RedisBroker: () => TestNodes.start(),
-  "RedisBroker on a cluster": () => TestNodes.startCluster(),
+  "RedisBroker on a cluster": async () => TestNodes.on(await cluster()),
 };
 
 for (const [name, start] of Object.entries(ENGINES)) {

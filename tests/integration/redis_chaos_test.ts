@@ -17,7 +17,7 @@ import { TestNodes } from "../support/server/redis_nodes.ts";
 import { until } from "../support/until.ts";
 import type { RedisBroker } from "../../server/brokers/redis.ts";
 
-const RUN_MS = Number(Deno.env.get("CHAOS_MS") ?? 7_000);
+const RUN_MS = Number(Deno.env.get("CHAOS_MS") ?? 3_000);
 const SEED = Number(Deno.env.get("CHAOS_SEED") ?? 7);
 const CHANNELS = Array.from({ length: 12 }, (_, n) => `room {${n}}`);
 /** How long a fault may be followed by none, ms. */

@@ -6,20 +6,20 @@ import { type Node, TestNodes } from "../support/server/redis_nodes.ts";
 import { RedisServer } from "../support/server/redis_server.ts";
 import { until } from "../support/until.ts";
 
+const cluster = RedisServer.clusterOfFile();
+
 testStore("RedisStore on a cluster", async () => {
-  const servers = await RedisServer.startCluster();
+  const servers = await cluster();
   const url = servers[0].url.replace("redis:", "redis-cluster:");
   return {
     shared: true,
     open: (clock) => RedisStore.open({ url, prefix: "test:", clock, random: Math.random }),
-    async [Symbol.asyncDispose]() {
-      for (const server of servers) await server[Symbol.asyncDispose]();
-    },
+    async [Symbol.asyncDispose]() {},
   };
 });
 
 async function withCluster(run: (nodes: TestNodes) => Promise<void>): Promise<void> {
-  await using nodes = await TestNodes.startCluster();
+  await using nodes = TestNodes.on(await cluster());
   await run(nodes);
 }
 
@@ -78,9 +78,11 @@ Deno.test("A slot that moves to another primary: its channel has a gap, and goes
     }
   }));
 
-Deno.test("A primary that dies: its channels go on at the replica that takes its place, with gaps", () =>
-  withCluster(async (nodes) => {
-    await using replica = await RedisServer.startReplica(nodes.servers[0]);
+Deno.test(
+  "A primary that dies: its channels go on at the replica that takes its place, with gaps",
+  async () => {
+    await using nodes = await TestNodes.startCluster();
+    await using replica = await RedisServer.startReplica(nodes.servers);
     const [a, b] = [await nodes.node(), await nodes.node()];
     for (const name of CHANNELS) await b.broker.subscribe(name);
     for (const name of CHANNELS) await publish(a, name, "1");
@@ -104,7 +106,8 @@ Deno.test("A primary that dies: its channels go on at the replica that takes its
       const lines = isOfFirst(name) ? ["1 1", "gap 0", "1 2"] : ["1 1", "2 2"];
       assertEquals(linesOf(b, name), lines);
     }
-  }));
+  },
+);
 
 /** Moves a slot with its keys. */
 async function move(slot: number, source: RedisServer, target: RedisServer): Promise<void> {

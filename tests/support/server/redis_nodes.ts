@@ -22,6 +22,9 @@ const BOUNDS: HistoryBounds = {
 /** How much time passes at once: less than anything that is repeated while it passes. */
 const STEP_MS = 2_000;
 
+/** The same while Redis does not answer, between two looks at the machine's clock. */
+const LATER_STEP_MS = 200;
+
 /** A broker, and what its hub has got. */
 export interface Node {
   readonly broker: RedisBroker;
@@ -41,10 +44,12 @@ export class TestNodes implements AsyncDisposable {
   /** What nodes have logged. */
   readonly log: string[] = [];
   readonly #brokers: RedisBroker[] = [];
+  readonly #isOwner: boolean;
   #marks = 0;
 
-  private constructor(servers: readonly RedisServer[]) {
+  private constructor(servers: readonly RedisServer[], isOwner: boolean) {
     this.servers = servers;
+    this.#isOwner = isOwner;
     this.redis = servers[0];
     this.#url = servers.length > 1
       ? this.redis.url.replace("redis:", "redis-cluster:")
@@ -53,12 +58,17 @@ export class TestNodes implements AsyncDisposable {
 
   /** Starts a Redis. */
   static async start(...flags: string[]): Promise<TestNodes> {
-    return new TestNodes([await RedisServer.start(...flags)]);
+    return new TestNodes([await RedisServer.start(...flags)], true);
   }
 
   /** Starts a cluster of three primaries. */
   static async startCluster(): Promise<TestNodes> {
-    return new TestNodes(await RedisServer.startCluster());
+    return new TestNodes(await RedisServer.startCluster(), true);
+  }
+
+  /** On the three primaries of a cluster that others use afterwards. */
+  static on(cluster: readonly RedisServer[]): TestNodes {
+    return new TestNodes(cluster, false);
   }
 
   /** Makes a broker that has not started; it keeps a history of each channel but those below `off/`. */
@@ -118,8 +128,26 @@ export class TestNodes implements AsyncDisposable {
     }
   }
 
+  /** Waits for a condition, while time passes for the brokers and Redis does not answer. */
+  async untilLater(what: string, condition: () => boolean): Promise<void> {
+    await until(what, () => {
+      if (condition()) return true;
+      this.clock.skip(LATER_STEP_MS);
+    });
+  }
+
+  /** The same, for a promise. */
+  async later<T>(promise: Promise<T>): Promise<T> {
+    let isSettled = false;
+    const settled = () => void (isSettled = true);
+    promise.then(settled, settled);
+    await this.untilLater("an answer, or none", () => isSettled);
+    return await promise;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const broker of this.#brokers) await broker.close();
+    if (!this.#isOwner) return;
     for (const server of this.servers) await server[Symbol.asyncDispose]();
   }
 }

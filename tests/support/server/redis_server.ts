@@ -42,7 +42,6 @@ export class RedisServer implements AsyncDisposable {
   readonly #port: number;
   readonly #args: readonly string[];
   #child!: Deno.ChildProcess;
-  #output!: Promise<string>;
 
   private constructor(folder: string, port: number, args: readonly string[]) {
     this.#folder = folder;
@@ -54,7 +53,9 @@ export class RedisServer implements AsyncDisposable {
   static async start(...flags: string[]): Promise<RedisServer> {
     // Without `--save` Redis would save by itself.
     return await RedisServer.#start(await Deno.makeTempDir(), [
-      ...["--save", "", "--appendonly", "no", ...flags],
+      ...["--save", "", "--appendonly", "no"],
+      // A replica is served at once, and not 5 s after it has asked.
+      ...["--repl-diskless-sync-delay", "0", ...flags],
     ]);
   }
 
@@ -65,7 +66,7 @@ export class RedisServer implements AsyncDisposable {
     await Deno.writeTextFile(
       file,
       `sentinel monitor main 127.0.0.1 ${primary.#port} 1\n` +
-        "sentinel down-after-milliseconds main 1000\nsentinel failover-timeout main 5000\n",
+        "sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 5000\n",
     );
     return await RedisServer.#start(folder, [file, "--sentinel"]);
   }
@@ -88,8 +89,27 @@ export class RedisServer implements AsyncDisposable {
     return servers;
   }
 
-  /** Starts a replica of a primary of a cluster. */
-  static async startReplica(primary: RedisServer): Promise<RedisServer> {
+  /**
+   * Has a cluster for all tests of the file that calls this, since one takes 2 s to start: Redis lets no
+   * primary be written sooner.
+   *
+   * @returns gives it without data
+   */
+  static clusterOfFile(): () => Promise<readonly RedisServer[]> {
+    let servers: readonly RedisServer[];
+    Deno.test.beforeAll(async () => void (servers = await RedisServer.startCluster()));
+    Deno.test.afterAll(async () => {
+      for (const server of servers) await server[Symbol.asyncDispose]();
+    });
+    return async () => {
+      await Promise.all(servers.map((server) => server.command("FLUSHALL")));
+      return servers;
+    };
+  }
+
+  /** Starts a replica of the first primary of a cluster. */
+  static async startReplica(servers: readonly RedisServer[]): Promise<RedisServer> {
+    const [primary] = servers;
     const replica = await RedisServer.start(
       ...CLUSTER_FLAGS,
       "--cluster-replica-validity-factor",
@@ -101,14 +121,15 @@ export class RedisServer implements AsyncDisposable {
       "a replica",
       () => replica.command("CLUSTER", "REPLICATE", id).then(() => true, () => false),
     );
-    await until(
-      "a replica in step",
-      async () =>
-        /master_link_status:up/.test(String(await replica.command("INFO", "replication"))),
-      {
-        withinMs: START_MS,
-      },
-    );
+    await until("a replica in step that all know", async () => {
+      const replication = String(await replica.command("INFO", "replication"));
+      const knowers = await Promise.all(
+        servers.map(async (server) =>
+          String(await server.command("CLUSTER", "NODES")).includes(`slave ${id}`)
+        ),
+      );
+      return /master_link_status:up/.test(replication) && knowers.every((knows) => knows);
+    }, { withinMs: START_MS });
     return replica;
   }
 
@@ -139,10 +160,9 @@ export class RedisServer implements AsyncDisposable {
         ...["--port", `${this.#port}`, "--bind", "127.0.0.1", "--dir", this.#folder],
       ],
       stdin: "null",
-      stdout: "piped",
+      stdout: "null",
       stderr: "null",
     }).spawn();
-    this.#output = new Response(this.#child.stdout).text();
     await until("Redis answers", () => this.command("PING").then(() => true, () => false), {
       withinMs: START_MS,
     });
@@ -185,7 +205,6 @@ export class RedisServer implements AsyncDisposable {
   async kill(): Promise<void> {
     this.#child.kill("SIGKILL");
     await within("the end of Redis", START_MS, this.#child.status);
-    await this.#output;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
