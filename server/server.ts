@@ -194,11 +194,11 @@ async function redisOf(
   { broker: { redisUrl, redisPrefix: prefix, brokerRequired: isRequired } }: Config,
 ): Promise<Pick<Platform, "openBroker" | "openStore">> {
   const url = redisUrl!;
-  const { RedisBroker, RedisStore } = await loadRedis();
+  const { IOREDIS: driver, RedisBroker, RedisStore } = await loadRedis();
   return {
-    openStore: (_, clock) => RedisStore.open({ url, prefix, clock, random: Math.random }),
+    openStore: (_, clock) => RedisStore.open({ url, prefix, driver, clock, random: Math.random }),
     openBroker(options) {
-      const broker = new RedisBroker({ ...options, url, prefix, isRequired });
+      const broker = new RedisBroker({ ...options, url, prefix, driver, isRequired });
       const { nodes, members } = broker;
       return { broker, history: broker, figures: broker, nodes, members };
     },

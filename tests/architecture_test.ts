@@ -32,7 +32,7 @@ const IMPORTERS: Readonly<Record<string, readonly string[]>> = {
   "@hono/node-server": ["server.ts"],
   "prom-client": ["metrics/exposition.ts"],
   "@logtape/logtape": ["logging/logging.ts"],
-  "ioredis": ["redis/connection.ts"],
+  "ioredis": ["redis/ioredis.ts", "redis/connection.ts"],
   "jose": ["auth/tokens.ts"],
   "uplot": ["web/chart.ts"],
 };

@@ -9,6 +9,7 @@ import process from "node:process";
 export interface RedisModules {
   readonly RedisBroker: typeof import("./redis.ts").RedisBroker;
   readonly RedisStore: typeof import("../stores/redis.ts").RedisStore;
+  readonly IOREDIS: typeof import("../redis/ioredis.ts").IOREDIS;
 }
 
 /** Called before anything reads the environment at the same time. */
@@ -17,7 +18,11 @@ export async function loadRedis(): Promise<RedisModules> {
   // A package of ioredis lists the whole environment when it is loaded, which the permissions forbid.
   process.env = {};
   try {
-    return { ...await import("./redis.ts"), ...await import("../stores/redis.ts") };
+    return {
+      ...await import("../redis/ioredis.ts"),
+      ...await import("./redis.ts"),
+      ...await import("../stores/redis.ts"),
+    };
   } finally {
     process.env = env;
   }

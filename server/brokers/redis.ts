@@ -27,6 +27,7 @@ import { RedisChannels } from "./redis_channels.ts";
 import { type Engine, RedisEngines } from "./redis_engines.ts";
 import { RedisMembers } from "./redis_members.ts";
 import { RedisPeers } from "./redis_peers.ts";
+import type { RedisLocation, RedisPlatform } from "../redis/connection.ts";
 import { type ChannelKeys, channelKeys, type HubKeys, hubKeys } from "../redis/keys.ts";
 import { GAP_TEXT, parseRelay, publicationText, relayText, unkeptText } from "./redis_messages.ts";
 import { channelReader, type ReadChannel } from "./redis_reader.ts";
@@ -56,16 +57,10 @@ interface Sending {
   readonly bytes: number;
 }
 
-export interface RedisBrokerOptions extends HistoryBounds {
-  /** See `REDIS_URL` in options.md. */
-  readonly url: string;
-  /** What all names in Redis begin with. */
-  readonly prefix: string;
+export interface RedisBrokerOptions extends HistoryBounds, RedisLocation, RedisPlatform {
   /** Whether publications are refused while Redis is away. */
   readonly isRequired: boolean;
   readonly clock: Clock;
-  /** In [0, 1). */
-  readonly random: () => number;
   /** Returns a UUID. */
   readonly newId: () => string;
   /** Whether a channel keeps a history. */

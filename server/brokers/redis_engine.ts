@@ -13,10 +13,10 @@ import type { Cancel, Clock } from "../base/clock.ts";
 import type { Logger } from "../logging/logging.ts";
 import {
   DEADLINE_MS,
-  endConnection,
   type Redis,
   redisConnection,
   type RedisOptions,
+  type RedisPlatform,
 } from "../redis/connection.ts";
 import { scripts } from "./redis_scripts.ts";
 
@@ -40,13 +40,11 @@ interface Commands extends Redis {
 /** The epoch, the offset, the time, and the entries of the stream, each with the text as second field. */
 export type ChannelReply = [string, string, string, [string, [string, string]][]];
 
-export interface RedisEngineOptions {
+export interface RedisEngineOptions extends RedisPlatform {
   readonly server: RedisOptions;
   /** Whether pub/sub is that of a slot, as in a cluster. */
   readonly isSharded: boolean;
   readonly clock: Clock;
-  /** In [0, 1). */
-  readonly random: () => number;
   readonly log: Logger;
   /** Names that are always subscribed: where the probes of this node are published, and others. */
   readonly names: readonly [probe: string, ...others: string[]];
@@ -87,13 +85,13 @@ export class RedisEngine {
 
   constructor(options: RedisEngineOptions) {
     this.#options = options;
-    const { server, random, isSharded } = options;
+    const { server, isSharded } = options;
     this.#names = options.names;
-    this.#commands = redisConnection(server, random, {
+    this.#commands = redisConnection(server, options, {
       enableAutoPipelining: true,
       scripts: scripts(isSharded ? "SPUBLISH" : "PUBLISH"),
     }) as Commands;
-    this.#subscriber = redisConnection(server, random);
+    this.#subscriber = redisConnection(server, options);
     this.#listen();
   }
 
@@ -225,7 +223,8 @@ export class RedisEngine {
     this.#onFirstUp();
     this.#endReturning();
     for (const answer of this.#probes.values()) answer(false);
-    await Promise.all([this.#commands, this.#subscriber].map(endConnection));
+    const { driver } = this.#options;
+    await Promise.all([driver.end(this.#commands), driver.end(this.#subscriber)]);
   }
 
   #listen(): void {

@@ -9,10 +9,10 @@
 import type { Cancel, Clock } from "../base/clock.ts";
 import type { Logger } from "../logging/logging.ts";
 import {
-  endConnection,
   type Redis,
   redisConnection,
   type RedisOptions,
+  type RedisPlatform,
   serversOf,
 } from "../redis/connection.ts";
 import type { HubKeys } from "../redis/keys.ts";
@@ -43,11 +43,9 @@ export type Engine = Pick<
   | "roundTrip"
 >;
 
-export interface RedisEnginesOptions {
+export interface RedisEnginesOptions extends RedisPlatform {
   readonly url: string;
   readonly clock: Clock;
-  /** In [0, 1). */
-  readonly random: () => number;
   readonly log: Logger;
   /** The name of this node. */
   readonly node: string;
@@ -158,19 +156,19 @@ export class RedisEngines {
   }
 
   async #look(): Promise<void> {
-    const { clock, random } = this.#options;
+    const { clock, driver } = this.#options;
     const waitMs = this.#lookedMs + MIN_LOOK_MS - clock.now();
     if (waitMs > 0) await new Promise<void>((resolve) => clock.after(waitMs, resolve));
     this.#lookedMs = clock.now();
     const known = [...this.#engines.values()].map(({ server }) => server);
     for (const server of [...known, ...this.#servers]) {
       if (this.#isClosed) return;
-      const connection = redisConnection(server, random, { retryStrategy: () => null });
+      const connection = redisConnection(server, this.#options, { retryStrategy: () => null });
       connection.on("error", () => {}); // the next one is asked
       this.#asked = connection;
       const primaries = await primariesOf(connection, server).catch(() => undefined);
       this.#asked = undefined;
-      if (connection.status !== "end") await endConnection(connection);
+      if (connection.status !== "end") await driver.end(connection);
       if (primaries !== undefined) return await this.#use(primaries);
     }
   }

@@ -2,10 +2,12 @@
  * Connections to Redis. Nothing is written twice, and nothing waits for a connection: a command that was
  * written may have been carried out, so who sent it is told that it was not answered.
  *
+ * Of ioredis it knows the types alone: what makes connections is given.
+ *
  * @module
  */
 
-import { Redis, type RedisOptions } from "ioredis";
+import type { Redis, RedisOptions } from "ioredis";
 
 export type { Redis, RedisOptions };
 
@@ -15,7 +17,22 @@ export const DEADLINE_MS = 3_000;
 /** Longest time between two attempts to connect, ms. */
 const MAX_RETRY_MS = 1_000;
 
-/** Which Redis, and when it is tried again. */
+/** What makes connections: ioredis, or what behaves as it does. */
+export interface RedisDriver {
+  /** Makes a connection, which `connect()` starts. */
+  make(options: RedisOptions): Redis;
+  /** Ends a connection. Resolves when its socket is closed. */
+  end(connection: Redis): Promise<void>;
+}
+
+/** How connections are made, and made anew. */
+export interface RedisPlatform {
+  readonly driver: RedisDriver;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+/** Which Redis. */
 export interface RedisLocation {
   /** See `REDIS_URL` in options.md. */
   readonly url: string;
@@ -23,13 +40,13 @@ export interface RedisLocation {
   readonly prefix: string;
 }
 
-/** Makes a connection, which `connect()` starts. @param random in [0, 1) */
+/** Makes a connection, which `connect()` starts. */
 export function redisConnection(
   server: RedisOptions,
-  random: () => number,
+  { driver, random }: RedisPlatform,
   options: RedisOptions = {},
 ): Redis {
-  return new Redis({
+  return driver.make({
     ...server,
     lazyConnect: true,
     connectTimeout: DEADLINE_MS,
@@ -51,17 +68,6 @@ function retryAfter(random: () => number): (attempt: number) => number {
     const afterMs = Math.min(MAX_RETRY_MS, 50 * 2 ** Math.min(attempt, 10));
     return Math.round(afterMs * (0.5 + random() / 2));
   };
-}
-
-/** Ends a connection. Resolves when its socket is closed. */
-export async function endConnection(connection: Redis): Promise<void> {
-  // One that waits for its next attempt has no end, but a timer of this call.
-  const isIdle = connection.status === "reconnecting";
-  await new Promise<void>((resolve) => {
-    connection.once("end", resolve);
-    connection.disconnect();
-    if (isIdle) setTimeout(resolve, 1);
-  });
 }
 
 /** Where connections go. */

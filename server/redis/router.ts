@@ -6,10 +6,10 @@
  */
 
 import {
-  endConnection,
   type Redis,
   redisConnection,
   type RedisOptions,
+  type RedisPlatform,
   serversOf,
 } from "./connection.ts";
 import { slotOf } from "./slot.ts";
@@ -23,7 +23,7 @@ const NOT_DONE = /^Stream isn't writeable|^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /;
 export class RedisRouter<Commands extends Redis> {
   readonly #isCluster: boolean;
   readonly #servers: readonly RedisOptions[];
-  readonly #random: () => number;
+  readonly #platform: RedisPlatform;
   readonly #scripts: RedisOptions["scripts"];
   /** By address. */
   readonly #connections = new Map<string, Commands>();
@@ -31,12 +31,15 @@ export class RedisRouter<Commands extends Redis> {
   readonly #slots = new Map<number, RedisOptions>();
   #closed: Promise<unknown> | undefined;
 
-  /** @param random in [0, 1) */
-  constructor(url: string, random: () => number, scripts: NonNullable<RedisOptions["scripts"]>) {
+  constructor(
+    url: string,
+    platform: RedisPlatform,
+    scripts: NonNullable<RedisOptions["scripts"]>,
+  ) {
     const { isCluster, servers } = serversOf(url);
     this.#isCluster = isCluster;
     this.#servers = servers;
-    this.#random = random;
+    this.#platform = platform;
     this.#scripts = scripts;
   }
 
@@ -67,7 +70,10 @@ export class RedisRouter<Commands extends Redis> {
 
   /** Ends all connections. */
   close(): Promise<unknown> {
-    return this.#closed ??= Promise.all([...this.#connections.values()].map(endConnection));
+    const { driver } = this.#platform;
+    return this.#closed ??= Promise.all(
+      Array.from(this.#connections.values(), (connection) => driver.end(connection)),
+    );
   }
 
   /** The connection to a server, made where there is none. */
@@ -76,7 +82,7 @@ export class RedisRouter<Commands extends Redis> {
     let connection = this.#connections.get(address);
     if (connection === undefined) {
       const options = { scripts: this.#scripts };
-      connection = redisConnection(server, this.#random, options) as Commands;
+      connection = redisConnection(server, this.#platform, options) as Commands;
       connection.on("error", () => {}); // who sends a command is told
       this.#connections.set(address, connection);
     }

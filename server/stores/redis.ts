@@ -7,7 +7,7 @@
  */
 
 import type { Clock } from "../base/clock.ts";
-import type { Redis, RedisLocation } from "../redis/connection.ts";
+import type { Redis, RedisLocation, RedisPlatform } from "../redis/connection.ts";
 import { collectionKeys } from "../redis/keys.ts";
 import { RedisRouter } from "../redis/router.ts";
 import type { Entry, Store } from "./store.ts";
@@ -43,10 +43,8 @@ interface Commands extends Redis {
 
 type StoredValue = Omit<Entry, "id">;
 
-export interface RedisStoreOptions extends RedisLocation {
+export interface RedisStoreOptions extends RedisLocation, RedisPlatform {
   readonly clock: Pick<Clock, "wall">;
-  /** In [0, 1). */
-  readonly random: () => number;
 }
 
 export class RedisStore implements Store {
@@ -54,10 +52,11 @@ export class RedisStore implements Store {
   readonly #clock: Pick<Clock, "wall">;
   readonly #redis: RedisRouter<Commands>;
 
-  private constructor({ url, prefix, clock, random }: RedisStoreOptions) {
+  private constructor(options: RedisStoreOptions) {
+    const { url, prefix, clock } = options;
     this.#prefix = prefix;
     this.#clock = clock;
-    this.#redis = new RedisRouter(url, random, SCRIPTS);
+    this.#redis = new RedisRouter(url, options, SCRIPTS);
   }
 
   /** Connects. A Redis that is away is tried again, and its methods reject meanwhile. */

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { IOREDIS as driver } from "../../server/redis/ioredis.ts";
 import { slotOf } from "../../server/redis/slot.ts";
 import { RedisStore } from "../../server/stores/redis.ts";
 import { testStore } from "../contracts/store_contract.ts";
@@ -13,7 +14,7 @@ testStore("RedisStore on a cluster", async () => {
   const url = servers[0].url.replace("redis:", "redis-cluster:");
   return {
     shared: true,
-    open: (clock) => RedisStore.open({ url, prefix: "test:", clock, random: Math.random }),
+    open: (clock) => RedisStore.open({ url, prefix: "test:", driver, clock, random: Math.random }),
     async [Symbol.asyncDispose]() {},
   };
 });

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { systemClock } from "../../server/base/clock.ts";
+import { IOREDIS as driver } from "../../server/redis/ioredis.ts";
 import { RedisStore } from "../../server/stores/redis.ts";
 import { testStore } from "../contracts/store_contract.ts";
 import { RedisServer } from "../support/server/redis_server.ts";
@@ -11,7 +12,7 @@ testStore("RedisStore", async () => {
   const redis = await RedisServer.start();
   return {
     shared: true,
-    open: (clock) => RedisStore.open({ url: redis.url, prefix: "test:", clock, random }),
+    open: (clock) => RedisStore.open({ url: redis.url, prefix: "test:", driver, clock, random }),
     [Symbol.asyncDispose]: () => redis[Symbol.asyncDispose](),
   };
 });
@@ -21,6 +22,7 @@ Deno.test("RedisStore frees what has expired, also what is never listed", async 
   const store = await RedisStore.open({
     url: redis.url,
     prefix: "test:",
+    driver,
     clock: systemClock,
     random,
   });
@@ -39,6 +41,7 @@ Deno.test("RedisStore opens while Redis is away, rejects, and works once it is t
   const store = await RedisStore.open({
     url: redis.url,
     prefix: "test:",
+    driver,
     clock: systemClock,
     random,
   });

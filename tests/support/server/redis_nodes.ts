@@ -7,6 +7,7 @@
 import type { HistoryBounds } from "../../../server/brokers/memory_history.ts";
 import { RedisBroker, type RedisBrokerOptions } from "../../../server/brokers/redis.ts";
 import type { Broadcast, Publication } from "../../../server/message.ts";
+import { IOREDIS } from "../../../server/redis/ioredis.ts";
 import { SkippingClock } from "../fakes/skipping_clock.ts";
 import { until } from "../until.ts";
 import { RedisServer } from "./redis_server.ts";
@@ -78,6 +79,7 @@ export class TestNodes implements AsyncDisposable {
       ...BOUNDS,
       url: this.#url,
       prefix: "test:",
+      driver: IOREDIS,
       isRequired: false,
       clock: this.clock,
       random: Math.random,
