@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { parseArguments, USAGE } from "./arguments.ts";
+import { BENCH, CLUSTER_BENCH, parseArguments, usageOf } from "./arguments.ts";
 import { SERVER_NAMES } from "./servers.ts";
 import { LOAD_NAMES } from "./sizes.ts";
 
@@ -11,11 +11,11 @@ const ALL = {
 };
 
 Deno.test("parseArguments() without flags takes all loads and all servers", () => {
-  assertEquals(parseArguments([]), ALL);
+  assertEquals(parseArguments([], BENCH), ALL);
 });
 
 Deno.test("parseArguments() takes names in any order, and keeps that of the table", () => {
-  assertEquals(parseArguments(["--only", "storm,fanout", "--servers=ws,systole"]), {
+  assertEquals(parseArguments(["--only", "storm,fanout", "--servers=ws,systole"], BENCH), {
     ...ALL,
     loads: ["fanout", "storm"],
     servers: ["systole", "ws"],
@@ -23,12 +23,16 @@ Deno.test("parseArguments() takes names in any order, and keeps that of the tabl
 });
 
 Deno.test("parseArguments() takes a format and --short", () => {
-  assertEquals(parseArguments(["--json", "--short"]), { ...ALL, format: "json", isShort: true });
-  assertEquals(parseArguments(["--markdown"]), { ...ALL, format: "markdown" });
+  assertEquals(parseArguments(["--json", "--short"], BENCH), {
+    ...ALL,
+    format: "json",
+    isShort: true,
+  });
+  assertEquals(parseArguments(["--markdown"], BENCH), { ...ALL, format: "markdown" });
 });
 
 Deno.test("parseArguments() answers --help with the usage", () => {
-  assertEquals(parseArguments(["--json", "--help"]), { text: USAGE, code: 0 });
+  assertEquals(parseArguments(["--json", "--help"], BENCH), { text: usageOf(BENCH), code: 0 });
 });
 
 for (
@@ -42,10 +46,21 @@ for (
   ] as const
 ) {
   Deno.test(`parseArguments() refuses ${args.join(" ")} and says why`, () => {
-    const parsed = parseArguments(args);
+    const parsed = parseArguments(args, BENCH);
     assert("text" in parsed);
     assertEquals(parsed.code, 2);
     assertMatch(parsed.text, why);
-    assert(parsed.text.endsWith(USAGE));
+    assert(parsed.text.endsWith(usageOf(BENCH)));
   });
 }
+
+Deno.test("parseArguments() takes the loads and setups of the cluster bench, and not others", () => {
+  const args = ["--only", "resume", "--servers", "workers,one"];
+  assertEquals(parseArguments(args, CLUSTER_BENCH), {
+    loads: ["resume"],
+    servers: ["one", "workers"],
+    format: "text",
+    isShort: false,
+  });
+  assert("text" in parseArguments(["--only", "storm"], CLUSTER_BENCH));
+});

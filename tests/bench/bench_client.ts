@@ -38,7 +38,7 @@ export class BenchClient {
   readonly #deliveryCode: number;
   #socket: RawSocket | undefined;
   /** Of the answer that is awaited: its prefix, and what it resolves. */
-  #awaited: { prefix: string; answered: PromiseWithResolvers<void> } | undefined;
+  #awaited: { prefix: string; answered: PromiseWithResolvers<string> } | undefined;
 
   private constructor(wire: Wire, events: BenchClientEvents) {
     this.#wire = wire;
@@ -66,11 +66,11 @@ export class BenchClient {
     return client;
   }
 
-  /** Sends a subscription, and waits until it is confirmed. */
-  async subscribe(text: string): Promise<void> {
+  /** Sends a subscription, and waits until it is confirmed. @returns the confirmation */
+  async subscribe(text: string): Promise<string> {
     const subscribed = this.#await(this.#wire.subscribed);
     this.send([text]);
-    await subscribed;
+    return await subscribed;
   }
 
   /** Sends texts as one write, a frame each. */
@@ -96,12 +96,12 @@ export class BenchClient {
     } else if (this.#awaited !== undefined && text.startsWith(this.#awaited.prefix)) {
       const { answered } = this.#awaited;
       this.#awaited = undefined;
-      answered.resolve();
+      answered.resolve(text);
     } else if (text.startsWith(ERROR)) this.#end(text);
   }
 
-  #await(prefix: string): Promise<void> {
-    const answered = Promise.withResolvers<void>();
+  #await(prefix: string): Promise<string> {
+    const answered = Promise.withResolvers<string>();
     // It may be rejected before connect() awaits it, when the upgrade is refused.
     answered.promise.catch(() => {});
     this.#awaited = { prefix, answered };

@@ -7,6 +7,7 @@
 
 import { get } from "node:http";
 import { type LoadCalls, type LoadReply, readJsonLines } from "./load_calls.ts";
+import { pathOf } from "../support/installed.ts";
 import type { BenchServer } from "./servers.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -54,7 +55,7 @@ export class BenchProcesses {
 
   /** @throws Error when the server ends, or is not ready in time. */
   async startServer(
-    { name, command, env }: BenchServer,
+    { name, command, env }: Pick<BenchServer, "name" | "command" | "env">,
     moreEnv: Record<string, string> = {},
   ): Promise<ServerProcess> {
     const port = freePort();
@@ -65,14 +66,22 @@ export class BenchProcesses {
       // A report on stdout, JSON perhaps, is not to be mixed with what servers say there.
       stdout: "null",
     });
-    let hasEnded = false;
-    child.status.then(() => hasEnded = true);
-    for (const startMs = performance.now(); performance.now() - startMs < READY_WITHIN_MS;) {
-      if (hasEnded) throw new Error(`${name} ended before it was ready`);
-      if (await isReady(port)) return { pid: child.pid, port };
-      await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
-    }
-    throw new Error(`${name} was not ready on port ${port} within ${READY_WITHIN_MS} ms`);
+    await untilReady(child, { name, isReady: () => isReady(port) });
+    return { pid: child.pid, port };
+  }
+
+  /** Starts a Redis that keeps its data in memory alone. @throws Error as `startServer()`. */
+  async startRedis(): Promise<ServerProcess> {
+    const port = freePort();
+    const listens = ["--port", `${port}`, "--bind", "127.0.0.1"];
+    const child = this.#spawn({
+      command: [pathOf("redis-server")!, ...listens, "--save", "", "--appendonly", "no"],
+      env: {},
+      stdin: "null",
+      stdout: "null",
+    });
+    await untilReady(child, { name: "redis-server", isReady: () => listensOn(port) });
+    return { pid: child.pid, port };
   }
 
   /** Starts the load process. */
@@ -149,6 +158,21 @@ export class LoadProcess {
   }
 }
 
+/** @throws Error when the child ends, or is not ready in time. */
+async function untilReady(
+  child: Deno.ChildProcess,
+  { name, isReady }: { name: string; isReady(): Promise<boolean> },
+): Promise<void> {
+  let hasEnded = false;
+  child.status.then(() => hasEnded = true);
+  for (const startMs = performance.now(); performance.now() - startMs < READY_WITHIN_MS;) {
+    if (hasEnded) throw new Error(`${name} ended before it was ready`);
+    if (await isReady()) return;
+    await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
+  }
+  throw new Error(`${name} was not ready within ${READY_WITHIN_MS} ms`);
+}
+
 /** SIGTERM, and SIGKILL for whoever does not listen. Does nothing to a child that has ended. */
 async function endChild(child: Deno.ChildProcess): Promise<void> {
   const tryKill = (signal: Deno.Signal) => {
@@ -177,6 +201,15 @@ function freePort(): number {
   const { port } = listener.addr;
   listener.close();
   return port;
+}
+
+async function listensOn(port: number): Promise<boolean> {
+  try {
+    (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** By `node:http`, since `fetch` would ask the proxy of an environment that has one. */

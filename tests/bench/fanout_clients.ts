@@ -17,7 +17,7 @@ import type {
 } from "./load_calls.ts";
 import { fill } from "./wire.ts";
 
-const CHANNEL = "c";
+const CHANNEL = "c"; // unless another one is asked for
 
 /** A delivery that is later than this after the last publication is lost. */
 const LOST_AFTER_MS = 10_000;
@@ -37,6 +37,7 @@ interface Run {
 /** A publisher and subscribers on one server. */
 export class FanoutClients {
   readonly #options: FanoutOptions;
+  readonly #channel: string;
   readonly #publishText: string;
   #subscribers = 0;
   #publisher: BenchClient | undefined;
@@ -46,7 +47,8 @@ export class FanoutClients {
   private constructor(options: FanoutOptions) {
     this.#options = options;
     const data = "x".repeat(options.dataBytes);
-    this.#publishText = fill(options.wire.fanout.publish, { channel: CHANNEL, data });
+    this.#channel = options.channel ?? CHANNEL;
+    this.#publishText = fill(options.wire.fanout.publish, { channel: this.#channel, data });
   }
 
   /** Connects all; resolves when every subscriber is subscribed. */
@@ -118,14 +120,17 @@ export class FanoutClients {
   }
 
   async #subscribe(subscriber: number): Promise<void> {
-    const { port, wire } = this.#options;
+    const { wire, subscriberPorts: ports = [this.#options.port] } = this.#options;
+    const port = ports[subscriber % ports.length];
     const { subscriberPath, subscribe } = wire.fanout;
     const client = await BenchClient.connect({ port, path: subscriberPath, wire }, {
       delivery: (_chunk, start, end) => this.#receive(subscriber, end - start),
       readEnd: () => this.#afterRead(),
       ended: (reason) => this.#fail(`subscriber ${subscriber}: ${reason}`),
     });
-    if (subscribe !== undefined) await client.subscribe(fill(subscribe, { channel: CHANNEL }));
+    if (subscribe !== undefined) {
+      await client.subscribe(fill(subscribe, { channel: this.#channel }));
+    }
   }
 
   #receive(subscriber: number, bytes: number): void {

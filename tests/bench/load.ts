@@ -10,9 +10,11 @@ import { Crowd } from "./crowd.ts";
 import { FanoutClients } from "./fanout_clients.ts";
 import { type LoadCalls, type LoadReply, type LoadRequest, readJsonLines } from "./load_calls.ts";
 import { OwnChannels } from "./own_channels.ts";
+import { Resumes } from "./resumes.ts";
 
 let fanout: FanoutClients | undefined;
 let own: OwnChannels | undefined;
+let resumes: Resumes | undefined;
 const crowd = new Crowd();
 
 function opened<Clients>(clients: Clients | undefined): Clients {
@@ -37,6 +39,14 @@ async function answer(request: LoadRequest): Promise<LoadCalls[keyof LoadCalls][
       return {};
     case "runOwn":
       return await opened(own).run(request.ask);
+    case "openResumes":
+      resumes = await Resumes.open(request.ask);
+      return {};
+    case "connectResumes":
+      await opened(resumes).connect(request.ask);
+      return {};
+    case "runResumes":
+      return await opened(resumes).run();
     case "openCrowd": {
       const startMs = performance.now();
       await crowd.open(request.ask);

@@ -16,6 +16,10 @@ export interface Target {
 /** A publisher and so many subscribers of one channel. */
 export interface FanoutOptions extends Target {
   subscribers: number;
+  /** Nobody else publishes there. */
+  channel?: string;
+  /** Where subscribers connect, in turn, if not where the publisher does. */
+  subscriberPorts?: readonly number[];
   /** Length of the data of a publication; what is delivered is the frame around it. */
   dataBytes: number;
 }
@@ -23,7 +27,26 @@ export interface FanoutOptions extends Target {
 /** Clients that each have a channel of their own. */
 export interface OwnOptions extends Target {
   clients: number;
+  /** Where they connect, in turn, if not to one port. */
+  ports?: readonly number[];
   dataBytes: number;
+}
+
+/** Channels that have kept messages. */
+export interface ResumeOptions extends Target {
+  /** What the names of the channels begin with. */
+  prefix: string;
+  channels: number;
+  /** So many in each channel. */
+  messages: number;
+  dataBytes: number;
+}
+
+/** Clients that return. */
+export interface ReturnOptions {
+  clients: number;
+  /** Where they connect, in turn. */
+  ports: readonly number[];
 }
 
 /** Clients that only stay. */
@@ -70,6 +93,14 @@ export interface OwnFigures {
   elapsedMs: number;
 }
 
+/** What the return of clients came to. */
+export interface ResumeFigures {
+  /** That clients had missed. */
+  messages: number;
+  /** From the first subscription to the last message. */
+  elapsedMs: number;
+}
+
 /** What the clients of a crowd have seen since they were opened. */
 export interface CrowdCounts {
   open: number;
@@ -90,6 +121,12 @@ export interface LoadCalls {
   openLoop: { ask: OpenLoopOptions; answer: RunFigures & LatencyFigures };
   openOwn: { ask: OwnOptions; answer: Nothing };
   runOwn: { ask: { durationMs: number }; answer: OwnFigures };
+  /** Publishes what is missed. */
+  openResumes: { ask: ResumeOptions; answer: Nothing };
+  /** Connects clients that have not subscribed; in turn to the channels that there are. */
+  connectResumes: { ask: ReturnOptions; answer: Nothing };
+  /** Lets them subscribe, all at once; then they go. */
+  runResumes: { ask: Nothing; answer: ResumeFigures };
   /** Connects more clients; answered when each is welcomed. */
   openCrowd: { ask: CrowdOptions; answer: { elapsedMs: number } };
   countCrowd: { ask: Nothing; answer: CrowdCounts };

@@ -6,10 +6,10 @@
  */
 
 import { CpuMeter, residentBytes } from "./measure.ts";
-import type { FigureName, Sample } from "./results.ts";
+import type { FigureName } from "./figures.ts";
+import type { Sample } from "./results.ts";
 import type { BenchServer } from "./servers.ts";
 import {
-  inTurn,
   type LoadContext,
   metered,
   meteredPause,
@@ -17,6 +17,7 @@ import {
   pause,
   pauseMeasured,
   type Session,
+  takeTurns,
   withSession,
 } from "./sessions.ts";
 import type { LoadName } from "./sizes.ts";
@@ -53,7 +54,7 @@ export const LOADS: Record<LoadName, (context: LoadContext) => Promise<void>> = 
 async function measureFanout(context: LoadContext): Promise<void> {
   const { subscribers, runMs, warmUpMs } = context.sizes.fanout;
   const sizes = new Map<BenchServer, number>();
-  await inTurn(context, "fanout", {
+  await takeTurns(context, "fanout", {
     async prepare(session) {
       await openFanout(session, context, subscribers);
       for (const { inFlight } of LEVELS) {
@@ -86,7 +87,7 @@ function requireSameBytes(sizes: Map<BenchServer, number>): void {
 /** Latency and CPU per delivery of publications that leave on schedule. */
 async function measureOpenLoop(context: LoadContext): Promise<void> {
   const { sizes: { fanout, openLoop }, results } = context;
-  await inTurn(context, "openloop", {
+  await takeTurns(context, "openloop", {
     async prepare(session) {
       await openFanout(session, context, fanout.subscribers);
       await session.load.call("closedLoop", { inFlight: 1, durationMs: fanout.warmUpMs });
@@ -109,7 +110,7 @@ async function measureOpenLoop(context: LoadContext): Promise<void> {
 /** CPU per message of clients that publish to themselves. */
 async function measureOwnChannels(context: LoadContext): Promise<void> {
   const { sizes: { own: { clients, runMs, warmUpMs }, dataBytes }, results } = context;
-  await inTurn(context, "own", {
+  await takeTurns(context, "own", {
     async prepare({ server: { wire }, process: { port }, load }) {
       await load.call("openOwn", { port, wire, clients, dataBytes });
       await load.call("runOwn", { durationMs: warmUpMs });
@@ -129,7 +130,7 @@ async function measureOwnChannels(context: LoadContext): Promise<void> {
 /** Upgrades per second and CPU per upgrade of clients that all come at once. */
 async function measureStorm(context: LoadContext): Promise<void> {
   const { sizes: { storm: { clients, warmUpClients, settleMs } }, results } = context;
-  await inTurn(context, "storm", {
+  await takeTurns(context, "storm", {
     prepare: (session) => comeAndGo(session, { clients: warmUpClients, settleMs }),
     runs: [async (session) => {
       const { answer: { elapsedMs }, cpuUs, loadBusy } = await metered(
@@ -212,7 +213,7 @@ async function measureIdleCpu(session: Session, { sizes, results }: LoadContext)
 /** CPU of a server that nobody is connected to. */
 async function measureEmpty(context: LoadContext): Promise<void> {
   const { sizes: { empty: { settleMs, runMs } }, results } = context;
-  await inTurn(context, "empty", {
+  await takeTurns(context, "empty", {
     prepare: () => pause(settleMs),
     runs: [async ({ server: { name }, process: { pid } }) => {
       const { cpuUs, elapsedMs } = await meteredPause(pid, runMs);

@@ -35,11 +35,15 @@ export class CpuMeter {
    * Node and Go end only helper threads that have been idle, so what is lost is next to nothing.
    */
   usedUs(): number {
-    let usedUs = 0;
-    for (const [thread, nowUs] of readThreadsUs(this.#pid)) {
-      usedUs += nowUs - (this.#startUsByThread.get(thread) ?? 0);
-    }
-    return usedUs;
+    return this.usedUsByThread().reduce((sum, us) => sum + us, 0);
+  }
+
+  /** The same, of each thread. */
+  usedUsByThread(): number[] {
+    return Array.from(
+      readThreadsUs(this.#pid),
+      ([thread, nowUs]) => nowUs - (this.#startUsByThread.get(thread) ?? 0),
+    );
   }
 }
 

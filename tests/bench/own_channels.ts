@@ -28,13 +28,15 @@ export class OwnChannels {
   #failure: Error | undefined;
 
   /** Connects all; resolves when each is subscribed. */
-  static async open({ port, wire, clients, dataBytes }: OwnOptions): Promise<OwnChannels> {
+  static async open(
+    { port, ports = [port], wire, clients, dataBytes }: OwnOptions,
+  ): Promise<OwnChannels> {
     const channels = new OwnChannels();
     const { path, subscribe, publish } = wire.own;
     await connectEach(clients, async (index) => {
       const channel = `c${index}`;
       channels.#publishTexts[index] = [fill(publish, { channel, data: "x".repeat(dataBytes) })];
-      const client = await BenchClient.connect({ port, path, wire }, {
+      const client = await BenchClient.connect({ port: ports[index % ports.length], path, wire }, {
         delivery: () => channels.#deliver(index),
         ended: (reason) => channels.#fail(`client ${index}: ${reason}`),
       });

@@ -6,9 +6,14 @@
  */
 
 import type { Format } from "./arguments.ts";
-import type { FigureOutcome, Outcome, ServerFigure, Target, TargetOutcome } from "./results.ts";
-import { FIGURES } from "./results.ts";
-import type { ServerName } from "./servers.ts";
+import type {
+  FigureDescription,
+  FigureOutcome,
+  Outcome,
+  ServerFigure,
+  Target,
+  TargetOutcome,
+} from "./results.ts";
 
 /** The whole report. */
 export function reportText(
@@ -23,7 +28,7 @@ export function reportText(
       Math.round(tookSeconds)
     } s in all`,
     ...isShort ? [] : [
-      `medians of ${outcome.repetitions} (lowest..highest); ratio = Systole / this server; ` +
+      `medians of ${outcome.repetitions} (lowest..highest); ratio = ${outcome.ratio}; ` +
       "load = share of a core that the load used",
     ],
     "",
@@ -32,7 +37,9 @@ export function reportText(
     ...section(
       failures.map(({ server, load, message }) => `failed: ${server}, ${load}: ${message}`),
     ),
-    ...section(isShort ? [] : targets.map(targetText)),
+    ...section(
+      isShort ? [] : targets.map((target) => targetText(target, figureOf(outcome, target))),
+    ),
   ].join("\n");
 }
 
@@ -46,7 +53,7 @@ function figuresTable({ figures, servers }: Outcome): string {
     ...figures.flatMap((figure) => [
       [`${figure.label}, ${figure.unit}`, "", "", "", ""],
       ...servers.flatMap(({ name, label }) => {
-        const own = figureOf(figure, name);
+        const own = serverFigure(figure, name);
         return own === undefined ? [] : [[
           `  ${label}`,
           own.median.toFixed(figure.digits),
@@ -75,7 +82,7 @@ function markdownFigures({ figures, servers }: Outcome): string {
   const rows = figures.map((figure) => [
     `${figure.label}, ${figure.unit}`,
     ...servers.map(({ name }) => {
-      const own = figureOf(figure, name);
+      const own = serverFigure(figure, name);
       if (own === undefined) return "—";
       const text = `${own.median.toFixed(figure.digits)} (${rangeText(own, figure.digits)})`;
       return own.ratio === undefined ? text : `${text}; ${own.ratio.toFixed(2)}`;
@@ -84,10 +91,10 @@ function markdownFigures({ figures, servers }: Outcome): string {
   return markdownTable([["measured", ...servers.map(({ label }) => label)], ...rows]);
 }
 
-function markdownTargets({ targets }: Outcome): string {
-  const rows = targets.map(({ value, result, ...target }) => [
-    FIGURES[target.figure].label,
-    limitText(target),
+function markdownTargets(outcome: Outcome): string {
+  const rows = outcome.targets.map(({ value, result, ...target }) => [
+    figureOf(outcome, target).label,
+    limitText(target, figureOf(outcome, target)),
     value.toPrecision(3),
     result,
   ]);
@@ -100,7 +107,12 @@ function markdownTable([heading, ...rows]: string[][]): string {
     .join("\n");
 }
 
-function figureOf({ servers }: FigureOutcome, name: ServerName): ServerFigure | undefined {
+/** A target is listed only where its figure was measured. */
+function figureOf({ figures }: Outcome, { figure }: Target): FigureOutcome {
+  return figures.find(({ name }) => name === figure)!;
+}
+
+function serverFigure({ servers }: FigureOutcome, name: string): ServerFigure | undefined {
   return servers.find(({ server }) => server === name);
 }
 
@@ -108,15 +120,20 @@ function rangeText({ min, max }: ServerFigure, digits: number): string {
   return `${min.toFixed(digits)}..${max.toFixed(digits)}`;
 }
 
-function targetText({ value, result, ...target }: TargetOutcome): string {
-  return `${FIGURES[target.figure].label}: ${value.toPrecision(3)}, target ${
-    limitText(target)
-  }: ${result}`;
+function targetText(
+  { value, result, ...target }: TargetOutcome,
+  figure: FigureDescription,
+): string {
+  const limit = limitText(target, figure);
+  return `${target.server}, ${figure.label}: ${value.toPrecision(3)}, target ${limit}: ${result}`;
 }
 
 /** The bound of a target. */
-export function limitText({ figure, control, bound, limit }: Target): string {
-  return `${bound} ${limit} ${control === undefined ? FIGURES[figure].unit : `of ${control}`}`;
+export function limitText(
+  { control, bound, limit }: Target,
+  { unit }: Pick<FigureDescription, "unit">,
+): string {
+  return `${bound} ${limit} ${control === undefined ? unit : `of ${control}`}`;
 }
 
 /** Lines of equal columns, the first row the heading, numbers to the right. */

@@ -1,8 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { reportText, tableText } from "./report.ts";
+import { SUITE } from "./figures.ts";
 import { type Outcome, Results, targetOutcomes } from "./results.ts";
 
-const results = new Results();
+const results = new Results(SUITE);
 for (const [server, values] of [["systole", [2.25, 2, 3]], ["ws", [9, 9, 9]]] as const) {
   for (const value of values) results.record(server, "fanout4", { value, loadBusy: 0.4 });
   results.count(server, "fanout", { what: "deliveries", count: 12_000 });
@@ -12,12 +13,13 @@ const OUTCOME: Outcome = {
   machine: { processor: "A processor", cores: 2, system: "linux 6" },
   tookSeconds: 61.4,
   repetitions: 3,
+  ratio: "systole / server",
   servers: [{ name: "systole", label: "Systole 1" }, { name: "ws", label: "bare ws 8" }],
   missing: [{ name: "gorilla", why: "go is not on the PATH" }],
   figures: results.figures(),
   counts: results.counts,
   failures: [{ server: "ws", load: "storm", message: "lost: 1 of 50 clients ended" }],
-  targets: targetOutcomes(results.figures()),
+  targets: targetOutcomes(results.figures(), SUITE.targets),
 };
 
 Deno.test("tableText() aligns columns, the first one to the left", () => {
@@ -36,7 +38,7 @@ Deno.test("reportText() has a row for each server, what is missing, what failed,
   assertEquals(
     reportText(OUTCOME, { format: "text", isShort: false }),
     `A processor, 2 cores, linux 6; 61 s in all
-medians of 3 (lowest..highest); ratio = Systole / this server; load = share of a core that the load used
+medians of 3 (lowest..highest); ratio = systole / server; load = share of a core that the load used
 
                                                      median       range  ratio  load
 ------------------------------------------------------------------------------------
@@ -48,7 +50,7 @@ not measured: gorilla: go is not on the PATH
 
 failed: ws, storm: lost: 1 of 50 clients ended
 
-fan-out to 1,000, 4 in flight: CPU per delivery: 0.250, target at most 0.27 of ws: met`,
+systole, fan-out to 1,000, 4 in flight: CPU per delivery: 0.250, target at most 0.27 of ws: met`,
   );
 });
 

@@ -1,94 +1,20 @@
 /**
- * What the bench measures, and what it has found: samples by figure and server, counts, failures.
- * Owns the shape of the outcome, its ratios and the targets; pure, runs nothing.
+ * What a bench has found: samples by figure and server, counts, failures.
+ * Owns the shape of the outcome, its ratios and whether targets are met; pure, runs nothing.
  *
  * @module
  */
 
 import { type Spread, spreadOf } from "./measure.ts";
-import type { MissingServer, ServerName } from "./servers.ts";
-import { FULL, type LoadName } from "./sizes.ts";
 
-interface FigureDescription {
-  load: LoadName;
+/** A figure as the table names it. */
+export interface FigureDescription {
+  load: string;
   label: string;
   unit: string;
   /** Decimals that are shown. */
   digits: number;
 }
-
-const count = (value: number) => value.toLocaleString("en");
-const FANOUT = `fan-out to ${count(FULL.fanout.subscribers)}`;
-const OPEN_LOOP = `${FULL.openLoop.publicationsPerSecond} publications/s to ${
-  count(FULL.fanout.subscribers)
-}`;
-const IDLE = `${count(FULL.idle.clients)} idle`;
-const GROWTH = `${count(FULL.growth.fromSubscribers)} to ${count(FULL.growth.toSubscribers)}`;
-
-const DESCRIPTIONS = {
-  fanout1: {
-    load: "fanout",
-    label: `${FANOUT}, 1 in flight: CPU per delivery`,
-    unit: "µs",
-    digits: 2,
-  },
-  fanout4: {
-    load: "fanout",
-    label: `${FANOUT}, 4 in flight: CPU per delivery`,
-    unit: "µs",
-    digits: 2,
-  },
-  fanout16: {
-    load: "fanout",
-    label: `${FANOUT}, 16 in flight: CPU per delivery`,
-    unit: "µs",
-    digits: 2,
-  },
-  latency50: { load: "openloop", label: `${OPEN_LOOP}: p50`, unit: "ms", digits: 1 },
-  latency99: { load: "openloop", label: `${OPEN_LOOP}: p99`, unit: "ms", digits: 1 },
-  openLoop: { load: "openloop", label: `${OPEN_LOOP}: CPU per delivery`, unit: "µs", digits: 2 },
-  own: {
-    load: "own",
-    label: `${FULL.own.clients} clients, a channel each: CPU per message`,
-    unit: "µs",
-    digits: 1,
-  },
-  upgrades: {
-    load: "storm",
-    label: `connect storm of ${count(FULL.storm.clients)}: upgrades`,
-    unit: "per s",
-    digits: 0,
-  },
-  upgradeCpu: {
-    load: "storm",
-    label: `connect storm of ${count(FULL.storm.clients)}: CPU per upgrade`,
-    unit: "µs",
-    digits: 0,
-  },
-  idleMemory: { load: "idle", label: `${IDLE}: memory per connection`, unit: "KiB", digits: 1 },
-  pingCpu: { load: "idle", label: `${IDLE}: CPU per ping`, unit: "µs", digits: 1 },
-  empty: { load: "empty", label: "empty server: CPU", unit: "ms per s", digits: 2 },
-  growth: {
-    load: "growth",
-    label: `${GROWTH} subscribers: growth of CPU per delivery`,
-    unit: "times",
-    digits: 2,
-  },
-  churn: {
-    load: "churn",
-    label: `${count(FULL.churn.clients)} come and go: memory after ${FULL.churn.rounds} times / ${
-      FULL.churn.rounds / 2
-    }`,
-    unit: "times",
-    digits: 2,
-  },
-} satisfies Record<string, FigureDescription>;
-
-/** The name of one figure. */
-export type FigureName = keyof typeof DESCRIPTIONS;
-
-/** All figures, in the order of the table. */
-export const FIGURES: Readonly<Record<FigureName, FigureDescription>> = DESCRIPTIONS;
 
 /** One run's value of a figure. */
 export interface Sample {
@@ -99,10 +25,10 @@ export interface Sample {
 
 /** A figure of one server over all runs. */
 export interface ServerFigure extends Spread {
-  server: ServerName;
+  server: string;
   /** Of each run, in their order. */
   values: number[];
-  /** Systole's median / this median; of controls where Systole was measured, unless this is 0. */
+  /** As the suite says; of all but its subject where that was measured, unless it divides by 0. */
   ratio?: number;
   /** Median share of a core. */
   loadBusy: number;
@@ -110,30 +36,31 @@ export interface ServerFigure extends Spread {
 
 /** A figure of all servers that have it. */
 export interface FigureOutcome extends FigureDescription {
-  name: FigureName;
+  name: string;
   servers: ServerFigure[];
 }
 
 /** What was sent and arrived, as one load counted it. */
 export interface CountOutcome {
-  load: LoadName;
-  server: ServerName;
+  load: string;
+  server: string;
   what: string;
   count: number;
 }
 
 /** A load that a server did not carry. */
 export interface Failure {
-  load: LoadName;
-  server: ServerName;
+  load: string;
+  server: string;
   message: string;
 }
 
-/** A bound of a figure of Systole. */
+/** A bound of a figure of a server. */
 export interface Target {
-  figure: FigureName;
-  /** Of the ratio to this control; none: of the figure itself. */
-  control?: ServerName;
+  figure: string;
+  server: string;
+  /** Of the ratio to this one's figure; none: of the figure itself. */
+  control?: string;
   /** An upper bound, or a lower one. */
   bound: "at most" | "at least";
   limit: number;
@@ -145,12 +72,30 @@ export interface TargetOutcome extends Target {
   result: "met" | "missed";
 }
 
+/** A server that cannot be started here, and why. */
+export interface MissingServer {
+  name: string;
+  why: string;
+}
+
+/** What a bench measures, and how servers are compared. */
+export interface Suite<Figure extends string = string> {
+  /** In the order of the table. */
+  readonly figures: Readonly<Record<Figure, FigureDescription>>;
+  readonly targets: readonly Target[];
+  /** The server that each other one is compared with. */
+  readonly subject: string;
+  readonly ratio: "subject / server" | "server / subject";
+}
+
 /** What the bench found: the JSON of `--json`. */
 export interface Outcome {
   machine: { processor: string; cores: number; system: string };
   tookSeconds: number;
   repetitions: number;
-  servers: { name: ServerName; label: string }[];
+  /** What a ratio is. */
+  ratio: string;
+  servers: { name: string; label: string }[];
   missing: MissingServer[];
   figures: FigureOutcome[];
   counts: CountOutcome[];
@@ -158,44 +103,26 @@ export interface Outcome {
   targets: TargetOutcome[];
 }
 
-const WS = { control: "ws", bound: "at most" } as const;
-const GORILLA = { control: "gorilla", bound: "at most" } as const;
-
-/** What Systole is to reach: of what others cost, or by itself. */
-export const TARGETS: readonly Target[] = [
-  { figure: "fanout1", ...WS, limit: 1 },
-  { figure: "fanout4", ...WS, limit: 0.27 },
-  { figure: "fanout16", ...WS, limit: 0.08 },
-  { figure: "fanout1", ...GORILLA, limit: 0.92 },
-  { figure: "fanout4", ...GORILLA, limit: 0.32 },
-  { figure: "fanout16", ...GORILLA, limit: 0.11 },
-  { figure: "latency99", ...WS, limit: 1 },
-  { figure: "openLoop", ...WS, limit: 1.02 },
-  { figure: "own", ...WS, limit: 0.85 },
-  { figure: "upgrades", control: "ws", bound: "at least", limit: 0.75 },
-  { figure: "upgradeCpu", ...WS, limit: 1.6 },
-  { figure: "idleMemory", bound: "at most", limit: 12 },
-  { figure: "pingCpu", ...WS, limit: 1.9 },
-  { figure: "empty", bound: "at most", limit: 4 },
-  { figure: "growth", bound: "at most", limit: 1.15 },
-  { figure: "churn", bound: "at most", limit: 1.05 },
-];
-
 /** What one bench has found so far. */
-export class Results {
-  readonly #samples = new Map<FigureName, Map<ServerName, Sample[]>>();
+export class Results<Figure extends string> {
+  readonly #suite: Suite<Figure>;
+  readonly #samples = new Map<Figure, Map<string, Sample[]>>();
   readonly counts: CountOutcome[] = [];
   readonly failures: Failure[] = [];
 
+  constructor(suite: Suite<Figure>) {
+    this.#suite = suite;
+  }
+
   /** Adds the sample of one run. */
-  record(server: ServerName, figure: FigureName, sample: Sample): void {
-    const byServer = this.#samples.get(figure) ?? new Map<ServerName, Sample[]>();
+  record(server: string, figure: Figure, sample: Sample): void {
+    const byServer = this.#samples.get(figure) ?? new Map<string, Sample[]>();
     this.#samples.set(figure, byServer);
     byServer.set(server, [...byServer.get(server) ?? [], sample]);
   }
 
   /** Adds to a count, all of whose things arrived. */
-  count(server: ServerName, load: LoadName, counted: { what: string; count: number }): void {
+  count(server: string, load: string, counted: { what: string; count: number }): void {
     const known = this.counts.find((count) =>
       count.server === server && count.load === load && count.what === counted.what
     );
@@ -204,48 +131,58 @@ export class Results {
   }
 
   /** Notes that a load was not carried; the figures of that server and load are left out. */
-  fail(server: ServerName, load: LoadName, message: string): void {
+  fail(server: string, load: string, message: string): void {
     this.failures.push({ load, server, message });
     for (const [name, byServer] of this.#samples) {
-      if (FIGURES[name].load === load) byServer.delete(server);
+      if (this.#suite.figures[name].load === load) byServer.delete(server);
     }
   }
 
   /** Medians and ratios of each figure that any server has. */
   figures(): FigureOutcome[] {
-    const names = Object.keys(FIGURES) as FigureName[];
+    const { figures } = this.#suite;
+    const names = Object.keys(figures) as Figure[];
     return names.filter((name) => (this.#samples.get(name)?.size ?? 0) > 0).map((name) => ({
       name,
-      ...FIGURES[name],
-      servers: serverFigures(this.#samples.get(name)!),
+      ...figures[name],
+      servers: serverFigures(this.#samples.get(name)!, this.#suite),
     }));
   }
 }
 
-function serverFigures(byServer: Map<ServerName, Sample[]>): ServerFigure[] {
+function serverFigures(byServer: Map<string, Sample[]>, suite: Suite): ServerFigure[] {
   const figures = [...byServer].map(([server, samples]): ServerFigure => ({
     server,
     values: samples.map(({ value }) => value),
     ...spreadOf(samples.map(({ value }) => value)),
     loadBusy: spreadOf(samples.map(({ loadBusy }) => loadBusy)).median,
   }));
-  const subject = figures.find(({ server }) => server === "systole");
+  const subject = figures.find(({ server }) => server === suite.subject);
   if (subject === undefined) return figures;
-  return figures.map((figure) =>
-    figure === subject || figure.median === 0
+  return figures.map((figure) => {
+    const [over, under] = suite.ratio === "subject / server"
+      ? [subject, figure]
+      : [figure, subject];
+    return figure === subject || under.median === 0
       ? figure
-      : { ...figure, ratio: subject.median / figure.median }
-  );
+      : { ...figure, ratio: over.median / under.median };
+  });
 }
 
 /** The targets whose figures were measured. */
-export function targetOutcomes(figures: readonly FigureOutcome[]): TargetOutcome[] {
-  return TARGETS.flatMap((target) => {
+export function targetOutcomes(
+  figures: readonly FigureOutcome[],
+  targets: readonly Target[],
+): TargetOutcome[] {
+  return targets.flatMap((target) => {
     const servers = figures.find(({ name }) => name === target.figure)?.servers;
-    const value = target.control === undefined
-      ? servers?.find(({ server }) => server === "systole")?.median
-      : servers?.find(({ server }) => server === target.control)?.ratio;
-    if (value === undefined) return [];
+    const medianOf = (name: string) => servers?.find(({ server }) => server === name)?.median;
+    const [own, control] = [
+      medianOf(target.server),
+      target.control === undefined ? 1 : medianOf(target.control),
+    ];
+    if (own === undefined || control === undefined || control === 0) return [];
+    const value = own / control;
     const isMet = target.bound === "at most" ? value <= target.limit : value >= target.limit;
     return [{ ...target, value, result: isMet ? "met" : "missed" }];
   });

@@ -9,6 +9,7 @@
 import { VERSION } from "../../server/base/version.ts";
 import { pathOf } from "../support/installed.ts";
 import { startCommand } from "../support/server/server_process.ts";
+import type { MissingServer } from "./results.ts";
 import { CONTROL, SOCKET_IO, SYSTOLE, type Wire } from "./wire.ts";
 
 const CONTROLS = new URL("controls/", import.meta.url);
@@ -22,7 +23,8 @@ export type ServerName = typeof SERVER_NAMES[number];
 
 /** A server that can be started on this machine. */
 export interface BenchServer {
-  name: ServerName;
+  /** By which `--servers` chooses it. */
+  name: string;
   /** With versions, for people. */
   label: string;
   /** Program and arguments. */
@@ -30,12 +32,6 @@ export interface BenchServer {
   /** Beside PORT; none of the user's shell. */
   env: Record<string, string>;
   wire: Wire;
-}
-
-/** A server that is not on this machine, and why. */
-export interface MissingServer {
-  name: ServerName;
-  why: string;
 }
 
 /**

@@ -11,16 +11,23 @@
 
 import type { BenchProcesses, LoadProcess, ServerProcess } from "./bench_processes.ts";
 import { CpuMeter } from "./measure.ts";
+import type { FigureName } from "./figures.ts";
 import type { Results } from "./results.ts";
 import type { BenchServer } from "./servers.ts";
 import type { LoadName, Sizes } from "./sizes.ts";
 
-/** What a load works with. */
-export interface LoadContext {
+/** What the turns of servers need. */
+export interface TurnContext<Server> {
   processes: BenchProcesses;
-  servers: readonly BenchServer[];
+  servers: readonly Server[];
+  sizes: { readonly repetitions: number };
+  results: Pick<Results<string>, "fail">;
+}
+
+/** What a load works with. */
+export interface LoadContext extends TurnContext<BenchServer> {
   sizes: Sizes;
-  results: Results;
+  results: Results<FigureName>;
 }
 
 /** A server under load, with the process that drives it. */
@@ -30,19 +37,27 @@ export interface Session {
   load: LoadProcess;
 }
 
+/** What is done to servers in turn. */
+export interface Turns<Session> {
+  prepare(session: Session): Promise<void>;
+  runs: readonly ((session: Session) => Promise<void>)[];
+}
+
 /** Starts all servers, each prepared, and then makes each run with each of them, in turn. */
-export async function inTurn(
-  context: LoadContext,
-  load: LoadName,
-  { prepare, runs }: {
-    prepare(session: Session): Promise<void>;
-    runs: readonly ((session: Session) => Promise<void>)[];
-  },
+export async function inTurn<Server extends { name: string }, Session extends { server: Server }>(
+  context: TurnContext<Server>,
+  load: string,
+  { start, prepare, runs }: Turns<Session> & { start(server: Server): Promise<Session> },
 ): Promise<void> {
+  const started: Session[] = [];
+  await Promise.all(
+    context.servers.map((server, index) =>
+      attempt(context, { server, load }, async () => void (started[index] = await start(server)))
+    ),
+  );
   const sessions: Session[] = [];
-  for (const server of context.servers) {
-    await attempt(context, { server, load }, async () => {
-      const session = await start(context, { server });
+  for (const session of started.filter((session) => session !== undefined)) {
+    await attempt(context, { server: session.server, load }, async () => {
       await prepare(session);
       sessions.push(session);
     });
@@ -65,6 +80,15 @@ export async function inTurn(
   await context.processes.stopAll();
 }
 
+/** The same with servers of one process each. */
+export function takeTurns(
+  context: LoadContext,
+  load: LoadName,
+  turns: Turns<Session>,
+): Promise<void> {
+  return inTurn(context, load, { ...turns, start: (server) => start(context, { server }) });
+}
+
 /** Measures each server alone. */
 export async function oneByOne(
   context: LoadContext,
@@ -78,8 +102,8 @@ export async function oneByOne(
 
 /** What one server does not carry is a result, too: the others are still measured. */
 async function attempt(
-  { results }: LoadContext,
-  { server, load }: { server: BenchServer; load: LoadName },
+  { results }: Pick<TurnContext<unknown>, "results">,
+  { server, load }: { server: { name: string }; load: string },
   body: () => Promise<void>,
 ): Promise<boolean> {
   try {

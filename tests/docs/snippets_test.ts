@@ -21,7 +21,7 @@ import { parseProbeArgs } from "../../server/cli/probe/options.ts";
 import { GENERAL_OPTIONS, OPTIONS, PLATFORM } from "../../server/config/options.ts";
 import { GRANT_FIELDS } from "../../server/auth/claims_schema.ts";
 import { labelOf } from "../../server/web/event_labels.ts";
-import { parseArguments } from "../bench/arguments.ts";
+import { BENCH, CLUSTER_BENCH, parseArguments } from "../bench/arguments.ts";
 import { allDocuments, type Block, type Document, manual, plain } from "../support/docs.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
 import { TextClient } from "../support/peers/text_client.ts";
@@ -124,7 +124,8 @@ function checkTask(name: string, args: readonly string[]): void {
   assert(name in tasks, `there is no task ${name}`);
   if (name === "probe") assert(parseProbeArgs(args) !== undefined);
   else if (name === "key") assertEquals(runKey(args).code, 0, runKey(args).text);
-  else if (name === "bench") assert("loads" in parseArguments(args));
+  else if (name === "bench") assert("loads" in parseArguments(args, BENCH));
+  else if (name === "bench:cluster") assert("loads" in parseArguments(args, CLUSTER_BENCH));
   else assertEquals(args, []);
 }
 

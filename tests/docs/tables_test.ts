@@ -14,9 +14,9 @@ import { OPTIONS } from "../../server/config/options.ts";
 import { LIVENESS_STATES } from "../../server/liveness/liveness.ts";
 import { PROXY_PERIODS_MS } from "../../server/liveness/timing.ts";
 import { Metrics } from "../../server/metrics/metrics.ts";
-import { USAGE as BENCH_USAGE } from "../bench/arguments.ts";
+import { BENCH, usageOf } from "../bench/arguments.ts";
 import { limitText } from "../bench/report.ts";
-import { FIGURES, TARGETS } from "../bench/results.ts";
+import { type FigureName, FIGURES, TARGETS } from "../bench/figures.ts";
 import { SERVER_NAMES } from "../bench/servers.ts";
 import { LOAD_NAMES } from "../bench/sizes.ts";
 import { externalValues } from "../support/external_values.ts";
@@ -150,7 +150,7 @@ Deno.test("probe.md, performance.md and keys.md name the flags that the programs
   const flags = (text: string) => new Set(text.match(/(?<![\w-])--[a-z]+/g));
   const { rows } = tableIn(manual("probe"), "Options");
   assertEquals(flags(rows.flat().join(" ")), flags(PROBE_USAGE));
-  assertEquals(flags(manual("performance").text), flags(BENCH_USAGE));
+  assertEquals(flags(manual("performance").text), flags(usageOf(BENCH)));
   const usage = flags(runKey(["--help"]).text);
   const known = flags(manual("keys").text);
   assertEquals([...known].filter((flag) => !usage.has(flag)), []);
@@ -166,7 +166,12 @@ Deno.test("performance.md lists every load, server, figure and target of the ben
   );
   assertEquals(
     tableIn(performance, "Targets").rows.map(([figure, target]) => [figure, target]),
-    TARGETS.map((target) => [FIGURES[target.figure].label, limitText(target)]),
+    TARGETS.map((
+      target,
+    ) => [
+      FIGURES[target.figure as FigureName].label,
+      limitText(target, FIGURES[target.figure as FigureName]),
+    ]),
   );
 });
 

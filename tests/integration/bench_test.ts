@@ -1,14 +1,16 @@
-/** `deno task bench --short`: every load with every server, counts only. */
+/** The benches with `--short`: every load with every server, counts only. */
 
 import { assert, assertEquals } from "@std/assert";
+import { CLUSTER_LOAD_NAMES } from "../bench/cluster_sizes.ts";
 import type { Outcome } from "../bench/results.ts";
 import { SERVER_NAMES } from "../bench/servers.ts";
+import { prepareSetups, SETUP_NAMES } from "../bench/setups.ts";
 import { LOAD_NAMES } from "../bench/sizes.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
 import { pathOf } from "../support/installed.ts";
 
 /** What the controls need beside Deno. */
-const NEEDED: Partial<Record<typeof SERVER_NAMES[number], string[]>> = {
+const NEEDED: Readonly<Record<string, string[]>> = {
   "ws-node": ["node", "npm"],
   socketio: ["node", "npm"],
   gorilla: ["go"],
@@ -16,9 +18,10 @@ const NEEDED: Partial<Record<typeof SERVER_NAMES[number], string[]>> = {
 
 const PROJECT = new URL("../../", import.meta.url);
 
-integrationTest("deno task bench --short: every load arrives at every server", async () => {
+/** Runs a bench in short. */
+async function runShort(task: string): Promise<Outcome> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["task", "bench", "--short", "--json"],
+    args: ["task", task, "--short", "--json"],
     cwd: PROJECT,
     stdout: "piped",
     stderr: "piped",
@@ -27,8 +30,12 @@ integrationTest("deno task bench --short: every load arrives at every server", a
   assertEquals(code, 0, text(stderr) + text(stdout));
   const outcome = JSON.parse(text(stdout)) as Outcome;
   assertEquals(outcome.failures, []);
+  return outcome;
+}
 
-  const isHere = (name: typeof SERVER_NAMES[number]) =>
+integrationTest("deno task bench --short: every load arrives at every server", async () => {
+  const outcome = await runShort("bench");
+  const isHere = (name: string) =>
     (NEEDED[name] ?? []).every((program) => pathOf(program) !== undefined);
   // A control whose programs are here must be measured; what is missing must be said.
   assertEquals(outcome.missing.filter(({ name }) => isHere(name)), []);
@@ -43,5 +50,18 @@ integrationTest("deno task bench --short: every load arrives at every server", a
       new Set(LOAD_NAMES.filter((load) => load !== "empty")), // nothing arrives there
       name,
     );
+  }
+});
+
+integrationTest("deno task bench:cluster --short: every load arrives at every setup", async () => {
+  const outcome = await runShort("bench:cluster");
+  assertEquals(outcome.missing, prepareSetups(SETUP_NAMES).missing);
+  const named = [...outcome.servers, ...outcome.missing].map(({ name }) => name);
+  assertEquals(named.toSorted(), SETUP_NAMES.toSorted());
+  assert(named.includes("two-redis"));
+  for (const { name } of outcome.servers) {
+    const loads = outcome.counts.filter(({ server }) => server === name);
+    assert(loads.every(({ count }) => count > 0), name);
+    assertEquals(loads.map(({ load }) => load), [...CLUSTER_LOAD_NAMES], name);
   }
 });
