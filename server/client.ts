@@ -7,9 +7,9 @@
  */
 
 import type { Grant } from "./auth/grant.ts";
+import type { Quota } from "./auth/quotas.ts";
 import { RateLimit } from "./auth/rate_limit.ts";
 import type { Rights } from "./auth/rights.ts";
-import type { SlidingWindow } from "./auth/sliding_window.ts";
 import { type CloseHistory, logFieldsOf, recordOf } from "./client/close_history.ts";
 import { type Connection, ConnectionCounters } from "./client/connection.ts";
 import { CredentialExpiry } from "./client/credential_expiry.ts";
@@ -66,7 +66,7 @@ export class Client implements Connection {
   readonly health: ConnectionHealth;
   readonly writePump: WritePump;
   readonly flood: RateLimit;
-  quota: SlidingWindow | undefined;
+  quota: Quota | undefined;
   readonly counts: ProfileCounts;
   readonly counters: ConnectionCounters;
   readonly #options: ClientOptions;

@@ -9,6 +9,7 @@
 import type { Rights } from "./auth/rights.ts";
 import type { Clock } from "./base/clock.ts";
 import { assertNever } from "./base/errors.ts";
+import type { Later } from "./brokers/broker.ts";
 import type { Connection } from "./client/connection.ts";
 import type { Hub } from "./hub.ts";
 import type { Wheel } from "./liveness/wheel.ts";
@@ -47,6 +48,8 @@ export class ReadPump implements SocketEvents {
   #isWaitingForRoom = false;
   /** Whether the hub is about to close the connection for a violation. */
   #violated = false;
+  /** Messages that wait until it is known whether their key may send them. */
+  #held: Inbound[] | undefined;
 
   constructor(connection: Connection, socket: Socket, options: ReadPumpOptions) {
     this.#connection = connection;
@@ -55,7 +58,7 @@ export class ReadPump implements SocketEvents {
   }
 
   message(data: Uint8Array, isBinary = false): void {
-    const { heartbeat, health, quota, counts, counters, flood } = this.#connection;
+    const { heartbeat, health, quota, counters } = this.#connection;
     const { wheel, clock } = this.#options;
     const wheelMs = wheel.now();
     if (!this.#admit(heartbeat.rules.framesAreLife, wheelMs)) return;
@@ -67,9 +70,16 @@ export class ReadPump implements SocketEvents {
     const inbound = this.#decode(data);
     const isFree = inbound.kind === "app_pong" || inbound.kind === "heartbeat" ||
       inbound.kind === "refresh"; // one a second is checked, and the minute must not end for it
-    if (!isFree && quota !== undefined && !quota.take(FRAME.nowMs)) {
-      return this.#tell({ kind: "policyViolation", reason: "rate_limited" });
-    }
+    if (isFree || quota === undefined) return this.#handle(inbound, wheelMs);
+    if (this.#held !== undefined) return void this.#held.push(inbound);
+    const isTaken = quota.take(FRAME.nowMs);
+    if (isTaken === true) this.#handle(inbound, wheelMs);
+    else if (isTaken === false) this.#exceeded();
+    else void this.#hold(inbound, isTaken);
+  }
+
+  #handle(inbound: Inbound, wheelMs: number): void {
+    const { heartbeat, health, counts, flood } = this.#connection;
     switch (inbound.kind) {
       case "heartbeat":
         if (heartbeat.touch(wheelMs)) counts.timeoutsAverted++;
@@ -164,6 +174,27 @@ export class ReadPump implements SocketEvents {
     });
     const ref = "ref" in command ? command.ref : undefined;
     this.#reply(session.deny("forbidden", { ref, channel }));
+  }
+
+  #exceeded(): void {
+    this.#tell({ kind: "policyViolation", reason: "rate_limited" });
+  }
+
+  /** Reads on when the quota has answered. What has been read already waits in its order. */
+  async #hold(first: Inbound, answer: Later<boolean>): Promise<void> {
+    const { wheel, clock } = this.#options;
+    const held = this.#held = [first];
+    let isTaken = answer;
+    this.pause();
+    for (let at = 0; at < held.length && !this.#violated; at++) {
+      if (at > 0) isTaken = this.#connection.quota?.take(clock.now()) ?? true;
+      const mayGoOn = await isTaken;
+      if (this.#connection.closing) break;
+      if (mayGoOn) this.#handle(held[at], wheel.now());
+      else this.#exceeded();
+    }
+    this.#held = undefined;
+    this.resume();
   }
 
   #reply(text: string | undefined): void {

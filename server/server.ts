@@ -22,6 +22,7 @@ import { loadRedis } from "./brokers/load_redis.ts";
 import { MemoryBroker } from "./brokers/memory.ts";
 import { type HistoryBounds, MemoryHistory } from "./brokers/memory_history.ts";
 import type { Nodes } from "./brokers/nodes.ts";
+import type { SharedLimits } from "./brokers/shared_limits.ts";
 import type { SharedMembers } from "./brokers/shared_members.ts";
 import { Client, type ClientOptions } from "./client.ts";
 import { AdvisedClients } from "./client/reconnect_advice.ts";
@@ -98,6 +99,8 @@ export interface OpenBroker {
   readonly nodes?: Nodes;
   /** Who is on which channel there. */
   readonly members?: SharedMembers;
+  /** What keys may do on all of them together. */
+  readonly limits?: SharedLimits;
 }
 
 /** What is kept, and what was given up since the start. */
@@ -199,8 +202,8 @@ async function redisOf(
     openStore: (_, clock) => RedisStore.open({ url, prefix, driver, clock, random: Math.random }),
     openBroker(options) {
       const broker = new RedisBroker({ ...options, url, prefix, driver, isRequired });
-      const { nodes, members } = broker;
-      return { broker, history: broker, figures: broker, nodes, members };
+      const { nodes, members, limits } = broker;
+      return { broker, history: broker, figures: broker, nodes, members, limits };
     },
   };
 }
@@ -243,7 +246,7 @@ export function compose(
   const { openBroker = memoryBroker } = options;
   const { allowedOrigins, closeWaitMs, shutdownMs, limits: { maxMessageBytes } } = config;
   const { authenticator, proxies, suspensions, tickets } = auth;
-  const { broker, history, figures, nodes, members } = openBroker(brokerOptions(options));
+  const { broker, history, figures, nodes, members, limits } = openBroker(brokerOptions(options));
   const shared = clientOptions({
     config,
     log,
@@ -261,13 +264,14 @@ export function compose(
   const profiles = createProfiles(config, { isKey: authenticator.isKey, newId });
   const routes = new ProfileRoutes(Object.values(profiles), config.defaultProfile);
   const admission = new Admission(config.limits, clock.now());
+  if (limits !== undefined && nodes !== undefined) admission.share({ limits, nodes, clock });
   // What upgrades and plain HTTP requests both need.
   const access = {
     authenticator,
     proxies,
     suspensions,
     routes,
-    quotas: new Quotas(),
+    quotas: new Quotas(limits),
     allowedOrigins,
     loopbackHostOnly,
   };

@@ -35,6 +35,12 @@ export class SlidingWindow {
     return true;
   }
 
+  /** How many were taken within the window that ends now. @param nowMs monotonic time */
+  count(nowMs: number): number {
+    this.#forget(nowMs);
+    return this.#count;
+  }
+
   /** How long until the next may be taken, ms; 0 = now. @param nowMs monotonic time */
   waitMs(nowMs: number): number {
     this.#forget(nowMs);

@@ -25,6 +25,7 @@ import { LogCache } from "./log_cache.ts";
 import type { HistoryBounds } from "./memory_history.ts";
 import { RedisChannels } from "./redis_channels.ts";
 import { type Engine, RedisEngines } from "./redis_engines.ts";
+import { RedisLimits } from "./redis_limits.ts";
 import { RedisMembers } from "./redis_members.ts";
 import { RedisPeers } from "./redis_peers.ts";
 import type { RedisLocation, RedisPlatform } from "../redis/connection.ts";
@@ -74,6 +75,8 @@ export class RedisBroker implements Broker, TimerTask {
   readonly nodes: RedisPeers;
   /** Who is on which channel there. */
   readonly members: RedisMembers;
+  /** What keys may do on all nodes together. */
+  readonly limits: RedisLimits;
   readonly #options: RedisBrokerOptions;
   readonly #hubKeys: HubKeys;
   readonly #cache: LogCache;
@@ -114,19 +117,19 @@ export class RedisBroker implements Broker, TimerTask {
       onUp: () => this.#restored(),
       onMoved: () => this.#channels.moved(),
     });
-    const members = this.members = new RedisMembers({
-      ...options,
-      node: this.#node,
-      keys,
-      engines,
-    });
+    const ofNode = { ...options, node: this.#node, keys, engines };
+    const members = this.members = new RedisMembers(ofNode);
+    const limits = this.limits = new RedisLimits(ofNode);
     this.nodes = new RedisPeers({
       ...options,
       id: this.#node,
       keys,
       engines,
       onGone: (node) => members.listener.gone(node),
-      onReturned: () => void members.repeat(),
+      onReturned() {
+        void members.repeat();
+        void limits.repeat();
+      },
     });
     this.#read = channelReader({ ...this.#options, engines, newEpoch: () => this.#newEpoch() });
     this.#channels = new RedisChannels({
@@ -237,6 +240,7 @@ export class RedisBroker implements Broker, TimerTask {
     this.#deliver = undefined;
     this.#channels.close();
     this.members.close();
+    this.limits.close();
     return this.#closed ??= this.nodes.close().then(() => this.#engines.close());
   }
 
@@ -332,6 +336,7 @@ export class RedisBroker implements Broker, TimerTask {
   #restored(): void {
     this.#channels.retry();
     void this.members.repeat();
+    void this.limits.repeat();
     const channels = [...this.#dueGaps];
     this.#dueGaps.clear();
     for (const channel of channels) {

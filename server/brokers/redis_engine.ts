@@ -35,6 +35,8 @@ interface Commands extends Redis {
   renewLease(...args: (string | number)[]): Promise<string[]>;
   putMember(...args: (string | number)[]): Promise<void>;
   removeMember(...args: (string | number)[]): Promise<void>;
+  countConnections(...args: (string | number)[]): Promise<number>;
+  takeMessages(...args: (string | number)[]): Promise<[granted: number, waitMs: number]>;
 }
 
 /** The epoch, the offset, the time, and the entries of the stream, each with the text as second field. */
@@ -155,6 +157,8 @@ export class RedisEngine {
     | "renewLease"
     | "putMember"
     | "removeMember"
+    | "countConnections"
+    | "takeMessages"
   > {
     return this.#commands;
   }

@@ -45,6 +45,8 @@ export function scripts(publish: "PUBLISH" | "SPUBLISH"): {
   readonly renewLease: Script;
   readonly putMember: Script;
   readonly removeMember: Script;
+  readonly countConnections: Script;
+  readonly takeMessages: Script;
 } {
   return {
     /**
@@ -151,6 +153,68 @@ redis.call('${publish}', ARGV[4], ARGV[5])`,
       lua: `
 redis.call('HDEL', KEYS[1], ARGV[1])
 redis.call('${publish}', ARGV[2], ARGV[3])`,
+    },
+    /**
+     * Keeps how many connections of a key a node has, unless all together are too many. A node that
+     * asks is alive: it may not have renewed its lease yet.
+     *
+     * Keys: leases, connections of the key. Arguments: the node, how many count, how many do not, how
+     * long they are kept, ms, how many of each there may be, or nothing. Answers 0 for too many.
+     */
+    countConnections: {
+      numberOfKeys: 2,
+      lua: `
+local counted, uncounted = tonumber(ARGV[2]), tonumber(ARGV[3])
+if ARGV[5] then
+  redis.call('HSETNX', KEYS[1], ARGV[1], 0)
+  local counts = redis.call('HGETALL', KEYS[2])
+  for i = 1, #counts, 2 do
+    if redis.call('HEXISTS', KEYS[1], counts[i]) == 0 then
+      redis.call('HDEL', KEYS[2], counts[i])
+    elseif counts[i] ~= ARGV[1] then
+      local one, other = string.match(counts[i + 1], '^(%d+) (%d+)$')
+      counted, uncounted = counted + one, uncounted + other
+    end
+  end
+  if counted > tonumber(ARGV[5]) or uncounted > tonumber(ARGV[6]) then return 0 end
+end
+if ARGV[2] == '0' and ARGV[3] == '0' then
+  redis.call('HDEL', KEYS[2], ARGV[1])
+else
+  redis.call('HSET', KEYS[2], ARGV[1], ARGV[2] .. ' ' .. ARGV[3])
+  redis.call('PEXPIRE', KEYS[2], ARGV[4])
+end
+return 1`,
+    },
+    /**
+     * Takes a share of the messages a minute, by the seconds in which they were taken.
+     *
+     * Key: what was taken. Arguments: how many are wanted, how many there may be. Answers how many were
+     * taken, and where none was, when there may be more, ms.
+     */
+    takeMessages: {
+      numberOfKeys: 1,
+      lua: `
+local time = redis.call('TIME')
+local second = tonumber(time[1])
+local oldest, sum = second, 0
+local taken = redis.call('HGETALL', KEYS[1])
+for i = 1, #taken, 2 do
+  local each = tonumber(taken[i])
+  if each < second - 60 then
+    redis.call('HDEL', KEYS[1], taken[i])
+  else
+    oldest = math.min(oldest, each)
+    sum = sum + taken[i + 1]
+  end
+end
+local granted = math.min(tonumber(ARGV[1]), ARGV[2] - sum)
+if granted <= 0 then
+  return { 0, (oldest + 61 - second) * 1000 - math.floor(time[2] / 1000) }
+end
+redis.call('HINCRBY', KEYS[1], second, granted)
+redis.call('PEXPIRE', KEYS[1], 62000)
+return { granted, 0 }`,
     },
   };
 }

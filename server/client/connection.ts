@@ -5,9 +5,9 @@
  * @module
  */
 
+import type { Quota } from "../auth/quotas.ts";
 import type { RateLimit } from "../auth/rate_limit.ts";
 import type { Rights } from "../auth/rights.ts";
-import type { SlidingWindow } from "../auth/sliding_window.ts";
 import type { Clock } from "../base/clock.ts";
 import type { ConnectionStats, Subscriber } from "../hub/subscription_registry.ts";
 import type { Heartbeat } from "../liveness/heartbeat.ts";
@@ -26,7 +26,7 @@ export interface Connection extends Subscriber {
   /** Bounds its frames a second. */
   readonly flood: RateLimit;
   /** Bounds its messages a minute, where its key has such a limit. */
-  readonly quota: SlidingWindow | undefined;
+  readonly quota: Quota | undefined;
   readonly counters: ConnectionCounters;
   /** The counts of its profile. */
   readonly counts: ProfileCounts;

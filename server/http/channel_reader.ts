@@ -33,7 +33,7 @@ export function channelReader({ clock, quotas }: ChannelReaderOptions): Middlewa
       const detail = `this key has no right to subscribe to ${JSON.stringify(channel)}`;
       return problem(STATUS_CODE.Forbidden, detail);
     }
-    const waitMs = quotas.take(grant, clock.now());
+    const waitMs = await quotas.take(grant, clock.now());
     return waitMs > 0 ? tooMany("messages of this key", waitMs) : await next();
   };
 }

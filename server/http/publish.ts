@@ -126,7 +126,7 @@ export function publishRoutes(options: PublishOptions): App {
       const published: Published[] = [];
       for (const { channel, data, id } of all) {
         const before = published.length > 0 ? `, after ${published.length} were published` : "";
-        const waitMs = quotas.take(grant, clock.now());
+        const waitMs = await quotas.take(grant, clock.now());
         if (waitMs > 0) return tooMany(`messages of this key${before}`, waitMs);
         const accepted = await hub.publish(channel, data, httpPublicationKey(id, grant.keyId));
         if (accepted === undefined) return restarting();

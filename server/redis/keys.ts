@@ -33,6 +33,8 @@ export interface HubKeys {
   readonly nodes: string;
   /** The counters of the nodes. */
   readonly leases: string;
+  /** How many connections of a key each node has, a hash. */
+  readonly connections: (key: string) => string;
 }
 
 /** What the keys of a collection of entries begin with. @param prefix of all names */
@@ -48,7 +50,13 @@ export function hubKeys(prefix: string): HubKeys {
     probe: `${prefix}${LAYOUT}:probe:`,
     nodes: `${start}nodes`,
     leases: `${start}leases`,
+    connections: (key) => `${start}connections:${encode(key)}`,
   };
+}
+
+/** What was taken of a limit of messages, a hash. @param prefix of all names */
+export function quotaKey(prefix: string, name: string): string {
+  return `${prefix}${LAYOUT}:{quota:${encode(name)}}:taken`;
 }
 
 /** @param prefix of all names */

@@ -9,14 +9,13 @@
 import { STATUS_CODE } from "@std/http/status";
 import type { IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
-import type { Admission, Permit } from "../auth/admission.ts";
+import type { Admission, NoClaim, Permit } from "../auth/admission.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { TrustedProxies } from "../auth/client_address.ts";
 import type { HandshakeRejection, UpgradeTarget } from "../auth/credential.ts";
 import type { Grant } from "../auth/grant.ts";
 import { hostIsLoopback, originAllowed } from "../auth/origin.ts";
-import type { Quotas } from "../auth/quotas.ts";
-import type { SlidingWindow } from "../auth/sliding_window.ts";
+import type { Quota, Quotas } from "../auth/quotas.ts";
 import type { Suspensions } from "../auth/suspensions.ts";
 import type { Clock } from "../base/clock.ts";
 import { type HttpRejection, problemRejection, responseText } from "../base/problem.ts";
@@ -63,7 +62,7 @@ export interface AcceptedConnection {
   readonly target: UpgradeTarget;
   readonly grant: Grant;
   /** Bounds its messages a minute; undefined = no limit. */
-  readonly quota?: SlidingWindow;
+  readonly quota?: Quota;
   /** The peer's address; empty on a unix socket. */
   readonly address: string;
   /** The trusted proxy between, if there is one. */
@@ -78,7 +77,7 @@ export interface Admitted {
   /** It is closed for breaking a limit. */
   violated(): void;
   /** It has a new token of the same subject. @returns what bounds its messages a minute from now on */
-  renewed(grant: Grant): SlidingWindow | undefined;
+  renewed(grant: Grant): Quota | undefined;
 }
 
 /** A request before it is routed. */
@@ -159,7 +158,11 @@ export class Upgrader {
     const result = await authenticator.check(presented);
     if (raw.destroyed) return permit.release();
     if (result.kind === "granted" && !this.#draining) {
-      return this.#accept(routed, { grant: result.grant, permit });
+      const { grant } = result;
+      const claimed = permit.claim(grant, clock.now());
+      const reached = claimed instanceof Promise ? await claimed : claimed;
+      if (raw.destroyed) return permit.release();
+      if (!this.#draining) return this.#accept(routed, { grant, permit, reached });
     }
     permit.release();
     if (result.kind === "granted") return this.#reject(routed, "draining");
@@ -188,11 +191,14 @@ export class Upgrader {
 
   #accept(
     routed: RoutedUpgrade,
-    { grant, permit }: { readonly grant: Grant; readonly permit: Permit },
+    { grant, permit, reached }: {
+      readonly grant: Grant;
+      readonly permit: Permit;
+      readonly reached: NoClaim | undefined;
+    },
   ): void {
     const { acceptor, quotas, clock, connect } = this.#options;
     const { request, raw, head, ...rest } = routed;
-    const reached = permit.claim(grant, clock.now());
     if (reached !== undefined) {
       permit.release();
       if (reached !== "too_many_for_key") return this.#reject(routed, reached);
@@ -363,7 +369,7 @@ class AdmittedConnection implements Admitted {
     });
   }
 
-  renewed(grant: Grant): SlidingWindow | undefined {
+  renewed(grant: Grant): Quota | undefined {
     const { quotas, clock } = this.#options;
     const nowMs = clock.now();
     const quota = quotas.join(grant, nowMs); // first: the window of an equal limit must not be left

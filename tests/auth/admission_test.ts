@@ -105,6 +105,7 @@ class ReplaceableHub {
     const permit = this.admission.enter(address, this.nowMs, replaces);
     if (typeof permit === "string") return permit;
     const reached = permit.claim({ ...OPEN_GRANT, keyId }, this.nowMs);
+    assert(!(reached instanceof Promise), "no other node is asked");
     if (reached !== undefined) {
       permit.release();
       return reached;

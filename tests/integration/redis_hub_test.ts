@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assertEquals, assertLess } from "@std/assert";
+import { assertEquals, assertGreaterOrEqual, assertLess, assertLessOrEqual } from "@std/assert";
 import { integrationTest } from "../support/integration_test_case.ts";
 import { postJson } from "../support/peers/post_json.ts";
 import { TextClient } from "../support/peers/text_client.ts";
@@ -16,8 +16,16 @@ import { until } from "../support/until.ts";
 
 const USER = testKey("user");
 const ADMIN = testKey("admin", { admin: true });
+const FEW = testKey("few", { maxConnections: 2, maxMessagesPerMinute: 40 });
 
 const authorization = ({ credential }: TestKey) => ({ Authorization: `Bearer ${credential}` });
+
+/** An API request of a key that is no admin. */
+const publishOn = (server: ServerProcess, key: TestKey) =>
+  postJson(server, "/api/v1/publish", {
+    headers: authorization(key),
+    body: { channel: "c", data: 1 },
+  });
 
 async function withHub(
   run: (a: ServerProcess, b: ServerProcess) => Promise<void>,
@@ -26,7 +34,7 @@ async function withHub(
   await using redis = await RedisServer.start();
   const options = {
     env: {
-      API_KEYS: apiKeys(USER, ADMIN),
+      API_KEYS: apiKeys(USER, ADMIN, FEW),
       REDIS_URL: redis.url,
       CLOSE_WAIT_MS: "100",
       ...env,
@@ -38,10 +46,13 @@ async function withHub(
   await run(a, b);
 }
 
-async function connect(server: ServerProcess, key: TestKey, ...channels: string[]) {
-  const client = await TextClient.connect(new URL("/ws", server.url), {
-    headers: authorization(key),
-  });
+async function connect(
+  server: ServerProcess,
+  key: TestKey,
+  { channels = [], replaces = "" }: { channels?: readonly string[]; replaces?: string } = {},
+) {
+  const url = new URL(`/ws?replaces=${replaces}`, server.url);
+  const client = await TextClient.connect(url, { headers: authorization(key) });
   const { clientId } = await client.nextJson();
   for (const channel of channels) {
     client.send({ type: "subscribe", channel });
@@ -60,8 +71,8 @@ integrationTest(
   "Each process lists the connections of all, and ends any of them",
   () =>
     withHub(async (a, b) => {
-      const first = await connect(a, USER, "c", "d");
-      const second = await connect(b, USER, "c");
+      const first = await connect(a, USER, { channels: ["c", "d"] });
+      const second = await connect(b, USER, { channels: ["c"] });
       const open = await get(a, "/api/v1/connections?sort=age&order=ascending");
       assertEquals(open.connections.map(({ id }: { id: string }) => id), [
         second.clientId,
@@ -118,20 +129,24 @@ integrationTest(
 );
 
 integrationTest(
-  "A process that was killed is named as missing, until its lease is lost",
+  "A process that was killed is named as missing, until its lease is lost: its connections are free",
   () =>
     withHub(async (a, b) => {
+      const there = [await connect(b, FEW), await connect(b, FEW)];
       await until("they know each other", async () => {
         const { log } = b; // both have renewed their leases
         return log.length > 0 && (await get(a, "/api/v1/connections")).missing === undefined;
       });
       Deno.kill(b.pid, "SIGKILL");
       await b.status;
+      for (const { client } of there) client[Symbol.dispose]();
       await until("it is missing", async () => {
         return (await get(a, "/api/v1/connections")).missing?.length === 1;
       }, { withinMs: 20_000 });
       await a.line("a node is lost", 30_000);
       assertEquals((await get(a, "/api/v1/connections")).missing, undefined);
+      const here = await until("room for its clients", () => connect(a, FEW).catch(() => false));
+      await (here as Awaited<ReturnType<typeof connect>>).client.close();
     }),
 );
 
@@ -226,4 +241,32 @@ integrationTest(
       );
       await watcher.client.close();
     }, { PRESENCE_GRACE_MS: "500" }),
+);
+
+integrationTest(
+  "The limits of a key hold for all processes",
+  () => {
+    const connects = (server: ServerProcess) => connect(server, FEW);
+    const isRefused = (server: ServerProcess) => connects(server).then(() => false, () => true);
+    return withHub(async (a, b) => {
+      const first = await connects(a);
+      const second = await connects(b);
+      assertEquals([await isRefused(a), await isRefused(b)], [true, true]);
+      const moved = await connect(b, FEW, { replaces: first.clientId });
+      await first.client.close();
+      assertEquals([await isRefused(a), await isRefused(b)], [true, true]);
+
+      let published = 0;
+      const fails = [a, b].map(() => false);
+      for (let n = 0; fails.includes(false); n++) {
+        const { status } = await publishOn(n % 2 === 0 ? a : b, FEW);
+        if (status === 200) published++;
+        fails[n % 2] ||= status === 429;
+      }
+      // Shares of four messages: each process may have one that the other would need.
+      assertGreaterOrEqual(published, 40 - 4);
+      assertLessOrEqual(published, 40 + 2 * 4);
+      for (const { client } of [second, moved]) await client.close();
+    }, { SUSPEND_AFTER_VIOLATIONS: "0" });
+  },
 );

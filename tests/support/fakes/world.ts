@@ -16,6 +16,7 @@ import { CloseHistory } from "../../../server/client/close_history.ts";
 import { Flusher } from "../../../server/write_pump.ts";
 import { Authenticator } from "../../../server/auth/authenticator.ts";
 import { type Grant, OPEN_GRANT } from "../../../server/auth/grant.ts";
+import type { Quota } from "../../../server/auth/quotas.ts";
 import { isReserved } from "../../../server/auth/rights.ts";
 import { deliver } from "../../../server/hub/fan_out.ts";
 import { Hub } from "../../../server/hub.ts";
@@ -85,6 +86,8 @@ export interface ConnectOptions {
   readonly profile?: Profile;
   readonly url?: string;
   readonly grant?: Partial<Grant>;
+  /** Bounds its messages a minute. */
+  readonly quota?: Quota;
   /** Its end of the way, where that is more than a fake. */
   readonly socket?: FakeSocket;
 }
@@ -176,8 +179,8 @@ export class World {
 
   /** A client connects. */
   connect(
-    { profile = this.profile, url = "/ws", grant = {}, socket = new FakeSocket() }: ConnectOptions =
-      {},
+    { profile = this.profile, url = "/ws", grant = {}, quota, socket = new FakeSocket() }:
+      ConnectOptions = {},
   ): TestPeer {
     const client = new Client(
       {
@@ -185,6 +188,7 @@ export class World {
         profile,
         target: parseTarget(url)!,
         grant: { ...OPEN_GRANT, ...grant },
+        quota,
         address: "192.0.2.1",
         admitted: { ended() {}, violated() {}, renewed: () => undefined },
       },
