@@ -21,7 +21,7 @@ export interface NodeMember {
 
 /** What a hub is told of the members of other nodes, for channels that it has subscribers for. */
 export interface MembersListener {
-  /** These are all of a channel. Called before `Broker.subscribe()` answers, and after interruptions. */
+  /** These are all of a channel that the engine knows. Called before `Broker.subscribe()` answers, and after interruptions. */
   known(channel: string, all: readonly NodeMember[]): void;
   /** A node has a member, or knows another thing of it. */
   joined(channel: string, has: NodeMember): void;

@@ -5,7 +5,7 @@
  *
  * Where the hub has several nodes, each tells the others which members it has, those in their grace
  * included, and knows theirs on the channels that it has subscribers for. A member is there as long as any
- * node has it; what a node had that is lost has its grace here.
+ * node has it; what a node had that is lost, or that the engine does not name any more, has its grace here.
  *
  * A connection without a membership costs nothing here. Called by the hub alone, but for the wheel,
  * which makes it call `check()`: a return that waits in the mailbox comes before that.
@@ -205,7 +205,8 @@ export class Presence implements TimerTask, MembersListener {
     }
     for (const member of this.#channels.get(channel)?.members.values() ?? []) {
       for (const node of member.elsewhere?.keys() ?? []) {
-        if (!named.get(member.key)?.has(node)) this.#endElsewhere(member, node);
+        // An engine that has lost data may not know it again yet.
+        if (!named.get(member.key)?.has(node)) this.#missElsewhere(member, node);
       }
     }
   }
@@ -232,10 +233,7 @@ export class Presence implements TimerTask, MembersListener {
 
   gone(node: string): void {
     for (const { members } of this.#channels.values()) {
-      for (const member of members.values()) {
-        if (!member.elsewhere?.delete(node) || member.elsewhere.size > 0) continue;
-        if (!member.isShared) this.#startGrace(member);
-      }
+      for (const member of members.values()) this.#missElsewhere(member, node);
     }
   }
 
@@ -252,6 +250,12 @@ export class Presence implements TimerTask, MembersListener {
   #endElsewhere(member: ChannelMember, node: string): void {
     if (!member.elsewhere?.delete(node)) return;
     if (member.elsewhere.size === 0 && !member.isShared) this.#leave(member);
+  }
+
+  /** A node may have a member no more. */
+  #missElsewhere(member: ChannelMember, node: string): void {
+    if (!member.elsewhere?.delete(node)) return;
+    if (member.elsewhere.size === 0 && !member.isShared) this.#startGrace(member);
   }
 
   /** The other nodes know that this one has a member, and what it knows of it. */

@@ -92,14 +92,19 @@ Deno.test("A member joins with its first node and leaves with its last", () =>
     assertEquals(changes(watcher).slice(2), ["left a"]);
   }));
 
-Deno.test("What is known anew of a channel adds who is there, and ends who is not", () =>
+Deno.test("What is known anew adds who is there; who is not has a grace, and stays if named again", () =>
   withNodes(async (world, { listener }) => {
     const watcher = await subscribe(world, { member: "w", presence: true });
-    listener.known("c", [at("n1", "a"), at("n1", "b"), at("n2", "b")]);
+    listener.known("c", [at("n1", "a"), at("n1", "b"), at("n2", "b"), at("n1", "d")]);
     listener.known("c", [at("n2", "b"), at("n2", "c")]);
-    await world.clock.turnOver();
-    assertEquals(changes(watcher).slice(1), ["joined a", "joined b", "joined c", "left a"]);
-    assertEquals(await namesAt(world), ["b", "c", "w"]);
+    await world.clock.pass(GRACE_MS - 100);
+    listener.joined("c", at("n1", "d"));
+    assertEquals(await namesAt(world), ["a", "b", "c", "d", "w"]);
+    await world.clock.pass(200);
+    assertEquals(changes(watcher).slice(1), [
+      ...["joined a", "joined b", "joined d", "joined c", "left a"],
+    ]);
+    assertEquals(await namesAt(world), ["b", "c", "d", "w"]);
   }));
 
 Deno.test("The members of a lost node have their grace, and stay if they come back elsewhere", () =>
