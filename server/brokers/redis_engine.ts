@@ -76,6 +76,8 @@ export class RedisEngine {
   #probesSent = 0;
   /** How often a connection was lost. */
   #losses = 0;
+  /** Whether the names are subscribed: a probe that is published before does not come back. */
+  #isListening = false;
   #isUp = false;
   #isClosed = false;
   /** What the log has a warning of. */
@@ -193,7 +195,7 @@ export class RedisEngine {
   listenTo(names: RedisEngineOptions["names"]): void {
     if (names.join() === this.#names.join()) return;
     this.#names = names;
-    if (this.isConnected) this.subscribe(names).catch(() => {}); // then it is lost
+    if (this.isConnected) void this.#listenToNames();
   }
 
   /** Sends a probe. @returns whether it has come back in time: then all that was published before has */
@@ -243,10 +245,11 @@ export class RedisEngine {
       this.#lost();
     });
     this.#subscriber.on("ready", () => {
-      this.subscribe(this.#names).then(() => this.#probe(), () => {});
+      void this.#listenToNames();
       onConnected();
     });
     this.#subscriber.on("close", () => {
+      this.#isListening = false;
       onInterrupted();
       this.#lost();
     });
@@ -255,6 +258,15 @@ export class RedisEngine {
       if (name === this.#names[0]) this.#probes.get(text)?.(true);
       else onMessage(name, text);
     });
+  }
+
+  async #listenToNames(): Promise<void> {
+    const names = this.#names;
+    this.#isListening = false;
+    await this.subscribe(names).catch(() => {}); // it is lost, or a probe does not come back
+    if (names !== this.#names || !this.isConnected) return;
+    this.#isListening = true;
+    await this.#probe();
   }
 
   async #readRun(): Promise<void> {
@@ -289,7 +301,7 @@ export class RedisEngine {
 
   /** Both connections answer, or are made anew. */
   async #probe(): Promise<void> {
-    if (this.run === undefined || !this.isConnected) return;
+    if (this.run === undefined || !this.#isListening) return;
     const losses = this.#losses;
     const isBack = await this.roundTrip();
     if (this.#isClosed || losses !== this.#losses) return;
