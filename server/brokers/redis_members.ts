@@ -39,6 +39,8 @@ export class RedisMembers implements SharedMembers {
   readonly #options: RedisMembersOptions;
   /** What this node has, by channel and field. */
   readonly #own = new Map<string, Map<string, SharedMember>>();
+  /** Channels that a member of this node has left, which Redis may not know. */
+  readonly #stale = new Set<string>();
   #cancel: Cancel = () => {};
 
   constructor(options: RedisMembersOptions) {
@@ -62,12 +64,7 @@ export class RedisMembers implements SharedMembers {
     const members = this.#own.get(channel);
     members?.delete(field);
     if (members?.size === 0) this.#own.delete(channel);
-    const { engines, prefix, node } = this.#options;
-    const { members: key, live } = channelKeys(prefix, channel);
-    const engine = engines.of(key);
-    if (engine.run === undefined) return;
-    const text = memberText("left", { node, member });
-    engine.commands.removeMember(key, field, live, text).catch(() => {}); // its node is asked later
+    this.#remove(channel, member).catch(() => this.#stale.add(channel)); // `repeat()` follows
   }
 
   async read(channel: string): Promise<NodeMember[]> {
@@ -97,6 +94,9 @@ export class RedisMembers implements SharedMembers {
 
   /** Redis is back, or has taken this node for lost: it may have none of what this node has. */
   async repeat(): Promise<void> {
+    const stale = [...this.#stale];
+    this.#stale.clear();
+    await Promise.all(stale.map((channel) => this.#clean(channel)));
     const all = [...this.#own].flatMap(([channel, members]) =>
       Array.from(members.values(), (member) => ({ channel, member }))
     );
@@ -119,6 +119,29 @@ export class RedisMembers implements SharedMembers {
     const text = memberText("joined", { node, member });
     await engine.commands.putMember(members, this.#fieldOf(member), value, KEPT_MS, live, text)
       .catch(() => {}); // the same
+  }
+
+  async #remove(channel: string, member: SharedMember): Promise<void> {
+    const { engines, prefix, node } = this.#options;
+    const { members, live } = channelKeys(prefix, channel);
+    const engine = engines.of(members);
+    if (engine.run === undefined) throw new Unavailable("Redis is away");
+    const text = memberText("left", { node, member });
+    await engine.commands.removeMember(members, this.#fieldOf(member), live, text);
+  }
+
+  /** Removes what Redis has of a channel and this node has not any more. */
+  async #clean(channel: string): Promise<void> {
+    const { engines, prefix, node } = this.#options;
+    const { members } = channelKeys(prefix, channel);
+    try {
+      const fields = await engines.of(members).commands.hgetall(members);
+      const own = Object.entries(fields).filter(([field]) => field.startsWith(`${node} `));
+      const left = own.filter(([field]) => !this.#own.get(channel)?.has(field));
+      await Promise.all(left.map(([, text]) => this.#remove(channel, JSON.parse(text))));
+    } catch {
+      this.#stale.add(channel);
+    }
   }
 
   #schedule(): void {

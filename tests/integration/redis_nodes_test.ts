@@ -380,6 +380,27 @@ Deno.test("Nodes know each other's members, and have them again after Redis was 
     assertEquals(await a.broker.members.read("c"), []);
   }));
 
+Deno.test("A member that leaves while Redis is away is none once it is back", () =>
+  withNodes(async (nodes) => {
+    const [a, b] = [await nodes.node(), await nodes.node()];
+    const [gone, here] = ["gone", "here"].map((member) => (
+      { user: null, member, clientId: "x", info: "1", sinceMs: 1 }
+    ));
+    for (const member of [gone, here]) b.broker.members.put("c", member);
+    await nodes.settle();
+    nodes.redis.freeze();
+    await nodes.untilLater("both know", () => a.broker.isDegraded && b.broker.isDegraded);
+    for (const member of [gone, here]) b.broker.members.remove("c", member);
+    b.broker.members.put("c", here);
+    nodes.redis.thaw();
+    await until("both are up", () => !a.broker.isDegraded && !b.broker.isDegraded, {
+      withinMs: 20_000,
+    });
+    await nodes.settle();
+    const names = (await a.broker.members.read("c")).map(({ member }) => member.member);
+    assertEquals(names, ["here"]);
+  }));
+
 Deno.test("Members outlast their time in Redis while their node is there", () =>
   withNodes(async (nodes) => {
     const [a, b] = [await nodes.node(), await nodes.node()];
