@@ -213,7 +213,7 @@ export class Hub {
    */
   async history(channel: string, query: HistoryQuery): Promise<HistoryPage | "off" | undefined> {
     return await this.ask(async () => {
-      const history = await this.#options.broker.history(channel);
+      const history = await this.#options.broker.history(channel, query.since);
       return history === undefined ? "off" : pageOf(history, query);
     });
   }

@@ -66,17 +66,20 @@ export interface Broker {
    * The hub has a subscriber more. From the answer on it gets all that is published on the channel,
    * until `unsubscribe()`; the position stays as long. After a rejection it goes on trying as long, too.
    *
+   * @param since see `history()`
    * @returns the history, as `history()` does
    */
-  subscribe(channel: string): Later<ChannelHistory | undefined>;
+  subscribe(channel: string, since?: Position): Later<ChannelHistory | undefined>;
   /** The hub has no subscriber of the channel any more: the position may go, in time. */
   unsubscribe(channel: string): void;
   /**
    * The history of a channel, which has a position from now on.
    *
+   * @param since what a subscriber has got, maybe from another hub that was told earlier: the history is
+   *   not behind it
    * @returns undefined where the channel keeps none
    */
-  history(channel: string): Later<ChannelHistory | undefined>;
+  history(channel: string, since?: Position): Later<ChannelHistory | undefined>;
   /** Removes the kept messages of a channel; its position stays. @returns false where it has none */
   clear(channel: string): Later<boolean>;
   /** Ends delivery and releases all resources. Idempotent. */

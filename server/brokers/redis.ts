@@ -11,7 +11,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { TimerTask } from "../liveness/wheel.ts";
 import type { Logger } from "../logging/logging.ts";
-import type { Publication, Relay } from "../message.ts";
+import type { Position, Publication, Relay } from "../message.ts";
 import {
   type Broker,
   type ChannelHistory,
@@ -209,17 +209,17 @@ export class RedisBroker implements Broker, TimerTask {
     else engine.publish(name, relayText(relay)).catch(() => {});
   }
 
-  subscribe(channel: string): Later<ChannelHistory | undefined> {
-    return this.#channels.subscribe(channel);
+  subscribe(channel: string, since?: Position): Later<ChannelHistory | undefined> {
+    return this.#channels.subscribe(channel, since);
   }
 
   unsubscribe(channel: string): void {
     this.#channels.unsubscribe(channel);
   }
 
-  history(channel: string): Later<ChannelHistory | undefined> {
+  history(channel: string, since?: Position): Later<ChannelHistory | undefined> {
     if (!this.#options.keeps(channel)) return undefined;
-    const here = this.#channels.historyOf(channel) ?? this.#readings.get(channel);
+    const here = this.#channels.historyOf(channel, since) ?? this.#readings.get(channel);
     if (here !== undefined) return here;
     const reading = this.#readHistory(channel).finally(() => this.#readings.delete(channel));
     this.#readings.set(channel, reading);

@@ -9,6 +9,7 @@
 
 import type { Cancel, Clock } from "../base/clock.ts";
 import { assertNever } from "../base/errors.ts";
+import type { Position } from "../message.ts";
 import { type ChannelHistory, type Deliver, type Later, Unavailable } from "./broker.ts";
 import type { ChannelLog } from "./channel_log.ts";
 import type { LogCache } from "./log_cache.ts";
@@ -67,7 +68,7 @@ export class RedisChannels {
   }
 
   /** See `Broker.subscribe()`. */
-  subscribe(channel: string): Later<ChannelHistory | undefined> {
+  subscribe(channel: string, since?: Position): Later<ChannelHistory | undefined> {
     const { cache, clock, keeps, prefix } = this.#options;
     let subscription = this.#byChannel.get(channel);
     if (subscription === undefined) {
@@ -79,7 +80,7 @@ export class RedisChannels {
     }
     const { state, log } = subscription;
     if (state === "live") {
-      if (log === undefined || cache.isWhole(log)) {
+      if (log === undefined || (cache.isWhole(log) && !isBehind(log, since))) {
         if (log !== undefined) cache.use(log);
         return log;
       }
@@ -102,11 +103,12 @@ export class RedisChannels {
     if (!this.#requested.delete(subscription)) subscription.engine?.unsubscribe(keys.live);
   }
 
-  /** What a channel has kept, if this node has all of it. */
-  historyOf(channel: string): ChannelHistory | undefined {
+  /** What a channel has kept, if this node has all of it. @param since see `Broker.history()` */
+  historyOf(channel: string, since?: Position): ChannelHistory | undefined {
     const { cache } = this.#options;
     const { state, log } = this.#byChannel.get(channel) ?? {};
     if (state !== "live" || log === undefined || !cache.isWhole(log)) return undefined;
+    if (isBehind(log, since)) return undefined;
     cache.use(log);
     return log;
   }
@@ -379,4 +381,9 @@ export class RedisChannels {
       }
     }
   }
+}
+
+/** Whether another node has delivered what this one has not got yet. */
+function isBehind(log: ChannelLog, since: Position | undefined): boolean {
+  return since !== undefined && since.epoch === log.epoch && since.offset > log.offset;
 }

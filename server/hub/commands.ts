@@ -193,7 +193,7 @@ export class Commands {
       earlier.requests.push(...join.requests);
       return 1;
     }
-    const joined = broker.subscribe(channel);
+    const joined = broker.subscribe(channel, join.replay?.since);
     if (!(joined instanceof Promise)) return this.#begin(join, joined);
     joins.begin(join);
     const take = (history: ChannelHistory | undefined) =>
@@ -310,7 +310,7 @@ export class Commands {
       return 1 + (text?.length ?? 0) / BYTES_PER_RECEIVER;
     };
     const fail = () => this.#deny(subscriber, "unavailable", { ref, channel });
-    return settle(broker.history(channel), take, fail);
+    return settle(broker.history(channel, query.since), take, fail);
   }
 
   /** @returns how much work it was */
