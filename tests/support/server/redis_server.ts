@@ -14,6 +14,9 @@ const PROGRAM = "redis-server";
 /** How long it may take to start or to end. */
 const START_MS = 20_000;
 
+/** Its folder for append-only files. */
+const DATA = "appendonlydir";
+
 const CLUSTER_FLAGS = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
 
 /** Takes time off all that expires, and off the times in the streams: as if that time had passed. */
@@ -59,8 +62,15 @@ export class RedisServer implements AsyncDisposable {
     ]);
   }
 
-  /** Starts a sentinel, which watches a primary under the name `main` and decides alone. */
-  static async startSentinel(primary: RedisServer): Promise<RedisServer> {
+  /**
+   * Starts a replica of a primary, and a sentinel that watches both under the name `main` and decides
+   * alone.
+   */
+  static async startSentinel(
+    primary: RedisServer,
+  ): Promise<{ readonly replica: RedisServer; readonly sentinel: RedisServer }> {
+    const replica = await RedisServer.start("--replicaof", "127.0.0.1", `${primary.port}`);
+    await until("the replica is in step", () => replica.isInStep(), { withinMs: START_MS });
     const folder = await Deno.makeTempDir();
     const file = `${folder}/sentinel.conf`;
     await Deno.writeTextFile(
@@ -68,7 +78,12 @@ export class RedisServer implements AsyncDisposable {
       `sentinel monitor main 127.0.0.1 ${primary.#port} 1\n` +
         "sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 5000\n",
     );
-    return await RedisServer.#start(folder, [file, "--sentinel"]);
+    const sentinel = await RedisServer.#start(folder, [file, "--sentinel"]);
+    await until("the sentinel knows the replica", async () => {
+      const replicas = await sentinel.command("SENTINEL", "REPLICAS", "main") as unknown[];
+      return replicas.length === 1;
+    }, { withinMs: START_MS });
+    return { replica, sentinel };
   }
 
   /** Starts three primaries of a cluster. */
@@ -87,6 +102,21 @@ export class RedisServer implements AsyncDisposable {
       }, { withinMs: START_MS });
     }
     return servers;
+  }
+
+  /** Moves a slot of a cluster from one primary to another, with its keys. */
+  static async moveSlot(slot: number, [source, target]: readonly RedisServer[]): Promise<void> {
+    const from = String(await source.command("CLUSTER", "MYID"));
+    const to = String(await target.command("CLUSTER", "MYID"));
+    await target.command("CLUSTER", "SETSLOT", slot, "IMPORTING", from);
+    await source.command("CLUSTER", "SETSLOT", slot, "MIGRATING", to);
+    const read = () => source.command("CLUSTER", "GETKEYSINSLOT", slot, 1_000) as Promise<string[]>;
+    for (let keys = await read(); keys.length > 0; keys = await read()) {
+      await source.command("MIGRATE", "127.0.0.1", target.port, "", 0, 5_000, "KEYS", ...keys);
+    }
+    for (const server of [target, source]) {
+      await server.command("CLUSTER", "SETSLOT", slot, "NODE", to);
+    }
   }
 
   /**
@@ -122,13 +152,12 @@ export class RedisServer implements AsyncDisposable {
       () => replica.command("CLUSTER", "REPLICATE", id).then(() => true, () => false),
     );
     await until("a replica in step that all know", async () => {
-      const replication = String(await replica.command("INFO", "replication"));
       const knowers = await Promise.all(
         servers.map(async (server) =>
           String(await server.command("CLUSTER", "NODES")).includes(`slave ${id}`)
         ),
       );
-      return /master_link_status:up/.test(replication) && knowers.every((knows) => knows);
+      return await replica.isInStep() && knowers.every((knows) => knows);
     }, { withinMs: START_MS });
     return replica;
   }
@@ -186,6 +215,21 @@ export class RedisServer implements AsyncDisposable {
     }
   }
 
+  /** Whether it is a primary; false also while it does not say. */
+  async isPrimary(): Promise<boolean> {
+    return /role:master/.test(await this.#replication());
+  }
+
+  /** Whether it is a replica that has all data. */
+  async isInStep(): Promise<boolean> {
+    return /master_link_status:up/.test(await this.#replication());
+  }
+
+  /** A sentinel ends all connections of a replica that it promotes. */
+  async #replication(): Promise<string> {
+    return String(await this.command("INFO", "replication").catch(() => ""));
+  }
+
   /** Time passes, for what it has kept. */
   async age(ms: number): Promise<void> {
     await this.command("EVAL", AGE, 0, ms);
@@ -207,8 +251,30 @@ export class RedisServer implements AsyncDisposable {
     await within("the end of Redis", START_MS, this.#child.status);
   }
 
+  /** Copies its append-only files. @returns puts the copy in their place, while it does not run */
+  async copyData(): Promise<() => Promise<void>> {
+    const copy = `${this.#folder}/copy`;
+    await copyFiles(`${this.#folder}/${DATA}`, copy);
+    return async () => {
+      await this.removeData();
+      await Deno.rename(copy, `${this.#folder}/${DATA}`);
+    };
+  }
+
+  /** Removes its append-only files, while it does not run. */
+  async removeData(): Promise<void> {
+    await Deno.remove(`${this.#folder}/${DATA}`, { recursive: true });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill().catch(() => {}); // it has ended already
     await Deno.remove(this.#folder, { recursive: true });
+  }
+}
+
+async function copyFiles(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to);
+  for await (const { name } of Deno.readDir(from)) {
+    await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
   }
 }

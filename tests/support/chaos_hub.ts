@@ -1,0 +1,381 @@
+/**
+ * A hub of several processes with clients of the library and publishers, while a test lets faults
+ * happen: a ledger has what was published and what each client got.
+ *
+ * Half of the channels are published on processes that refuse publications while Redis is away
+ * (`BROKER_REQUIRED`), so that nothing stays at one process and no gap is due for that. The others are
+ * published on the last process, which does not.
+ *
+ * @module
+ */
+
+// @ts-types="@types/ws"
+import { WebSocket } from "ws";
+import type { Position } from "../../server/sdk/options.ts";
+import { HeartbeatSocket, type WebSocketConstructor } from "../../server/sdk/heartbeat_socket.ts";
+import { Delivery, DeliveryLedger } from "./delivery_ledger.ts";
+import { ServerProcess } from "./server/server_process.ts";
+import { until } from "./until.ts";
+
+/** How many processes the hub has. */
+const NODES = 3;
+
+/** The last one delivers publications to its own clients while Redis is away. */
+const LOOSE = NODES - 1;
+
+/** On each side. */
+const PUBLISHERS = 4;
+
+/** From one batch of publications to the next, ms. */
+const TICK_MS = 20;
+
+/** So many without an answer, and no more are published: this machine is too slow. */
+const MAX_UNANSWERED = 20_000;
+
+/** How long a condition may take to come true on a slow machine, ms. */
+const PATIENCE_MS = 60_000;
+
+/** Where members are. */
+const ROOM = "members";
+
+export interface ChaosOptions {
+  readonly redisUrl: string;
+  /** Each subscribes to two channels. */
+  readonly clients: number;
+  /** How many of them are members of a channel. */
+  readonly members: number;
+  readonly channels: number;
+  readonly publicationsPerSecond: number;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+/** What happened so far. */
+export interface Figures {
+  /** Publications that have a place. */
+  readonly acknowledged: number;
+  /** Messages with an offset that clients got. */
+  readonly delivered: number;
+  /** Publications that reached the clients of their process alone. */
+  readonly degraded: number;
+  /** Answers that refused a publication or a subscription for a while. */
+  readonly unavailable: number;
+  /** Publications that were given up. */
+  readonly refused: number;
+  /** How often clients were told of a gap, by channel. */
+  readonly gaps: ReadonlyMap<string, number>;
+  /** Connections that clients had. */
+  readonly opened: number;
+  /** Members that left. */
+  readonly left: number;
+  /** Log lines that say that a process is lost. */
+  readonly lost: number;
+}
+
+/** The connections of clients: what came on each is in the order of its channel's offsets. */
+class Wires {
+  readonly open = new Set<WebSocket>();
+  opened = 0;
+  unavailable = 0;
+  readonly faults: string[] = [];
+
+  /** The class of such connections. */
+  socketClass(): WebSocketConstructor {
+    const track = (socket: WebSocket) => this.#track(socket);
+    return class extends WebSocket {
+      constructor(url: string | URL, protocols?: string | string[]) {
+        super(url, protocols);
+        track(this);
+      }
+    } as unknown as WebSocketConstructor;
+  }
+
+  #track(socket: WebSocket): void {
+    /** The newest offset of each channel; undefined after an answer that names another. */
+    const offsets = new Map<string, number | undefined>();
+    socket.on("open", () => {
+      this.opened++;
+      this.open.add(socket);
+    });
+    socket.on("close", () => this.open.delete(socket));
+    socket.on("message", (bytes) => {
+      const { type, channel, offset, code } = JSON.parse(String(bytes));
+      if (type === "error") this.unavailable += code === "unavailable" || code === "busy" ? 1 : 0;
+      if (type === "gap" || type === "subscribed") offsets.set(channel, undefined);
+      if (type !== "message" || offset === undefined) return;
+      const before = offsets.get(channel);
+      if (before !== undefined && offset !== before + 1) {
+        this.faults.push(`${channel}: ${offset} follows ${before} on one connection`);
+      }
+      offsets.set(channel, offset);
+    });
+  }
+}
+
+export class ChaosHub implements AsyncDisposable {
+  readonly ledger = new DeliveryLedger();
+  readonly channels: readonly string[];
+  readonly #options: ChaosOptions;
+  readonly #wires = new Wires();
+  /** By their place; one that was killed stays until another one has it. */
+  readonly #nodes: ServerProcess[] = [];
+  readonly #alive: boolean[] = [];
+  readonly #ended: ServerProcess[] = [];
+  readonly #clients: HeartbeatSocket[] = [];
+  readonly #publishers: HeartbeatSocket[] = [];
+  readonly #deliveriesOf = new Map<string, Delivery[]>();
+  /** Channels with a publication that stayed at one process, since that was asked for. */
+  #stayedOn = new Set<string>();
+  #published = 0;
+  /** The numbers of publications without an answer. */
+  readonly #unanswered = new Set<number>();
+  #degraded = 0;
+  #refused = 0;
+  #left = 0;
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  private constructor(options: ChaosOptions) {
+    this.#options = options;
+    this.channels = Array.from({ length: options.channels }, (_, n) => `room {${n}}`);
+  }
+
+  /** Starts processes and clients, and publishes. */
+  static async start(options: ChaosOptions): Promise<ChaosHub> {
+    const hub = new ChaosHub(options);
+    try {
+      await Promise.all(Array.from({ length: NODES }, (_, n) => hub.startNode(n)));
+      await hub.#connect();
+      hub.#timer = setInterval(() => hub.#publishSome(), TICK_MS);
+      return hub;
+    } catch (error) {
+      await hub[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get figures(): Figures {
+    const gaps = new Map<string, number>();
+    for (const [channel, all] of this.#deliveriesOf) {
+      gaps.set(channel, all.reduce((sum, { gaps }) => sum + gaps, 0));
+    }
+    const logs = [...this.#nodes, ...this.#ended];
+    return {
+      acknowledged: this.ledger.acknowledged,
+      delivered: this.ledger.delivered,
+      degraded: this.#degraded,
+      unavailable: this.#wires.unavailable,
+      refused: this.#refused,
+      gaps,
+      opened: this.#wires.opened,
+      left: this.#left,
+      lost: logs.reduce((sum, node) => sum + node.lines("a node is lost").length, 0),
+    };
+  }
+
+  /** What was wrong. */
+  get faults(): readonly string[] {
+    return [...this.ledger.faults, ...this.#wires.faults];
+  }
+
+  /** Resident memory of the process that is never killed, bytes. */
+  get residentBytes(): number {
+    return this.#nodes[1].residentBytes;
+  }
+
+  /** Channels with a publication that stayed at one process, since this was called last. */
+  takeStayedOn(): ReadonlySet<string> {
+    const stayedOn = this.#stayedOn;
+    this.#stayedOn = new Set();
+    return stayedOn;
+  }
+
+  /** Starts a process. @param n its place */
+  async startNode(n: number): Promise<void> {
+    const env = {
+      REDIS_URL: this.#options.redisUrl,
+      BROKER_REQUIRED: `${n !== LOOSE}`,
+      HISTORY_MESSAGES: "1000",
+    };
+    const node = await ServerProcess.start({ env });
+    if (this.#nodes[n] !== undefined) this.#ended.push(this.#nodes[n]);
+    this.#nodes[n] = node;
+    await node.line("connected to Redis", PATIENCE_MS);
+    this.#alive[n] = true;
+  }
+
+  /** Kills a process. @param n its place; the second one is to live, for the sake of its memory */
+  async killNode(n: number): Promise<void> {
+    this.#alive[n] = false;
+    Deno.kill(this.#nodes[n].pid, "SIGKILL");
+    await this.#nodes[n].status;
+  }
+
+  /** Cuts connections of clients and publishers. @param share of them */
+  cutSockets(share: number): void {
+    for (const socket of [...this.#wires.open]) {
+      if (this.#options.random() < share) socket.terminate();
+    }
+  }
+
+  /**
+   * Waits until everybody has what was published before. Meanwhile others publish.
+   *
+   * @returns publications that have a place and that nobody got
+   */
+  async settle(): Promise<number[]> {
+    await until("all processes reach Redis", () => this.#areAll(({ body }) => body === "ready\n"), {
+      withinMs: PATIENCE_MS,
+    });
+    const newest = this.#published;
+    const marks = await Promise.all(
+      this.channels.map(async (channel, n) => ({ channel, position: await this.#mark(n) })),
+    );
+    for (const { channel, position } of marks) {
+      const late = () => this.#deliveriesOf.get(channel)!.filter((each) => !each.has(position));
+      await until("everybody has what was published", () => late().length === 0, {
+        withinMs: PATIENCE_MS,
+      }).catch((cause) => {
+        throw new Error(`${channel}: ${position.offset} of ${position.epoch}: ${late()}`, {
+          cause,
+        });
+      });
+    }
+    await until("what was published is answered", () => {
+      return [...this.#unanswered].every((number) => number > newest);
+    }, { withinMs: PATIENCE_MS });
+    return this.ledger.awaited(newest);
+  }
+
+  /** Whether each process counts all connections and members. */
+  async countsAll(): Promise<boolean> {
+    const stats = await this.#ask("/api/v1/stats");
+    const present = await this.#ask(`/api/v1/channels/${ROOM}/presence`);
+    const connections = this.#clients.length + this.#publishers.length;
+    return stats.every(({ body }) => {
+      return JSON.parse(body).totals.connections === connections;
+    }) && present.every(({ body }) => JSON.parse(body).count === this.#options.members);
+  }
+
+  /** Ends the publications. Resolves when all are answered. */
+  async stopPublishing(): Promise<void> {
+    clearInterval(this.#timer);
+    await until("all publications are answered", () => this.#unanswered.size === 0, {
+      withinMs: PATIENCE_MS,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
+    for (const socket of [...this.#publishers, ...this.#clients]) socket.close();
+    for (const node of [...this.#nodes, ...this.#ended]) await node?.[Symbol.asyncDispose]();
+  }
+
+  async #areAll(isSo: (answer: { readonly body: string }) => boolean): Promise<boolean> {
+    return (await this.#ask("/readyz")).every(isSo);
+  }
+
+  #ask(path: string): Promise<{ readonly body: string }[]> {
+    const alive = this.#nodes.filter((_, n) => this.#alive[n]);
+    return Promise.all(alive.map((node) => node.ask({ path })));
+  }
+
+  /** A socket of the library. @param places where it connects */
+  #socket(places: readonly number[]): HeartbeatSocket {
+    const url = () => {
+      const alive = places.filter((n) => this.#alive[n]);
+      const some = alive.length > 0 ? alive : places;
+      const { port } = this.#nodes[some[Math.floor(this.#options.random() * some.length)]];
+      return `ws://127.0.0.1:${port}/ws`;
+    };
+    return new HeartbeatSocket(url, {
+      WebSocket: this.#wires.socketClass(),
+      reconnectInterval: 50,
+      maxReconnectAttempts: Infinity,
+      outboxMessages: Infinity,
+      outboxBytes: Infinity,
+    });
+  }
+
+  async #connect(): Promise<void> {
+    const { clients, members } = this.#options;
+    const everywhere = this.#nodes.map((_, n) => n);
+    const required = everywhere.filter((n) => n !== LOOSE);
+    for (let n = 0; n < PUBLISHERS; n++) {
+      this.#publishers.push(this.#socket(required), this.#socket([LOOSE]));
+    }
+    const starting = Array.from({ length: clients }, (_, n) => {
+      const socket = this.#socket(everywhere);
+      this.#clients.push(socket);
+      if (n < members) this.#join(socket, n);
+      return [2 * n, 2 * n + 1].map((place) => {
+        const channel = this.channels[place % this.channels.length];
+        return this.#subscribe(socket, { name: `client ${n}`, channel });
+      });
+    });
+    await Promise.all(starting.flat());
+    await until("everybody is counted", () => this.countsAll(), { withinMs: PATIENCE_MS });
+  }
+
+  async #subscribe(
+    socket: HeartbeatSocket,
+    { name, channel }: { readonly name: string; readonly channel: string },
+  ): Promise<void> {
+    const subscription = socket.subscribe(channel, null);
+    const position = await until(`${name} has ${channel}`, () => subscription.position, {
+      withinMs: PATIENCE_MS,
+    });
+    const delivery = new Delivery(this.ledger, name, { channel, ...position });
+    subscription.addEventListener("message", ({ data, offset }) => {
+      const position = offset === undefined ? undefined : subscription.position;
+      delivery.take({ channel, number: data as number }, position);
+    });
+    subscription.addEventListener("gap", () => delivery.gap());
+    const all = this.#deliveriesOf.get(channel) ?? [];
+    this.#deliveriesOf.set(channel, all);
+    all.push(delivery);
+  }
+
+  #join(socket: HeartbeatSocket, n: number): void {
+    const subscription = socket.subscribe(ROOM, null, { presence: true, info: n });
+    subscription.addEventListener("left", () => this.#left++);
+  }
+
+  #publishSome(): void {
+    const { random, publicationsPerSecond } = this.#options;
+    if (this.#unanswered.size > MAX_UNANSWERED) return;
+    for (let n = publicationsPerSecond * TICK_MS / 1_000; n > 0; n--) {
+      void this.#publish(Math.floor(random() * this.channels.length));
+    }
+  }
+
+  /** Publishes until it has a place. @param n that of the channel */
+  async #mark(n: number): Promise<Position> {
+    return await until("a publication has a place", () => this.#publish(n), {
+      withinMs: PATIENCE_MS,
+    });
+  }
+
+  /** @returns undefined where it stayed at one process, or was given up */
+  async #publish(n: number): Promise<Position | undefined> {
+    const channel = this.channels[n];
+    const isLoose = n % 2 === 1;
+    const some = this.#publishers.filter((_, place) => (place % 2 === 1) === isLoose);
+    const publisher = some[Math.floor(this.#options.random() * some.length)];
+    const number = ++this.#published;
+    this.#unanswered.add(number);
+    try {
+      const position = await publisher.publish(channel, number);
+      if (position !== undefined) this.ledger.acknowledge({ channel, number }, position);
+      else {
+        this.#degraded++;
+        this.#stayedOn.add(channel);
+        if (!isLoose) this.ledger.faults.push(`${number} stayed where Redis is required`);
+      }
+      return position;
+    } catch {
+      this.#refused++;
+    } finally {
+      this.#unanswered.delete(number);
+    }
+  }
+}
