@@ -62,8 +62,8 @@ export interface Figures {
   readonly unavailable: number;
   /** Publications that were given up. */
   readonly refused: number;
-  /** How often clients were told of a gap, by channel. */
-  readonly gaps: ReadonlyMap<string, number>;
+  /** How often the clients of each channel were told of a gap, each of them. */
+  readonly gaps: ReadonlyMap<string, readonly number[]>;
   /** Connections that clients had. */
   readonly opened: number;
   /** Members that left. */
@@ -154,9 +154,9 @@ export class ChaosHub implements AsyncDisposable {
   }
 
   get figures(): Figures {
-    const gaps = new Map<string, number>();
+    const gaps = new Map<string, number[]>();
     for (const [channel, all] of this.#deliveriesOf) {
-      gaps.set(channel, all.reduce((sum, { gaps }) => sum + gaps, 0));
+      gaps.set(channel, all.map(({ gaps }) => gaps));
     }
     const logs = [...this.#nodes, ...this.#ended];
     return {
