@@ -13,7 +13,7 @@
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { channelKeys } from "../../server/redis/keys.ts";
 import { slotOf, SLOTS } from "../../server/redis/slot.ts";
-import { ChaosHub, type ChaosOptions, type Figures } from "../support/chaos_hub.ts";
+import { ChaosHub, type ChaosOptions, type Figures, PREFIX } from "../support/chaos_hub.ts";
 import { seeded } from "../support/fakes/seeded.ts";
 import { integrationTest } from "../support/integration_test_case.ts";
 import { RedisServer } from "../support/server/redis_server.ts";
@@ -74,6 +74,7 @@ const FAULTS: readonly Fault[] = [
       }
     },
   },
+  { name: "pub/sub loses messages", cause: (hub, redis) => hub.loseLive(redis) },
   {
     name: "a process killed",
     losesNode: true,
@@ -233,7 +234,7 @@ integrationTest(
     const redisUrl = primaries[0].url.replace("redis:", "redis-cluster:");
     await withHub({ ...FEW, redisUrl }, async (hub) => {
       for (const channel of hub.channels.slice(0, 3)) {
-        const slot = slotOf(channelKeys("systole:", channel).position);
+        const slot = slotOf(channelKeys(PREFIX, channel).position);
         const source = primaries[Math.floor(slot * 3 / SLOTS)];
         const target = primaries.find((primary) => primary !== source)!;
         await suffer(hub, {

@@ -13,7 +13,9 @@
 import { WebSocket } from "ws";
 import type { Position } from "../../server/sdk/options.ts";
 import { HeartbeatSocket, type WebSocketConstructor } from "../../server/sdk/heartbeat_socket.ts";
+import { channelKeys } from "../../server/redis/keys.ts";
 import { Delivery, DeliveryLedger } from "./delivery_ledger.ts";
+import type { RedisServer } from "./server/redis_server.ts";
 import { ServerProcess } from "./server/server_process.ts";
 import { until } from "./until.ts";
 
@@ -34,6 +36,18 @@ const MAX_UNANSWERED = 20_000;
 
 /** How long a condition may take to come true on a slow machine, ms. */
 const PATIENCE_MS = 60_000;
+
+/** `REDIS_PREFIX`'s default. */
+export const PREFIX = "systole:";
+
+/** Keeps a message as the script of a publication does, and publishes nothing. */
+const KEEP = `
+local epoch, run, offset = string.match(redis.call('GET', KEYS[1]), '^(%S+) (%S+) (%d+)$')
+local place = epoch .. ' ' .. string.format('%d', offset + 1)
+local text = place .. ' ' .. ARGV[1] .. ' \\n' .. ARGV[2]
+redis.call('XADD', KEYS[2], string.format('%d-0', offset + 1), 'm', text)
+redis.call('SET', KEYS[1], epoch .. ' ' .. run .. string.format(' %d', offset + 1), 'KEEPTTL')
+return place`;
 
 /** Where members are. */
 const ROOM = "members";
@@ -214,6 +228,18 @@ export class ChaosHub implements AsyncDisposable {
   cutSockets(share: number): void {
     for (const socket of [...this.#wires.open]) {
       if (this.#options.random() < share) socket.terminate();
+    }
+  }
+
+  /** On each channel a message is kept that pub/sub has carried to nobody. */
+  async loseLive(redis: RedisServer): Promise<void> {
+    for (const channel of this.channels) {
+      const number = ++this.#published;
+      const { position, messages } = channelKeys(PREFIX, channel);
+      const [epoch, offset] = String(
+        await redis.command("EVAL", KEEP, 2, position, messages, Date.now(), number),
+      ).split(" ");
+      this.ledger.acknowledge({ channel, number }, { epoch, offset: Number(offset) });
     }
   }
 
