@@ -136,6 +136,12 @@ export const REJECTION_DETAILS = {
 
 export type RejectionReason = keyof typeof REJECTION_DETAILS;
 
+/** The text of a close frame for a rejection after which the client may come back; as `closeText()`. */
+export function rejectionText(reason: RejectionReason, afterMs: number): string {
+  const closeReason: CloseReason = reason === "draining" ? "drain" : "overload";
+  return `${closeReason}: ${REJECTION_DETAILS[reason]}; afterMs=${afterMs}`;
+}
+
 /** Every reason's name, in the order of the table. */
 export const REJECTION_REASONS = Object.keys(REJECTION_DETAILS) as readonly RejectionReason[];
 

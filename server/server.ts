@@ -17,6 +17,11 @@ import { verifyToken } from "./auth/tokens.ts";
 import { systemClock } from "./base/clock.ts";
 import { StartError } from "./base/errors.ts";
 import type { Listen } from "./base/option_values.ts";
+import {
+  type AdmissionRate,
+  MemoryAdmissionRate,
+  UnlimitedAdmission,
+} from "./brokers/admission_rate.ts";
 import type { Broker } from "./brokers/broker.ts";
 import { loadRedis } from "./brokers/load_redis.ts";
 import { MemoryBroker } from "./brokers/memory.ts";
@@ -87,6 +92,8 @@ export interface BrokerOptions
     Pick<ServerOptions, "log"> {
   /** Whether a channel keeps a history. */
   readonly keeps: (channel: string) => boolean;
+  /** See `ADMISSION_PER_SECOND` in options.md. */
+  readonly admissionPerSecond: number;
 }
 
 /** A broker, and what this process keeps for it. */
@@ -101,6 +108,8 @@ export interface OpenBroker {
   readonly members?: SharedMembers;
   /** What keys may do on all of them together. */
   readonly limits?: SharedLimits;
+  /** What they admit together. */
+  readonly admissionRate?: AdmissionRate;
 }
 
 /** What is kept, and what was given up since the start. */
@@ -202,8 +211,8 @@ async function redisOf(
     openStore: (_, clock) => RedisStore.open({ url, prefix, driver, clock, random: Math.random }),
     openBroker(options) {
       const broker = new RedisBroker({ ...options, url, prefix, driver, isRequired });
-      const { nodes, members, limits } = broker;
-      return { broker, history: broker, figures: broker, nodes, members, limits };
+      const { nodes, members, limits, admissionRate } = broker;
+      return { broker, history: broker, figures: broker, nodes, members, limits, admissionRate };
     },
   };
 }
@@ -246,7 +255,9 @@ export function compose(
   const { openBroker = memoryBroker } = options;
   const { allowedOrigins, closeWaitMs, shutdownMs, limits: { maxMessageBytes } } = config;
   const { authenticator, proxies, suspensions, tickets } = auth;
-  const { broker, history, figures, nodes, members, limits } = openBroker(brokerOptions(options));
+  const opened = openBroker(brokerOptions(options));
+  const { broker, history, figures, nodes, members, limits } = opened;
+  const admissionRate = admissionRateOf(options, opened);
   const shared = clientOptions({
     config,
     log,
@@ -255,6 +266,7 @@ export function compose(
     newId,
     broker,
     sharedMembers: members,
+    admissionRate,
     authenticator,
   });
   const { wheel, hub, metrics, budget, closeHistory, idleTimeouts } = shared;
@@ -284,6 +296,7 @@ export function compose(
     canRejectUpgrades,
     connect: (connection) => new Client(connection, shared).id,
     admission,
+    admissionRate,
     rejections,
     closeWaitMs,
   });
@@ -338,18 +351,22 @@ export function compose(
   wheel.schedule(history, wheel.now());
   wheel.start();
   feed.start();
-  const running = { http, wheel, hub, hubRun: hub.run(), feed, broker, upgrader, admission, auth };
+  const running = {
+    ...{ http, wheel, hub, hubRun: hub.run(), feed, broker, upgrader, auth },
+    ...{ admission, admissionRate },
+  };
   const drain = () => drained ??= shutdown({ ...running, shutdownMs, clock, random, log });
   return { ...running, metrics, budget, history, pending, app, drain };
 }
 
 function brokerOptions(
-  { config: { history }, clock, random, newId, createBroker, log }: CompositionOptions,
+  { config: { history, limits }, clock, random, newId, createBroker, log }: CompositionOptions,
 ): BrokerOptions {
   const isKept = matcher(history.historyChannels);
   const keeps = (channel: string) =>
     history.historyMessages > 0 && !isReserved(channel) && isKept(channel);
-  return { ...history, clock, random, newId, createBroker, log, keeps };
+  const { admissionPerSecond } = limits;
+  return { ...history, clock, random, newId, createBroker, log, keeps, admissionPerSecond };
 }
 
 function memoryBroker(options: BrokerOptions): OpenBroker {
@@ -357,14 +374,25 @@ function memoryBroker(options: BrokerOptions): OpenBroker {
   return { broker: options.createBroker(history), history };
 }
 
+/** What a broker of several processes has for it, or that of this one. */
+function admissionRateOf(
+  { config: { limits }, clock, random }: CompositionOptions,
+  { admissionRate }: OpenBroker,
+): AdmissionRate {
+  const { admissionPerSecond: perSecond } = limits;
+  if (perSecond === 0) return new UnlimitedAdmission(random);
+  return admissionRate ?? new MemoryAdmissionRate({ perSecond, clock, random });
+}
+
 /** What all clients share. */
 function clientOptions(
-  { config, log, clock, random, newId, broker, sharedMembers, authenticator }:
+  { config, log, clock, random, newId, broker, sharedMembers, admissionRate, authenticator }:
     & Omit<ServerOptions, "files">
     & Pick<Platform, "clock" | "random" | "newId">
     & {
       readonly broker: Broker;
       readonly sharedMembers: SharedMembers | undefined;
+      readonly admissionRate: AdmissionRate;
       readonly authenticator: Authenticator;
     },
 ): ClientOptions {
@@ -394,7 +422,7 @@ function clientOptions(
       log.warning("publications refused: subscribers are behind", { channel }),
   });
   wheel.schedule(new MailboxProbe({ hub, clock, metrics }), wheel.now());
-  const shedder = new LoadShedder({ hub, budget, wheel });
+  const shedder = new LoadShedder({ hub, budget, wheel, admissionRate });
   budget.onPending = () => shedder.watch();
   return {
     clock,

@@ -23,6 +23,7 @@ import {
 import { ChannelLog } from "./channel_log.ts";
 import { LogCache } from "./log_cache.ts";
 import type { HistoryBounds } from "./memory_history.ts";
+import { RedisAdmissionRate } from "./redis_admission_rate.ts";
 import { RedisChannels } from "./redis_channels.ts";
 import { type Engine, RedisEngines } from "./redis_engines.ts";
 import { RedisLimits } from "./redis_limits.ts";
@@ -61,6 +62,8 @@ interface Sending {
 export interface RedisBrokerOptions extends HistoryBounds, RedisLocation, RedisPlatform {
   /** Whether publications are refused while Redis is away. */
   readonly isRequired: boolean;
+  /** See `ADMISSION_PER_SECOND` in options.md. */
+  readonly admissionPerSecond: number;
   readonly clock: Clock;
   /** Returns a UUID. */
   readonly newId: () => string;
@@ -77,6 +80,8 @@ export class RedisBroker implements Broker, TimerTask {
   readonly members: RedisMembers;
   /** What keys may do on all nodes together. */
   readonly limits: RedisLimits;
+  /** Sessions a second of all processes. */
+  readonly admissionRate: RedisAdmissionRate;
   readonly #options: RedisBrokerOptions;
   readonly #hubKeys: HubKeys;
   readonly #cache: LogCache;
@@ -130,6 +135,13 @@ export class RedisBroker implements Broker, TimerTask {
         void members.repeat();
         void limits.repeat();
       },
+    });
+    this.admissionRate = new RedisAdmissionRate({
+      ...options,
+      perSecond: options.admissionPerSecond,
+      keys,
+      engines,
+      nodes: () => this.nodes.count,
     });
     this.#read = channelReader({ ...this.#options, engines, newEpoch: () => this.#newEpoch() });
     this.#channels = new RedisChannels({

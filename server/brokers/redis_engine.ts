@@ -37,6 +37,8 @@ interface Commands extends Redis {
   removeMember(...args: (string | number)[]): Promise<void>;
   countConnections(...args: (string | number)[]): Promise<number>;
   takeMessages(...args: (string | number)[]): Promise<[granted: number, waitMs: number]>;
+  admitSession(...args: (string | number)[]): Promise<number>;
+  takeSlots(...args: (string | number)[]): Promise<number>;
 }
 
 /** The epoch, the offset, the time, and the entries of the stream, each with the text as second field. */
@@ -151,6 +153,7 @@ export class RedisEngine {
     | "hdel"
     | "hgetall"
     | "hkeys"
+    | "lpop"
     | "pexpire"
     | "publishKept"
     | "publishOnce"
@@ -161,6 +164,8 @@ export class RedisEngine {
     | "removeMember"
     | "countConnections"
     | "takeMessages"
+    | "admitSession"
+    | "takeSlots"
   > {
     return this.#commands;
   }

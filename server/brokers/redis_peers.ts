@@ -64,6 +64,11 @@ export class RedisPeers implements Nodes {
     return this.#options.id;
   }
 
+  /** How many nodes are alive, this one included. */
+  get count(): number {
+    return this.#others().length + 1;
+  }
+
   /** Begins to renew the lease; the first time at once. */
   start(): void {
     this.#cancel = this.#options.clock.after(RENEW_MS, () => this.start());

@@ -1,6 +1,6 @@
 /**
  * The scripts that Redis runs: each is one step that no other command divides. All keys of a script
- * belong to one channel.
+ * belong to one channel, or to none.
  *
  * The position of a channel is the text `<epoch> <run> <offset>`, where the run is that of the primary
  * that has made the epoch. Replication is asynchronous and a snapshot may be old: another run may have
@@ -36,6 +36,24 @@ local time = redis.call('TIME')
 local now = string.format('%d%03d', time[1], time[2] / 1000)
 `;
 
+/**
+ * Hands out `count` slots: `first`, ms from now. Times are texts with fractions of a ms: a number that Lua
+ * writes itself has 14 digits.
+ */
+const SLOTS = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + time[2] / 1000
+local window, crowd, step = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+local free = tonumber(redis.call('GET', KEYS[2]) or now)
+local function slots(count)
+  local crowded = redis.call('LINDEX', KEYS[1], crowd - 1)
+  local first = math.max(now, free, crowded and crowded + window or 0)
+  local last = first + count * step
+  redis.call('SET', KEYS[2], string.format('%.3f', last), 'PX', math.ceil(last - now) + window)
+  return math.ceil(first - now)
+end
+`;
+
 /** @param publish the command that publishes to the nodes */
 export function scripts(publish: "PUBLISH" | "SPUBLISH"): {
   readonly publishKept: Script;
@@ -47,6 +65,8 @@ export function scripts(publish: "PUBLISH" | "SPUBLISH"): {
   readonly removeMember: Script;
   readonly countConnections: Script;
   readonly takeMessages: Script;
+  readonly admitSession: Script;
+  readonly takeSlots: Script;
 } {
   return {
     /**
@@ -215,6 +235,35 @@ end
 redis.call('HINCRBY', KEYS[1], second, granted)
 redis.call('PEXPIRE', KEYS[1], 62000)
 return { granted, 0 }`,
+    },
+    /**
+     * Admits a session, unless the last window has as many as the budget.
+     *
+     * Keys: the times of the newest admissions, the next slot. Arguments: the window, ms, how many
+     * admissions in it leave no room for slots, from one slot to the next, ms, the budget, the longest
+     * wait, ms, the wait where the next slot is beyond that. Answers 0, or the slot of one that is
+     * refused, ms from now. A time in the future is that of another primary.
+     */
+    admitSession: {
+      numberOfKeys: 2,
+      lua: `
+${SLOTS}
+local first = redis.call('LINDEX', KEYS[1], ARGV[4] - 1)
+if first and now - first < window and now >= tonumber(first) then
+  if free - now > tonumber(ARGV[5]) then return tonumber(ARGV[6]) end
+  return math.max(1, slots(1))
+end
+redis.call('LPUSH', KEYS[1], string.format('%.3f', now))
+redis.call('LTRIM', KEYS[1], 0, ARGV[4] - 1)
+redis.call('PEXPIRE', KEYS[1], window)
+return 0`,
+    },
+    /** Hands out slots. Keys and arguments as above, then how many. Answers the first, ms from now. */
+    takeSlots: {
+      numberOfKeys: 2,
+      lua: `
+${SLOTS}
+return slots(tonumber(ARGV[4]))`,
     },
   };
 }

@@ -17,7 +17,13 @@ import { chooseThresholds, latencyProblems } from "../liveness/health_thresholds
 import { chooseTiming, type ProxyPreset, type Timing, timingProblems } from "../liveness/timing.ts";
 import { PROFILE_OPTIONS, type ProfileName, PROFILES } from "../profiles/registry.ts";
 import { givenThresholds, givenTiming } from "../profiles/timing_options.ts";
-import { chooseQueueSizes, type Limits, queueProblems, type QueueSizes } from "./limits.ts";
+import {
+  chooseLimits,
+  chooseQueueSizes,
+  type Limits,
+  queueProblems,
+  type QueueSizes,
+} from "./limits.ts";
 import {
   BROKER_OPTIONS,
   GENERAL_OPTIONS,
@@ -94,7 +100,7 @@ export function parseConfig(env: Env): Config {
     profileOptions: optionValues(PROFILE_OPTIONS, given),
     limits: {
       ...chooseQueueSizes(sizes, optionValues(SIZE_OPTIONS, {})),
-      ...optionValues(LIMIT_OPTIONS, given),
+      ...chooseLimits(optionValues(LIMIT_OPTIONS, given)),
     },
     history: optionValues(HISTORY_OPTIONS, given),
     broker: optionValues(BROKER_OPTIONS, given),

@@ -25,7 +25,19 @@ export interface QueueSizes {
 }
 
 /** Every limit; for most of them 0 means off. */
-export type Limits = QueueSizes & OptionValues<typeof LIMIT_OPTIONS>;
+export type Limits = QueueSizes & Required<OptionValues<typeof LIMIT_OPTIONS>>;
+
+/**
+ * Upgrades a second that a process answers at the least price, as a part of ADMISSION_PER_SECOND: below it a
+ * client that is not admitted gets the handshake, and reads in the close frame when to come back.
+ */
+const UPGRADES_PER_ADMISSION = 4;
+
+/** Fills in what depends on another limit. */
+export function chooseLimits(given: OptionValues<typeof LIMIT_OPTIONS>): Required<typeof given> {
+  const { admissionPerSecond } = given;
+  return { maxUpgradesPerSecond: UPGRADES_PER_ADMISSION * admissionPerSecond, ...given };
+}
 
 /**
  * Fills in what was not given. A default queue holds two of the largest messages, since a message

@@ -156,9 +156,14 @@ export const LIMIT_OPTIONS = {
     fallback: 0,
     meaning: "connections with one key that has no limit of its own; 0 = off",
   }),
-  MAX_UPGRADES_PER_SECOND: option(count(), {
-    fallback: 0,
-    meaning: "upgrades per second, wrong credentials included; 0 = off",
+  ADMISSION_PER_SECOND: option(count(), {
+    fallback: 500,
+    meaning: "sessions that all processes of the hub together begin in a second; a client beyond " +
+      "that is told when to come back; 0 = off",
+  }),
+  MAX_UPGRADES_PER_SECOND: derived(count(), {
+    shown: "4 × ADMISSION_PER_SECOND",
+    meaning: "upgrades per second of this process, wrong credentials included; 0 = off",
   }),
   MAX_MESSAGES_PER_SECOND: option(count(), {
     fallback: 1000,

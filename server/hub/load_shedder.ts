@@ -11,9 +11,11 @@
  * @module
  */
 
+import type { AdmissionRate } from "../brokers/admission_rate.ts";
+import { CLOSE_REASONS } from "../close_codes.ts";
 import type { Hub, HubMessage } from "../hub.ts";
 import { TICK_MS, type TimerTask, type Wheel } from "../liveness/wheel.ts";
-import type { SubscriptionRegistry } from "./subscription_registry.ts";
+import type { Subscriber, SubscriptionRegistry } from "./subscription_registry.ts";
 
 /**
  * The bytes that wait in all send queues together, without those of closing connections; a frame that
@@ -54,6 +56,8 @@ export interface LoadShedderOptions {
   readonly hub: Pick<Hub, "tell">;
   readonly budget: Pick<QueueBudget, "usedBytes" | "limitBytes">;
   readonly wheel: Pick<Wheel, "schedule" | "now">;
+  /** Hands out when those that are closed may come back. */
+  readonly admissionRate: Pick<AdmissionRate, "slots">;
 }
 
 /** On the wheel while anything waits, which also keeps its ticks going: send queues count in them. */
@@ -89,16 +93,23 @@ export class LoadShedder implements TimerTask {
   }
 
   #shed(registry: SubscriptionRegistry): void {
-    this.#isUnderway = false;
     const { limitBytes } = this.#options.budget;
     const slow = [...registry.subscribers].filter(({ writePump }) => writePump.overdueBytes > 0);
-    let overdue = slow.reduce((sum, { writePump }) => sum + writePump.overdueBytes, 0);
-    if (overdue <= limitBytes) return;
     slow.sort((a, b) => b.writePump.overdueBytes - a.writePump.overdueBytes);
-    for (const subscriber of slow) {
-      if (overdue <= limitBytes) return;
-      overdue -= subscriber.writePump.overdueBytes; // read before the close, which makes it 0
-      subscriber.close("overload");
-    }
+    let overdue = slow.reduce((sum, { writePump }) => sum + writePump.overdueBytes, 0);
+    let count = 0;
+    while (overdue > limitBytes) overdue -= slow[count++].writePump.overdueBytes;
+    void this.#close(slow.slice(0, count));
+  }
+
+  async #close(subscribers: readonly Subscriber[]): Promise<void> {
+    const { admissionRate } = this.#options;
+    const later = subscribers.length === 0 ? [] : admissionRate.slots(subscribers.length);
+    const slots = later instanceof Promise ? await later : later; // at once where the hub is one process
+    const { afterMs } = CLOSE_REASONS.overload;
+    subscribers.forEach((subscriber, i) =>
+      subscriber.close("overload", { afterMs: afterMs + slots[i] })
+    );
+    this.#isUnderway = false;
   }
 }

@@ -35,6 +35,10 @@ export interface HubKeys {
   readonly leases: string;
   /** How many connections of a key each node has, a hash. */
   readonly connections: (key: string) => string;
+  /** The times of the newest admissions, a list. */
+  readonly admissions: string;
+  /** The time of the next slot. */
+  readonly nextSlot: string;
 }
 
 /** What the keys of a collection of entries begin with. @param prefix of all names */
@@ -51,6 +55,8 @@ export function hubKeys(prefix: string): HubKeys {
     nodes: `${start}nodes`,
     leases: `${start}leases`,
     connections: (key) => `${start}connections:${encode(key)}`,
+    admissions: `${start}admissions`,
+    nextSlot: `${start}next-slot`,
   };
 }
 

@@ -19,7 +19,8 @@ import type { Quota, Quotas } from "../auth/quotas.ts";
 import type { Suspensions } from "../auth/suspensions.ts";
 import type { Clock } from "../base/clock.ts";
 import { type HttpRejection, problemRejection, responseText } from "../base/problem.ts";
-import { REJECTION_DETAILS, type RejectionReason } from "../close_codes.ts";
+import type { AdmissionRate } from "../brokers/admission_rate.ts";
+import { REJECTION_DETAILS, type RejectionReason, rejectionText } from "../close_codes.ts";
 import type { Logger } from "../logging/logging.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { NotFound, Profile } from "../profiles/profile.ts";
@@ -40,6 +41,7 @@ export interface UpgraderOptions {
   readonly proxies: Pick<TrustedProxies, "clientAddress">;
   readonly suspensions: Pick<Suspensions, "violation">;
   readonly admission: Admission;
+  readonly admissionRate: Pick<AdmissionRate, "admit" | "giveBack">;
   readonly quotas: Quotas;
   /** Starts a client on an accepted connection. @returns its id */
   readonly connect: (connection: AcceptedConnection) => string;
@@ -125,6 +127,8 @@ const MAX_DETAIL_LENGTH = 123 - "; no retry".length;
 export class Upgrader {
   readonly #options: UpgraderOptions;
   #draining = false;
+  /** The newest slot that this node has handed out, monotonic ms. */
+  #newestSlotMs = -Infinity;
 
   constructor(options: UpgraderOptions) {
     this.#options = options;
@@ -135,10 +139,16 @@ export class Upgrader {
     this.#draining = true;
   }
 
+  /** A slot was handed out: who is rejected from now on is told to wait as long. @param slotMs from now */
+  handedOut(slotMs: number): void {
+    const { clock } = this.#options;
+    this.#newestSlotMs = Math.max(this.#newestSlotMs, clock.now() + slotMs);
+  }
+
   /** Handles one upgrade request. */
   async upgrade(request: IncomingMessage, raw: NetSocket, head: Uint8Array): Promise<void> {
     raw.on("error", () => raw.destroy()); // a reset during the handshake must not end the process
-    const { routes, authenticator, admission, clock } = this.#options;
+    const { routes, authenticator, admission, admissionRate, clock } = this.#options;
     const source = credentialSource(request);
     const unrouted = { request, raw, head, ...this.#origin(raw, source.header("x-forwarded-for")) };
     const target = parseTarget(request.url);
@@ -154,17 +164,26 @@ export class Upgrader {
     request.headers.upgrade = "websocket"; // it may be one of a list (RFC 9110 section 7.8)
     const permit = admission.enter(routed.address, clock.now(), profile.replaces?.(target));
     if (typeof permit === "string") return this.#reject(routed, permit);
+    const later = admissionRate.admit();
+    const slotMs = typeof later === "number" ? later : await later;
+    if (slotMs > 0) {
+      permit.release();
+      return this.#sendAway(routed, slotMs);
+    }
     const presented = profile.credential({ ...target, ...source });
     const result = await authenticator.check(presented);
-    if (raw.destroyed) return permit.release();
-    if (result.kind === "granted" && !this.#draining) {
+    if (result.kind === "granted" && !this.#draining && !raw.destroyed) {
       const { grant } = result;
       const claimed = permit.claim(grant, clock.now());
       const reached = claimed instanceof Promise ? await claimed : claimed;
-      if (raw.destroyed) return permit.release();
-      if (!this.#draining) return this.#accept(routed, { grant, permit, reached });
+      if (!this.#draining && !raw.destroyed) {
+        if (!this.#accept(routed, { grant, permit, reached })) admissionRate.giveBack();
+        return;
+      }
     }
+    admissionRate.giveBack();
     permit.release();
+    if (raw.destroyed) return;
     if (result.kind === "granted") return this.#reject(routed, "draining");
     const { detail, fault } = result;
     this.#rejectAsProfile(routed, { kind: "unauthorized", presented, detail, fault });
@@ -189,6 +208,7 @@ export class Upgrader {
     if (!originAllowed(headers.origin, headers.host, allowedOrigins)) return "foreign_origin";
   }
 
+  /** @returns whether it has become a session; if not, it is rejected and its permit released */
   #accept(
     routed: RoutedUpgrade,
     { grant, permit, reached }: {
@@ -196,15 +216,15 @@ export class Upgrader {
       readonly permit: Permit;
       readonly reached: NoClaim | undefined;
     },
-  ): void {
+  ): boolean {
     const { acceptor, quotas, clock, connect } = this.#options;
     const { request, raw, head, ...rest } = routed;
     if (reached !== undefined) {
       permit.release();
-      if (reached !== "too_many_for_key") return this.#reject(routed, reached);
-      const detail = REJECTION_DETAILS.too_many_for_key;
-      const rejection = { kind: "too_many_for_key", detail, key: grant.keyId } as const;
-      return this.#rejectAsProfile(routed, rejection);
+      const detail = REJECTION_DETAILS[reached];
+      if (reached !== "too_many_for_key") this.#reject(routed, reached);
+      else this.#rejectAsProfile(routed, { kind: reached, detail, key: grant.keyId });
+      return false;
     }
     const quota = quotas.join(grant, clock.now());
     const admitted = new AdmittedConnection(this.#options, { grant, permit });
@@ -214,9 +234,22 @@ export class Upgrader {
       const id = connect({ ...rest, socket, grant, quota, admitted });
       if (rest.profile.replaces !== undefined) permit.opened(id);
     });
-    if (isAccepted) return;
+    if (isAccepted) return true;
     admitted.ended();
     this.#record(routed, { reason: "bad_handshake" }); // ws has answered what we had overlooked
+    return false;
+  }
+
+  /**
+   * Tells a client in a close frame when to come back, before it costs a session: a page of a browser could
+   * not read an HTTP answer.
+   */
+  #sendAway(routed: RoutedUpgrade, slotMs: number): void {
+    this.handedOut(slotMs);
+    const reason = "too_many_at_once";
+    this.#record(routed, { reason });
+    const text = rejectionText(reason, slotMs);
+    this.#acceptAndClose(routed, { texts: [], code: TRY_AGAIN_LATER, reason: text });
   }
 
   /** Rejects in the profile's own form. @param key the key of the credential, where it is known */
@@ -252,9 +285,14 @@ export class Upgrader {
   #reject(upgrade: UpgradeRequest, reason: keyof typeof STATUS): void {
     this.#record(upgrade, { reason });
     const status = STATUS[reason];
-    const headers = status === STATUS_CODE.ServiceUnavailable ? { "Retry-After": "1" } : undefined;
     const detail = REJECTION_DETAILS[reason];
-    this.#answer(upgrade, problemRejection(status, detail, headers), detail);
+    if (status !== STATUS_CODE.ServiceUnavailable) {
+      return this.#answer(upgrade, problemRejection(status, detail), detail);
+    }
+    const seconds = Math.ceil((this.#newestSlotMs - this.#options.clock.now()) / 1_000);
+    const afterS = Math.max(1, seconds);
+    const rejection = problemRejection(status, detail, { "Retry-After": `${afterS}` });
+    this.#answer(upgrade, rejection, rejectionText(reason, 1_000 * afterS));
   }
 
   /** Counts and logs a rejection. The URL is not logged: its query may hold a credential. */

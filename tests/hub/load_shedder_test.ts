@@ -2,8 +2,9 @@ import { assert, assertEquals, assertLess } from "@std/assert";
 import type { Clock } from "../../server/base/clock.ts";
 import type { HubMessage } from "../../server/hub.ts";
 import { TICK_MS, type TimerTask, Wheel, WheelEntry } from "../../server/liveness/wheel.ts";
+import { UnlimitedAdmission } from "../../server/brokers/admission_rate.ts";
 import { LoadShedder } from "../../server/hub/load_shedder.ts";
-import { SubscriptionRegistry } from "../../server/hub/subscription_registry.ts";
+import { type Subscriber, SubscriptionRegistry } from "../../server/hub/subscription_registry.ts";
 import { VirtualClock } from "../support/fakes/virtual_clock.ts";
 import { deliverTo, RULES, type TestPeer, withWorld, type World } from "../support/fakes/world.ts";
 
@@ -12,6 +13,7 @@ const OVERDUE_MS = 1_000;
 
 /** So that nothing but the budget ends anybody. */
 const CALM = { ...RULES, pingPeriodMs: 3_600_000, pongWaitMs: 3_600_000 };
+const ADMISSION_RATE = new UnlimitedAdmission(() => 0);
 const PATIENT = { writeWaitMs: 3_600_000, rules: CALM };
 
 /** Each subscribes to "c", and to "own <n>" alone; closed, they stay, as until closeWait. */
@@ -46,7 +48,8 @@ Deno.test("LoadShedder keeps the wheel at each tick while anything waits, though
   const wheel = new Wheel(late, { tick() {}, stall() {} });
   wheel.start();
   const budget = { usedBytes: 1, limitBytes: 2 };
-  new LoadShedder({ wheel, budget, hub: { tell: () => "sent" } }).watch();
+  const hub = { tell: () => "sent" as const };
+  new LoadShedder({ wheel, budget, hub, admissionRate: ADMISSION_RATE }).watch();
   await clock.pass(1_050);
   assertEquals(wheel.ticks, 1_050 / TICK_MS - 1); // the last one is late
   wheel.stop();
@@ -148,7 +151,7 @@ Deno.test("LoadShedder asks the hub above the budget only, and not again before 
     now: () => 0,
     schedule: (task: TimerTask, dueMs: number) => (scheduled.push(dueMs), new WheelEntry(task)),
   };
-  const shedder = new LoadShedder({ hub, budget, wheel });
+  const shedder = new LoadShedder({ hub, budget, wheel, admissionRate: ADMISSION_RATE });
   shedder.watch();
   shedder.watch();
   assertEquals(scheduled, [TICK_MS]);
@@ -164,3 +167,36 @@ Deno.test("LoadShedder asks the hub above the budget only, and not again before 
   shedder.watch();
   assertEquals(scheduled, [TICK_MS, TICK_MS]);
 });
+
+for (const [when, isLater] of [["at once", false], ["later", true]] as const) {
+  Deno.test(`LoadShedder tells who it closes its slot, which it has ${when}`, async () => {
+    const messages: HubMessage[] = [];
+    const hub = { tell: (message: HubMessage) => (messages.push(message), "sent" as const) };
+    const slots = (count: number) => {
+      const all = [100, 200, 300].slice(0, count);
+      return isLater ? Promise.resolve(all) : all;
+    };
+    const wheel = { now: () => 0, schedule: (task: TimerTask) => new WheelEntry(task) };
+    const budget = { usedBytes: 1_000, limitBytes: 150 };
+    const shedder = new LoadShedder({ hub, budget, wheel, admissionRate: { slots } });
+    const closed: unknown[] = [];
+    const registry = new SubscriptionRegistry();
+    for (const overdueBytes of [100, 400, 200]) {
+      const close = (...how: unknown[]) => void closed.push([overdueBytes, ...how]);
+      registry.add({ writePump: { overdueBytes }, close } as unknown as Subscriber);
+    }
+    shedder.onDue(0);
+    (messages[0] as HubMessage & { kind: "run" }).run(registry);
+    assertEquals(closed.length, isLater ? 0 : 2);
+    shedder.onDue(1);
+    assertEquals(messages.length, isLater ? 1 : 2, "not again before they are closed");
+    await Promise.resolve();
+    await Promise.resolve();
+    assertEquals(closed, [
+      [400, "overload", { afterMs: 5_100 }],
+      [200, "overload", { afterMs: 5_200 }],
+    ]);
+    shedder.onDue(2);
+    assertEquals(messages.length, 2);
+  });
+}

@@ -11,6 +11,8 @@ import { Admission, type AdmissionLimits } from "../../server/auth/admission.ts"
 import type { Authenticator } from "../../server/auth/authenticator.ts";
 import { type AuthResult, OPEN_GRANT, rejected } from "../../server/auth/grant.ts";
 import { Quotas } from "../../server/auth/quotas.ts";
+import { type AdmissionRate, UnlimitedAdmission } from "../../server/brokers/admission_rate.ts";
+import type { Later } from "../../server/brokers/broker.ts";
 import { Client } from "../../server/client.ts";
 import { listen, makeHttpServer } from "../../server/transport/listener.ts";
 import { ProfileRoutes } from "../../server/transport/profile_routes.ts";
@@ -46,13 +48,17 @@ interface UpgradeFixture {
   raw(): Promise<NetSocket>;
   /** The server begins to drain. */
   drain(): void;
+  /** The server has handed out a slot. */
+  handedOut(slotMs: number): void;
   /** Ends the check. Resolves when the upgrade has been dealt with. */
   decide(result: AuthResult): Promise<void>;
 }
 
 async function withUpgrader(
   test: (fixture: UpgradeFixture) => Promise<void>,
-  limits: Partial<AdmissionLimits> = {},
+  { admissionRate = new UnlimitedAdmission(() => 0), ...limits }: Partial<AdmissionLimits> & {
+    readonly admissionRate?: Pick<AdmissionRate, "admit" | "giveBack">;
+  } = {},
 ): Promise<void> {
   await withWorld({}, async (world) => {
     const { clock, profile, context } = world;
@@ -67,6 +73,7 @@ async function withUpgrader(
       proxies: { clientAddress: (peer) => peer },
       suspensions: { violation: () => Promise.resolve() },
       admission,
+      admissionRate,
       quotas: new Quotas(),
       connect: (connection) => new Client(connection, context).id,
       clock,
@@ -93,6 +100,7 @@ async function withUpgrader(
         port: address.port,
         raw: async () => (await arrival()).raw,
         drain: () => upgrader.drain(),
+        handedOut: (slotMs) => upgrader.handedOut(slotMs),
         async decide(result) {
           check.resolve(result);
           await (await arrival()).upgraded;
@@ -298,4 +306,100 @@ integrationTest(
       const last = await request(fixture, `/ws?replaces=${clientId}`);
       await assertRejects(() => last.handshake, Error, "503 Service Unavailable");
     }, { maxConnectionsPerAddress: 1 }),
+);
+
+/** Admits no session, or only the first. */
+class FullRate implements Pick<AdmissionRate, "admit" | "giveBack"> {
+  admitted = 0;
+  readonly #slot: Later<number>;
+  readonly #room: number;
+
+  constructor(slot: Later<number>, room = 0) {
+    this.#slot = slot;
+    this.#room = room;
+  }
+
+  admit(): Later<number> {
+    if (this.admitted >= this.#room) return this.#slot;
+    this.admitted++;
+    return 0;
+  }
+
+  giveBack(): void {
+    this.admitted--;
+  }
+}
+
+for (
+  const [kind, slot] of [["", 2_345], [" of another process", Promise.resolve(2_345)]] as const
+) {
+  integrationTest(
+    `upgrade() tells a client its slot${kind} in a close frame, before it costs a session`,
+    () =>
+      withUpgrader(
+        async (fixture) => {
+          const { handshake } = await request(fixture);
+          using peer = await handshake;
+          const { code, text, tcp } = await peer.ending();
+          assertEquals([code, text, tcp], [
+            1013,
+            "overload: too many at once; afterMs=2345",
+            "fin",
+          ]);
+          assertNoClient(fixture);
+          const [{ properties }] = logged(fixture, "upgrade refused");
+          assertEquals(properties.reason, "too_many_at_once");
+        },
+        { admissionRate: new FullRate(slot) },
+      ),
+  );
+}
+
+for (const [name, verdict] of Object.entries({ refused: REFUSED, granted: GRANTED })) {
+  integrationTest(`upgrade() of a client that is ${name} counts as one admission at most`, () => {
+    const rate = new FullRate(10, 1);
+    return withUpgrader(
+      async (fixture) => {
+        const { handshake } = await request(fixture);
+        await fixture.raw();
+        assertEquals(rate.admitted, 1);
+        await fixture.decide(verdict);
+        assertEquals(rate.admitted, verdict === GRANTED ? 1 : 0);
+        const peer = await handshake.catch(() => undefined);
+        peer?.close();
+      },
+      { admissionRate: rate },
+    );
+  });
+}
+
+integrationTest("upgrade() gives back what it admitted to a client that has gone meanwhile", () => {
+  const rate = new FullRate(10, 1);
+  return withUpgrader(
+    async (fixture) => {
+      await writeAndReset(fixture.port, UPGRADE);
+      const raw = await fixture.raw();
+      await until("the reset on the other side", () => raw.destroyed);
+      await fixture.decide(GRANTED);
+      assertEquals(rate.admitted, 0);
+      assertNoClient(fixture);
+    },
+    { admissionRate: rate },
+  );
+});
+
+integrationTest(
+  "upgrade() of a server that drains tells how long the newest slot is away",
+  () =>
+    withUpgrader(async (fixture) => {
+      for (const slotMs of [0, 7_100, 500]) {
+        fixture.handedOut(slotMs);
+      }
+      fixture.drain();
+      for (const seconds of [8, 4, 1]) {
+        const { handshake } = await request(fixture);
+        await assertRejects(() => handshake, Error, `Retry-After: ${seconds}\r\n`);
+        await fixture.world.clock.pass(4_000);
+      }
+    }),
 );

@@ -30,7 +30,7 @@ const NOT_ANSWERED =
 
 /** Commands beside the scripts that are sent together. */
 const COMMANDS = [
-  ...["publish", "get", "getex", "mget", "pexpire", "hdel", "hkeys", "hgetall", "zrange"],
+  ...["publish", "get", "getex", "mget", "pexpire", "hdel", "hkeys", "hgetall", "zrange", "lpop"],
 ] as const;
 
 /** Makes connections to the simulated Redis for a process. */

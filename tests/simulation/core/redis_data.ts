@@ -7,7 +7,7 @@
 
 /** A value, and when it expires, by the time of the simulation. */
 interface Kept {
-  readonly value: string | Map<string, string> | StreamEntry[];
+  readonly value: string | Map<string, string> | string[] | StreamEntry[];
   expiresAtMs: number;
 }
 
@@ -54,7 +54,11 @@ export class RedisData {
     const copy = new RedisData(this.#context);
     for (const [key, { value, expiresAtMs }] of this.#values) {
       copy.#values.set(key, {
-        value: value instanceof Map ? new Map(value) : Array.isArray(value) ? [...value] : value,
+        value: value instanceof Map
+          ? new Map(value)
+          : Array.isArray(value)
+          ? value.slice() as typeof value
+          : value,
         expiresAtMs,
       });
     }
@@ -86,8 +90,13 @@ export class RedisData {
     return command(args.map(String));
   }
 
+  /** The wall clock of its machine. */
+  get #timeMs(): number {
+    return EPOCH_MS + this.#context.nowMs();
+  }
+
   get #wallMs(): number {
-    return Math.floor(EPOCH_MS + this.#context.nowMs());
+    return Math.floor(this.#timeMs);
   }
 
   readonly #commands: Readonly<Record<string, Command>> = {
@@ -142,6 +151,25 @@ export class RedisData {
       this.#keep(index, scores, `${Math.max(leftMs, Number(ttlMs))}`);
       return null;
     },
+    countConnections: (args) => this.#countConnections(args),
+    takeMessages: ([key, amount, most]) => {
+      const second = Math.floor(this.#timeMs / 1_000);
+      const taken = this.#hash(key);
+      for (const each of taken.keys()) if (Number(each) < second - 60) taken.delete(each);
+      const sum = [...taken.values()].reduce((total, count) => total + Number(count), 0);
+      const granted = Math.min(Number(amount), Number(most) - sum);
+      if (granted <= 0) {
+        const oldest = Math.min(second, ...[...taken.keys()].map(Number));
+        return [0, Math.ceil((oldest + 61) * 1_000 - this.#timeMs)];
+      }
+      taken.set(`${second}`, `${Number(taken.get(`${second}`) ?? 0) + granted}`);
+      this.#keep(key, taken, "62000");
+      return [granted, 0];
+    },
+    admitSession: (args) => this.#admitSession(args),
+    takeSlots: ([admissions, nextSlot, windowMs, crowd, stepMs, count]) =>
+      this.#takeSlots({ admissions, nextSlot, windowMs, crowd, stepMs }, Number(count)),
+    lpop: ([key]) => this.#list(key).shift() ?? null,
     takeEntry: ([entry, index, id]) => {
       this.#removeFields(index, [id]);
       const text = this.#text(entry) ?? null;
@@ -198,6 +226,56 @@ export class RedisData {
     return { epoch: proposed, offset: 0 };
   }
 
+  #countConnections(args: readonly string[]): Reply {
+    const [leases, connections, node, own, ownUncounted, ttlMs, most, mostUncounted] = args;
+    const counts = this.#hash(connections);
+    if (most !== undefined) {
+      let [counted, uncounted] = [Number(own), Number(ownUncounted)];
+      const nodes = this.#hash(leases);
+      if (!nodes.has(node)) this.#keep(leases, nodes.set(node, "0"), "Infinity");
+      for (const [other, text] of counts) {
+        if (!nodes.has(other)) counts.delete(other);
+        else if (other !== node) {
+          const [one, two] = text.split(" ");
+          counted += Number(one);
+          uncounted += Number(two);
+        }
+      }
+      if (counted > Number(most) || uncounted > Number(mostUncounted)) return 0;
+    }
+    if (own === "0" && ownUncounted === "0") this.#removeFields(connections, [node]);
+    else this.#keep(connections, counts.set(node, `${own} ${ownUncounted}`), ttlMs);
+    return 1;
+  }
+
+  #admitSession(args: readonly string[]): Reply {
+    const [admissions, nextSlot, windowMs, crowd, stepMs, budget, longestMs, elseMs] = args;
+    const nowMs = this.#timeMs;
+    const times = this.#list(admissions);
+    const first = Number(times[Number(budget) - 1] ?? -Infinity);
+    if (nowMs - first < Number(windowMs) && nowMs >= first) {
+      const freeMs = Number(this.#text(nextSlot) ?? nowMs);
+      if (freeMs - nowMs > Number(longestMs)) return Number(elseMs);
+      return Math.max(1, this.#takeSlots({ admissions, nextSlot, windowMs, crowd, stepMs }, 1));
+    }
+    times.unshift(`${nowMs}`);
+    this.#keep(admissions, times.slice(0, Number(budget)), windowMs);
+    return 0;
+  }
+
+  #takeSlots(
+    { admissions, nextSlot, windowMs, crowd, stepMs }: Readonly<Record<string, string>>,
+    count: number,
+  ): number {
+    const nowMs = this.#timeMs;
+    const crowded = Number(this.#list(admissions)[Number(crowd) - 1] ?? -Infinity);
+    const freeMs = Number(this.#text(nextSlot) ?? nowMs);
+    const firstMs = Math.max(nowMs, freeMs, crowded + Number(windowMs));
+    const lastMs = firstMs + count * Number(stepMs);
+    this.#set(nextSlot, `${lastMs}`, `${lastMs - nowMs + Number(windowMs)}`);
+    return Math.ceil(firstMs - nowMs);
+  }
+
   #kept(key: string): Kept | undefined {
     const kept = this.#values.get(key);
     if (kept === undefined || kept.expiresAtMs > this.#context.nowMs()) return kept;
@@ -211,6 +289,10 @@ export class RedisData {
 
   #hash(key: string): Map<string, string> {
     return (this.#kept(key)?.value ?? new Map()) as Map<string, string>;
+  }
+
+  #list(key: string): string[] {
+    return (this.#kept(key)?.value ?? []) as string[];
   }
 
   #stream(key: string): StreamEntry[] {

@@ -44,6 +44,7 @@ export class RedisWorld {
       prefix: "test:",
       driver: redisDriver(this.redis, process),
       isRequired: false,
+      admissionPerSecond: 500,
       clock: process,
       random: () => random.number(),
       newId: () => random.uuid(),

@@ -23,6 +23,7 @@ import { Hub } from "../../../server/hub.ts";
 import { HEALTH_RULES } from "../../../server/liveness/health.ts";
 import type { HeartbeatRules } from "../../../server/liveness/heartbeat.ts";
 import { Wheel } from "../../../server/liveness/wheel.ts";
+import { UnlimitedAdmission } from "../../../server/brokers/admission_rate.ts";
 import { LoadShedder, QueueBudget } from "../../../server/hub/load_shedder.ts";
 import type { Logger } from "../../../server/logging/logging.ts";
 import { Metrics } from "../../../server/metrics/metrics.ts";
@@ -171,7 +172,8 @@ export class World {
       random: options.random ?? (() => 0.999_999),
       newId: () => crypto.randomUUID(),
     };
-    const shedder = new LoadShedder(this);
+    const admissionRate = new UnlimitedAdmission(() => 0);
+    const shedder = new LoadShedder({ ...this.context, admissionRate });
     this.budget.onPending = () => shedder.watch();
     this.wheel.start();
     this.#run = this.hub.run();

@@ -81,6 +81,7 @@ export class TestNodes implements AsyncDisposable {
       prefix: "test:",
       driver: IOREDIS,
       isRequired: false,
+      admissionPerSecond: 500,
       clock: this.clock,
       random: Math.random,
       newId: () => crypto.randomUUID(),
