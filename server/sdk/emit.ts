@@ -12,7 +12,7 @@ type EventMap = HeartbeatSocketEventMap & SubscriptionEventMap;
 /** An event with details as its properties. */
 export function eventOf<N extends keyof EventMap>(
   type: N,
-  details: Omit<EventMap[N], keyof Event> = {} as never,
+  details?: Omit<EventMap[N], keyof Event>,
 ): Event {
   return Object.assign(new Event(type), details);
 }

@@ -78,6 +78,7 @@ export class HealthTracker {
 }
 
 function meanOf(numbers: readonly number[]): number | undefined {
-  if (numbers.length === 0) return undefined;
-  return numbers.reduce((sum, number) => sum + number) / numbers.length;
+  return numbers.length
+    ? numbers.reduce((sum, number) => sum + number) / numbers.length
+    : undefined;
 }

@@ -25,9 +25,9 @@ interface Page extends Partial<EventTarget> {
 
 const pageOf = (): Page => platform.page as Page;
 
-/** Whether the platform reports that there is no network. */
-export function isOffline(): boolean {
-  return pageOf().navigator?.onLine === false;
+/** Whether there is a network, as far as the platform reports it. */
+export function isOnline(): boolean {
+  return pageOf().navigator?.onLine !== false;
 }
 
 /** Listens. @returns removes the listeners */

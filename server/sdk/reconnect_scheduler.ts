@@ -6,7 +6,7 @@
  */
 
 import { backoffMs } from "./backoff.ts";
-import { isOffline } from "./network.ts";
+import { isOnline } from "./network.ts";
 import { platform } from "./platform.ts";
 import type { Settings } from "./settings.ts";
 import type { After } from "./timers.ts";
@@ -31,6 +31,18 @@ export interface ReconnectSchedulerOptions {
   readonly connect: () => void;
 }
 
+/** Advice and the close frame after it mean the same wait, though not in the same moment, ms. */
+const SAME_MS = 99;
+
+/**
+ * Whether a wait is a slot: the hub has spread its clients itself, and has room for this one then.
+ *
+ * @param reason the text of a close frame, or that of an advice
+ */
+function isSlot(afterMs: number, reason: string): boolean {
+  return afterMs > 0 && /drain|overload/.test(reason);
+}
+
 /** One timer for the next attempt. */
 export class ReconnectScheduler {
   /** Whether the platform has reported the loss of the network. */
@@ -48,11 +60,6 @@ export class ReconnectScheduler {
     this.#options = options;
   }
 
-  /** Whether an attempt is scheduled for `afterMs` from now or later. */
-  isScheduledAfter(afterMs: number): boolean {
-    return this.#dueMs >= platform.now() + afterMs;
-  }
-
   /** Whether an attempt is scheduled. */
   get isScheduled(): boolean {
     return this.#dueMs > -Infinity;
@@ -62,20 +69,27 @@ export class ReconnectScheduler {
   get isExhausted(): boolean {
     const { maxReconnectAttempts } = this.#options.settings;
     return maxReconnectAttempts === 0 ||
-      (this.attempts >= maxReconnectAttempts && !isOffline());
+      (this.attempts >= maxReconnectAttempts && isOnline());
   }
 
-  /** The server allows no attempt before `afterMs` from now. */
-  postpone(afterMs: number): void {
-    this.#notBeforeMs = Math.max(this.#notBeforeMs, platform.now() + afterMs);
+  /**
+   * The server allows no attempt before `afterMs` from now.
+   *
+   * @returns whether the attempt that is scheduled complies; one after a slot does not
+   */
+  postpone(afterMs: number, reason: string): boolean {
+    const allowedMs = platform.now() + afterMs;
+    const lateMs = this.#dueMs - allowedMs;
+    this.#notBeforeMs = Math.max(this.#notBeforeMs, allowedMs);
+    return lateMs > -SAME_MS && (lateMs < SAME_MS || !isSlot(afterMs, reason));
   }
 
-  /** Schedules the next attempt with backoff. @param afterMs its earliest time, ms from now */
+  /** Schedules the next attempt, at a slot or with backoff. @param afterMs its earliest time, ms from now */
   schedule(afterMs: number, reason: string): void {
     this.#notBeforeMs = platform.now() + afterMs;
     const { reconnectInterval } = this.#options.settings;
     const wait = backoffMs(this.attempts + 1, reconnectInterval, platform.random());
-    this.#set(afterMs + wait, reason);
+    this.#set(isSlot(afterMs, reason) ? afterMs : afterMs + wait, reason);
   }
 
   /** Schedules the next attempt without backoff, but not earlier than the server allows. */

@@ -268,9 +268,10 @@ export class Session {
       },
       advice: ({ afterMs, reason }) => {
         const isForHealth = reason === "poor" || reason === "critical";
-        if (isForHealth && this.#hasMoved) return; // another connection did not help
+        // Another connection did not help, or none is wanted.
+        if ((isForHealth && this.#hasMoved) || this.closeState) return;
         if (connection.isStable) this.#scheduler.reset(); // the server's request is no failure
-        if (this.closeState || this.#scheduler.isExhausted) return; // no attempt is left
+        if (this.#scheduler.isExhausted) return;
         let waitMs = waitOf(afterMs);
         if (isForHealth) {
           this.#hasMoved = true;
@@ -385,9 +386,8 @@ export class Session {
     this.connection = this.#next;
     this.#next = undefined;
     this.#ignoreAttempt();
-    const isScheduled = this.connection !== undefined || // it goes on as an attempt to reconnect
-      this.#scheduler.isScheduledAfter(afterMs); // by the server's advice
-    this.#scheduler.postpone(afterMs);
+    const isScheduled = this.#scheduler.postpone(afterMs, reason) || // by the server's advice
+      this.connection !== undefined; // it goes on as an attempt to reconnect
     if (!isScheduled && this.#scheduler.isExhausted) {
       return this.#giveUp(info);
     }
@@ -422,9 +422,8 @@ export class Session {
   #online(): void {
     this.#wake();
     this.#scheduler.online();
-    const isOpen = this.connection?.isOpen;
-    if (isOpen) this.connection!.probe();
-    if (!isOpen || this.#scheduler.isScheduled) {
+    this.connection?.probe();
+    if (!this.connection?.isOpen || this.#scheduler.isScheduled) {
       this.#scheduler.scheduleNow("the network is back");
     }
   }

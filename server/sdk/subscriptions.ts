@@ -156,8 +156,8 @@ export class Subscriptions {
       });
     } else {
       deliver();
-      if (type === "subscribed" || type === "unsubscribed" || type === "gap") {
-        if (position[type](frame)) this.#emit(channel, "gap", { channel: name });
+      if (type in position) { // those of members have no place there
+        if (position[type as "gap"](frame)) this.#emit(channel, "gap", { channel: name });
         if (type === "unsubscribed" && reason) {
           const ended = [...channel.subscriptions];
           this.remove(name, []); // before a listener subscribes anew

@@ -20,7 +20,7 @@ export interface Timers {
 }
 
 /** The source of the worker: sets a timer for each message and posts its id when it fires. */
-const WORKER_SOURCE = "onmessage=e=>setTimeout(()=>postMessage(e.data.id),e.data.ms)";
+const WORKER_SOURCE = "onmessage=({data:e})=>setTimeout(postMessage,e.ms,e.id)";
 
 /**
  * Timers of a worker and of the page at once. A Content-Security-Policy must allow
