@@ -11,7 +11,7 @@ import type { Rights } from "../auth/rights.ts";
 import type { Clock } from "../base/clock.ts";
 import type { ConnectionStats, Subscriber } from "../hub/subscription_registry.ts";
 import type { Heartbeat } from "../liveness/heartbeat.ts";
-import type { Notice, RefreshRequest } from "../message.ts";
+import type { RefreshRequest } from "../message.ts";
 import type { ProfileCounts } from "../metrics/table.ts";
 import type { SocketEnd } from "../transport/socket.ts";
 import type { WritePump } from "../write_pump.ts";
@@ -30,10 +30,6 @@ export interface Connection extends Subscriber {
   readonly counters: ConnectionCounters;
   /** The counts of its profile. */
   readonly counts: ProfileCounts;
-  /** Whether its close has begun: what it sends has no effect any more. */
-  readonly closing: boolean;
-  /** Sends a notice where its profile has a frame for it. @returns whether it was queued */
-  notify(notice: Notice): boolean;
   /** Checks a new token, and answers. */
   refresh(request: RefreshRequest): void;
   /** Called once, when the socket is gone. */

@@ -7,6 +7,7 @@
 
 import type { CloseChange, CloseReason } from "../close_codes.ts";
 import type { ConnectionHealth } from "../liveness/connection_health.ts";
+import type { Notice } from "../message.ts";
 import type { Profile, ProtocolSession } from "../profiles/profile.ts";
 
 /** A snapshot of a connection's figures, for people. */
@@ -73,10 +74,14 @@ export interface Subscriber {
   readonly session: ProtocolSession;
   readonly health: ConnectionHealth;
   readonly writePump: FrameSink;
+  /** Whether its close has begun: what it sends has no effect any more. */
+  readonly closing: boolean;
   stats(): ConnectionStats;
   /** Reads nothing more from its socket until `resumeReading()`, called once for each. */
   pauseReading(): void;
   resumeReading(): void;
+  /** Sends a notice where its profile has a frame for it. @returns whether it was queued */
+  notify(notice: Notice): boolean;
   /** Begins to close it. MUST NOT wait and MUST NOT throw. @param change of the reason's table row */
   close(reason: CloseReason, change?: CloseChange): void;
   /** Ends it at once, even during a graceful close. */
