@@ -18,7 +18,10 @@ export type Ending =
   /** Nothing to do: the peer or the network ended it. */
   | "none";
 
-/** Causes of an end, for operators; diagnosis/close_cause.ts chooses one by more than the reason. */
+/**
+ * Causes of an end, for operators; diagnosis/close_cause.ts chooses one by more than the reason. The last
+ * one is that of connections whose own node cannot tell.
+ */
 export const CAUSES = [
   "client close",
   "network",
@@ -31,6 +34,7 @@ export const CAUSES = [
   "server stall",
   "proxy idle cut",
   "frozen",
+  "node lost",
 ] as const;
 
 /** One of `CAUSES`. */

@@ -277,6 +277,7 @@ export function compose(
   const routes = new ProfileRoutes(Object.values(profiles), config.defaultProfile);
   const admission = new Admission(config.limits, clock.now());
   if (limits !== undefined && nodes !== undefined) admission.share({ limits, nodes, clock });
+  if (nodes !== undefined) tellEnds(nodes, { admission, closeHistory, metrics, clock });
   // What upgrades and plain HTTP requests both need.
   const access = {
     authenticator,
@@ -454,6 +455,22 @@ function detectionBoundsOf({ timing }: Config): DetectionBounds[] {
     const boundMs = detectionBoundMs({ ...timing[profile], silenceFrom });
     return { profile, pongWaitMs, boundMs };
   });
+}
+
+/** Nodes tell of the connections of one that cannot any more. */
+function tellEnds(
+  nodes: Nodes,
+  { admission, closeHistory, metrics, clock }:
+    & Pick<Composition, "admission" | "metrics">
+    & Pick<ClientOptions, "closeHistory" | "clock">,
+): void {
+  nodes.connections = () => admission.open;
+  nodes.onLost = (lost) => {
+    metrics.disconnected("node lost", lost.connections);
+    closeHistory.addLost({ ...lost, closedMs: clock.wall() });
+  };
+  nodes.onReturned = () => nodes.tell("returned", nodes.id);
+  nodes.answer("returned", (node: string) => closeHistory.removeLost(node));
 }
 
 function closeSuspendedConnections(hub: Hub, log: Logger): Suspensions["onSuspended"] {

@@ -12,10 +12,23 @@ export interface Answers {
   readonly missing: readonly string[];
 }
 
+/** A node that ended without a word. */
+export interface LostNode {
+  readonly node: string;
+  /** How many it had when it was last heard of. */
+  readonly connections: number;
+}
+
 /** The other processes of a hub. What is said is JSON. */
 export interface Nodes {
   /** The name of this one, which no other has. */
   readonly id: string;
+  /** Reads how many connections this node has: that many are lost with it. */
+  connections: () => number;
+  /** A node is lost; of the others one is told. */
+  onLost: (lost: LostNode) => void;
+  /** The others have taken this node for lost. */
+  onReturned: () => void;
   /** Asks all others. Never rejects: an answer that does not come is missing. */
   ask(topic: string, data: unknown): Promise<Answers>;
   /** Tells all others that can be reached. */

@@ -131,7 +131,7 @@ export class RedisBroker implements Broker, TimerTask {
       keys,
       engines,
       onGone: (node) => members.listener.gone(node),
-      onReturned() {
+      repeat() {
         void members.repeat();
         void limits.repeat();
       },

@@ -33,6 +33,7 @@ interface Commands extends Redis {
   readChannel(...args: (string | number)[]): Promise<ChannelReply>;
   clearChannel(...args: (string | number)[]): Promise<number>;
   renewLease(...args: (string | number)[]): Promise<string[]>;
+  removeNode(...args: (string | number)[]): Promise<string | null>;
   putMember(...args: (string | number)[]): Promise<void>;
   removeMember(...args: (string | number)[]): Promise<void>;
   countConnections(...args: (string | number)[]): Promise<number>;
@@ -160,6 +161,7 @@ export class RedisEngine {
     | "readChannel"
     | "clearChannel"
     | "renewLease"
+    | "removeNode"
     | "putMember"
     | "removeMember"
     | "countConnections"

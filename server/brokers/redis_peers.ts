@@ -9,7 +9,7 @@ import type { Cancel, Clock } from "../base/clock.ts";
 import type { Logger } from "../logging/logging.ts";
 import type { HubKeys } from "../redis/keys.ts";
 import { Leases, RENEW_MS } from "./leases.ts";
-import type { Answers, Nodes } from "./nodes.ts";
+import type { Answers, LostNode, Nodes } from "./nodes.ts";
 import type { RedisEngines } from "./redis_engines.ts";
 
 /** How long an answer may take, ms. */
@@ -43,11 +43,14 @@ export interface RedisPeersOptions {
   readonly log: Logger;
   /** A node is lost, or has left. */
   readonly onGone: (node: string) => void;
-  /** The others have taken this node for lost. */
-  readonly onReturned: () => void;
+  /** The others have taken this node for lost: they have forgotten what it has. */
+  readonly repeat: () => void;
 }
 
 export class RedisPeers implements Nodes {
+  connections: () => number = () => 0;
+  onLost: (lost: LostNode) => void = () => {};
+  onReturned: () => void = () => {};
   readonly #options: RedisPeersOptions;
   readonly #leases = new Leases();
   readonly #topics = new Map<string, (data: never) => unknown>();
@@ -82,7 +85,7 @@ export class RedisPeers implements Nodes {
     this.#cancel();
     for (const { finish } of this.#questions.values()) finish();
     if (engine.run === undefined) return;
-    const said = engine.commands.hdel(keys.leases, id).catch(() => {});
+    const said = engine.commands.removeNode(keys.leases, keys.counts, id).catch(() => {});
     await new Promise<void>((resolve) => {
       const cancel = clock.after(LEAVE_MS, resolve);
       void said.then(() => {
@@ -172,18 +175,26 @@ export class RedisPeers implements Nodes {
   }
 
   async #renew(): Promise<void> {
-    const { engines, clock, keys, id, onGone, onReturned } = this.#options;
+    const { engines, clock, keys, id, onGone, repeat } = this.#options;
     const engine = engines.of(keys.leases);
     if (engine.run === undefined) return this.#leases.interrupted();
     try {
-      const pairs = await engine.commands.renewLease(keys.leases, id, KEPT_MS);
+      const names = [keys.leases, keys.counts];
+      const pairs = await engine.commands.renewLease(...names, id, this.connections(), KEPT_MS);
       const counters = new Map<string, string>();
       for (let i = 0; i < pairs.length; i += 2) counters.set(pairs[i], pairs[i + 1]);
-      if (counters.get(id) === "1" && this.#renewals++ > 0) onReturned();
+      if (counters.get(id) === "1" && this.#renewals++ > 0) {
+        repeat();
+        this.onReturned();
+      }
       const { lost, left } = this.#leases.observe(counters, clock.now());
-      for (const node of lost) this.#options.log.warning("a node is lost", { node });
-      if (lost.length > 0) await engine.commands.hdel(keys.leases, ...lost);
       for (const node of [...lost, ...left]) onGone(node);
+      for (const node of lost) {
+        const connections = await engine.commands.removeNode(...names, node);
+        this.#options.log.warning("a node is lost", { node });
+        // Another one may have been first.
+        if (connections !== null) this.onLost({ node, connections: Number(connections) });
+      }
     } catch {
       this.#leases.interrupted();
     }

@@ -61,6 +61,7 @@ export function scripts(publish: "PUBLISH" | "SPUBLISH"): {
   readonly readChannel: Script;
   readonly clearChannel: Script;
   readonly renewLease: Script;
+  readonly removeNode: Script;
   readonly putMember: Script;
   readonly removeMember: Script;
   readonly countConnections: Script;
@@ -145,14 +146,30 @@ return 1`,
     /**
      * Raises the counter of a node.
      *
-     * Key: the counters. Arguments: the node, how long they are kept, ms. Answers all counters.
+     * Keys: the counters, the numbers of connections. Arguments: the node, how many connections it has,
+     * how long both are kept, ms. Answers all counters.
      */
     renewLease: {
-      numberOfKeys: 1,
+      numberOfKeys: 2,
       lua: `
 redis.call('HINCRBY', KEYS[1], ARGV[1], 1)
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ARGV[3]) end
 return redis.call('HGETALL', KEYS[1])`,
+    },
+    /**
+     * Removes a node.
+     *
+     * Keys: as above. Argument: the node. Answers how many connections it had; nothing where another
+     * one has removed it.
+     */
+    removeNode: {
+      numberOfKeys: 2,
+      lua: `
+if redis.call('HDEL', KEYS[1], ARGV[1]) == 0 then return false end
+local count = redis.call('HGET', KEYS[2], ARGV[1])
+redis.call('HDEL', KEYS[2], ARGV[1])
+return count or '0'`,
     },
     /**
      * Keeps a member of a node, and tells the others.

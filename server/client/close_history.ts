@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { LostNode } from "../brokers/nodes.ts";
 import type { Cause, CloseReason } from "../close_codes.ts";
 import { rounded } from "../liveness/rtt.ts";
 import type { Properties } from "../logging/logging.ts";
@@ -13,6 +14,15 @@ import type { Subscriber } from "../hub/subscription_registry.ts";
 
 /** Records that are kept. */
 export const CLOSE_HISTORY_SIZE = 10_000;
+
+/** Lost nodes that are kept. */
+const MAX_LOST_NODES = 100;
+
+/** The connections of a node that was lost: nothing more is known of them. */
+export interface LostConnections extends LostNode {
+  /** When that was noticed, wall-clock ms. */
+  readonly closedMs: number;
+}
 
 /** How one connection ended. */
 export interface ClosedConnection {
@@ -80,6 +90,7 @@ export class CloseHistory {
   readonly #ring: ClosedConnection[] = [];
   /** Index of the next record: that of the oldest one, once the ring is full. */
   #next = 0;
+  #lost: LostConnections[] = [];
 
   /** Starts empty. @param size records to keep */
   constructor(size: number = CLOSE_HISTORY_SIZE) {
@@ -94,6 +105,20 @@ export class CloseHistory {
   add(closed: ClosedConnection): void {
     this.#ring[this.#next] = closed;
     this.#next = (this.#next + 1) % this.#size;
+  }
+
+  /** Nodes that were lost, the newest first. */
+  get lostNodes(): readonly LostConnections[] {
+    return this.#lost;
+  }
+
+  addLost(lost: LostConnections): void {
+    this.#lost = [lost, ...this.#lost].slice(0, MAX_LOST_NODES);
+  }
+
+  /** A node is there again, so its connections were not lost. */
+  removeLost(node: string): void {
+    this.#lost = this.#lost.filter((lost) => lost.node !== node);
   }
 
   /** The newest first. @param most at most so many @param matches only those */

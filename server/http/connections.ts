@@ -103,8 +103,24 @@ const ClosedEntry = v.object({
   silentSeconds: v.pipe(v.number(), v.description("from the last sign of life to the end")),
 });
 
+const LostNode = v.object({
+  node: v.string(),
+  connections: v.pipe(v.number(), v.description("that it had when it was last heard of")),
+  cause: v.literal("node lost"),
+  closedMs: v.pipe(v.number(), v.description("when that was noticed, wall-clock ms")),
+});
+
 const Closed = v.pipe(
-  v.object({ closed: v.array(ClosedEntry), ...MISSING_FIELD }),
+  v.object({
+    closed: v.array(ClosedEntry),
+    lostNodes: v.pipe(
+      v.array(LostNode),
+      v.description(
+        "processes that were lost with their connections; none where reason or search is given",
+      ),
+    ),
+    ...MISSING_FIELD,
+  }),
   v.metadata({ ref: "Closed" }),
 );
 
@@ -317,7 +333,9 @@ function addClosed(app: App, { authenticator, closeHistory, nodes }: Connections
     const matches = (end: ClosedConnection) =>
       (reason === undefined || end.reason === reason) &&
       (search === undefined || closedMatchesSearch(search, end));
-    return closeHistory.latest(limit, matches).map(closedEntry);
+    const isAll = reason === undefined && search === undefined;
+    const lost = isAll ? closeHistory.lostNodes.slice(0, limit) : [];
+    return { closed: closeHistory.latest(limit, matches).map(closedEntry), lost };
   });
   app.get(
     "/api/v1/closed",
@@ -327,8 +345,12 @@ function addClosed(app: App, { authenticator, closeHistory, nodes }: Connections
     async (context) => {
       const { limit = DEFAULT_LIMIT, scope, ...query } = context.req.valid("query");
       const { parts, missing } = await ask({ ...query, limit }, scope);
-      const closed = newestFirst(parts, ({ closedMs }) => closedMs).slice(0, limit);
-      return context.json({ closed, missing } as v.InferInput<typeof Closed>);
+      const ends = parts.map(({ node, answer }) => ({ node, answer: answer.closed }));
+      const closed = newestFirst(ends, ({ closedMs }) => closedMs).slice(0, limit);
+      const lostNodes = parts.flatMap(({ answer }) => answer.lost)
+        .map((lost) => ({ ...lost, cause: "node lost" }))
+        .sort((a, b) => b.closedMs - a.closedMs).slice(0, limit);
+      return context.json({ closed, lostNodes, missing } as v.InferInput<typeof Closed>);
     },
   );
 }

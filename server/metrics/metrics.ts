@@ -110,9 +110,9 @@ export class Metrics {
     this.disconnected(CLOSE_REASONS.unauthorized.cause);
   }
 
-  /** A connection has ended. */
-  disconnected(cause: Cause): void {
-    this.#values.disconnects[cause]++;
+  /** A connection has ended, or several have. */
+  disconnected(cause: Cause, count = 1): void {
+    this.#values.disconnects[cause] += count;
   }
 
   /** A dead peer was found. @param silentMs from its last sign of life */

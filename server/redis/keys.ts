@@ -33,6 +33,8 @@ export interface HubKeys {
   readonly nodes: string;
   /** The counters of the nodes. */
   readonly leases: string;
+  /** How many connections each node has, a hash. */
+  readonly counts: string;
   /** How many connections of a key each node has, a hash. */
   readonly connections: (key: string) => string;
   /** The times of the newest admissions, a list. */
@@ -54,6 +56,7 @@ export function hubKeys(prefix: string): HubKeys {
     probe: `${prefix}${LAYOUT}:probe:`,
     nodes: `${start}nodes`,
     leases: `${start}leases`,
+    counts: `${start}counts`,
     connections: (key) => `${start}connections:${encode(key)}`,
     admissions: `${start}admissions`,
     nextSlot: `${start}next-slot`,

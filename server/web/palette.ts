@@ -18,6 +18,7 @@ export const CAUSES: Readonly<Record<string, string>> = {
   "rate": "--series-2",
   "auth": "--series-3",
   "client fault": "--series-4",
+  "node lost": "--dead",
 };
 
 /** Health statuses and their colours, the best first. */

@@ -113,3 +113,13 @@ Deno.test("A log line has round trips to the hundredth of a ms, none where none 
   for (const ms of [1, 1, 2]) health.wire.sample(ms);
   assertEquals(logFieldsOf({ ...end(1), health }).rttMs, 1.33);
 });
+
+Deno.test("CloseHistory lists the last hundred lost nodes, without those that are there again", () => {
+  const history = new CloseHistory();
+  for (let n = 1; n <= 101; n++) {
+    history.addLost({ node: `n${n}`, connections: n, closedMs: n });
+  }
+  history.removeLost("n101");
+  const nodes = history.lostNodes.map(({ node }) => node);
+  assertEquals([nodes.length, nodes[0], nodes.at(-1)], [99, "n100", "n2"]);
+});

@@ -28,7 +28,7 @@ const publishOn = (server: ServerProcess, key: TestKey) =>
   });
 
 async function withHub(
-  run: (a: ServerProcess, b: ServerProcess) => Promise<void>,
+  run: (a: ServerProcess, b: ServerProcess, redis: RedisServer) => Promise<void>,
   env: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   await using redis = await RedisServer.start();
@@ -43,7 +43,7 @@ async function withHub(
   await using a = await ServerProcess.start(options);
   await using b = await ServerProcess.start(options);
   for (const server of [a, b]) await server.line("connected to Redis");
-  await run(a, b);
+  await run(a, b, redis);
 }
 
 async function connect(
@@ -59,6 +59,11 @@ async function connect(
     assertEquals((await client.nextJson()).type, "subscribed");
   }
   return { client, clientId };
+}
+
+interface LostNode {
+  readonly connections: number;
+  readonly cause: string;
 }
 
 // deno-lint-ignore no-explicit-any -- tests look into answers freely
@@ -131,11 +136,11 @@ integrationTest(
 integrationTest(
   "A process that was killed is named as missing, until its lease is lost: its connections are free",
   () =>
-    withHub(async (a, b) => {
+    withHub(async (a, b, redis) => {
       const there = [await connect(b, FEW), await connect(b, FEW)];
-      await until("they know each other", async () => {
-        const { log } = b; // both have renewed their leases
-        return log.length > 0 && (await get(a, "/api/v1/connections")).missing === undefined;
+      await until("b has renewed its lease with its connections", async () => {
+        const counts = await redis.command("HVALS", "systole:v1:{hub}:counts");
+        return (counts as string[]).includes("2");
       });
       Deno.kill(b.pid, "SIGKILL");
       await b.status;
@@ -145,6 +150,11 @@ integrationTest(
       }, { withinMs: 20_000 });
       await a.line("a node is lost", 30_000);
       assertEquals((await get(a, "/api/v1/connections")).missing, undefined);
+      const { lostNodes } = await get(a, "/api/v1/closed");
+      assertEquals(lostNodes.map(({ connections, cause }: LostNode) => [connections, cause]), [
+        [2, "node lost"],
+      ]);
+      assertEquals((await get(a, "/api/v1/stats")).disconnects["node lost"], 2);
       const here = await until("room for its clients", () => connect(a, FEW).catch(() => false));
       await (here as Awaited<ReturnType<typeof connect>>).client.close();
     }),

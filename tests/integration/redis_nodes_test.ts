@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertGreater, assertNotEquals, assertRejects } from "@std/assert";
 import { type Placed, Unavailable } from "../../server/brokers/broker.ts";
+import type { LostNode } from "../../server/brokers/nodes.ts";
 import { RedisServer } from "../support/server/redis_server.ts";
 import { RedisRelay } from "../support/server/redis_relay.ts";
 import { type Node, TestNodes } from "../support/server/redis_nodes.ts";
@@ -317,13 +318,31 @@ Deno.test("Nodes that do not answer are missing, and forgotten once they have le
     await nodes.pass(2_000);
     assertEquals(await a.broker.nodes.ask("silence", null), { answers: [], missing: [] });
 
+    const lost: LostNode[] = [];
+    const c = await nodes.node();
+    c.broker.nodes.answer("silence", () => 0);
+    for (const { broker } of [a, c]) broker.nodes.onLost = (node) => void lost.push(node);
     await nodes.redis.command("HSET", "test:v1:{hub}:leases", "killed", "7");
+    await nodes.redis.command("HSET", "test:v1:{hub}:counts", "killed", "300");
     await nodes.pass(4_000);
     const { missing } = await nodes.later(a.broker.nodes.ask("silence", null));
     assertEquals(missing, ["killed"]);
     await nodes.pass(8_000);
-    assertEquals(await a.broker.nodes.ask("silence", null), { answers: [], missing: [] });
+    assertEquals((await a.broker.nodes.ask("silence", null)).missing, []);
     assertEquals(await nodes.redis.command("HEXISTS", "test:v1:{hub}:leases", "killed"), 0);
+    assertEquals(lost, [{ node: "killed", connections: 300 }]);
+  }));
+
+Deno.test("A node that others have taken for lost notices that, once", () =>
+  withNodes(async (nodes) => {
+    const { broker } = await nodes.node();
+    let returns = 0;
+    broker.nodes.onReturned = () => returns++;
+    await nodes.pass(4_000);
+    assertEquals(returns, 0);
+    await nodes.redis.command("DEL", "test:v1:{hub}:leases");
+    await nodes.pass(4_000);
+    assertEquals(returns, 1);
   }));
 
 Deno.test("While Redis is away a question has no answers, and nothing is told", () =>

@@ -44,7 +44,7 @@ Deno.test("Each close cause has its own colour on the page", () => {
       })
     )
   );
-  const causes = [...new Set([...known, "server stall"])];
+  const causes = [...new Set([...known, "server stall", "node lost"])];
   assert(causes.includes("frozen") && causes.includes("proxy idle cut"));
   assertEquals(Object.keys(CAUSES).sort(), causes.sort());
   assertEquals(new Set(Object.values(CAUSES)).size, causes.length);

@@ -8,10 +8,12 @@ import type { Nodes } from "../../../server/brokers/nodes.ts";
 
 type Answer = (data: never) => unknown;
 
+type LinkedNode = Pick<Nodes, "id" | "ask" | "tell" | "answer">;
+
 /** @returns the first one and the second one */
-export function linkedNodes(): [Nodes, Nodes] {
+export function linkedNodes(): [LinkedNode, LinkedNode] {
   const answers = [new Map<string, Answer>(), new Map<string, Answer>()];
-  const node = (own: number): Nodes => ({
+  const node = (own: number): LinkedNode => ({
     id: `node ${own}`,
     async ask(topic, data) {
       const answer = await answers[1 - own].get(topic)?.(structuredClone(data) as never);
