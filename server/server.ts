@@ -40,6 +40,7 @@ import { OverviewFeed } from "./http/overview_feed.ts";
 import { httpRoutes } from "./http/routes.ts";
 import { statsReader } from "./http/stats.ts";
 import { loadWebFiles } from "./http/web_files.ts";
+import { hubQuestion } from "./http/whole_hub.ts";
 import { Hub } from "./hub.ts";
 import { LoadShedder, QueueBudget } from "./hub/load_shedder.ts";
 import { MailboxProbe } from "./hub/mailbox_probe.ts";
@@ -333,7 +334,8 @@ export function compose(
   });
   const stats = { hub, budget, metrics, history, idleTimeouts, clock, profileNames: PROFILE_NAMES };
   const readStats = statsReader(stats);
-  const feed = new OverviewFeed({ hub, clock, readStats });
+  const askStats = hubQuestion(nodes, "stats", (_: null) => readStats());
+  const feed = new OverviewFeed({ hub, clock, askStats });
   let drained: Promise<void> | undefined;
   const app = httpRoutes({
     ...access,
@@ -345,7 +347,7 @@ export function compose(
     tickets,
     maxMessageBytes,
     eventsHub: profiles["events-hub"],
-    readStats,
+    askStats,
     webFiles: loadWebFiles(),
     readiness: () => drained !== undefined ? "draining" : broker.isDegraded ? "degraded" : "ready",
   });

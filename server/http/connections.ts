@@ -50,7 +50,8 @@ import {
   MISSING_FIELD,
   NODE_FIELD,
   type Part,
-  SCOPE_PARAMETER,
+  SCOPE_PARAMETERS,
+  WHOLE_HUB,
 } from "./whole_hub.ts";
 
 const PATH = "/api/v1/connections";
@@ -145,14 +146,14 @@ const ListQuery = v.objectWithRest({
   profile: v.optional(v.string()),
   key: v.optional(v.string()),
   search: SearchParameter,
-  ...SCOPE_PARAMETER,
+  ...SCOPE_PARAMETERS,
 }, v.never());
 
 const ClosedQuery = v.objectWithRest({
   limit: limitUpTo(CLOSE_HISTORY_SIZE),
   reason: v.optional(v.picklist(REASON_NAMES)),
   search: SearchParameter,
-  ...SCOPE_PARAMETER,
+  ...SCOPE_PARAMETERS,
 }, v.never());
 
 const Rejected = v.pipe(
@@ -181,7 +182,7 @@ const RejectedQuery = v.objectWithRest({
     v.toLowerCase(),
     v.description("part of a key, address, profile, reason or detail"),
   )),
-  ...SCOPE_PARAMETER,
+  ...SCOPE_PARAMETERS,
 }, v.never());
 
 /** What nodes are asked for. */
@@ -248,10 +249,10 @@ function addList(app: App, { authenticator, hub, nodes }: ConnectionsOptions): v
       }),
   );
   app.get(PATH, description, adminKey(authenticator), query(ListQuery), async (context) => {
-    const { limit = DEFAULT_LIMIT, offset = 0, scope, ...query } = context.req.valid("query");
+    const { limit = DEFAULT_LIMIT, offset = 0, scope, node, ...query } = context.req.valid("query");
     const first = Math.min(offset + limit, scope === "hub" && nodes ? MAX_LISTED : Infinity);
-    const { parts, missing } = await ask({ ...query, first }, scope);
-    if (parts.length === 0) return restarting();
+    const { parts, missing } = await ask({ ...query, first }, { scope, node });
+    if (parts.length === 0 && missing === undefined) return restarting();
     const entries = parts.flatMap(({ node, answer }) =>
       answer.entries.map(({ sortKey, entry }) => ({ sortKey, entry: { ...entry, node } }))
     );
@@ -289,7 +290,7 @@ function addDetails(
   });
   app.get(`${PATH}/:id`, description, adminKey(authenticator), async (context) => {
     const id = context.req.param("id");
-    const { parts } = await ask(id, "hub");
+    const { parts } = await ask(id, WHOLE_HUB);
     const found = parts.find(({ answer }) => answer !== null);
     if (found === undefined) return notFound(id, "is open or among the last that ended");
     return context.json({ ...found.answer!, node: found.node });
@@ -315,7 +316,7 @@ function addDisconnect(app: App, { authenticator, hub, log, nodes }: Connections
     }));
   app.delete(`${PATH}/:id`, description, adminKey(authenticator), async (context) => {
     const id = context.req.param("id");
-    const { parts } = await ask(id, "hub");
+    const { parts } = await ask(id, WHOLE_HUB);
     if (parts.length === 0) return restarting();
     if (!parts.some(({ answer }) => answer)) return notFound(id, "is open");
     log.info("connection ended by an operator", { id, by: context.var.grant.keyId });
@@ -343,8 +344,8 @@ function addClosed(app: App, { authenticator, closeHistory, nodes }: Connections
     adminKey(authenticator),
     query(ClosedQuery),
     async (context) => {
-      const { limit = DEFAULT_LIMIT, scope, ...query } = context.req.valid("query");
-      const { parts, missing } = await ask({ ...query, limit }, scope);
+      const { limit = DEFAULT_LIMIT, scope, node, ...query } = context.req.valid("query");
+      const { parts, missing } = await ask({ ...query, limit }, { scope, node });
       const ends = parts.map(({ node, answer }) => ({ node, answer: answer.closed }));
       const closed = newestFirst(ends, ({ closedMs }) => closedMs).slice(0, limit);
       const lostNodes = parts.flatMap(({ answer }) => answer.lost)
@@ -381,8 +382,8 @@ function addRejected(app: App, { authenticator, rejections, nodes }: Connections
     adminKey(authenticator),
     query(RejectedQuery),
     async (context) => {
-      const { limit = DEFAULT_LIMIT, scope, ...query } = context.req.valid("query");
-      const { parts, missing } = await ask({ ...query, limit }, scope);
+      const { limit = DEFAULT_LIMIT, scope, node, ...query } = context.req.valid("query");
+      const { parts, missing } = await ask({ ...query, limit }, { scope, node });
       const rejected = newestFirst(parts, ({ lastMs }) => lastMs).slice(0, limit);
       return context.json({ rejected, missing } as v.InferInput<typeof Rejected>);
     },

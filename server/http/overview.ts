@@ -9,12 +9,18 @@ import * as v from "valibot";
 import { type CloseReason, REASON_NAMES } from "../close_codes.ts";
 import type { Nodes } from "../brokers/nodes.ts";
 import type { Hub } from "../hub.ts";
-import { restarting } from "../base/problem.ts";
-import { COUNTS, type ReadStats, sumOf } from "./stats.ts";
+import { restarting, unavailable } from "../base/problem.ts";
+import { COUNTS, type Stats as NodeStats, sumOf } from "./stats.ts";
 import { adminKey, type ApiEnv, type App, type CredentialChecker } from "./caller.ts";
 import { authErrors, BAD_QUERY, described, json, RESTARTING } from "./description.ts";
 import { DEFAULT_LIMIT, limitUpTo, query } from "./requests.ts";
-import { hubQuestion, MAX_LISTED, MISSING_FIELD, SCOPE_PARAMETER } from "./whole_hub.ts";
+import {
+  type AskHub,
+  hubQuestion,
+  MAX_LISTED,
+  MISSING_FIELD,
+  SCOPE_PARAMETERS,
+} from "./whole_hub.ts";
 
 const MAX_ENTRIES = 1_000;
 
@@ -100,17 +106,18 @@ const Channels = v.pipe(
   v.metadata({ ref: "Channels" }),
 );
 
-const StatsQuery = v.objectWithRest(SCOPE_PARAMETER, v.never());
+const StatsQuery = v.objectWithRest(SCOPE_PARAMETERS, v.never());
 
 const ChannelsQuery = v.objectWithRest({
   limit: limitUpTo(MAX_ENTRIES),
-  ...SCOPE_PARAMETER,
+  ...SCOPE_PARAMETERS,
 }, v.never());
 
 export interface OverviewOptions {
   readonly authenticator: CredentialChecker;
   readonly hub: Hub;
-  readonly readStats: ReadStats;
+  /** Asks nodes for their stats. */
+  readonly askStats: AskHub<null, NodeStats>;
   /** The other processes of the hub, if it has any. */
   readonly nodes?: Nodes;
 }
@@ -122,7 +129,7 @@ export function overviewRoutes(options: OverviewOptions): App {
   return app;
 }
 
-function addStats(app: App, { authenticator, readStats, nodes }: OverviewOptions): void {
+function addStats(app: App, { authenticator, askStats }: OverviewOptions): void {
   const description = described({
     summary: "A summary of the hub",
     tag: "operation",
@@ -133,15 +140,14 @@ function addStats(app: App, { authenticator, readStats, nodes }: OverviewOptions
       ...RESTARTING,
     },
   });
-  const ask = hubQuestion(nodes, "stats", (_: null) => readStats());
   app.get(
     "/api/v1/stats",
     description,
     adminKey(authenticator),
     query(StatsQuery),
     async (context) => {
-      const { parts, missing } = await ask(null, context.req.valid("query").scope);
-      if (parts.length === 0) return restarting();
+      const { parts, missing } = await askStats(null, context.req.valid("query"));
+      if (parts.length === 0) return missing === undefined ? restarting() : unavailable();
       const stats = { ...sumOf(parts.map(({ answer }) => answer)), missing };
       return context.json(stats as v.InferInput<typeof Stats>);
     },
@@ -173,9 +179,10 @@ function addChannels(app: App, { authenticator, hub, nodes }: OverviewOptions): 
     adminKey(authenticator),
     query(ChannelsQuery),
     async (context) => {
-      const { limit = DEFAULT_LIMIT, scope } = context.req.valid("query");
-      const { parts, missing } = await ask(scope === "hub" && nodes ? MAX_LISTED : Infinity, scope);
-      if (parts.length === 0) return restarting();
+      const { limit = DEFAULT_LIMIT, ...where } = context.req.valid("query");
+      const most = where.scope === "hub" && nodes ? MAX_LISTED : Infinity;
+      const { parts, missing } = await ask(most, where);
+      if (parts.length === 0 && missing === undefined) return restarting();
       const counts = new Map<string, number>();
       for (const { channel, subscribers } of parts.flatMap(({ answer }) => answer)) {
         counts.set(channel, (counts.get(channel) ?? 0) + subscribers);

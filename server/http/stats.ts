@@ -89,6 +89,16 @@ export interface StatsOptions {
   readonly clock: Clock;
 }
 
+/** What the page shows: the stats of all nodes together, and where there are several, of each. */
+export interface Overview extends Stats {
+  /** The one that has asked the others. */
+  node?: string;
+  /** By their names. */
+  nodes?: Record<string, Stats>;
+  /** Those that have not answered in time; their stats are the last that are known. */
+  missing?: readonly string[];
+}
+
 /** Reads stats. @returns undefined once the hub has stopped */
 export type ReadStats = () => Promise<Stats | undefined>;
 

@@ -11,10 +11,19 @@ import type { Nodes } from "../brokers/nodes.ts";
 /** A node lists at most so many entries to another one. */
 export const MAX_LISTED = 10_000;
 
-export type Scope = "hub" | "node";
+/** Which nodes answer. */
+export interface Scope {
+  /** "node": this one. */
+  readonly scope: "hub" | "node";
+  /** One by its name; then the scope is no matter. */
+  readonly node?: string;
+}
 
-/** A member of queries. */
-export const SCOPE_PARAMETER = {
+/** All nodes. */
+export const WHOLE_HUB: Scope = { scope: "hub" };
+
+/** Members of queries. */
+export const SCOPE_PARAMETERS = {
   scope: v.optional(
     v.pipe(
       v.picklist(["hub", "node"]),
@@ -22,6 +31,7 @@ export const SCOPE_PARAMETER = {
     ),
     "hub",
   ),
+  node: v.optional(v.pipe(v.string(), v.description("of one process alone, by its `node`"))),
 };
 
 /** A member of entries. */
@@ -46,13 +56,20 @@ export interface Part<T> {
 }
 
 export interface WholeAnswer<T> {
-  /** None once the hub of this process has stopped. */
+  /** None once the hub of this process has stopped, or where the one that was asked has not answered. */
   readonly parts: readonly Part<T>[];
   readonly missing?: readonly string[];
 }
 
 /** Asks a node, or all of them. Query and answer are JSON. */
-export type AskHub<Query, T> = (query: Query, scope: Scope) => Promise<WholeAnswer<T>>;
+export type AskHub<Query, T> = (query: Query, where: Scope) => Promise<WholeAnswer<T>>;
+
+/** A question as it goes to other nodes. */
+interface Question<Query> {
+  readonly query: Query;
+  /** The one that is to answer; undefined: all. */
+  readonly node: string | undefined;
+}
 
 /**
  * Makes a question to the whole hub, which this node answers, too.
@@ -64,16 +81,26 @@ export function hubQuestion<Query, T>(
   topic: string,
   here: (query: Query) => T | undefined | Promise<T | undefined>,
 ): AskHub<Query, T> {
-  nodes?.answer(topic, here);
-  return async (query, scope) => {
-    const others = scope === "hub" ? nodes?.ask(topic, query) : undefined;
-    const own = await here(query);
+  nodes?.answer(
+    topic,
+    ({ query, node }: Question<Query>) =>
+      node === undefined || node === nodes.id ? here(query) : null,
+  );
+  return async (query, { scope, node }) => {
+    const isElsewhere = node !== undefined && node !== nodes?.id;
+    const isHere = node === nodes?.id && nodes !== undefined;
+    const others = isElsewhere || (scope === "hub" && !isHere)
+      ? nodes?.ask(topic, { query, node } satisfies Question<Query>)
+      : undefined;
+    const own = isElsewhere ? undefined : await here(query);
     const { answers, missing } = await others ?? { answers: [], missing: [] };
-    if (own === undefined) return { parts: [] };
-    const parts: Part<T>[] = [{ node: nodes?.id, answer: own }];
-    for (const { node, answer } of answers) {
-      if (answer !== undefined) parts.push({ node, answer: answer as T });
+    if (own === undefined && !isElsewhere) return { parts: [] };
+    const parts: Part<T>[] = own === undefined ? [] : [{ node: nodes?.id, answer: own }];
+    for (const { node: from, answer } of answers) {
+      const isAsked = node === undefined || node === from;
+      if (answer !== undefined && isAsked) parts.push({ node: from, answer: answer as T });
     }
+    if (isElsewhere) return parts.length > 0 ? { parts } : { parts, missing: [node] };
     return missing.length > 0 ? { parts, missing } : { parts };
   };
 }

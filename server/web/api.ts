@@ -27,6 +27,8 @@ export class Api {
   onAuthError: (error: AuthError) => void = () => {};
   /** Sent with each request; null: none. */
   key: string | null = sessionStorage.getItem(STORAGE_KEY);
+  /** The process of the hub that lists are of; undefined: of all. */
+  node: string | undefined;
 
   /** Stores the key for this tab. Call it after the API has accepted the key. */
   storeKey(): void {
@@ -51,6 +53,15 @@ export class Api {
     );
     const response = await this.#fetch("GET", `${path}?${parameters}`);
     return await response.json();
+  }
+
+  /** Requests a list of the chosen process, or of all. @throws as `get()`, and if it has not answered */
+  async list<Of>(path: string, query: Readonly<Record<string, string | number>>): Promise<Of> {
+    const { node } = this;
+    if (node === undefined) return await this.get(path, query);
+    const body = await this.get<Of & { missing?: string[] }>(path, { ...query, node });
+    if (body.missing !== undefined) throw new Error(`Process ${node} has not answered.`);
+    return body;
   }
 
   /** Deletes what a path names. @throws as `get()` */

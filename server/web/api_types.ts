@@ -18,6 +18,8 @@ export interface ConnectionSummary {
   readonly key: string | null;
   /** The peer's address. */
   readonly address: string;
+  /** Which process of the hub, where it has several. */
+  readonly node?: string;
   /** When it was accepted, wall-clock ms. */
   readonly openedMs: number;
   /** How long it is or was open. */
@@ -60,6 +62,17 @@ export interface ClosedConnection extends ConnectionSummary {
   readonly silentSeconds: number;
 }
 
+/** A process that was lost with its connections. */
+export interface LostNode {
+  readonly node: string;
+  /** How many it had. */
+  readonly connections: number;
+  /** A close cause. */
+  readonly cause: string;
+  /** When that was noticed, wall-clock ms. */
+  readonly closedMs: number;
+}
+
 /** What the response for one connection adds. */
 export interface ConnectionTimeline {
   /** Round trips of control pings. */
@@ -88,6 +101,8 @@ export interface RejectedUpgrade {
   readonly key: string | null;
   /** The peer's address. */
   readonly address: string;
+  /** Which process of the hub, where it has several. */
+  readonly node?: string;
   /** The label of logs and metrics. */
   readonly reason: string;
   /** What was wrong. */
@@ -102,6 +117,6 @@ export interface RejectedUpgrade {
 export interface ChannelEntry {
   /** Its name. */
   readonly channel: string;
-  /** Of this node. */
+  /** Connections that are subscribed to it. */
   readonly subscribers: number;
 }

@@ -6,8 +6,8 @@
  */
 
 import type { CloseReason } from "../close_codes.ts";
-import { duration } from "./format.ts";
-import type { ClosedConnection } from "./api_types.ts";
+import { duration, whole } from "./format.ts";
+import type { ClosedConnection, LostNode } from "./api_types.ts";
 
 /** The fields that decide the explanation. */
 export type ClosedSummary = Pick<
@@ -69,4 +69,10 @@ export function explainClose(closed: ClosedSummary): string {
   const sentence = explain(closed);
   const wasBad = closed.health === "poor" || closed.health === "critical";
   return wasBad ? `${sentence} Its round trips had been ${closed.health} before.` : sentence;
+}
+
+/** A sentence for the connections of a process that cannot tell of them. */
+export function explainLostNode({ node, connections }: LostNode): string {
+  const count = connections === 1 ? "1 connection" : `${whole(connections)} connections`;
+  return `Process ${node} ended without a word, or does not go on; it had ${count}.`;
 }

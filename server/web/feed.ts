@@ -8,7 +8,7 @@
 /// <reference lib="dom" />
 
 import { HeartbeatSocket } from "../sdk/heartbeat_socket.ts";
-import type { Stats } from "../http/stats.ts";
+import type { Overview } from "../http/stats.ts";
 
 const CHANNEL = "systole/overview";
 
@@ -33,7 +33,7 @@ export type ConnectionState =
 /** What a feed calls. */
 export interface FeedListener {
   /** An overview was received. @param atMs when the hub sent it, wall-clock ms of the hub */
-  stats(stats: Stats, atMs: number): void;
+  stats(overview: Overview, atMs: number): void;
   /** The state of the connection has changed. */
   connection(state: ConnectionState): void;
 }
@@ -79,6 +79,6 @@ export class Feed {
 
   #received(message: { type: string; channel?: string; data: unknown; timestamp: number }): void {
     if (message.type !== "message" || message.channel !== CHANNEL) return;
-    this.#listener.stats(message.data as Stats, message.timestamp);
+    this.#listener.stats(message.data as Overview, message.timestamp);
   }
 }

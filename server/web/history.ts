@@ -53,6 +53,8 @@ export class History {
   #samples: (StoredSample | undefined)[] = [];
   #latest: Stats | undefined;
   #latestAt = -Infinity;
+  /** The newest overview by node. */
+  #nodes: Readonly<Record<string, Stats>> = {};
   /** Disconnects are counted without a gap since then, wall-clock seconds. */
   #countedFrom = 0;
 
@@ -71,30 +73,42 @@ export class History {
     return this.#samples;
   }
 
-  /** Adds an overview. @param atMs wall-clock ms of the hub */
-  add(stats: Stats, atMs: number): void {
+  /**
+   * Adds an overview.
+   *
+   * @param atMs wall-clock ms of the hub
+   * @param nodes what it sums up, by node: one that comes or goes is no change of the others
+   */
+  add(stats: Stats, atMs: number, nodes: Readonly<Record<string, Stats>> = { "": stats }): void {
     const at = atMs / 1_000;
     const seconds = at - this.#latestAt;
     if (seconds <= 0) this.#samples = []; // the clock was set back: the samples would be in the future
-    // A server that started after the last overview has run for less time than has passed.
-    const isSame = stats.uptimeSeconds >= Math.max(seconds, this.#latest?.uptimeSeconds ?? 0);
-    const before = isSame ? this.#latest : undefined;
-    const isDated = before !== undefined && seconds > 0 && seconds <= DATED_SECONDS;
+    const changes = Object.entries(nodes).flatMap(([node, after]) => {
+      const before = this.#nodes[node];
+      // A server that started after the last overview has run for less time than has passed.
+      const isSame = before !== undefined &&
+        after.uptimeSeconds >= Math.max(seconds, before.uptimeSeconds);
+      return isSame ? [changeOf(before, after)] : [];
+    });
+    const isDated = changes.length > 0 && seconds > 0 && seconds <= DATED_SECONDS;
     const isJoined = isDated && seconds <= GAP_SECONDS;
     if (!isDated) this.#countedFrom = at;
     if (!isJoined && this.#samples.length > 0) this.#samples.push(undefined);
-    const happened = {
-      disconnects: isDated ? increases(before.disconnects, stats.disconnects) : {},
-      stalledSeconds: before ? stats.stalls.seconds - before.stalls.seconds : 0,
-    };
-    const time = { at, seconds };
     this.#samples.push({
-      ...this.#sample(stats, isJoined ? before : undefined, time),
-      ...happened,
+      ...this.#sample(stats, isJoined ? changes : [], { at, seconds }),
+      disconnects: isDated ? sumNamed(changes.map(({ disconnects }) => disconnects)) : {},
+      stalledSeconds: changes.reduce((sum, change) => sum + change.stalledSeconds, 0),
     });
     if (this.#samples.length > MAX_SAMPLES) this.#samples = this.#samples.slice(-MAX_SAMPLES);
     this.#latest = stats;
     this.#latestAt = at;
+    this.#nodes = nodes;
+  }
+
+  /** Forgets all: what comes is of others. */
+  clear(): void {
+    this.#samples = [];
+    this.#nodes = {};
   }
 
   /** For how much of the last seconds disconnects are counted, seconds. */
@@ -104,49 +118,43 @@ export class History {
 
   /** Connections closed in the last seconds, by cause. */
   disconnectsIn(seconds: number): Record<string, number> {
-    const sums: Record<string, number> = {};
-    for (const sample of this.#samples) {
-      if (sample === undefined || sample.at <= this.#latestAt - seconds) continue;
-      for (const [cause, count] of Object.entries(sample.disconnects)) {
-        sums[cause] = (sums[cause] ?? 0) + count;
-      }
-    }
-    return sums;
+    return sumNamed(
+      this.#samples.flatMap((sample) =>
+        sample === undefined || sample.at <= this.#latestAt - seconds ? [] : [sample.disconnects]
+      ),
+    );
   }
 
   /** The present state, and rates; the first sample after a gap has no rates. */
   #sample(
-    stats: Stats,
-    before: Stats | undefined,
+    { profiles, health, rtt: { bounds, counts }, lateness: { bounds: latenessBounds } }: Stats,
+    changes: readonly Change[],
     time: { at: number; seconds: number },
   ): Omit<StoredSample, "disconnects" | "stalledSeconds"> {
-    const { profiles, health } = stats;
-    const rtt = before
-      ? countsBetween(before.rtt.counts, stats.rtt.counts)
-      : zeros(stats.rtt.counts);
-    const lateness = before
-      ? countsBetween(before.lateness.counts, stats.lateness.counts)
-      : zeros(stats.lateness.counts);
+    const rtt = sumCounts([zeros(counts), ...changes.map((change) => change.rtt)]);
+    const lateness = sumCounts([
+      zeros([...latenessBounds, Infinity]),
+      ...changes.map((change) => change.lateness),
+    ]);
     const recent = this.#samples.slice(1 - QUANTILE_SAMPLES)
       .filter((sample) => sample !== undefined);
-    const rtts = {
-      bounds: stats.rtt.bounds,
-      counts: sumCounts([...recent.map((sample) => [...sample.rtt]), rtt]),
-    };
+    const rtts = { bounds, counts: sumCounts([...recent.map((sample) => [...sample.rtt]), rtt]) };
     const latenesses = {
-      bounds: stats.lateness.bounds,
+      bounds: latenessBounds,
       counts: sumCounts([...recent.map((sample) => [...sample.lateness]), lateness]),
     };
-    const perSecond = (read: (of: Stats) => number) =>
-      before ? (read(stats) - read(before)) / time.seconds : null;
+    const perSecond = (read: (of: Change) => number) =>
+      changes.length > 0
+        ? changes.reduce((sum, change) => sum + read(change), 0) / time.seconds
+        : null;
     return {
       at: time.at,
       profiles: Object.fromEntries(
         Object.entries(profiles).map(([name, { connections }]) => [name, connections]),
       ),
       health,
-      messagesIn: perSecond(({ totals }) => totals.messagesIn),
-      messagesOut: perSecond(({ totals }) => totals.messagesOut),
+      messagesIn: perSecond(({ messagesIn }) => messagesIn),
+      messagesOut: perSecond(({ messagesOut }) => messagesOut),
       rtt,
       rttMs: { p50: toMs(quantile(rtts, 0.5)), p99: toMs(quantile(rtts, 0.99)) },
       lateness,
@@ -155,13 +163,37 @@ export class History {
   }
 }
 
-function increases(
-  before: Readonly<Record<string, number>>,
-  after: Readonly<Record<string, number>>,
-): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(after).map(([name, count]) => [name, count - (before[name] ?? 0)]),
-  );
+/** What has happened on a node between two overviews. */
+interface Change {
+  readonly messagesIn: number;
+  readonly messagesOut: number;
+  readonly disconnects: Readonly<Record<string, number>>;
+  readonly stalledSeconds: number;
+  readonly rtt: number[];
+  readonly lateness: number[];
+}
+
+function changeOf(before: Stats, after: Stats): Change {
+  return {
+    messagesIn: after.totals.messagesIn - before.totals.messagesIn,
+    messagesOut: after.totals.messagesOut - before.totals.messagesOut,
+    disconnects: Object.fromEntries(
+      Object.entries(after.disconnects).map((
+        [name, count],
+      ) => [name, count - (before.disconnects[name] ?? 0)]),
+    ),
+    stalledSeconds: after.stalls.seconds - before.stalls.seconds,
+    rtt: countsBetween(before.rtt.counts, after.rtt.counts),
+    lateness: countsBetween(before.lateness.counts, after.lateness.counts),
+  };
+}
+
+function sumNamed(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const [name, count] of all.flatMap((counts) => Object.entries(counts))) {
+    sums[name] = (sums[name] ?? 0) + count;
+  }
+  return sums;
 }
 
 function zeros(like: readonly number[]): number[] {

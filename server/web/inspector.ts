@@ -173,6 +173,7 @@ function factsOf(connection: InspectedConnection): [string, string][] {
     ["Profile", connection.profile],
     ["Key", connection.key ?? NO_VALUE],
     ["Address", connection.address || NO_VALUE],
+    ...(connection.node === undefined ? [] : [["Process", connection.node] as [string, string]]),
     ["Since", moment(connection.openedMs)],
     ["Round trip", milliseconds(connection.rttMs)],
     ["Shortest", milliseconds(wire.minMs)],

@@ -42,7 +42,7 @@ export class List<Body> {
   async refresh(): Promise<void> {
     const { path, count, entries } = this.#options;
     try {
-      const body = await this.#api.get<Body>(path, { limit: MAX_ENTRIES });
+      const body = await this.#api.list<Body>(path, { limit: MAX_ENTRIES });
       setText(this.#count, count(body));
       this.#list.replaceChildren(...entries(body).map((parts) => el("li", {}, ...parts)));
     } catch (error) {
@@ -58,11 +58,11 @@ export function rejectedList(api: Api): List<{ rejected: RejectedUpgrade[] }> {
     path: "/api/v1/rejected",
     count: ({ rejected }) => rejected.length === 0 ? "None so far." : "The last ones first.",
     entries: ({ rejected }) =>
-      rejected.map(({ lastMs, count, reason, detail, profile, key, address }) => [
+      rejected.map(({ lastMs, count, reason, detail, profile, key, address, node }) => [
         el("span", { "class": "when" }, moment(lastMs)),
         el("span", { "class": "what" }, count > 1 ? `${reason} × ${whole(count)}` : reason),
         el("span", { "class": "sentence" }, detail),
-        el("span", { "class": "peer" }, [profile, key, address].filter(Boolean).join(" · ")),
+        el("span", { "class": "peer" }, [profile, key, address, node].filter(Boolean).join(" · ")),
       ]),
   });
 }

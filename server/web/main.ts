@@ -7,7 +7,7 @@
 
 /// <reference lib="dom" />
 
-import type { Stats } from "../http/stats.ts";
+import type { Overview, Stats } from "../http/stats.ts";
 import { Api, AuthError } from "./api.ts";
 import { Charts } from "./charts.ts";
 import { Delivery } from "./delivery.ts";
@@ -17,6 +17,7 @@ import { History } from "./history.ts";
 import { Inspector } from "./inspector.ts";
 import { channelList, rejectedList } from "./lists.ts";
 import { requestKey } from "./key_dialog.ts";
+import { missingNotices, NodeChoice } from "./node_choice.ts";
 import { ConnectionBadge } from "./connection_badge.ts";
 import { type ListPage, Rows } from "./rows.ts";
 import { Search } from "./search.ts";
@@ -35,12 +36,13 @@ const badge = new ConnectionBadge();
 const inspector = new Inspector(api);
 const open = (id: string) => inspector.open(id);
 const rows = new Rows(({ search, ...listing }) =>
-  api.get<ListPage>("/api/v1/connections", { ...listing, ...(search && { search }) })
+  api.list<ListPage>("/api/v1/connections", { ...listing, ...(search && { search }) })
 );
 const tiles = new Tiles(byId("tiles", HTMLElement));
 const delivery = new Delivery(byId("delivery", HTMLElement));
 const search = new Search(api, open);
 const lists = [rejectedList(api), channelList(api)];
+const choice = new NodeChoice(showChoice);
 const forget = byId("forget", HTMLButtonElement);
 let feed: Feed | undefined;
 let charts: Charts | undefined;
@@ -74,7 +76,19 @@ async function start(): Promise<void> {
   table ??= new Table(rows, open);
   feed = new Feed(api.key, { stats: showStats, connection: showState });
   inspector.openAddressed();
-  await Promise.all([table.refresh(), search.run(), ...lists.map((list) => list.refresh())]);
+  await refreshLists();
+}
+
+async function refreshLists(): Promise<void> {
+  await Promise.all([table?.refresh(), search.run(), ...lists.map((list) => list.refresh())]);
+}
+
+/** Shows another process, or the whole hub. */
+function showChoice(): void {
+  api.node = choice.chosen;
+  history.clear();
+  rows.listing = { ...rows.listing }; // the present rows stay until the others are there
+  void refreshLists();
 }
 
 async function firstStats(): Promise<Stats> {
@@ -99,13 +113,18 @@ function showState(state: ConnectionState): void {
   document.body.dataset.connection = state.kind;
 }
 
-function showStats(stats: Stats, atMs: number): void {
-  history.add(stats, atMs);
+function showStats(overview: Overview, atMs: number): void {
+  if (choice.show(overview)) showChoice();
+  const { chosen } = choice;
+  const { nodes } = overview;
+  const stats: Stats = chosen === undefined ? overview : nodes![chosen];
+  history.add(stats, atMs, chosen === undefined ? nodes : { [chosen]: stats });
   if (document.hidden) return;
   tiles.show(history);
   delivery.show(stats);
   charts?.show();
   byId("notices", HTMLElement).replaceChildren(
+    ...missingNotices(overview),
     ...stats.idleTimeouts.map(({ text }) =>
       el("p", { "class": "notice", "data-severity": "warning" }, text)
     ),

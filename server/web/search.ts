@@ -10,11 +10,16 @@ import type { Api } from "./api.ts";
 import { CAUSES } from "./palette.ts";
 import { byId, el } from "./dom.ts";
 import { messageOf, moment } from "./format.ts";
-import type { ClosedConnection } from "./api_types.ts";
-import { explainClose } from "./close_explanations.ts";
+import type { ClosedConnection, LostNode } from "./api_types.ts";
+import { explainClose, explainLostNode } from "./close_explanations.ts";
 
 /** The most results that are shown. */
 const MAX_RESULTS = 20;
+
+interface Found {
+  readonly closed: readonly ClosedConnection[];
+  readonly lostNodes: readonly LostNode[];
+}
 
 /** Owns the elements `#closed-…`. */
 export class Search {
@@ -47,42 +52,54 @@ export class Search {
     const search = this.#text.value.trim();
     try {
       const query = { limit: MAX_RESULTS + 1, ...(search && { search }) };
-      const { closed } = await this.#api.get<{ closed: ClosedConnection[] }>(
-        "/api/v1/closed",
-        query,
-      );
-      if (search === this.#text.value.trim()) this.#show(closed, search);
+      const found = await this.#api.list<Found>("/api/v1/closed", query);
+      if (search === this.#text.value.trim()) this.#show(found, search);
     } catch (error) {
       this.#count.textContent = messageOf(error);
     }
   }
 
-  #show(found: readonly ClosedConnection[], search: string): void {
+  #show({ closed, lostNodes }: Found, search: string): void {
+    const all = [...closed, ...lostNodes].sort((a, b) => b.closedMs - a.closedMs);
     this.#results.replaceChildren(
-      ...found.slice(0, MAX_RESULTS).map((closed) => this.#result(closed)),
+      ...all.slice(0, MAX_RESULTS).map((each) =>
+        "id" in each ? this.#result(each) : lostNodeOf(each)
+      ),
     );
-    this.#count.textContent = countOf(found.length, search);
+    this.#count.textContent = countOf(all.length, search);
   }
 
   #result(closed: ClosedConnection): HTMLLIElement {
-    const dot = el("i", { "class": "swatch" });
-    dot.style.backgroundColor = `var(${CAUSES[closed.cause] ?? "--neutral"})`;
     const button = el(
       "button",
       { type: "button" },
-      el("span", { "class": "when" }, moment(closed.closedMs)),
-      el("span", { "class": "cause" }, dot, closed.cause),
+      ...headOf(closed),
       el("span", { "class": "sentence" }, explainClose(closed)),
       el("code", {}, closed.id),
       el(
         "span",
         { "class": "peer" },
-        [closed.profile, closed.key, closed.address].filter(Boolean).join(" · "),
+        [closed.profile, closed.key, closed.address, closed.node].filter(Boolean).join(" · "),
       ),
     );
     button.addEventListener("click", () => this.#open(closed.id));
     return el("li", {}, button);
   }
+}
+
+function headOf({ closedMs, cause }: ClosedConnection | LostNode): HTMLElement[] {
+  const dot = el("i", { "class": "swatch" });
+  dot.style.backgroundColor = `var(${CAUSES[cause] ?? "--neutral"})`;
+  return [
+    el("span", { "class": "when" }, moment(closedMs)),
+    el("span", { "class": "cause" }, dot, cause),
+  ];
+}
+
+/** Of its connections nothing is known. */
+function lostNodeOf(lost: LostNode): HTMLLIElement {
+  const sentence = el("span", { "class": "sentence" }, explainLostNode(lost));
+  return el("li", { "class": "lost" }, ...headOf(lost), sentence);
 }
 
 function countOf(found: number, search: string): string {

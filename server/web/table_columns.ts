@@ -34,4 +34,5 @@ export const TABLE_COLUMNS: readonly TableColumn[] = [
   { name: "Profile", text: ({ profile }) => profile },
   { name: "Address", text: ({ address }) => address },
   { name: "Key", text: ({ key }) => key ?? "" },
+  { name: "Process", text: ({ node }) => node ?? "" }, // hidden where the hub has one
 ];

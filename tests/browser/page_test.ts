@@ -14,6 +14,7 @@ import type { Page, Screen } from "../support/browser/page.ts";
 import { UPGRADE_HEADERS } from "../support/peers/plain_http.ts";
 import { TextClient } from "../support/peers/text_client.ts";
 import { WsClient } from "../support/peers/ws_client.ts";
+import { RedisServer } from "../support/server/redis_server.ts";
 import { ServerProcess } from "../support/server/server_process.ts";
 import { until, within } from "../support/until.ts";
 
@@ -547,3 +548,52 @@ integrationTest("The page goes by the hub's clock, however wrong the browser's i
   await page.until(`/last [1-9]\\d* s$/.test(${heading})`);
   assertEquals(page.problems, []);
 });
+
+integrationTest(
+  "The page shows all processes of a hub, or the chosen one, and tells of one that stands still",
+  async () => {
+    await using redis = await RedisServer.start();
+    const options = { env: { REDIS_URL: redis.url } };
+    await using a = await ServerProcess.start(options);
+    await using b = await ServerProcess.start(options);
+    for (const server of [a, b]) await server.line("connected to Redis");
+    using clients = new DisposableStack();
+    for (const server of [a, b, b]) clients.use(await WsClient.connect(server.url));
+    await using browser = await Browser.start();
+    const page = await browser.open();
+    await page.emulate(DESK);
+    await page.goto(pageOf(a));
+    const connections = () => text(page, ".figure");
+    // The page's own one among them.
+    await until("all connections", async () => await connections() === "4", { withinMs: 10_000 });
+    await page.until(`document.querySelectorAll("${ROWS}").length === 4`, 10_000);
+    const processes = await column(page, 13);
+    assertEquals(new Set(processes).size, 2);
+
+    const names: string[] = await page.evaluate(
+      `[...document.querySelectorAll("#node option")].map(({ value }) => value)`,
+    );
+    assertEquals(names.length, 3);
+    for (const name of names.slice(1)) {
+      await page.evaluate(`(() => {
+        const select = document.querySelector("#node");
+        select.value = "${name}";
+        select.dispatchEvent(new Event("change"));
+      })()`);
+      await until("its rows", async () => {
+        return `${await column(page, 13)}` === `${name},${name}`;
+      }, { withinMs: 10_000 });
+      await until("its connections", async () => await connections() === "2");
+    }
+
+    Deno.kill(b.pid, "SIGSTOP");
+    try {
+      await page.until(`/has not answered/.test(document.querySelector(".notice")?.textContent)`);
+    } finally {
+      Deno.kill(b.pid, "SIGCONT");
+    }
+    await page.until(`document.querySelector(".notice") === null`, 10_000);
+    await looksRight(page, PHONE);
+    assertEquals(page.problems, []);
+  },
+);

@@ -1,11 +1,16 @@
 import { assert, assertEquals } from "@std/assert";
 import { rightsOf } from "../../server/auth/rights.ts";
 import { OVERVIEW_CHANNEL, OverviewFeed } from "../../server/http/overview_feed.ts";
-import { type ReadStats, statsReader } from "../../server/http/stats.ts";
+import type { Nodes } from "../../server/brokers/nodes.ts";
+import { type ReadStats, type Stats, statsReader } from "../../server/http/stats.ts";
+import { hubQuestion } from "../../server/http/whole_hub.ts";
 import { type TestPeer, withWorld, type World } from "../support/fakes/world.ts";
 
 /** A feed that runs in a world while the test does. */
-function withFeed(test: (world: World, reads: () => number) => Promise<void>): Promise<void> {
+function withFeed(
+  test: (world: World, reads: () => number) => Promise<void>,
+  nodes?: Nodes,
+): Promise<void> {
   return withWorld({}, async (world) => {
     const { hub, budget, clock, metrics, idleTimeouts } = world;
     const stats = statsReader({
@@ -19,7 +24,8 @@ function withFeed(test: (world: World, reads: () => number) => Promise<void>): P
     });
     let reads = 0;
     const readStats: ReadStats = () => (reads++, stats());
-    const feed = new OverviewFeed({ hub, clock, readStats });
+    const askStats = hubQuestion(nodes, "stats", (_: null) => readStats());
+    const feed = new OverviewFeed({ hub, clock, askStats });
     feed.start();
     await test(world, () => reads);
     feed.stop();
@@ -81,4 +87,40 @@ Deno.test("Only an admin may subscribe to the hub's own channels, and no client 
   assertEquals(may(false, "systole"), [true, true]);
   const { maySubscribe } = rightsOf({ subscribe: [], publish: [], admin: true });
   assertEquals([maySubscribe(OVERVIEW_CHANNEL), maySubscribe("news")], [true, false]);
+});
+
+Deno.test("OverviewFeed asks all nodes, and tells the last figures of one that does not answer", () => {
+  /** Another node, with as many connections as seconds have passed. */
+  let asked = 0;
+  const nodes = {
+    id: "own",
+    answer() {},
+    ask() {
+      asked++;
+      const totals = { connections: 100 + asked, opened: 0 };
+      const isMissing = asked === 2;
+      return Promise.resolve({
+        answers: isMissing || asked > 3 ? [] : [{ node: "other", answer: { totals } as Stats }],
+        missing: isMissing ? ["other"] : [],
+      });
+    },
+  } as unknown as Nodes;
+  return withFeed(async (world) => {
+    const subscribers = [world.connect(), world.connect()];
+    for (const { socket } of subscribers) {
+      socket.say({ type: "subscribe", channel: OVERVIEW_CHANNEL });
+    }
+    await world.clock.pass(4_500);
+    const all = overviews(subscribers[1]).map(({ data }) => data);
+    assertEquals(asked, 4, "once for both");
+    assertEquals(all.map(({ totals }) => totals.connections), [103, 103, 105, 2]);
+    assertEquals(all.map(({ missing }) => missing), [undefined, ["other"], undefined, undefined]);
+    assertEquals(all.map(({ nodes }) => Object.keys(nodes)), [
+      ["own", "other"],
+      ["own", "other"],
+      ["own", "other"],
+      ["own"],
+    ]);
+    assertEquals([all[0].node, all[0].nodes.own.totals.connections], ["own", 2]);
+  }, nodes);
 });

@@ -88,6 +88,14 @@ integrationTest(
       assertEquals(new Set(nodes).size, 2);
       const here = await get(a, "/api/v1/connections?scope=node");
       assertEquals(here.connections.map(({ id }: { id: string }) => id), [first.clientId]);
+      const there = await get(a, `/api/v1/connections?node=${nodes[0]}`);
+      assertEquals(there.connections.map(({ id }: { id: string }) => id), [second.clientId]);
+      assertEquals((await get(a, "/api/v1/stats?node=nobody")).status, 503);
+      assertEquals(await get(a, "/api/v1/closed?node=nobody"), {
+        closed: [],
+        lostNodes: [],
+        missing: ["nobody"],
+      });
       const page = await get(b, "/api/v1/connections?limit=1&offset=1&sort=age&order=ascending");
       assertEquals([page.connections[0].id, page.total], [first.clientId, 2]);
 

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { closeCauseOf } from "../../server/diagnosis/close_cause.ts";
 import { CLOSE_REASONS, REASON_NAMES } from "../../server/close_codes.ts";
 import { CAUSES } from "../../server/web/palette.ts";
-import { explainClose } from "../../server/web/close_explanations.ts";
+import { explainClose, explainLostNode } from "../../server/web/close_explanations.ts";
 
 const END = { seconds: 3_700, silentSeconds: 60, health: "healthy" };
 
@@ -48,4 +48,13 @@ Deno.test("Each close cause has its own colour on the page", () => {
   assert(causes.includes("frozen") && causes.includes("proxy idle cut"));
   assertEquals(Object.keys(CAUSES).sort(), causes.sort());
   assertEquals(new Set(Object.values(CAUSES)).size, causes.length);
+});
+
+Deno.test("explainLostNode() names the process and how many connections it had", () => {
+  const lost = { node: "a1", cause: "node lost", closedMs: 1 };
+  assertMatch(
+    explainLostNode({ ...lost, connections: 1 }),
+    /^Process a1 .*; it had 1 connection\.$/,
+  );
+  assertMatch(explainLostNode({ ...lost, connections: 20 }), /; it had 20 connections\.$/);
 });

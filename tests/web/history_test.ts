@@ -118,6 +118,32 @@ Deno.test("History stores a quarter of an hour; disconnectsIn() counts those of 
   assertEquals(history.disconnectsIn(60), { network: 60 });
 });
 
+Deno.test("History counts what happened on each node, whichever come and go", () => {
+  const history = new History();
+  const add = (atMs: number, nodes: Record<string, StatsChange>) => {
+    const all = Object.fromEntries(
+      Object.entries(nodes).map(([node, change]) => [node, stats(change)]),
+    );
+    history.add(stats({ messagesIn: -1 }), atMs, all);
+    const { messagesIn, disconnects, rtt } = history.samples.at(-1)!;
+    return [messagesIn, disconnects.network ?? 0, rtt[0]];
+  };
+  const node = (count: number, uptimeSeconds: number): StatsChange => ({
+    messagesIn: 10 * count,
+    disconnects: { network: count },
+    rtt: [count, 0, 0],
+    uptimeSeconds,
+  });
+  assertEquals(add(10_000, { a: node(5, 100), b: node(500, 200) }), [null, 0, 0]);
+  assertEquals(add(11_000, { a: node(6, 101), b: node(502, 201) }), [30, 3, 3]);
+  assertEquals(add(12_000, { a: node(7, 102), b: node(502, 201) }), [10, 1, 1], "b is late");
+  assertEquals(add(13_000, { a: node(8, 103), c: node(40, 1) }), [10, 1, 1], "b is gone, c is new");
+  assertEquals(add(14_000, { a: node(9, 104), c: node(43, 2) }), [40, 4, 4]);
+  assertEquals(history.samples.includes(undefined), false);
+  history.clear();
+  assertEquals(add(15_000, { c: node(44, 3) }), [null, 0, 0]);
+});
+
 Deno.test("countsBetween() returns the later counts after a restart of the server", () => {
   assertEquals(countsBetween([3, 4], [5, 4]), [2, 0]);
   assertEquals(countsBetween([3, 4], [1, 9]), [1, 9]);

@@ -14,6 +14,7 @@ import { httpRoutes } from "../../../server/http/routes.ts";
 import { eventsHubProfile } from "../../../server/profiles/events_hub/events_hub.ts";
 import type { Profile } from "../../../server/profiles/profile.ts";
 import { ProfileRoutes } from "../../../server/transport/profile_routes.ts";
+import { hubQuestion } from "../../../server/http/whole_hub.ts";
 import { statsReader } from "../../../server/http/stats.ts";
 import { RULES, type TestPeer, withWorld, type World, type WorldOptions } from "../fakes/world.ts";
 import type { Credential } from "../../../server/auth/credential.ts";
@@ -80,16 +81,17 @@ export class Api {
 
   constructor(world: World, options: ApiOptions) {
     const { hub, clock, metrics, closeHistory, context: { log } } = this.world = world;
+    const readStats = statsReader({
+      hub,
+      budget: world.budget,
+      metrics,
+      history: world.history ?? { bytes: 0, channels: 0, evicted: 0 },
+      clock,
+      idleTimeouts: world.idleTimeouts,
+      profileNames: ["json", "events-hub"],
+    });
     this.app = httpRoutes({
-      readStats: statsReader({
-        hub,
-        budget: world.budget,
-        metrics,
-        history: world.history ?? { bytes: 0, channels: 0, evicted: 0 },
-        clock,
-        idleTimeouts: world.idleTimeouts,
-        profileNames: ["json", "events-hub"],
-      }),
+      askStats: hubQuestion(undefined, "stats", (_: null) => readStats()),
       authenticator: {
         open: !options.keys,
         check: (presented) => Promise.resolve(result(presented)),
