@@ -42,8 +42,8 @@ interface Commands extends Redis {
   takeSlots(...args: (string | number)[]): Promise<number>;
 }
 
-/** The epoch, the offset, the time, and the entries of the stream, each with the text as second field. */
-export type ChannelReply = [string, string, string, [string, [string, string]][]];
+/** The epoch, the offset, the time, and the texts of the stream. */
+export type ChannelReply = [string, string, string, string[]];
 
 export interface RedisEngineOptions extends RedisPlatform {
   readonly server: RedisOptions;

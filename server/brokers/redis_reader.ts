@@ -48,7 +48,7 @@ export function channelReader(
   return async (channel, { position, messages }, known) => {
     const engine = engines.of(position);
     if (engine.run === undefined) throw new Unavailable("Redis is away");
-    const [epoch, newest, now, entries] = await engine.commands.readChannel(
+    const [epoch, newest, now, texts] = await engine.commands.readChannel(
       position,
       messages,
       engine.run,
@@ -61,7 +61,7 @@ export function channelReader(
     });
     const nowMs = Number(now);
     const offset = Number(newest);
-    const all = entries.map(([, [, text]]) => parseLive(channel, text))
+    const all = texts.map((text) => parseLive(channel, text))
       .filter((message) => message.kind === "publication")
       .map(({ publication }) => publication);
     const fresh = all.findIndex(({ timestamp }) => timestamp + historyTtlMs > nowMs);
