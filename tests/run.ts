@@ -21,6 +21,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   "redis-server": "redis-server",
   script: "bsdutils",
   setsid: "util-linux",
+  "systemd-analyze": "systemd",
 };
 
 const OPTIONS = ["test", "--allow-all", "--sanitize-ops", "--sanitize-resources"];

@@ -61,3 +61,8 @@ declare module "@std/http/status" {
   };
   export const STATUS_TEXT: Readonly<Record<number, string>>;
 }
+
+declare module "@std/yaml" {
+  /** Parses one document. */
+  export function parse(text: string): unknown;
+}

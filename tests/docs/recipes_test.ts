@@ -15,6 +15,7 @@ import { ask } from "../support/peers/plain_http.ts";
 import { outputOf, Program } from "../support/peers/program.ts";
 import { TextClient } from "../support/peers/text_client.ts";
 import { apiKeys, testKey } from "../support/server/credentials.ts";
+import { listens, type NginxOptions, startNginx } from "../support/server/nginx.ts";
 import { PROJECT, ServerProcess } from "../support/server/server_process.ts";
 
 const JWT_SECRET = `signs tokens here ${crypto.randomUUID()}`;
@@ -36,16 +37,6 @@ Deno.test("recipes.md has only blocks that these tests run", () => {
     "Inside your own Deno program: ts",
   ]);
 });
-
-/** Whether something listens on a port. */
-async function listens(port: number): Promise<boolean> {
-  try {
-    (await Deno.connect({ port, hostname: "127.0.0.1" })).close();
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 // Proxies.
 
@@ -91,19 +82,10 @@ async function checkProxy(proxyPort: number, server: ServerProcess): Promise<voi
 }
 
 /** Starts nginx before a hub, as recipes.md configures it. */
-async function startNginx(folder: string, hubPort: number, port: number): Promise<Program> {
-  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-    .map((name) => `${name}_temp_path ${name};`).join(" ");
-  let config = snippet("Behind nginx", "nginx");
-  config = replaced(config, "127.0.0.1:8080", `127.0.0.1:${hubPort}`);
-  config = replaced(config, "listen 80;", `listen 127.0.0.1:${port};`);
-  config = replaced(config, "http {", `http { access_log off; ${temporary}`);
-  await Deno.writeTextFile(`${folder}/nginx.conf`, config);
-  const settings = "daemon off; pid nginx.pid;";
-  return new Program(
-    [pathOf("nginx")!, "-p", folder, "-c", "nginx.conf", "-e", "stderr", "-g", settings],
-    { cwd: folder },
-  );
+function startBefore(hubPort: number, { folder, port }: Omit<NginxOptions, "config">) {
+  const recipe = snippet("Behind nginx", "nginx");
+  const config = replaced(recipe, "127.0.0.1:8080", `127.0.0.1:${hubPort}`);
+  return startNginx({ folder, config, port });
 }
 
 integrationTest(
@@ -112,8 +94,7 @@ integrationTest(
     withFolder(async (folder) => {
       await using server = await startBehindProxy("Behind nginx", folder);
       const port = freePort();
-      await using nginx = await startNginx(folder, server.port, port);
-      await nginx.until("nginx listens", () => listens(port));
+      await using _nginx = await startBefore(server.port, { folder, port });
       await checkProxy(port, server);
     }),
 );
@@ -124,8 +105,7 @@ integrationTest(
     withFolder(async (folder) => {
       await using server = await ServerProcess.start();
       const port = freePort();
-      await using nginx = await startNginx(folder, server.port, port);
-      await nginx.until("nginx listens", () => listens(port));
+      await using _nginx = await startBefore(server.port, { folder, port });
       const dial = () => Deno.connect({ hostname: "127.0.0.1", port });
       for (const [Host, status] of [["hub.example.com", 403], ["localhost", 200]] as const) {
         assertEquals(
