@@ -33,12 +33,19 @@ export interface RedisMembersOptions {
   readonly engines: Pick<RedisEngines, "of">;
 }
 
+/** A member that this node has. */
+interface OwnMember {
+  readonly member: SharedMember;
+  /** Whether Redis has confirmed it. */
+  isKept: boolean;
+}
+
 export class RedisMembers implements SharedMembers {
   /** Is told of the members of other nodes. */
   listener: MembersListener = NOBODY;
   readonly #options: RedisMembersOptions;
   /** What this node has, by channel and field. */
-  readonly #own = new Map<string, Map<string, SharedMember>>();
+  readonly #own = new Map<string, Map<string, OwnMember>>();
   /** Channels that a member of this node has left, which Redis may not know. */
   readonly #stale = new Set<string>();
   #cancel: Cancel = () => {};
@@ -55,8 +62,9 @@ export class RedisMembers implements SharedMembers {
   put(channel: string, member: SharedMember): void {
     let members = this.#own.get(channel);
     if (members === undefined) this.#own.set(channel, members = new Map());
-    members.set(this.#fieldOf(member), member);
-    void this.#put(channel, member);
+    const own = { member, isKept: false };
+    members.set(this.#fieldOf(member), own);
+    void this.#put(channel, own);
   }
 
   remove(channel: string, member: SharedMember): void {
@@ -94,31 +102,45 @@ export class RedisMembers implements SharedMembers {
 
   /** Redis is back, or has taken this node for lost: it may have none of what this node has. */
   async repeat(): Promise<void> {
-    const stale = [...this.#stale];
-    this.#stale.clear();
-    await Promise.all(stale.map((channel) => this.#clean(channel)));
-    const all = [...this.#own].flatMap(([channel, members]) =>
-      Array.from(members.values(), (member) => ({ channel, member }))
-    );
-    for (let from = 0; from < all.length; from += MEMBERS_PER_REQUEST) {
-      const some = all.slice(from, from + MEMBERS_PER_REQUEST);
-      await Promise.all(some.map(({ channel, member }) => this.#put(channel, member)));
+    for (const members of this.#own.values()) {
+      for (const own of members.values()) own.isKept = false;
     }
+    await this.#repeatUnconfirmed();
   }
 
   close(): void {
     this.#cancel();
   }
 
-  async #put(channel: string, member: SharedMember): Promise<void> {
+  async #repeatUnconfirmed(): Promise<void> {
+    const stale = [...this.#stale];
+    this.#stale.clear();
+    await Promise.all(stale.map((channel) => this.#clean(channel)));
+    const all = [...this.#own].flatMap(([channel, members]) =>
+      [...members.values()].filter(({ isKept }) => !isKept).map((own) => ({ channel, own }))
+    );
+    for (let from = 0; from < all.length; from += MEMBERS_PER_REQUEST) {
+      const some = all.slice(from, from + MEMBERS_PER_REQUEST);
+      await Promise.all(some.map(({ channel, own }) => this.#put(channel, own)));
+    }
+  }
+
+  async #put(channel: string, own: OwnMember): Promise<void> {
     const { engines, prefix, node } = this.#options;
     const { members, live } = channelKeys(prefix, channel);
     const engine = engines.of(members);
-    if (engine.run === undefined) return; // `repeat()` follows
+    const { member } = own;
+    const field = this.#fieldOf(member);
+    const isCurrent = this.#own.get(channel)?.get(field) === own;
+    if (engine.run === undefined || !isCurrent) return; // it is repeated, or has ended
     const value = JSON.stringify(member);
     const text = memberText("joined", { node, member });
-    await engine.commands.putMember(members, this.#fieldOf(member), value, KEPT_MS, live, text)
-      .catch(() => {}); // the same
+    try {
+      await engine.commands.putMember(members, field, value, KEPT_MS, live, text);
+      own.isKept = true;
+    } catch {
+      // It is repeated.
+    }
   }
 
   async #remove(channel: string, member: SharedMember): Promise<void> {
@@ -148,6 +170,7 @@ export class RedisMembers implements SharedMembers {
     this.#cancel = this.#options.clock.after(PROLONG_EVERY_MS, () => {
       this.#schedule();
       this.#prolong();
+      void this.#repeatUnconfirmed(); // what Redis has refused
     });
   }
 

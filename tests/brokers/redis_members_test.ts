@@ -1,0 +1,45 @@
+import { assertEquals } from "@std/assert";
+import { RedisWorld, SETTLE_MS } from "../simulation/core/redis_world.ts";
+
+const MEMBER = { user: null, member: "ann", clientId: "1", info: "null", sinceMs: 1 };
+
+Deno.test("A member that leaves while Redis is away has left when it is back", async () => {
+  const world = new RedisWorld();
+  const [here, there] = [await world.node(), await world.node()];
+  here.broker.members.put("c", MEMBER);
+  await world.pass(3_000);
+  assertEquals((await there.broker.members.read("c")).length, 1);
+  world.redis.restart(2_000, world.redis.data);
+  await world.pass(1_000);
+  here.broker.members.remove("c", MEMBER);
+  await world.pass(5_000);
+  assertEquals(await there.broker.members.read("c"), []);
+  await world.end();
+});
+
+Deno.test("A member that leaves, unanswered, and returns is there when Redis is back", async () => {
+  const world = new RedisWorld();
+  const [here, there] = [await world.node(), await world.node()];
+  here.broker.members.put("c", MEMBER);
+  await world.pass(3_000);
+  world.redis.pause(5_000);
+  here.broker.members.remove("c", MEMBER);
+  await world.pass(SETTLE_MS);
+  here.broker.members.put("c", MEMBER);
+  await world.pass(10_000);
+  assertEquals((await there.broker.members.read("c")).length, 1);
+  await world.end();
+});
+
+Deno.test("Members that Redis has refused are there when it has room again", async () => {
+  const world = new RedisWorld();
+  const [here, there] = [await world.node(), await world.node()];
+  await world.pass(3_000);
+  world.redis.fullUntilMs = Infinity;
+  here.broker.members.put("c", MEMBER);
+  await world.pass(3_000);
+  world.redis.fullUntilMs = -Infinity;
+  await world.pass(40_000);
+  assertEquals((await there.broker.members.read("c")).length, 1);
+  await world.end();
+});
