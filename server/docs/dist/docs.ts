@@ -250,7 +250,7 @@ says that several processes are one hub, and only the subscribers of this one go
 <tr><td><code>{&quot;type&quot;:&quot;health_status&quot;,&quot;status&quot;:&quot;degraded&quot;,&quot;latency&quot;:210,&quot;jitter&quot;:12}</code></td><td>when the <a href="/docs/liveness#health">health</a> of the connection has changed; ms</td></tr>
 <tr><td><code>{&quot;type&quot;:&quot;expiring&quot;,&quot;afterMs&quot;:30000}</code></td><td>when the connection&#39;s token ends so soon, see <a href="#new-tokens">New tokens</a></td></tr>
 <tr><td><code>{&quot;type&quot;:&quot;unsubscribed&quot;,&quot;channel&quot;:&quot;news&quot;,&quot;reason&quot;:&quot;forbidden&quot;}</code></td><td>when a new token does not allow a subscription any more</td></tr>
-<tr><td><code>{&quot;type&quot;:&quot;reconnect&quot;,&quot;afterMs&quot;:2500,&quot;reason&quot;:&quot;drain&quot;}</code></td><td>when the client should open a new connection after this time: the server restarts (<code>drain</code>), or the connection is <code>poor</code> or <code>critical</code></td></tr>
+<tr><td><code>{&quot;type&quot;:&quot;reconnect&quot;,&quot;afterMs&quot;:2500,&quot;reason&quot;:&quot;drain&quot;}</code></td><td>when the client should open a new connection after this time: the server restarts (<code>drain</code>; the time is the client&#39;s <a href="/docs/deploy#slots">slot</a>, and the connection stays open for a second longer or until it is closed), or the connection is <code>poor</code> or <code>critical</code></td></tr>
 <tr><td><code>{&quot;type&quot;:&quot;gap&quot;,&quot;channel&quot;:&quot;news&quot;,&quot;epoch&quot;:&quot;…&quot;,&quot;offset&quot;:41}</code></td><td>when messages are gone: the subscription goes on with offset 42</td></tr>
 <tr><td><code>joined</code>, <code>left</code>, <code>members</code></td><td>when somebody comes to or leaves a channel, see <a href="#presence">Presence</a></td></tr>
 </tbody>
@@ -261,9 +261,10 @@ Only a complete message, ping or pong is a sign of life; a fragment or a part of
 <p>A client that is to move to a new connection (<code>reconnect</code>) can open it while the old one stays open:
 it adds <code>?replaces=&lt;clientId&gt;</code> to the address, with the <code>clientId</code> of the old <code>welcome</code>. The limits
 of connections <a href="/docs/keys#limits">by address and by key</a> then count the two once, for 10 s at most. An
-id that is not that of an open connection of the same user on this node has no effect. Everything
-else is the client&#39;s part: it subscribes on the new connection with the positions that it has, drops
-what comes twice, and closes the old one. The <a href="/docs/sdk#moves">client library</a> does so by itself.</p>
+id that is not that of an open connection of the same user has no effect: by key the connection may
+be on any <a href="/docs/deploy#several-processes">process of the hub</a>, by address on this one. Everything else
+is the client&#39;s part: it subscribes on the new connection with the positions that it has, drops what
+comes twice, and closes the old one. The <a href="/docs/sdk#moves">client library</a> does so by itself.</p>
 <h3 id="new-tokens">New tokens<a class="anchor" href="#new-tokens" aria-label="Link to this section">#</a></h3>
 <p>A client that connected with a <a href="/docs/keys#tokens">token</a> sends a new one before the old one ends, and
 the connection goes on with the rights and the end of the new one:
@@ -561,7 +562,8 @@ may have been delivered. Repeated with the same <code>id</code> it is delivered 
 <li>A subscription of a json client waits for three seconds, and is refused as <code>unavailable</code> then.
 Those that have begun last: once Redis is back, they get what was published meanwhile, from the
 history.</li>
-<li>Who joins and leaves at other processes is told once Redis is back.</li>
+<li>Who joins and leaves at other processes is told once Redis is back. A Redis that has lost its data
+makes nobody leave.</li>
 <li>Channels without a history get a <code>gap</code> without a position whenever their process lost the
 connection.</li>
 </ul>
@@ -692,7 +694,7 @@ Without <code>--publish</code>, <code>--subscribe</code> and <code>--admin</code
 <tr><td><code>secretSha256</code></td><td>SHA-256 of the secret, 64 hex digits; the server never holds the secret</td></tr>
 <tr><td><code>publish</code>, <code>subscribe</code></td><td>channel patterns; <code>*</code> is any run of characters; what no pattern allows is forbidden; <code>subscribe</code> opens history and presence, too</td></tr>
 <tr><td><code>admin</code></td><td>may inspect and end connections, and read the metrics</td></tr>
-<tr><td><code>maxConnections</code>, <code>maxMessagesPerMinute</code></td><td>limits of the key on this node, over all its connections and HTTP publishes; optional</td></tr>
+<tr><td><code>maxConnections</code>, <code>maxMessagesPerMinute</code></td><td>limits of the key over all its connections and HTTP publishes, on all processes of a hub; optional</td></tr>
 <tr><td><code>expiresAt</code></td><td>ISO 8601 with zone; optional</td></tr>
 </tbody>
 </table></div>
@@ -761,7 +763,8 @@ they come from the same address. After 10 s, or once the old one ends, the new o
 itself. If the old one stays, the limit is exceeded by it, and the next connection is refused. A
 connection has one replacement at a time, one that is not counted itself has none, and where a limit
 is exceeded nothing more is exempt: no key and no address ever has more than twice its limit.
-<code>MAX_CONNECTIONS</code> and <code>MAX_UPGRADES_PER_SECOND</code> count all connections.</p>
+<code>MAX_CONNECTIONS</code>, <code>MAX_UPGRADES_PER_SECOND</code> and <code>ADMISSION_PER_SECOND</code> count all connections, the
+last one those of all processes.</p>
 <h2 id="suspension">Suspension<a class="anchor" href="#suspension" aria-label="Link to this section">#</a></h2>
 <p>Each connection that ends for <code>rate_limited</code> is a violation of its key. <code>SUSPEND_AFTER_VIOLATIONS</code>
 violations within <code>SUSPEND_WINDOW_MS</code> suspend the key for <code>SUSPEND_MS</code>. The hub closes its
@@ -773,7 +776,7 @@ suspensions and tickets survive a restart.</p>
 <thead><tr><th>threat</th><th>protection</th><th>not covered</th></tr></thead>
 <tbody>
 <tr><td>stolen configuration</td><td>keys and tickets are stored as hashes</td><td><code>JWT_SECRET</code> is the secret itself</td></tr>
-<tr><td>guessing a secret</td><td>256 random bits, compared in constant time; an unknown id gets the same answer; <code>MAX_UPGRADES_PER_SECOND</code> limits the guesses</td><td>no lock-out by address: guesses use up that rate for other clients, too</td></tr>
+<tr><td>guessing a secret</td><td>256 random bits, compared in constant time; an unknown id gets the same answer; <code>MAX_UPGRADES_PER_SECOND</code> limits the guesses</td><td>no lock-out by address: guesses use up that rate for other clients, too; they count for <code>ADMISSION_PER_SECOND</code> only while they are checked</td></tr>
 <tr><td>credentials in logs</td><td>credentials and queries are never logged, counted or repeated in an answer</td><td>your proxy may log queries: prefer headers or tickets</td></tr>
 <tr><td>forged publications in tank</td><td>the hub drops the texts of a key that may publish nothing</td><td>a key that may publish on any channel can send any text to all tank clients: use separate keys, or another system</td></tr>
 <tr><td>one player&#39;s flood suspends a game&#39;s key</td><td>a violation counts for the key that fetched the ticket</td><td>fetch tickets with a JWT for each user (<code>sub</code>), or set <code>SUSPEND_AFTER_VIOLATIONS=0</code></td></tr>
@@ -890,7 +893,8 @@ that lists every problem. A variable that looks like a misspelled option is a wa
 <tr><td><code>MAX_PENDING_CONNECTIONS</code></td><td>count</td><td>1000</td><td>connections that have not sent a whole request; the oldest is cut; 0 = off</td></tr>
 <tr><td><code>MAX_CONNECTIONS_PER_ADDRESS</code></td><td>count</td><td>0</td><td>connections from one client address; 0 = off</td></tr>
 <tr><td><code>MAX_CONNECTIONS_PER_KEY</code></td><td>count</td><td>0</td><td>connections with one key that has no limit of its own; 0 = off</td></tr>
-<tr><td><code>MAX_UPGRADES_PER_SECOND</code></td><td>count</td><td>0</td><td>upgrades per second, wrong credentials included; 0 = off</td></tr>
+<tr><td><code>ADMISSION_PER_SECOND</code></td><td>count</td><td>500</td><td>sessions that all processes of the hub together begin in a second; a client beyond that is told when to come back; 0 = off</td></tr>
+<tr><td><code>MAX_UPGRADES_PER_SECOND</code></td><td>count</td><td>4 × ADMISSION_PER_SECOND</td><td>upgrades per second of this process, wrong credentials included; 0 = off</td></tr>
 <tr><td><code>MAX_MESSAGES_PER_SECOND</code></td><td>count</td><td>1000</td><td>frames from one client per second, in bursts of twice that; malformed ones count as four; 0 = off</td></tr>
 <tr><td><code>MAX_SUBSCRIPTIONS</code></td><td>count</td><td>10000</td><td>channels that one connection may subscribe to</td></tr>
 <tr><td><code>HISTORY_MESSAGES</code></td><td>count</td><td>256</td><td>messages that are kept of each channel, for clients that return; 0 = off</td></tr>
@@ -1030,6 +1034,7 @@ hub keeps 16 MiB of lines; it drops what exceeds that, and then logs how many li
 <li class="depth-2"><a href="#behind-a-proxy">Behind a proxy</a></li>
 <li class="depth-2"><a href="#tls">TLS</a></li>
 <li class="depth-2"><a href="#shutdown">Shutdown</a></li>
+<li class="depth-3"><a href="#slots">Slots</a></li>
 <li class="depth-2"><a href="#systemd">systemd</a></li>
 <li class="depth-2"><a href="#one-file">One file</a></li>
 <li class="depth-2"><a href="#container">Container</a></li>
@@ -1092,9 +1097,22 @@ gets it) and the suspensions (a suspended key is out at all processes at once); 
 used. <code>GET /api/v1/connections</code>, <code>/closed</code>, <code>/rejected</code> and <code>/channels</code> list those of all processes,
 each with its <code>node</code>, <code>/stats</code> adds them up, and <code>DELETE /api/v1/connections/{id}</code> ends a connection
 of any of them. <code>?scope=node</code> asks for one process. <code>missing</code> names processes that have not answered
-within a second; one that was killed is forgotten after about eight.</p>
-<p>Members of a channel are those of all processes. What each process has for itself: <code>MAX_CONNECTIONS</code>
-and the other limits and quotas, the figures of the live page, <code>/metrics</code>.</p>
+within a second; one that was killed is forgotten after about eight. Another process then counts its
+connections under the cause <a href="/docs/liveness#causes"><code>node lost</code></a>, and <code>/closed</code> names it (<code>lostNodes</code>).</p>
+<p>Members of a channel are those of all processes. What each process has for itself:
+<code>MAX_CONNECTIONS</code>, the limits by address, by second and of tickets, the figures of the live page,
+<code>/metrics</code>.</p>
+<p>The limits of a key hold for all processes together:</p>
+<ul>
+<li><strong>Connections</strong> (<code>maxConnections</code>, <code>MAX_CONNECTIONS_PER_KEY</code>) exactly. Those of a process that was
+killed are free once it is forgotten. A connection may
+<a href="/docs/messages#a-connection-that-replaces-another-one">replace</a> one on another process.</li>
+<li><strong>Messages a minute</strong> (<code>maxMessagesPerMinute</code>) are taken in shares of a tenth of the limit, and in
+smaller ones by a process that has sent little. All together may exceed the limit by one share for
+each process; and what a process has taken and not used is lost to the others for a minute. A
+message waits for a share only where the next one is not there in time.</li>
+<li>While Redis is away, each process judges by its own connections and messages.</li>
+</ul>
 <h3 id="what-it-costs">What it costs<a class="anchor" href="#what-it-costs" aria-label="Link to this section">#</a></h3>
 <p>Measured on one core each for the hub and Redis 7.0, on the loopback interface, publications of 100
 bytes, published and received by the same process:</p>
@@ -1121,11 +1139,51 @@ list replaces the default.</li>
 <p><code>TLS_CERT_FILE</code> and <code>TLS_KEY_FILE</code> are read at the start: restart the hub after a renewal, or leave
 TLS to a proxy that reloads certificates itself.</p>
 <h2 id="shutdown">Shutdown<a class="anchor" href="#shutdown" aria-label="Link to this section">#</a></h2>
-<p>SIGINT (Ctrl-C) and SIGTERM start a drain. <code>/readyz</code> turns 503. The hub rejects upgrades, sends its
-clients the advice <code>reconnect</code> and a close with 1012, spread at random over the first part of
-<code>SHUTDOWN_MS</code>, and flushes the send queues. At the end it terminates the connections that are still
-open, and the process exits with 0. Signals within a second after the first belong to it (a
-terminal&#39;s Ctrl-C arrives twice); a later one exits at once.</p>
+<p>SIGINT (Ctrl-C) and SIGTERM start a drain:</p>
+<ol>
+<li><code>/readyz</code> turns 503, and upgrades get 503 with <code>Retry-After</code>. The socket still listens.</li>
+<li>Each client gets a <a href="#slots">slot</a>, in random order. json clients whose slot is within the first
+half of <code>SHUTDOWN_MS</code> or so are advised to move (<code>reconnect</code> with the slot as <code>afterMs</code>): the
+<a href="/docs/sdk#moves">client library</a> opens the new connection at its slot, and leaves the old one once
+it has caught up. Who has not moved a second after its slot is closed with 1012 and another slot.</li>
+<li>Clients of systems without an advice are closed with 1012 at their slots, to come back at once.</li>
+<li>Clients with later slots are closed with 1012, spread over the second part of the time, and read
+in the close frame when to come back (<code>drain: server restarting; afterMs=6200</code>).</li>
+<li>The send queues are flushed, connections that are still open at the end are terminated, and the
+process exits with 0, within <code>SHUTDOWN_MS</code>, and as soon as nobody is left.</li>
+</ol>
+<p>Until the end clients publish and receive as ever. With several processes on one Redis nobody misses
+a message: who moves has no gap at all, who is closed has a gap in time, and resumes.</p>
+<p>A drain is seamless for as many json clients of a process as there are slots before it closes them:
+0.9 × <code>ADMISSION_PER_SECOND</code> × 0.6 × <code>SHUTDOWN_MS</code>, about 1200 with the defaults for a process of
+1000 to 2000 clients, 900 of 6000 (the more clients, the earlier it must begin to close them). The
+others are back after (clients / 0.9 × <code>ADMISSION_PER_SECOND</code>) seconds: 6000 within 14 s. Restart
+one process after the other: a slot is one of the whole hub, so that two that drain together share
+them.</p>
+<p>A client that moves must reach another process: the load balancer has to take a process out whose
+<code>/readyz</code> is 503, and should try another one when an upgrade is answered with 503 (nginx:
+<code>proxy_next_upstream error timeout http_503</code>). A client that gets the 503 itself stays on its old
+connection until that is closed, and comes back at the slot of the close. So it is with one process
+alone.</p>
+<p>Signals within a second after the first belong to it (a terminal&#39;s Ctrl-C arrives twice); a later
+one exits at once.</p>
+<h3 id="slots">Slots<a class="anchor" href="#slots" aria-label="Link to this section">#</a></h3>
+<p><code>ADMISSION_PER_SECOND</code> is how many sessions the whole hub begins in a second, wherever the second
+begins. Clients that are sent away get slots: times at which they may come back, one after the
+other, at nine tenths of that rate. The last tenth is for clients that come unasked, such as those
+of a process that was killed:</p>
+<ul>
+<li>Above the budget a client gets the handshake and a close with 1013 that names its slot
+(<code>overload: too many at once; afterMs=1830</code>), before its credential is checked: it costs no
+session, and keeps its ticket. A page of a browser could not read an HTTP answer.</li>
+<li>Above four times the budget (<code>MAX_UPGRADES_PER_SECOND</code>, counted by each process, in bursts of
+twice that) it gets a plain 503, whose <code>Retry-After</code> is the newest slot of the process.</li>
+</ul>
+<p>No client waits for longer than a minute for a slot, and each one finds room in the end: who comes
+at its slot and finds none, since clients came unasked, gets another one. With <code>REDIS_URL</code> all
+processes count together; while Redis is away each one has the budget divided by the number of
+processes. Slots are for the client library and for clients that read the close text; others come
+back by their own rules, and are told again.</p>
 <h2 id="systemd">systemd<a class="anchor" href="#systemd" aria-label="Link to this section">#</a></h2>
 <p>The service manager must run <code>deno</code> itself: a SIGTERM to <code>npx</code> never reaches the program.</p>
 <div class="scroll" tabindex="0"><pre><code class="language-ini">[Unit]
@@ -1726,11 +1784,11 @@ text.</p>
 <tr><td><code>frozen</code></td><td>4000</td><td>yes</td><td>the transport answered, but the application has answered no app ping for <code>FROZEN_WAIT_MS</code></td></tr>
 <tr><td><code>write_timeout</code></td><td>1006</td><td>yes</td><td>a write had not drained after <code>WRITE_WAIT_MS</code></td></tr>
 <tr><td><code>slow_consumer</code></td><td>1013</td><td>after 1 s</td><td>the send queue was full while the socket did not drain</td></tr>
-<tr><td><code>overload</code></td><td>1013</td><td>after 5 s</td><td>the data that waited for more than a second, for all clients together, exceeded the budget, and this client had the most of it</td></tr>
+<tr><td><code>overload</code></td><td>1013</td><td>after 5 s and its <a href="/docs/deploy#slots">slot</a></td><td>the data that waited for more than a second, for all clients together, exceeded the budget, and this client had the most of it</td></tr>
 <tr><td><code>rate_limited</code></td><td>1008</td><td>after 60 s</td><td>more than <code>MAX_MESSAGES_PER_SECOND</code>, or a message in more than 17 frames (one for each 4 KiB of <code>MAX_MESSAGE_BYTES</code>, and one)</td></tr>
 <tr><td><code>message_too_big</code></td><td>1009</td><td>no</td><td>more than <code>MAX_MESSAGE_BYTES</code></td></tr>
 <tr><td><code>bad_frame</code></td><td>1002, 1007</td><td>no</td><td>not a valid WebSocket frame, or not UTF-8</td></tr>
-<tr><td><code>drain</code></td><td>1012</td><td>after 1 to 5 s</td><td>the server restarts</td></tr>
+<tr><td><code>drain</code></td><td>1012</td><td>at its <a href="/docs/deploy#slots">slot</a></td><td>the server restarts</td></tr>
 <tr><td><code>admin</code></td><td>1000</td><td>no</td><td>an operator closed it</td></tr>
 <tr><td><code>key_suspended</code></td><td>1008</td><td>when the suspension ends</td><td>its key was <a href="/docs/keys#suspension">suspended</a> for repeated violations</td></tr>
 <tr><td><code>unauthorized</code></td><td>3000</td><td>no; talo with another ticket</td><td>talo&#39;s handshake was complete before its ticket was refused; the log line is <code>upgrade refused</code></td></tr>
@@ -1754,8 +1812,13 @@ text.</p>
 <tr><td><code>server stall</code></td><td>it ended within 10 s after the server itself stalled for a second or more</td><td>check <code>systole_stalls_total</code> and what blocked the process</td></tr>
 <tr><td><code>proxy idle cut</code></td><td>it ended at the same idle age as others of its network</td><td>use the period that <code>/api/v1/stats</code> names under <code>idleTimeouts</code></td></tr>
 <tr><td><code>frozen</code></td><td>the transport answered to the end, the script sent nothing</td><td>look for hanging scripts on that client</td></tr>
+<tr><td><code>node lost</code></td><td>its process ended without a word, as another one has noticed</td><td>look why that process ended: its log, the machine, its memory</td></tr>
 </tbody>
 </table></div>
+<p><code>node lost</code> has no lines of single connections: another process of the
+<a href="/docs/deploy#several-processes">hub</a> counts how many the lost one had at its last renewal, two seconds
+before at most, and <code>/api/v1/closed</code> names it under <code>lostNodes</code>. A process that only stood still for
+so long counts, too; once it goes on, it is not listed any more.</p>
 <h2 id="idle-timeouts-on-the-way">Idle timeouts on the way<a class="anchor" href="#idle-timeouts-on-the-way" aria-label="Link to this section">#</a></h2>
 <p>Three connections of one network, or through one of <code>TRUSTED_PROXIES</code>, that end at the same idle age
 identify the idle timeout of a proxy on the way. The log, <code>/api/v1/stats</code> (<code>idleTimeouts</code>) and the
@@ -1776,7 +1839,7 @@ way cuts all connections at once, a timer cuts them one after another.</p>
 <tr><td><code>draining</code></td><td>the server is restarting</td></tr>
 <tr><td><code>too_many_connections</code></td><td><code>MAX_CONNECTIONS</code></td></tr>
 <tr><td><code>too_many_from_address</code></td><td><code>MAX_CONNECTIONS_PER_ADDRESS</code></td></tr>
-<tr><td><code>too_many_at_once</code></td><td><code>MAX_UPGRADES_PER_SECOND</code>: many clients reconnect, or one guesses</td></tr>
+<tr><td><code>too_many_at_once</code></td><td><code>ADMISSION_PER_SECOND</code> or <code>MAX_UPGRADES_PER_SECOND</code>: many clients reconnect, or one guesses; each is told its <a href="/docs/deploy#slots">slot</a></td></tr>
 <tr><td><code>too_many_for_key</code></td><td><code>MAX_CONNECTIONS_PER_KEY</code>, or the key&#39;s <code>maxConnections</code></td></tr>
 <tr><td><code>unauthorized</code></td><td>no valid credential, or a key that was removed or suspended</td></tr>
 <tr><td><code>bad_handshake</code></td><td>not a valid WebSocket handshake</td></tr>
@@ -1854,7 +1917,7 @@ right <code>admin</code>. Values are in seconds and bytes. The labels are <code>
 <tr><td><code>systole_connections_opened_total</code></td><td>accepted</td><td>many at once are clients that reconnect: look at the disconnects before</td></tr>
 <tr><td><code>systole_connections_closed_total</code></td><td>ended, by <code>reason</code>: what the server did</td><td>see <a href="/docs/liveness#how-a-connection-ends">How a connection ends</a></td></tr>
 <tr><td><code>systole_disconnects_total</code></td><td>ended, by <code>cause</code>: what was behind it; every cause is there from the start, at 0</td><td>see <a href="/docs/liveness#causes">Causes</a></td></tr>
-<tr><td><code>systole_upgrades_refused_total</code></td><td>rejected upgrades, by <a href="/docs/liveness#rejected-upgrades"><code>reason</code></a></td><td><code>too_many_at_once</code>: many clients reconnect, or one guesses credentials; the log line <code>upgrade refused</code> has address, system and detail</td></tr>
+<tr><td><code>systole_upgrades_refused_total</code></td><td>rejected upgrades, by <a href="/docs/liveness#rejected-upgrades"><code>reason</code></a></td><td><code>too_many_at_once</code>: more clients come back than <code>ADMISSION_PER_SECOND</code> lets in (they get slots), or one guesses credentials; the log line <code>upgrade refused</code> has address, system and detail</td></tr>
 <tr><td><code>systole_pending_connections</code></td><td>connections that have sent no whole request: handshakes, slow requests, kept-alive ones between two</td><td></td></tr>
 <tr><td><code>systole_pending_connections_cut_total</code></td><td>of these, cut after <code>REQUEST_WAIT_MS</code> (<code>request_timeout</code>), or as the oldest of too many (<code>too_many_pending</code>, <code>too_many_from_address</code>), by <code>reason</code></td><td>many <code>too_many_…</code>: a flood of half requests; block its addresses before the hub</td></tr>
 </tbody>
@@ -2061,8 +2124,10 @@ this table with it. On an open hub every client has every right.</p>
 </table></div>
 <p>With <a href="/docs/deploy#several-processes">several processes</a> the lists of connections, closes, rejections
 and channels are those of all of them, and the figures of <code>GET /api/v1/stats</code> are added up;
-<code>?scope=node</code> asks for the one that answers. Each entry has its <code>node</code>; <code>missing</code> names processes
-that have not answered in time.</p>
+<code>?scope=node</code> asks for the one that answers, <code>?node=</code> for the one of that name. Each entry has its
+<code>node</code>; <code>missing</code> names processes that have not answered in time. <code>lostNodes</code> of
+<code>GET /api/v1/closed</code> are processes that ended without a word, with the number of their
+<a href="/docs/liveness#causes">connections</a>.</p>
 <p><code>&quot;degraded&quot;:true</code> in the answer to a publication says that it reached the subscribers of this
 process alone: <a href="/docs/delivery#while-redis-is-away">Redis is away</a>.</p>
 <p>Where the channel keeps a history, <code>POST /api/v1/publish</code> answers with the message&#39;s <code>epoch</code> and
@@ -2082,6 +2147,8 @@ curl -X DELETE 'http://127.0.0.1:8080/api/v1/connections/&lt;id&gt;'</code></pre
 <h2 id="the-live-page">The live page<a class="anchor" href="#the-live-page" aria-label="Link to this section">#</a></h2>
 <p>Open <code>http://127.0.0.1:8080/</code> in a browser.</p>
 <ul>
+<li>Of several processes it shows all together. <em>Showing</em> in the header chooses one of them; rows have
+their process. Of one that has not answered it shows the last figures, and says so.</li>
 <li><strong>Now</strong>: connections by profile, health and liveness, round trip (median and 99 %), messages in a
 second, disconnects of the last minute (at first: since the page was opened) and their causes,
 stalls of the server. While the hub is out of reach, its last figures are dimmed.</li>
@@ -2118,9 +2185,11 @@ viewer nothing is computed.</p>
 pictures again.</p>
 <h2 id="the-overview-as-a-feed">The overview as a feed<a class="anchor" href="#the-overview-as-a-feed" aria-label="Link to this section">#</a></h2>
 <p>The page subscribes to the channel <code>systole/overview</code>, and any client whose key has the right
-<code>admin</code> may do the same. Once a second the channel carries what <code>GET /api/v1/stats</code> answers, for the
-node of the client. Channels that begin with <code>systole/</code> belong to the hub: no key may publish there,
-and no pattern of a key, <code>*</code> included, allows them.</p>
+<code>admin</code> may do the same. Once a second the channel carries what <code>GET /api/v1/stats</code> answers; of
+several processes also <code>node</code>, the one of the client, and <code>nodes</code>, the figures of each. A process
+that has clients there asks all others once a second, whatever their number; without any, nobody is
+asked. Channels that begin with <code>systole/</code> belong to the hub: no key may publish there, and no
+pattern of a key, <code>*</code> included, allows them.</p>
 </main>
 </div>
 </body>
@@ -2347,9 +2416,10 @@ the outbox follows, and the old connection is closed with 1000. <code>health</co
 <p>If the next connection fails, the present one stays, and attempts follow as after a loss, without
 <code>close</code> and <code>error</code>. If the present one is lost first, the next one is used at once. A channel
 without a history is read from one connection at a time, and fires <code>gap</code> when it changes. A hub that
-restarts closes with its advice: then there is nothing to stay on, and the library reconnects. Only
-json has moves, with a heartbeat that is answered; in other profiles, and by <code>reconnect()</code>, the
-connection is closed before the next attempt.</p>
+restarts (<a href="/docs/deploy#shutdown"><code>drain</code></a>) advises those to move for whom there is time; the others it
+closes with their slots, and the library comes back then. Only json has moves, with a heartbeat that
+is answered; in other profiles, and by <code>reconnect()</code>, the connection is closed before the next
+attempt.</p>
 <h2 id="subscriptions">Subscriptions<a class="anchor" href="#subscriptions" aria-label="Link to this section">#</a></h2>
 <p><code>subscribe(channel, listener, options)</code> returns a subscription. The listener receives what is
 published on this channel: <code>data</code> is the parsed value, with <code>channel</code>, <code>timestamp</code> and <code>offset</code>
@@ -2459,15 +2529,16 @@ allows 1.2 times), and all reconnect (<code>tests/sdk/storm_test.ts</code>). The
 again once a connection has lasted 10 s, so that a server which accepts clients and closes them at
 once is not flooded.</li>
 <li><strong>Advice of the server</strong>: <code>afterMs</code> of a <code>reconnect</code> message or of a close text is the earliest
-time of the next attempt; the jitter is added to it. <code>no retry</code> is final, and so are codes after
-which the same would happen again (1002, 1003, 1007, 1009, 1010, 3000, 3003). 1008 without advice,
-the rate limit of infoway and talo, is a minute&#39;s wait. After advice to reconnect the connection
-stays open until that time, and in json until the next one is used (<a href="#moves">Moves</a>). Advice to a
-connection younger than 10 s counts as a failed attempt; when no attempt is left, the connection
-stays. Advice for bad health (<code>poor</code>, <code>critical</code>) is taken once until a connection has been
-healthy, and each time after twice the wait: a connection that is slow because its server is far
-away is kept. With a function for the URL or the option <code>token</code>, 3000 and an expired token are
-reasons to call it for a new one.</li>
+time of the next attempt; the jitter is added to it. After <code>drain</code> and <code>overload</code> it is the
+client&#39;s <a href="/docs/deploy#slots">slot</a>: the attempt is made then, without jitter, however many have
+failed. <code>no retry</code> is final, and so are codes after which the same would happen again (1002, 1003,
+1007, 1009, 1010, 3000, 3003). 1008 without advice, the rate limit of infoway and talo, is a
+minute&#39;s wait. After advice to reconnect the connection stays open until that time, and in json
+until the next one is used (<a href="#moves">Moves</a>). Advice to a connection younger than 10 s counts as a
+failed attempt; when no attempt is left, the connection stays. Advice for bad health (<code>poor</code>,
+<code>critical</code>) is taken once until a connection has been healthy, and each time after twice the wait:
+a connection that is slow because its server is far away is kept. With a function for the URL or
+the option <code>token</code>, 3000 and an expired token are reasons to call it for a new one.</li>
 <li><strong>The network</strong>: while the browser is <code>offline</code> the library makes no attempts, runs no heartbeat
 timeout, and keeps messages until the peer has answered again. At <code>online</code> it tries at once and
 counts again from zero. When a page is shown or thawed, or the kind of network changes, it sends
@@ -3370,7 +3441,7 @@ mailbox, the hub waits for no client. No client can block another one.</p>
 <tr><td><code>logging/</code></td><td>structured logs, written without blocking</td></tr>
 <tr><td><code>config/</code></td><td>options, read and checked</td></tr>
 <tr><td><code>http/</code></td><td>HTTP routes, their OpenAPI description, these pages</td></tr>
-<tr><td><code>brokers/</code></td><td>how publications reach the hubs: within the process, or through Redis</td></tr>
+<tr><td><code>brokers/</code></td><td>what processes of a hub share: publications, members, admissions; within the process, or through Redis</td></tr>
 <tr><td><code>redis/</code></td><td>connections to Redis, the names of keys</td></tr>
 <tr><td><code>stores/</code></td><td>what survives a restart</td></tr>
 <tr><td><code>base/</code></td><td>clock, channel, errors, JSON, option values, subnets</td></tr>
@@ -3448,6 +3519,11 @@ meanwhile is held. So a replay reads a log that is live, on every node.</li>
 <li><code>redis_peers.ts</code> asks and tells other nodes, and knows by their leases which are alive.
 <code>redis_members.ts</code> tells them which members a node has. <code>http/whole_hub.ts</code> puts the answers to
 requests together.</li>
+<li><code>redis_limits.ts</code> adds up the connections of a key, and gives out its messages a minute in shares
+(<code>auth/shared_quota.ts</code>): a frame takes one of the share that its node has. Where the next share
+is not there yet, the read pump reads no more until it is.</li>
+<li><code>redis_admission_rate.ts</code> asks Redis for each admission, in the time of Redis; while it is away,
+each node admits its share.</li>
 <li><code>stores/redis.ts</code> has what must survive: tickets, suspensions.</li>
 </ul>
 <p><code>BROKER_REQUIRED</code>, <code>degraded</code> and gaps are in <a href="/docs/delivery#while-redis-is-away">Delivery</a>.</p>
@@ -3511,7 +3587,10 @@ covers all five.</li>
 <tr><td><code>RedisEngine</code></td><td>the two connections of a node to a primary of Redis, and whether they work</td></tr>
 <tr><td><code>Nodes</code></td><td>what the processes of a hub ask and tell each other</td></tr>
 <tr><td><code>Leases</code></td><td>which nodes are alive, by counters that they raise</td></tr>
+<tr><td><code>AdmissionRate</code></td><td>how many sessions the whole hub begins a second, and when clients that are sent away may come back</td></tr>
+<tr><td><code>slot</code></td><td>when one of them may come back: the hub has room for it then</td></tr>
 <tr><td><code>SharedMembers</code></td><td>which members of channels the other nodes have</td></tr>
+<tr><td><code>SharedLimits</code></td><td>the limits of keys that hold for all nodes together</td></tr>
 <tr><td><code>Gap</code></td><td>messages of a channel may be missing, and where it goes on</td></tr>
 <tr><td><code>Joins</code></td><td>subscriptions that wait for the broker&#39;s answer</td></tr>
 <tr><td><code>Replays</code></td><td>subscriptions that read what they missed, until they are live</td></tr>
@@ -3725,10 +3804,15 @@ once within <code>DEDUPE_MS</code>; over HTTP, too, which also takes lists.</p>
 <li><p><strong>Moves</strong>: a json client that is advised to reconnect can make the new connection before it closes
 the old one (<code>?replaces=</code>), also at a limit by key or address; the client library does.</p>
 </li>
+<li><p><strong>Slots</strong>: the whole hub begins <code>ADMISSION_PER_SECOND</code> sessions a second; clients beyond that are
+told when to come back (1013), and so are those of a process that drains. Before that it advises
+its json clients to move, whose time is there; the others are closed (1012) at their slots or with
+them.</p>
+</li>
 <li><p><strong>Several processes</strong>: with <code>REDIS_URL</code> all processes on one Redis, Sentinel or Cluster are one
-hub: publications, history, resume, repeats, members, tickets, suspensions, and the lists of the
-API. <code>BROKER_REQUIRED</code>, <code>degraded</code> in answers to publications and in <code>/readyz</code>, <code>systole_broker_</code>
-metrics; a <code>gap</code> may come at any time.</p>
+hub: publications, history, resume, repeats, members, tickets, suspensions, limits of keys, and
+the lists of the API. <code>BROKER_REQUIRED</code>, <code>degraded</code> in answers to publications and in <code>/readyz</code>,
+<code>systole_broker_</code> metrics; a <code>gap</code> may come at any time.</p>
 </li>
 </ul>
 <p>Changes while it was made that may matter to those who run an early copy:</p>
@@ -3737,6 +3821,11 @@ metrics; a <code>gap</code> may come at any time.</p>
 says.</li>
 <li>A key without a market and an unknown market get 404 in infoway&#39;s form.</li>
 <li>A new connection is pinged at once, not after the first ping period.</li>
+<li><code>MAX_UPGRADES_PER_SECOND</code> is four times <code>ADMISSION_PER_SECOND</code> by default (was off). A drain
+closes a client that was advised to move (<code>reconnect</code>) a second after the time that it was told
+(was at once).</li>
+<li>The client library comes back at the time that a close with <code>drain</code> or <code>overload</code> names, without a
+random wait on top.</li>
 <li>A connection without a whole request is cut after <code>REQUEST_WAIT_MS</code>.</li>
 <li><code>POST /api/v1/publish</code> and <code>publish</code> may answer <code>busy</code> (HTTP 429) while a channel&#39;s subscribers
 are behind.</li>

@@ -127,11 +127,18 @@ export class RedisData {
       this.#context.publish(live, `!cleared ${epoch} ${offset}\n`);
       return 1;
     },
-    renewLease: ([leases, node, ttlMs]) => {
+    renewLease: ([leases, counts, node, count, ttlMs]) => {
       const counters = this.#hash(leases);
       counters.set(node, `${Number(counters.get(node) ?? 0) + 1}`);
       this.#keep(leases, counters, ttlMs);
+      this.#keep(counts, this.#hash(counts).set(node, count), ttlMs);
       return [...counters].flat();
+    },
+    removeNode: ([leases, counts, node]) => {
+      if (this.#removeFields(leases, [node]) === 0) return null;
+      const count = this.#hash(counts).get(node) ?? "0";
+      this.#removeFields(counts, [node]);
+      return count;
     },
     putMember: ([members, field, value, ttlMs, live, text]) => {
       this.#keep(members, this.#hash(members).set(field, value), ttlMs);
@@ -210,7 +217,7 @@ export class RedisData {
       epoch,
       `${offset}`,
       `${this.#wallMs}`,
-      entries.map(({ id, text }) => [`${id}-0`, ["m", text]]),
+      entries.map(({ text }) => text),
     ];
   }
 

@@ -239,8 +239,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a drain leaves out the first connection",
     file: "drain.ts",
-    find: "for (let i = 0; i < subscribers.length; i++) {",
-    replace: "for (let i = 1; i < subscribers.length; i++) {",
+    find: "for (let next = 0; next < leavers.length",
+    replace: "for (let next = 1; next < leavers.length",
   },
   {
     name: "connections come in during a drain",
