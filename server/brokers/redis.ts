@@ -112,10 +112,10 @@ export class RedisBroker implements Broker, TimerTask {
       node: this.#node,
       keys,
       names: [keys.relay, ...nodesNames],
-      onMessage: (name, text) => {
+      onMessage: (name, text, engine) => {
         if (name === keys.relay) this.#deliver?.(parseRelay(text));
         else if (nodesNames.includes(name)) this.nodes.receive(text);
-        else this.#channels.receive(name, text);
+        else this.#channels.receive(name, text, engine);
       },
       onConnected: (engine) => this.#channels.connected(engine),
       onInterrupted: (engine) => this.#channels.interrupted(engine),

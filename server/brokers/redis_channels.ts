@@ -113,10 +113,16 @@ export class RedisChannels {
     return log;
   }
 
-  /** A text was published. @param name under which */
-  receive(name: string, text: string): void {
+  /**
+   * A text was published. A primary that a replica has replaced may send what the new one sends, too: it
+   * is its replica now, and its connection need not have ended. So one engine counts, the last.
+   *
+   * @param name under which
+   * @param engine where
+   */
+  receive(name: string, text: string, engine: Engine): void {
     const subscription = this.#byName.get(name);
-    if (subscription === undefined) return; // its last messages, after the end
+    if (subscription?.engine !== engine) return; // or its last messages, after the end
     const message = parseLive(subscription.channel, text);
     if (!subscription.isKept && message.kind === "publication") {
       this.#options.deliver(message.publication);

@@ -52,8 +52,8 @@ export interface RedisEnginesOptions extends RedisPlatform {
   readonly keys: HubKeys;
   /** Names that are always subscribed. */
   readonly names: readonly string[];
-  /** A text was published under a name that is subscribed. */
-  readonly onMessage: (name: string, text: string) => void;
+  /** A text was published under a name that is subscribed at an engine. */
+  readonly onMessage: (name: string, text: string, engine: Engine) => void;
   /** The subscribing connection of an engine is new: nothing is subscribed. */
   readonly onConnected: (engine: Engine) => void;
   /** The subscribing connection of an engine is lost. */
@@ -215,12 +215,13 @@ export class RedisEngines {
     server: RedisOptions,
     { probe, names }: { readonly probe: string; readonly names: readonly string[] },
   ): RedisEngine {
-    const { onConnected, onInterrupted, onUp, node } = this.#options;
+    const { onMessage, onConnected, onInterrupted, onUp, node } = this.#options;
     const engine: RedisEngine = new RedisEngine({
       ...this.#options,
       server,
       isSharded: this.#isCluster,
       names: [probe + node, ...names],
+      onMessage: (name, text) => onMessage(name, text, engine),
       onConnected: () => onConnected(engine),
       onInterrupted: () => onInterrupted(engine),
       onMoved: () => void this.look(),
