@@ -154,14 +154,15 @@ export const redisUrl: ValueKind<string> = {
     const address = String.raw`(?:\[[\da-f:.]+\]|[^/?#@:,\[\]]+)(?::\d{1,5})?`;
     const server = `rediss?://(?:[^/?#@]*@)?${address}(?:/\\d*)?`;
     const sentinels =
-      `rediss?-sentinel://(?:[^/?#@]*@)?${address}(?:,${address})*/[^/?#]+(?:/\\d*)?`;
+      `rediss?-sentinel://(?:[^/?#@]*@)?${address}(?:,${address})*/[^/?#]+(?:/\\d*)?` +
+      String.raw`(?:\?sentinel=[^/?#&@]+)?`;
     const cluster = `rediss?-cluster://(?:[^/?#@]*@)?${address}(?:,${address})*/?`;
     return new RegExp(`^(?:${server}|${sentinels}|${cluster})$`, "i").test(text)
       ? { kind: "value", value: text }
       : {
         kind: "bad",
         problem: "must be redis://[user:password@]host[:port][/database] or " +
-          "redis-sentinel://[user:password@]host[:port],…/name[/database] or " +
+          "redis-sentinel://[user:password@]host[:port],…/name[/database][?sentinel=user:password] or " +
           "redis-cluster://[user:password@]host[:port],…, with rediss for TLS",
       };
   },

@@ -79,18 +79,23 @@ export interface Servers {
 
 /**
  * Where a URL leads: to a server, to the primary that sentinels name, or to some nodes of a cluster. With
- * `rediss` all is encrypted.
+ * `rediss` all is encrypted. Sentinels have a user of their own, if any.
  */
 export function serversOf(url: string): Servers {
-  const [, scheme, kind, userInfo, hosts, path] =
-    /^(rediss?)(-sentinel|-cluster)?:\/\/(?:(.*)@)?([^/]+)\/?(.*)$/i.exec(url)!;
-  const [username, password] = userInfo === undefined ? [] : userInfo.split(/:(.*)/s).map(decode);
+  const [, scheme, kind, userInfo, hosts, path, sentinelUserInfo] =
+    /^(rediss?)(-sentinel|-cluster)?:\/\/(?:(.*)@)?([^/]+)\/?([^?]*)(?:\?sentinel=(.*))?$/i.exec(
+      url,
+    )!;
+  const [username, password] = userOf(userInfo);
   const tls = scheme.toLowerCase() === "rediss" ? {} : undefined;
   const shared = { username: username || undefined, password, tls };
   if (kind === "-sentinel") {
     const [name, database = ""] = path.split("/");
+    const [sentinelUsername, sentinelPassword] = userOf(sentinelUserInfo);
     const server = {
       ...shared,
+      sentinelUsername: sentinelUsername || undefined,
+      sentinelPassword,
       name: decode(name),
       db: Number(database),
       sentinels: addressesOf(hosts, 26_379),
@@ -105,6 +110,10 @@ export function serversOf(url: string): Servers {
     db: Number(path),
   }));
   return { isCluster: kind === "-cluster", servers };
+}
+
+function userOf(userInfo: string | undefined): string[] {
+  return userInfo === undefined ? [] : userInfo.split(/:(.*)/s).map(decode);
 }
 
 /** Hosts with ports, separated by commas; an IPv6 address stands in brackets. */

@@ -197,13 +197,15 @@ Deno.test("redisUrl accepts a server or sentinels, and shows nothing of what is 
   const urls = [
     ...["redis://h", "rediss://u:p@h:6380/3", "redis://:p@[::1]:1", "redis://10.0.0.1:1/"],
     ...["redis-sentinel://h/name", "rediss-sentinel://u:p@h:1,[::1]:2,c/my-name/4"],
+    ...["redis-sentinel://h/name?sentinel=u:p", "redis-sentinel://h/name/1?sentinel=:p%40"],
     ...["redis-cluster://h", "rediss-cluster://u:p@h:1,[::1]:2,c/"],
   ];
   accepts(redisUrl, urls.map((url) => [url, url]));
   const others = [
     ...["h:6379", "http://h", "redis://", "redis://h/a", "redis://h:p", "redis://h?a=secret"],
     ...["redis-sentinel://h", "redis-sentinel://h/", "redis://a,b", "redis-sentinel://,h/name"],
-    ...["redis-cluster://h/1", "redis-cluster://"],
+    ...["redis-cluster://h/1", "redis-cluster://", "redis://h?sentinel=:p"],
+    ...["redis-sentinel://h/name?sentinel=", "redis-sentinel://h/name?password=p"],
   ];
   for (const text of others) {
     assertStringIncludes(

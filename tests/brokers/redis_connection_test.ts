@@ -26,6 +26,15 @@ Deno.test("A URL names sentinels, and the primary that they know", () => {
   ]);
 });
 
+Deno.test("A URL may name another user for the sentinels than for the primary", () => {
+  const sentinel = (url: string) =>
+    members(url, "username", "password", "db", "sentinelUsername", "sentinelPassword");
+  const url = "redis-sentinel://u:p@a/main";
+  assertEquals(sentinel(url), ["u", "p", 0, undefined, undefined]);
+  assertEquals(sentinel(`${url}?sentinel=s:q%40:x`), ["u", "p", 0, "s", "q@:x"]);
+  assertEquals(sentinel(`${url}/3?sentinel=:q`), ["u", "p", 3, undefined, "q"]);
+});
+
 Deno.test("A URL names some nodes of a cluster", () => {
   const { isCluster, servers } = serversOf("redis-cluster://:p@a,b:1");
   assertEquals(isCluster, true);

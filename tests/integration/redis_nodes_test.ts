@@ -509,6 +509,18 @@ Deno.test("A failover by a sentinel begins new epochs: what the replica lacks is
     nodes.redis.thaw();
   }));
 
+Deno.test("Sentinels may require a password of their own, and know a user", () =>
+  withNodes(async (nodes) => {
+    const started = await RedisServer.startSentinel(nodes.redis, "secret");
+    await using _replica = started.replica;
+    await using sentinel = started.sentinel;
+    const url = `redis-sentinel://127.0.0.1:${sentinel.port}/main`;
+    for (const user of [":secret", "hub:secret"]) {
+      const { broker } = await nodes.node({ url: `${url}?sentinel=${user}` });
+      assertEquals(broker.isDegraded, false, user);
+    }
+  }));
+
 Deno.test("A frozen Redis does not hold a node that ends", () =>
   withNodes(async (nodes) => {
     const a = await nodes.node();

@@ -44,6 +44,7 @@ export class RedisServer implements AsyncDisposable {
   readonly #folder: string;
   readonly #port: number;
   readonly #args: readonly string[];
+  #password: string | undefined;
   #child!: Deno.ChildProcess;
 
   private constructor(folder: string, port: number, args: readonly string[]) {
@@ -65,9 +66,12 @@ export class RedisServer implements AsyncDisposable {
   /**
    * Starts a replica of a primary, and a sentinel that watches both under the name `main` and decides
    * alone.
+   *
+   * @param password that the sentinel requires, also of its user `hub`
    */
   static async startSentinel(
     primary: RedisServer,
+    password?: string,
   ): Promise<{ readonly replica: RedisServer; readonly sentinel: RedisServer }> {
     const replica = await RedisServer.start("--replicaof", "127.0.0.1", `${primary.port}`);
     await until("the replica is in step", () => replica.isInStep(), { withinMs: START_MS });
@@ -76,9 +80,10 @@ export class RedisServer implements AsyncDisposable {
     await Deno.writeTextFile(
       file,
       `sentinel monitor main 127.0.0.1 ${primary.#port} 1\n` +
-        "sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 5000\n",
+        "sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 5000\n" +
+        (password ? `requirepass ${password}\nuser hub on >${password} &* +@all\n` : ""),
     );
-    const sentinel = await RedisServer.#start(folder, [file, "--sentinel"]);
+    const sentinel = await RedisServer.#start(folder, [file, "--sentinel"], password);
     await until("the sentinel knows the replica", async () => {
       const replicas = await sentinel.command("SENTINEL", "REPLICAS", "main") as unknown[];
       return replicas.length === 1;
@@ -162,11 +167,16 @@ export class RedisServer implements AsyncDisposable {
     return replica;
   }
 
-  static async #start(folder: string, args: readonly string[]): Promise<RedisServer> {
+  static async #start(
+    folder: string,
+    args: readonly string[],
+    password?: string,
+  ): Promise<RedisServer> {
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = listener.addr as Deno.NetAddr;
     listener.close();
     const server = new RedisServer(folder, port, args);
+    server.#password = password;
     await server.restart();
     return server;
   }
@@ -201,6 +211,7 @@ export class RedisServer implements AsyncDisposable {
   async command(name: string, ...args: (string | number)[]): Promise<unknown> {
     const connection = new Redis(this.url, {
       lazyConnect: true,
+      password: this.#password,
       retryStrategy: () => null,
       disableClientInfo: true,
     });
