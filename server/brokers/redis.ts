@@ -296,25 +296,33 @@ export class RedisBroker implements Broker, TimerTask {
     publication: Publication,
     { engine, keys, key }: Omit<Sending, "bytes"> & { readonly engine: Engine },
   ): Promise<Placed> {
+    const place = await this.#keep(engine, { keys, key, text: publicationText(publication) });
+    const isRepeat = place.startsWith("=");
+    const [epoch, offset] = place.slice(isRepeat ? 1 : 0).split(" ");
+    const placed = { position: { epoch, offset: Number(offset) } };
+    return isRepeat ? { ...placed, duplicate: true } : placed;
+  }
+
+  /** Appends a text to what a channel has kept, and publishes it. @returns see the script */
+  #keep(
+    { commands, run }: Engine,
+    { keys, key, text }: Omit<Sending, "bytes"> & { readonly text: string },
+  ): Promise<string> {
     const { historyMessages, historyTtlMs, historyPositionTtlMs, dedupeMs } = this.#options;
     const { position, messages, live, id } = keys;
-    const place = await engine.commands.publishKept(
+    return commands.publishKept(
       position,
       messages,
       key === undefined ? position : id(key),
-      engine.run!,
+      run!,
       this.#newEpoch(),
       historyMessages,
       historyTtlMs,
       historyPositionTtlMs,
       key === undefined ? 0 : dedupeMs,
       live,
-      publicationText(publication),
+      text,
     );
-    const isRepeat = place.startsWith("=");
-    const [epoch, offset] = place.slice(isRepeat ? 1 : 0).split(" ");
-    const placed = { position: { epoch, offset: Number(offset) } };
-    return isRepeat ? { ...placed, duplicate: true } : placed;
   }
 
   async #publishUnkept(
@@ -353,9 +361,16 @@ export class RedisBroker implements Broker, TimerTask {
     this.#dueGaps.clear();
     for (const channel of channels) {
       this.#channels.oweGap(channel);
-      const { live } = this.#keysOf(channel);
-      this.#engines.of(live).publish(live, GAP_TEXT).catch(() => this.#dueGaps.add(channel));
+      this.#tellGap(channel).catch(() => this.#dueGaps.add(channel));
     }
+  }
+
+  /** Tells all nodes of a gap; those who return later, too, where the channel keeps a history. */
+  async #tellGap(channel: string): Promise<void> {
+    const keys = this.#keysOf(channel);
+    const engine = this.#engines.of(keys.live);
+    if (!this.#options.keeps(channel)) await engine.publish(keys.live, GAP_TEXT);
+    else await this.#keep(engine, { keys, key: undefined, text: GAP_TEXT });
   }
 
   async #readHistory(channel: string): Promise<ChannelHistory> {

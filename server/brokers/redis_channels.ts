@@ -9,7 +9,7 @@
 
 import type { Cancel, Clock } from "../base/clock.ts";
 import { assertNever } from "../base/errors.ts";
-import type { Position } from "../message.ts";
+import type { Position, Publication } from "../message.ts";
 import { type ChannelHistory, type Deliver, type Later, Unavailable } from "./broker.ts";
 import type { ChannelLog } from "./channel_log.ts";
 import type { LogCache } from "./log_cache.ts";
@@ -175,7 +175,8 @@ export class RedisChannels {
   /** A gap is told to all nodes. Where a channel cannot hear that yet, it is told once it is live. */
   oweGap(channel: string): void {
     const subscription = this.#byChannel.get(channel);
-    if (subscription !== undefined) subscription.mayMiss ||= subscription.state === "waiting";
+    if (subscription === undefined || subscription.isKept) return; // what is kept is read
+    subscription.mayMiss ||= subscription.state === "waiting";
   }
 
   /** Redis answers again. */
@@ -270,7 +271,7 @@ export class RedisChannels {
   /** Takes what was read into the log, and delivers what the hub has not got. */
   #merge(
     subscription: RedisSubscription,
-    { epoch, first, messages, nowMs, isWhole }: Reading,
+    { epoch, first, messages, beforeGap, nowMs, isWhole }: Reading,
   ): void {
     const { cache, deliver } = this.#options;
     const start = { epoch, offset: first - 1 };
@@ -279,11 +280,23 @@ export class RedisChannels {
     const isSameEpoch = log.epoch === epoch;
     const seen = isSameEpoch ? log.offset : 0;
     const isMissing = !isSameEpoch || first > seen + 1;
+    // What follows is not kept together with it.
+    if (isSameEpoch && !isNew) this.#deliverNext(beforeGap, seen);
     if (isWhole || isMissing) cache.restart(log, start);
     if (isMissing && !isNew) this.#tellGap(subscription);
     for (const message of messages) {
       cache.add(log, message, nowMs - message.timestamp);
       if (!isNew && message.offset! > seen) deliver(message);
+    }
+  }
+
+  /** Delivers those that follow the newest one. */
+  #deliverNext(messages: readonly Publication[], newest: number): void {
+    let next = newest + 1;
+    for (const message of messages) {
+      if (message.offset !== next) continue;
+      this.#options.deliver(message);
+      next++;
     }
   }
 
@@ -318,6 +331,12 @@ export class RedisChannels {
       case "gap":
         this.#tellGap(subscription);
         return true;
+      case "keptGap":
+        if (!this.#follows(log, message)) return false;
+        if (message.offset <= log!.offset) return true; // it was read, and told
+        cache.restart(log!, message);
+        this.#tellGap(subscription);
+        return true;
       default:
         assertNever(message);
     }
@@ -330,15 +349,19 @@ export class RedisChannels {
     const { cache, deliver } = this.#options;
     const offset = publication.offset ?? 0;
     if (log !== undefined && epoch !== undefined) {
-      if (epoch !== log.epoch || offset > log.offset + 1) {
-        this.holes++;
-        return false;
-      }
+      if (!this.#follows(log, { epoch, offset })) return false;
       if (offset <= log.offset) return true; // it was read
       cache.add(log, publication);
     }
     deliver(publication);
     return true;
+  }
+
+  /** Whether nothing is missing before a message, or it came before. */
+  #follows(log: ChannelLog | undefined, { epoch, offset }: Position): boolean {
+    const isNext = epoch === log?.epoch && offset <= log.offset + 1;
+    if (!isNext) this.holes++;
+    return isNext;
   }
 
   #tellGap({ channel, log }: RedisSubscription): void {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Publication, Relay } from "../message.ts";
+import type { Position, Publication, Relay } from "../message.ts";
 import type { NodeMember } from "./shared_members.ts";
 
 /** The epoch of a publication on a channel that keeps no history. */
@@ -19,8 +19,10 @@ export type LiveMessage =
     readonly epoch: string | undefined;
     readonly publication: Publication;
   }
-  /** Publications were delivered to the subscribers of another node alone. */
+  /** Publications were delivered to the subscribers of another node alone: on a channel that keeps no history. */
   | { readonly kind: "gap" }
+  /** The same on one that does. It has a place, so that who was away is told, too. */
+  | ({ readonly kind: "keptGap" } & Position)
   /** How the members of the channel have changed. */
   | { readonly kind: "joined" | "left"; readonly has: NodeMember }
   /** The messages up to an offset were removed. */
@@ -36,7 +38,7 @@ export function unkeptText(publication: Publication): string {
   return `${NO_EPOCH} 0 ${publication.timestamp} ${publicationText(publication)}`;
 }
 
-/** The text that tells of a gap. */
+/** The text that tells of a gap; where it is kept, the script puts epoch, offset and time before it. */
 export const GAP_TEXT = "!gap\n";
 
 /** The text that tells of a member. */
@@ -53,6 +55,8 @@ export function parseLive(channel: string, text: string): LiveMessage {
   const afterTime = text.indexOf(" ", afterOffset + 1);
   const epoch = text.slice(0, afterEpoch);
   const isKept = epoch !== NO_EPOCH;
+  const offset = Number(text.slice(afterEpoch + 1, afterOffset));
+  if (text.startsWith(GAP_TEXT, afterTime + 1)) return { kind: "keptGap", epoch, offset };
   return {
     kind: "publication",
     epoch: isKept ? epoch : undefined,
@@ -62,7 +66,7 @@ export function parseLive(channel: string, text: string): LiveMessage {
       data: text.slice(end + 1),
       timestamp: Number(text.slice(afterOffset + 1, afterTime)),
       by: end === afterTime + 1 ? undefined : JSON.parse(text.slice(afterTime + 1, end)),
-      offset: isKept ? Number(text.slice(afterEpoch + 1, afterOffset)) : undefined,
+      offset: isKept ? offset : undefined,
     },
   };
 }

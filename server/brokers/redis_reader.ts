@@ -10,14 +10,16 @@ import { Unavailable } from "./broker.ts";
 import type { HistoryBounds } from "./memory_history.ts";
 import type { RedisEngines } from "./redis_engines.ts";
 import type { ChannelKeys } from "../redis/keys.ts";
-import { parseLive } from "./redis_messages.ts";
+import { type LiveMessage, parseLive } from "./redis_messages.ts";
 
 /** What was read of a channel. */
 export interface Reading extends Position {
   /** The offset of the oldest message that is kept, or was read; `offset + 1` where none is. */
   readonly first: number;
-  /** In the order of their offsets. */
+  /** In the order of their offsets: none is missing between them. */
   readonly messages: readonly Publication[];
+  /** Those after the known one that come before a gap: they are kept, and nobody gets them later. */
+  readonly beforeGap: readonly Publication[];
   /** The time of the server, by which they are stamped, wall-clock ms. */
   readonly nowMs: number;
   /** Whether these are all that the channel has kept. */
@@ -61,9 +63,10 @@ export function channelReader(
     });
     const nowMs = Number(now);
     const offset = Number(newest);
-    const all = texts.map((text) => parseLive(channel, text))
-      .filter((message) => message.kind === "publication")
-      .map(({ publication }) => publication);
+    const read = texts.map((text) => parseLive(channel, text));
+    const gapAt = read.findLastIndex(({ kind }) => kind === "keptGap");
+    const all = publicationsOf(read.slice(gapAt + 1));
+    const firstGapAt = read.findIndex(({ kind }) => kind === "keptGap");
     const fresh = all.findIndex(({ timestamp }) => timestamp + historyTtlMs > nowMs);
     const kept = fresh < 0 ? [] : all.slice(fresh);
     return {
@@ -71,8 +74,14 @@ export function channelReader(
       offset,
       first: kept[0]?.offset ?? offset + 1,
       messages: kept,
+      beforeGap: publicationsOf(read.slice(0, Math.max(0, firstGapAt))),
       nowMs,
       isWhole: known?.epoch !== epoch,
     };
   };
+}
+
+function publicationsOf(messages: readonly LiveMessage[]): Publication[] {
+  return messages.filter((message) => message.kind === "publication")
+    .map(({ publication }) => publication);
 }
