@@ -56,7 +56,8 @@ const FAULTS: readonly Fault[] = [
     name: "sockets cut",
     async cause(hub) {
       for (let n = 0; n < 3; n++) {
-        hub.cutSockets(0.2);
+        hub.cutClients(0.2);
+        hub.cutPublishers(0.2);
         await pause(300);
       }
     },
@@ -93,9 +94,11 @@ const FAULTS: readonly Fault[] = [
   },
   {
     name: "Redis stopped",
-    async cause(_hub, redis) {
+    async cause(hub, redis) {
       redis.freeze();
-      await pause(STOP_MS);
+      await pause(STOP_MS / 2);
+      hub.cutClients(0.2);
+      await pause(STOP_MS / 2);
       redis.thaw();
     },
   },
@@ -136,6 +139,23 @@ const FAULTS: readonly Fault[] = [
     },
   },
 ];
+
+/** The same, while connections of clients are cut. */
+function withCuts(fault: Fault, random: () => number): Fault {
+  return {
+    ...fault,
+    name: `${fault.name}, sockets cut`,
+    async cause(hub, redis) {
+      const cutting = (async () => {
+        for (let n = 0; n < 5; n++) {
+          await pause(500 * random());
+          hub.cutClients(0.2);
+        }
+      })();
+      await Promise.all([fault.cause(hub, redis), cutting]);
+    },
+  };
+}
 
 /** Lets a fault happen, waits until all is well, looks at what came of it, and lets some time pass. */
 async function suffer(hub: ChaosHub, fault: Fault, redis: RedisServer): Promise<void> {
@@ -289,7 +309,8 @@ integrationTest("Clients get what was published, once and in order, whatever fai
     const timer = setInterval(() => memory.push(hub.residentBytes), 1_000);
     try {
       while (performance.now() < endMs) {
-        await suffer(hub, FAULTS[Math.floor(random() * FAULTS.length)], redis);
+        const fault = FAULTS[Math.floor(random() * FAULTS.length)];
+        await suffer(hub, random() < 0.5 ? fault : withCuts(fault, random), redis);
       }
     } finally {
       clearInterval(timer);

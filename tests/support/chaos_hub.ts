@@ -9,12 +9,11 @@
  * @module
  */
 
-// @ts-types="@types/ws"
-import { WebSocket } from "ws";
 import type { Position } from "../../server/sdk/options.ts";
-import { HeartbeatSocket, type WebSocketConstructor } from "../../server/sdk/heartbeat_socket.ts";
+import { HeartbeatSocket } from "../../server/sdk/heartbeat_socket.ts";
 import { channelKeys } from "../../server/redis/keys.ts";
 import { Delivery, DeliveryLedger } from "./delivery_ledger.ts";
+import { WatchedSockets } from "./peers/watched_sockets.ts";
 import type { RedisServer } from "./server/redis_server.ts";
 import { ServerProcess } from "./server/server_process.ts";
 import { until } from "./until.ts";
@@ -86,51 +85,12 @@ export interface Figures {
   readonly lost: number;
 }
 
-/** The connections of clients: what came on each is in the order of its channel's offsets. */
-class Wires {
-  readonly open = new Set<WebSocket>();
-  opened = 0;
-  unavailable = 0;
-  readonly faults: string[] = [];
-
-  /** The class of such connections. */
-  socketClass(): WebSocketConstructor {
-    const track = (socket: WebSocket) => this.#track(socket);
-    return class extends WebSocket {
-      constructor(url: string | URL, protocols?: string | string[]) {
-        super(url, protocols);
-        track(this);
-      }
-    } as unknown as WebSocketConstructor;
-  }
-
-  #track(socket: WebSocket): void {
-    /** The newest offset of each channel; undefined after an answer that names another. */
-    const offsets = new Map<string, number | undefined>();
-    socket.on("open", () => {
-      this.opened++;
-      this.open.add(socket);
-    });
-    socket.on("close", () => this.open.delete(socket));
-    socket.on("message", (bytes) => {
-      const { type, channel, offset, code } = JSON.parse(String(bytes));
-      if (type === "error") this.unavailable += code === "unavailable" || code === "busy" ? 1 : 0;
-      if (type === "gap" || type === "subscribed") offsets.set(channel, undefined);
-      if (type !== "message" || offset === undefined) return;
-      const before = offsets.get(channel);
-      if (before !== undefined && offset !== before + 1) {
-        this.faults.push(`${channel}: ${offset} follows ${before} on one connection`);
-      }
-      offsets.set(channel, offset);
-    });
-  }
-}
-
 export class ChaosHub implements AsyncDisposable {
   readonly ledger = new DeliveryLedger();
   readonly channels: readonly string[];
   readonly #options: ChaosOptions;
-  readonly #wires = new Wires();
+  readonly #clientWires = new WatchedSockets();
+  readonly #publisherWires = new WatchedSockets();
   /** By their place; one that was killed stays until another one has it. */
   readonly #nodes: ServerProcess[] = [];
   readonly #alive: boolean[] = [];
@@ -177,10 +137,10 @@ export class ChaosHub implements AsyncDisposable {
       acknowledged: this.ledger.acknowledged,
       delivered: this.ledger.delivered,
       degraded: this.#degraded,
-      unavailable: this.#wires.unavailable,
+      unavailable: this.#clientWires.unavailable + this.#publisherWires.unavailable,
       refused: this.#refused,
       gaps,
-      opened: this.#wires.opened,
+      opened: this.#clientWires.opened + this.#publisherWires.opened,
       left: this.#left,
       lost: logs.reduce((sum, node) => sum + node.lines("a node is lost").length, 0),
     };
@@ -188,7 +148,7 @@ export class ChaosHub implements AsyncDisposable {
 
   /** What was wrong. */
   get faults(): readonly string[] {
-    return [...this.ledger.faults, ...this.#wires.faults];
+    return [...this.ledger.faults, ...this.#clientWires.faults];
   }
 
   /** Resident memory of the process that is never killed, bytes. */
@@ -224,11 +184,14 @@ export class ChaosHub implements AsyncDisposable {
     await this.#nodes[n].status;
   }
 
-  /** Cuts connections of clients and publishers. @param share of them */
-  cutSockets(share: number): void {
-    for (const socket of [...this.#wires.open]) {
-      if (this.#options.random() < share) socket.terminate();
-    }
+  /** Cuts connections of clients. @param share of them */
+  cutClients(share: number): void {
+    this.#clientWires.cut(share, this.#options.random);
+  }
+
+  /** Cuts connections of publishers. @param share of them */
+  cutPublishers(share: number): void {
+    this.#publisherWires.cut(share, this.#options.random);
   }
 
   /** On each channel a message is kept that pub/sub has carried to nobody. */
@@ -306,7 +269,7 @@ export class ChaosHub implements AsyncDisposable {
   }
 
   /** A socket of the library. @param places where it connects */
-  #socket(places: readonly number[]): HeartbeatSocket {
+  #socket(wires: WatchedSockets, places: readonly number[]): HeartbeatSocket {
     const url = () => {
       const alive = places.filter((n) => this.#alive[n]);
       const some = alive.length > 0 ? alive : places;
@@ -314,7 +277,7 @@ export class ChaosHub implements AsyncDisposable {
       return `ws://127.0.0.1:${port}/ws`;
     };
     return new HeartbeatSocket(url, {
-      WebSocket: this.#wires.socketClass(),
+      WebSocket: wires.socketClass(),
       reconnectInterval: 50,
       maxReconnectAttempts: Infinity,
       outboxMessages: Infinity,
@@ -327,10 +290,12 @@ export class ChaosHub implements AsyncDisposable {
     const everywhere = this.#nodes.map((_, n) => n);
     const required = everywhere.filter((n) => n !== LOOSE);
     for (let n = 0; n < PUBLISHERS; n++) {
-      this.#publishers.push(this.#socket(required), this.#socket([LOOSE]));
+      for (const places of [required, [LOOSE]]) {
+        this.#publishers.push(this.#socket(this.#publisherWires, places));
+      }
     }
     const starting = Array.from({ length: clients }, (_, n) => {
-      const socket = this.#socket(everywhere);
+      const socket = this.#socket(this.#clientWires, everywhere);
       this.#clients.push(socket);
       if (n < members) this.#join(socket, n);
       return [2 * n, 2 * n + 1].map((place) => {
