@@ -25,6 +25,8 @@ const IS_LONG = RUN_MS > 0;
 
 /** How long Redis is stopped: longer than a lease. */
 const STOP_MS = IS_LONG ? 10_000 : 8_000;
+/** How long Redis is away before it is started again; in the long form longer than a lease, too. */
+const AWAY_MS = IS_LONG ? 8_000 : 0;
 /** How old the data are that Redis is given back. */
 const AGE_MS = IS_LONG ? 10_000 : 2_000;
 /** Between two faults: nothing is wrong then. */
@@ -113,6 +115,7 @@ const FAULTS: readonly Fault[] = [
     mayGap: always,
     async cause(_hub, redis) {
       await redis.kill();
+      await pause(AWAY_MS);
       await redis.restart();
     },
   },
