@@ -24,7 +24,7 @@ import {
   type PublicationEvent,
   type Sendable,
 } from "./events.ts";
-import type { Address, HeartbeatSocketOptions, Position, SubscribeOptions } from "./options.ts";
+import type { Address, HeartbeatSocketOptions, Published, SubscribeOptions } from "./options.ts";
 import { bytesOf } from "./outbox.ts";
 import { platform } from "./platform.ts";
 import { Session } from "./session.ts";
@@ -62,6 +62,7 @@ export type {
   HistoryOptions,
   Position,
   ProfileName,
+  Published,
   SubscribeOptions,
   WebSocketConstructor,
 } from "./options.ts";
@@ -227,12 +228,12 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
    * Publishes on a channel. In json the publication stays in the outbox until the hub has answered, and
    * is sent again on the next connection if the answer did not come; it takes effect once.
    *
-   * @returns in json the position of the publication, undefined where the channel has no history; in
-   *   other profiles undefined once it is sent. Rejects with a `RequestError`: the hub's refusal, or
+   * @returns in json the position of the publication, undefined where the channel has no history, or
+   *   `degraded`; in other profiles undefined once it is sent. Rejects with a `RequestError`: the hub's refusal, or
    *   why it was dropped. A rejection that nobody watches is no error of the page
    * @throws {TypeError} if the profile cannot, or `data` is no JSON value
    */
-  publish(channel: string, data: unknown): Promise<Position | undefined> {
+  publish(channel: string, data: unknown): Promise<Published | undefined> {
     const frame = this.#frames("publish");
     const session = this.#publisher ??= platform.randomText();
     return this.#session.request((id) => frame(channel, data, { id, session }));

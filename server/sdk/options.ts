@@ -45,6 +45,12 @@ export interface Position {
   readonly offset: number;
 }
 
+/** What became of a publication: its place, or that only some got it. */
+export type Published =
+  | Position & { readonly degraded?: undefined }
+  /** The hub does not reach its other processes: only subscribers of this one have got it. */
+  | { readonly degraded: true; readonly epoch?: undefined; readonly offset?: undefined };
+
 /**
  * What to replay at the start of a subscription, and what the hub tells others of it. `since` and
  * `last` apply only to the first subscription of a channel: a later one gets what is new, and a `gap`

@@ -42,7 +42,7 @@ const JSON_PROFILE: HubProfile = {
 };
 
 function decodeJson(fields: Fields): DecodedFrame | undefined {
-  const { type, id, timestamp, afterMs, reason, code, message, epoch, offset } = fields;
+  const { type, id, timestamp, afterMs, reason, code, message, epoch, offset, degraded } = fields;
   const isError = type === "error";
   if (type === "pong") return heartbeatOf(id);
   if (type === "ping") {
@@ -54,13 +54,13 @@ function decodeJson(fields: Fields): DecodedFrame | undefined {
     return { kind: "welcome", clientId: fields.clientId };
   }
   if (type === "expiring") return { kind: "expiring" };
-  if (isError && BUSY.test(`${code}`)) return { kind: "busy", id, afterMs };
+  if (isError && BUSY.test(code as string)) return { kind: "busy", id, afterMs };
   if (type === "refreshed" || (isError && id === REFRESH_ID)) {
     return { kind: "refresh", isAccepted: !isError };
   }
   if (typeof id === "string" && id.startsWith(REQUEST_ID_PREFIX)) {
-    const error = isError ? requestError(`${code}`, `${message}`) : undefined;
-    const result = type === "published" ? epoch && { epoch, offset } : fields;
+    const error = isError ? requestError(code as string, message as string) : undefined;
+    const result = type !== "published" || degraded ? fields : epoch && { epoch, offset };
     return { kind: "answer", id, result, error };
   }
   return channelFrameOf(fields);

@@ -116,7 +116,7 @@ integrationTest("What the library publishes takes effect once, however it is cut
   const offsets: number[] = [];
   await publishAll(async (order) => {
     const position = await sockets[order.publisher].publish(CHANNEL, order);
-    offsets.push(position!.offset);
+    offsets.push(position!.offset!);
   });
   cutter.stop();
   const total = PUBLISHERS * PUBLICATIONS;

@@ -36,6 +36,7 @@ import {
   type HeartbeatSocketOptions,
   type HistoryPage,
   type Position,
+  type Published,
   type PresencePage,
   type RequestError,
   type Subscription,
@@ -70,8 +71,11 @@ updates.addEventListener("recovered", ({ channel, count }) => channel + count.to
 updates.addEventListener(name, (event: Event) => void event.type);
 socket.addEventListener("gap", ({ channel }) => channel.length, { once: true });
 socket.onrecovered = ({ count }) => void count.toFixed();
-const publish = (): Promise<Position | undefined> => socket.publish("a", { deep: [1] });
-publish().then((position) => position?.offset.toFixed(), ({ code }: RequestError) => code.trim());
+const publish = (): Promise<Published | undefined> => socket.publish("a", { deep: [1] });
+publish().then(
+  (place) => place?.degraded ? "here alone" : place?.offset.toFixed(),
+  ({ code }: RequestError) => code.trim(),
+);
 const read = async (channel: Subscription): Promise<unknown> => {
   const { epoch, messages, more }: HistoryPage = await channel.history({ since, last: undefined });
   const { count, members }: PresencePage = await channel.presence();

@@ -9,7 +9,7 @@ import { assert, assertEquals, assertMatch, assertNotEquals, assertThrows } from
 import type {
   HeartbeatSocket,
   HeartbeatSocketOptions,
-  Position,
+  Published,
   RequestError,
 } from "../../server/sdk/heartbeat_socket.ts";
 import { seeded } from "../support/fakes/seeded.ts";
@@ -18,7 +18,7 @@ import { type VirtualPage, withPage } from "../support/fakes/virtual_page.ts";
 
 /** How a promise was settled; empty while it is not. */
 interface Outcome {
-  position?: Position | "none";
+  position?: Published | "none";
   /** The error's code and text. */
   error?: string;
 }
@@ -65,10 +65,13 @@ Deno.test("publish() returns a promise of the position", () =>
     assertMatch(session, /^.{16,64}$/);
     assertEquals([other.session, id, other.id], [session, "hb-1", "hb-2"]);
     answer(page, other.id);
+    const third = publish(socket, 3);
+    answer(page, "hb-3", { degraded: true });
     answer(page, id, { epoch: "e", offset: 7, duplicate: true });
     await page.pass(0);
     assertEquals(first, { position: { epoch: "e", offset: 7 } });
     assertEquals(second, { position: "none" }, "a channel without history");
+    assert(third.position !== "none" && third.position?.degraded);
     publish(page.connect(), 3);
     await page.pass(20);
     assertNotEquals(publicationsOn(page.server.last)[0].session, session);

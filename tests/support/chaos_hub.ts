@@ -355,14 +355,16 @@ export class ChaosHub implements AsyncDisposable {
     const number = ++this.#published;
     this.#unanswered.add(number);
     try {
-      const position = await publisher.publish(channel, number);
-      if (position !== undefined) this.ledger.acknowledge({ channel, number }, position);
-      else {
+      const published = await publisher.publish(channel, number);
+      if (published?.degraded) {
         this.#degraded++;
         this.#stayedOn.add(channel);
         if (!isLoose) this.ledger.faults.push(`${number} stayed where Redis is required`);
+        return undefined;
       }
-      return position;
+      if (published === undefined) this.ledger.faults.push(`${number} has no place`);
+      else this.ledger.acknowledge({ channel, number }, published);
+      return published;
     } catch {
       this.#refused++;
     } finally {

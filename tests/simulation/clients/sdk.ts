@@ -225,7 +225,7 @@ export class SdkClient extends SimClient {
         const { ledger } = this.simulation;
         const data = ledger.publish(this, room, { key: this.#key, bytes, isRepeatable: true });
         this.#socket.publish(room, data).then(
-          (place) => ledger.accepted(data, place, this.name),
+          (place) => ledger.accepted(data, place?.degraded ? undefined : place, this.name),
           ({ code }) => this.#refused(code),
         );
         this.#publishLater();
