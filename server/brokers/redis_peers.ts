@@ -190,10 +190,11 @@ export class RedisPeers implements Nodes {
       const { lost, left } = this.#leases.observe(counters, clock.now());
       for (const node of [...lost, ...left]) onGone(node);
       for (const node of lost) {
-        const connections = await engine.commands.removeNode(...names, node);
-        this.#options.log.warning("a node is lost", { node });
+        const count = await engine.commands.removeNode(...names, node);
+        const connections = count === null ? undefined : Number(count);
+        this.#options.log.warning("a node is lost", { node, connections });
         // Another one may have been first.
-        if (connections !== null) this.onLost({ node, connections: Number(connections) });
+        if (connections !== undefined) this.onLost({ node, connections });
       }
     } catch {
       this.#leases.interrupted();
