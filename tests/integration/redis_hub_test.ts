@@ -23,6 +23,7 @@ import { LoopWatch, until } from "../support/until.ts";
 const USER = testKey("user");
 const ADMIN = testKey("admin", { admin: true });
 const FEW = testKey("few", { maxConnections: 2, maxMessagesPerMinute: 40 });
+const BURST = testKey("burst", { maxMessagesPerMinute: 40 });
 
 const authorization = ({ credential }: TestKey) => ({ Authorization: `Bearer ${credential}` });
 
@@ -40,7 +41,7 @@ async function withHub(
   await using redis = await RedisServer.start();
   const options = {
     env: {
-      API_KEYS: apiKeys(USER, ADMIN, FEW),
+      API_KEYS: apiKeys(USER, ADMIN, FEW, BURST),
       REDIS_URL: redis.url,
       CLOSE_WAIT_MS: "100",
       ...env,
@@ -299,4 +300,17 @@ integrationTest(
       for (const { client } of [second, moved]) await client.close();
     }, { SUSPEND_AFTER_VIOLATIONS: "0" });
   },
+);
+
+integrationTest(
+  "A burst of messages waits for shares of what all processes may have, and none is refused",
+  () =>
+    withHub(async (a) => {
+      const { client } = await connect(a, BURST);
+      for (let n = 1; n <= 40; n++) client.send({ type: "ping", id: `${n}` });
+      for (let n = 1; n <= 40; n++) assertEquals((await client.nextJson()).id, `${n}`);
+      client.send({ type: "ping", id: "41" });
+      const { code, reason } = await client.end();
+      assertEquals([code, reason.split(":")[0]], [1008, "rate_limited"]);
+    }),
 );
