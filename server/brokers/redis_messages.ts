@@ -19,7 +19,7 @@ export type LiveMessage =
     readonly epoch: string | undefined;
     readonly publication: Publication;
   }
-  /** Publications were delivered to the subscribers of another node alone: on a channel that keeps no history. */
+  /** Publications reached the subscribers of another node alone, on a channel that keeps no history. */
   | { readonly kind: "gap" }
   /** The same on one that does. It has a place, so that who was away is told, too. */
   | ({ readonly kind: "keptGap" } & Position)

@@ -18,7 +18,7 @@ export interface Reading extends Position {
   readonly first: number;
   /** In the order of their offsets: none is missing between them. */
   readonly messages: readonly Publication[];
-  /** Those after the known one that come before a gap: they are kept, and nobody gets them later. */
+  /** Others after the known one, which a gap follows: nobody who comes later gets them. */
   readonly beforeGap: readonly Publication[];
   /** The time of the server, by which they are stamped, wall-clock ms. */
   readonly nowMs: number;
@@ -66,7 +66,6 @@ export function channelReader(
     const read = texts.map((text) => parseLive(channel, text));
     const gapAt = read.findLastIndex(({ kind }) => kind === "keptGap");
     const all = publicationsOf(read.slice(gapAt + 1));
-    const firstGapAt = read.findIndex(({ kind }) => kind === "keptGap");
     const fresh = all.findIndex(({ timestamp }) => timestamp + historyTtlMs > nowMs);
     const kept = fresh < 0 ? [] : all.slice(fresh);
     return {
@@ -74,7 +73,7 @@ export function channelReader(
       offset,
       first: kept[0]?.offset ?? offset + 1,
       messages: kept,
-      beforeGap: publicationsOf(read.slice(0, Math.max(0, firstGapAt))),
+      beforeGap: publicationsOf(read.slice(0, Math.max(0, gapAt))),
       nowMs,
       isWhole: known?.epoch !== epoch,
     };
