@@ -85,11 +85,12 @@ const FAULTS: readonly Fault[] = [
     async cause(hub) {
       const place = killed++ % 2 === 0 ? 0 : 2;
       const { lost } = hub.figures;
+      const killedMs = performance.now();
       await hub.killNode(place);
       await Promise.all([
         until("all connections and members are counted", () => hub.countsAll(), {
           withinMs: LOST_MS,
-        }),
+        }).then(() => console.log(`counted after ${Math.round(performance.now() - killedMs)} ms`)),
         until("it is lost", () => hub.figures.lost > lost, { withinMs: LOST_MS }),
         hub.startNode(place),
       ]);

@@ -169,6 +169,7 @@ export class ChaosHub implements AsyncDisposable {
       REDIS_URL: this.#options.redisUrl,
       BROKER_REQUIRED: `${n !== LOOSE}`,
       HISTORY_MESSAGES: "1000",
+      MAX_MESSAGES_PER_SECOND: "10000", // all that has waited is sent at once
     };
     const node = await ServerProcess.start({ env });
     if (this.#nodes[n] !== undefined) this.#ended.push(this.#nodes[n]);
@@ -196,14 +197,14 @@ export class ChaosHub implements AsyncDisposable {
 
   /** On each channel a message is kept that pub/sub has carried to nobody. */
   async loseLive(redis: RedisServer): Promise<void> {
-    for (const channel of this.channels) {
+    await Promise.all(this.channels.map(async (channel) => {
       const number = ++this.#published;
       const { position, messages } = channelKeys(PREFIX, channel);
       const [epoch, offset] = String(
         await redis.command("EVAL", KEEP, 2, position, messages, Date.now(), number),
       ).split(" ");
       this.ledger.acknowledge({ channel, number }, { epoch, offset: Number(offset) });
-    }
+    }));
   }
 
   /**
