@@ -23,10 +23,10 @@ const RUN_MS = Number(Deno.env.get("CHAOS_MS") ?? 0);
 const SEED = Number(Deno.env.get("CHAOS_SEED") ?? 7);
 const IS_LONG = RUN_MS > 0;
 
-/** How long Redis is stopped: longer than a lease. */
-const STOP_MS = IS_LONG ? 10_000 : 8_000;
-/** How long Redis is away before it is started again; in the long form longer than a lease, too. */
-const AWAY_MS = IS_LONG ? 8_000 : 0;
+/** How long Redis is stopped: longer than a command may take. */
+const STOP_MS = IS_LONG ? 10_000 : 5_000;
+/** How long Redis is away before it is started again: longer than a lease. */
+const AWAY_MS = IS_LONG ? 10_000 : 7_000;
 /** How old the data are that Redis is given back. */
 const AGE_MS = IS_LONG ? 10_000 : 2_000;
 /** Between two faults: nothing is wrong then. */
@@ -170,7 +170,7 @@ async function suffer(hub: ChaosHub, fault: Fault, redis: RedisServer): Promise<
   hub.ledger.mayRepeat = fault.losesIds ?? false;
   await fault.cause(hub, redis);
   const causedMs = performance.now();
-  const awaited = await hub.settle();
+  const unseen = await hub.settle();
   const settledMs = performance.now();
   const after = hub.figures;
   const stayedOn = hub.takeStayedOn();
@@ -178,7 +178,7 @@ async function suffer(hub: ChaosHub, fault: Fault, redis: RedisServer): Promise<
   report(fault.name, before, after, {
     seconds: (causedMs - startMs) / 1_000,
     settled: (settledMs - causedMs) / 1_000,
-    unseen: awaited.length,
+    unseen: unseen.length,
   });
   assertEquals(hub.faults, [], fault.name);
   assertEquals(after.left - before.left, 0, `${fault.name}: members left`);
@@ -198,7 +198,7 @@ async function suffer(hub: ChaosHub, fault: Fault, redis: RedisServer): Promise<
     `${fault.name}: not told of what stayed at one process`,
   );
   if (fault.mayGap) assert(told.some(mayGap), `${fault.name}: it had no effect`);
-  else assertEquals(awaited, [], `${fault.name}: nobody got them`);
+  else assertEquals(unseen, [], `${fault.name}: nobody got them`);
   await pause(CALM_MS);
   const { gaps: late, left, lost } = hub.figures;
   assertEquals(

@@ -233,7 +233,7 @@ export class ChaosHub implements AsyncDisposable {
     await until("what was published is answered", () => {
       return [...this.#unanswered].every((number) => number > newest);
     }, { withinMs: PATIENCE_MS });
-    return this.ledger.awaited(newest);
+    return this.ledger.takeUnseen(newest);
   }
 
   /** Whether each process counts all connections and members. */

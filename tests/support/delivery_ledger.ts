@@ -41,9 +41,11 @@ export class DeliveryLedger {
     if (!this.#seen.has(record.number)) this.#awaited.add(record.number);
   }
 
-  /** Publications up to this number that have a place, and that nobody got. */
-  awaited(number: number): number[] {
-    return [...this.#awaited].filter((each) => each <= number);
+  /** Publications up to this number that have a place, and that nobody got; each is told once. */
+  takeUnseen(number: number): number[] {
+    const unseen = [...this.#awaited].filter((each) => each <= number);
+    for (const each of unseen) this.#awaited.delete(each);
+    return unseen;
   }
 
   /** A subscriber got a message. */

@@ -62,7 +62,7 @@ Deno.test("DeliveryLedger knows what nobody got", () => {
   const delivery = new Delivery(ledger, "s", { channel, ...at(0) });
   for (const number of [1, 2, 3]) ledger.acknowledge(record(number), at(number));
   delivery.take(record(1), at(1));
-  assertEquals(ledger.awaited(2), [2]);
+  assertEquals([ledger.takeUnseen(2), ledger.takeUnseen(3)], [[2], [3]]);
 });
 
 Deno.test("DeliveryLedger takes a repeat for another message where ids may be lost", () => {
