@@ -254,8 +254,11 @@ export class Presence implements TimerTask, MembersListener {
 
   /** A node may have a member no more. */
   #missElsewhere(member: ChannelMember, node: string): void {
-    if (!member.elsewhere?.delete(node)) return;
-    if (member.elsewhere.size === 0 && !member.isShared) this.#startGrace(member);
+    if (!member.elsewhere?.delete(node) || member.elsewhere.size > 0) return;
+    if (member.subscriptions.length > 0) return;
+    // It may have left this one for that one: then its grace has begun before.
+    if (this.#leaving.delete(member)) this.#leavingBytes -= sizeOf(member);
+    this.#startGrace(member);
   }
 
   /** The other nodes know that this one has a member, and what it knows of it. */

@@ -120,6 +120,27 @@ Deno.test("The members of a lost node have their grace, and stay if they come ba
     assertEquals(await namesAt(world), ["a", "c", "w"]);
   }));
 
+Deno.test("A member that has left for a node which is missed has its grace from then on", () =>
+  withNodes(async (world, { listener }) => {
+    const watcher = await subscribe(world, { member: "w", presence: true });
+    for (
+      const [member, miss] of [
+        ["a", () => listener.known("c", [])],
+        ["b", () => listener.gone("n1")],
+      ] as const
+    ) {
+      const here = await subscribe(world, { member });
+      here.socket.leave();
+      listener.joined("c", at("n1", member));
+      await world.clock.pass(GRACE_MS - 100);
+      miss();
+      await world.clock.pass(GRACE_MS - 100);
+      assertEquals(await namesAt(world), [member, "w"]);
+      await world.clock.pass(200);
+      assertEquals(changes(watcher).slice(-2), [`joined ${member}`, `left ${member}`]);
+    }
+  }));
+
 Deno.test("Members elsewhere are forgotten with the last subscriber, and asked for then", () =>
   withNodes(async (world, others) => {
     const watcher = await subscribe(world, { member: "w" });
