@@ -279,7 +279,7 @@ export class ChaosHub implements AsyncDisposable {
     };
     return new HeartbeatSocket(url, {
       WebSocket: wires.socketClass(),
-      reconnectInterval: 50,
+      reconnectInterval: 20,
       maxReconnectAttempts: Infinity,
       outboxMessages: Infinity,
       outboxBytes: Infinity,
