@@ -40,6 +40,7 @@ export interface BenchServer {
  */
 export const SYSTOLE_ENV: Record<string, string> = {
   HOST: "127.0.0.1",
+  ADMISSION_PER_SECOND: "0",
   HISTORY_MESSAGES: "0",
   LOG_LEVEL: "error",
   MAX_MESSAGES_PER_SECOND: "0",

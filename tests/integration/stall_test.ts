@@ -7,7 +7,11 @@ import { at, LoopWatch, sideBySide, until, within } from "../support/until.ts";
 const PONG_WAIT_MS = 2_000;
 /** Leaves everybody a second to answer: 4000 clients share two cores with the server. */
 const PERIOD_MS = 1_000;
-const ENV = { PONG_WAIT_MS: String(PONG_WAIT_MS), PING_PERIOD_MS: String(PERIOD_MS) };
+const ENV = {
+  PONG_WAIT_MS: String(PONG_WAIT_MS),
+  PING_PERIOD_MS: String(PERIOD_MS),
+  ADMISSION_PER_SECOND: "0",
+};
 const PAUSE_MS = 3 * PONG_WAIT_MS;
 /** Two periods on a machine that has nothing else to do. */
 const PINGED_MS = 30_000;
@@ -128,6 +132,7 @@ const SILENT_ENV = {
   PONG_WAIT_MS: "2200",
   PING_PERIOD_MS: "1500",
   HEARTBEAT_TIMEOUT_MS: "2100",
+  ADMISSION_PER_SECOND: "0",
 };
 const SILENT_WAIT_MS = Number(SILENT_ENV.PONG_WAIT_MS);
 /** From the end of the pause to the first deadline, and from the first to the last, ms. */

@@ -17,7 +17,11 @@ const GRACE_MS = 250;
  */
 const BUSY_MS = 150;
 /** Leaves a healthy client a second to answer, on a machine that three busy processes share. */
-const ENV = { PONG_WAIT_MS: String(PONG_WAIT_MS), PING_PERIOD_MS: "1000" };
+const ENV = {
+  PONG_WAIT_MS: String(PONG_WAIT_MS),
+  PING_PERIOD_MS: "1000",
+  ADMISSION_PER_SECOND: "0",
+};
 /** Peers vanish from 0 to 24 s; the loop is blocked from 3 to 6 s and from 11 to 21 s. */
 const VANISHING_MS = 24_000;
 const BLOCKS = [{ fromMs: 3_000, ms: 3_000 }, { fromMs: 11_000, ms: 10_000 }] as const;
