@@ -34,7 +34,7 @@ export class ChannelMembers {
     if (type === "members" || more) return changed("members", frame);
     const listed = [members].flat().filter(Boolean) as MemberFields[];
     const after = this.#known = new Map(listed.map((member) => [keyOf(member), member]));
-    if (before === undefined) return;
+    if (!before) return;
     for (const [key, member] of before) if (!after.has(key)) changed("left", member);
     for (const [key, member] of after) if (!before.has(key)) changed("joined", member);
   }

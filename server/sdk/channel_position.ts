@@ -123,9 +123,10 @@ export class ChannelPosition {
       current?.offset === offset! - 1;
   }
 
-  /** Whether all was received that the answer on that connection promises. */
-  get isCaughtUp(): boolean {
-    return !this.#isContinued || !(this.current!.offset < this.#answer!.offset!);
+  /** Whether all was received that the answer on that connection promises. @param mayLack none may come */
+  isCaughtUp(mayLack: boolean): boolean {
+    if (!this.#answer) return mayLack;
+    return !this.#isContinued || !(this.current!.offset < this.#answer.offset!);
   }
 
   /** The next connection takes over. @returns whether messages may be missing; an answer to come tells it */

@@ -208,7 +208,7 @@ export class Connection {
   #sendHeartbeat(): void {
     const id = `${HEARTBEAT_ID_PREFIX}${++platform.heartbeats}`;
     const { heartbeat } = this.#options.profile;
-    if (heartbeat !== undefined && this.send(heartbeat(id))) {
+    if (heartbeat && this.send(heartbeat(id))) {
       this.#pending = { id, sentMs: platform.now() };
     }
   }
@@ -217,7 +217,7 @@ export class Connection {
     if (!this.isSuspended) this.#monitor.received();
     const { decode, answers } = this.#options.profile;
     const frame = decode(event.data);
-    if (frame !== undefined) this.#callbacks.recognized();
+    if (frame) this.#callbacks.recognized();
     if (frame?.kind === "heartbeat") return this.#answered(frame.id);
     if (frame?.kind === "ping") return void this.send(frame.answer);
     if (frame?.kind === "welcome" && answers) this.clientId = frame.clientId;

@@ -164,7 +164,7 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
   set binaryType(type: BinaryType) {
     const { connection } = this.#session;
     this.#session.binaryType = type;
-    if (connection !== undefined) connection.socket.binaryType = type;
+    if (connection) connection.socket.binaryType = type;
   }
 
   /** The newest round trip of this connection, ms; undefined before the first. */
@@ -261,7 +261,7 @@ export class HeartbeatSocket extends HeartbeatEventTarget {
     method: K,
   ): NonNullable<SdkProfile[K]> {
     const frames = this.#profile[method];
-    if (frames === undefined) {
+    if (!frames) {
       throw new TypeError(`Cannot ${method}: ${this.#profileName} has no frame for it`);
     }
     return frames;

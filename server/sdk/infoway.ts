@@ -36,7 +36,7 @@ function requests(channels: readonly string[], which: 0 | 1): string[] {
   const groups = new Map<string, string[]>();
   for (const channel of channels) {
     const [, group, name] = /^(trade|depth|news|kline\/\d+)\/(.+)$/s.exec(channel) ?? [];
-    if (name === undefined) {
+    if (!name) {
       const rule = "infoway has trade/<code>, depth/<code>, kline/<type>/<code> and news/<lang>";
       throw noChannel(rule, channel);
     }

@@ -139,7 +139,7 @@ export function profileWith(
   const { message, isAnswer } = heartbeat;
   return {
     ...profile,
-    answers: isAnswer !== undefined,
+    answers: !!isAnswer,
     heartbeat: () => typeof message === "function" ? message() : message,
     decode: (data) => isAnswer?.(data) ? { kind: "heartbeat" } : profile.decode(data),
   };

@@ -32,7 +32,7 @@ export interface ReconnectSchedulerOptions {
 }
 
 /** Advice and the close frame after it mean the same wait, though not in the same moment, ms. */
-const SAME_MS = 99;
+const SAME_MS = 100;
 
 /**
  * Whether a wait is a slot: the hub has spread its clients itself, and has room for this one then.
@@ -80,7 +80,7 @@ export class ReconnectScheduler {
   postpone(afterMs: number, reason: string): boolean {
     const allowedMs = platform.now() + afterMs;
     const lateMs = this.#dueMs - allowedMs;
-    this.#notBeforeMs = Math.max(this.#notBeforeMs, allowedMs);
+    this.#notBeforeMs = allowedMs;
     return lateMs > -SAME_MS && (lateMs < SAME_MS || !isSlot(afterMs, reason));
   }
 

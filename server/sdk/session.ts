@@ -268,8 +268,8 @@ export class Session {
       },
       advice: ({ afterMs, reason }) => {
         const isForHealth = reason === "poor" || reason === "critical";
-        // Another connection did not help, or none is wanted.
-        if ((isForHealth && this.#hasMoved) || this.closeState) return;
+        // Another connection did not help, is being made, or is not wanted.
+        if ((isForHealth && this.#hasMoved) || this.#next || this.closeState) return;
         if (connection.isStable) this.#scheduler.reset(); // the server's request is no failure
         if (this.#scheduler.isExhausted) return;
         let waitMs = waitOf(afterMs);
@@ -284,7 +284,7 @@ export class Session {
       busy: ({ id, afterMs }) => {
         this.outbox.refused(id);
         this.#isBusy = true;
-        settings.debug(`busy: messages wait ${waitOf(afterMs)} ms`);
+        settings.debug(`busy: wait ${waitOf(afterMs)} ms`);
         this.#cancelBusy();
         this.#cancelBusy = this.#timers.after(waitOf(afterMs), () => {
           this.#isBusy = false;
@@ -295,7 +295,7 @@ export class Session {
       recognized: () => this.#isKnown = true,
       timeout: () => {
         if (!this.#isKnown) return this.#excuse();
-        settings.debug("the server is silent");
+        settings.debug("server silent");
         if (this.#next?.isOpen) return true; // one of the two remains
         this.health.reset("timeout");
         emit(eventOf("heartbeattimeout"));
@@ -342,8 +342,7 @@ export class Session {
     this.connection = next;
     this.#use();
     next.probe(); // measures the round trip
-    this.subscriptions.takeOver();
-    if (next.rtt !== undefined) this.#sendNow(this.subscriptions.restoreLeft());
+    this.#sendNow(this.subscriptions.takeOver());
   }
 
   /** A server that has never answered a heartbeat may not know it. */

@@ -43,6 +43,8 @@ interface Channel {
 export class Subscriptions {
   readonly #options: SubscriptionsOptions;
   readonly #channels = new Map<string, Channel>();
+  /** Whether the next connection may have refused a subscription: it has no other answer then. */
+  #mayLack = false;
   /** This client's name as a member. Not secret, unlike the session of its publications. */
   #member: string | undefined;
 
@@ -64,7 +66,7 @@ export class Subscriptions {
   ): Subscription {
     const { profile, send } = this.#options;
     const { since, last, presence, info } = options;
-    const isReplay = since !== undefined || last !== undefined;
+    const isReplay = since || last !== undefined;
     const isMember = presence || info !== undefined;
     if (listener || isReplay || isMember) this.#requestOf(name);
     if (last !== undefined && !(Number.isSafeInteger(last) && last > 0)) {
@@ -86,7 +88,7 @@ export class Subscriptions {
         member: this.#member ??= platform.randomText(),
       };
     }
-    if (known === undefined) {
+    if (!known) {
       this.#channels.set(name, channel);
       send(this.#frames([name]));
       return subscription;
@@ -107,6 +109,7 @@ export class Subscriptions {
 
   /** The frames that restore the subscriptions on a new connection. @param isNext beside another one */
   restore(isNext: boolean): readonly string[] {
+    this.#mayLack = false;
     return this.#frames([...this.#channels.keys()], isNext);
   }
 
@@ -118,15 +121,16 @@ export class Subscriptions {
 
   /** Whether all was received that the answers on the next connection promise. */
   get isCaughtUp(): boolean {
-    return [...this.#channels.values()].every(({ position }) => position.isCaughtUp);
+    return [...this.#channels.values()].every(({ position }) => position.isCaughtUp(this.#mayLack));
   }
 
-  /** The next connection takes over. */
-  takeOver(): void {
+  /** The next connection takes over. @returns frames that ask again for what it has refused */
+  takeOver(): readonly string[] {
     for (const [name, channel] of this.#channels) {
       if (channel.position.takeOver()) this.#emit(channel, "gap", { channel: name });
       this.#list(name, channel);
     }
+    return this.#mayLack ? this.restoreLeft() : [];
   }
 
   /**
@@ -136,13 +140,14 @@ export class Subscriptions {
    */
   received(event: MessageEvent, frame: DecodedFrame | undefined, isNext: boolean): void {
     if (frame?.kind === "answer" && !frame.error) return;
+    if (isNext && (!frame || frame.kind === "busy")) this.#mayLack = true; // an error
     const { emit } = this.#options;
     const { data, origin } = event;
     const deliver = () => emit(new MessageEvent("message", { data, origin }));
     if (frame?.kind !== "channel") return deliver();
     const channel = this.#channels.get(frame.channel);
     if (isNext && !channel?.position.isNext(frame)) return;
-    if (channel === undefined) return deliver();
+    if (!channel) return deliver();
     const { position, members } = channel;
     const { channel: name, type, offset, timestamp, reason, count } = frame;
     if (type === "message") {

@@ -76,7 +76,7 @@ export class TokenSource {
   #retry(reason: unknown): void {
     const { settings, after } = this.#options;
     const wait = backoffMs(++this.#failures, settings.reconnectInterval, platform.random());
-    settings.debug(`no token, asked again in ${Math.round(MIN_WAIT_MS + wait)} ms: ${reason}`);
+    settings.debug(`no token, again in ${Math.round(MIN_WAIT_MS + wait)} ms: ${reason}`);
     this.#cancel();
     this.#cancel = after(MIN_WAIT_MS + wait, () => this.#refresh());
   }

@@ -226,7 +226,7 @@ Deno.test("ChannelPosition takes of another connection the message that follows,
 
 Deno.test("ChannelPosition has caught up with another connection that has promised all, once all is here", () => {
   const position = beside(3, CONTINUED);
-  const isCaughtUp = [4, 5].map((offset) => (position.receive(offset), position.isCaughtUp));
+  const isCaughtUp = [4, 5].map((offset) => (position.receive(offset), position.isCaughtUp(false)));
   assertEquals(isCaughtUp, [false, true]);
   assertEquals(position.takeOver(), false);
   assertEquals(position.current, { epoch: "a", offset: 5 });
@@ -237,7 +237,7 @@ for (const [why, fields] of Object.entries(GAPS).filter(([why]) => !why.includes
   Deno.test(`ChannelPosition that another connection takes over has a gap if ${why}`, () => {
     const position = beside(3, fields);
     position.receive(4);
-    assertEquals([position.isCaughtUp, position.takeOver()], [true, true]);
+    assertEquals([position.isCaughtUp(false), position.takeOver()], [true, true]);
     const { epoch = "a", offset = 4 } = fields;
     assertEquals(position.current, { epoch, offset });
     assertEquals(position.receive(offset + 1), "next");
@@ -248,7 +248,8 @@ Deno.test("ChannelPosition leaves it to an answer to come whether messages are m
   for (const recovered of [true, false]) {
     const position = beside(3);
     for (const offset of [4, 5]) position.receive(offset);
-    assertEquals([position.isCaughtUp, position.takeOver()], [true, false]);
+    assertEquals([true, false].map((mayLack) => position.isCaughtUp(mayLack)), [true, false]);
+    assertEquals(position.takeOver(), false);
     // The answer was given when message 4 was the newest.
     assertEquals(position.subscribed(frame({ epoch: "a", offset: 4, recovered })), !recovered);
     assertEquals([4, 5, 6].map((offset) => position.receive(offset)), [
@@ -267,9 +268,9 @@ Deno.test("ChannelPosition that asked without a since has a gap if the answer co
 
 Deno.test("ChannelPosition forgets the answer of a connection that did not take over", () => {
   const position = beside(3, { ...CONTINUED, offset: 9 });
-  assertEquals(position.isCaughtUp, false);
+  assertEquals(position.isCaughtUp(false), false);
   position.request(true);
-  assertEquals([position.isCaughtUp, position.takeOver()], [true, false]);
+  assertEquals([position.isCaughtUp(true), position.takeOver()], [true, false]);
 });
 
 Deno.test("ChannelPosition takes each frame for an answer on its own connection only", () => {
@@ -277,14 +278,14 @@ Deno.test("ChannelPosition takes each frame for an answer on its own connection 
   assertEquals(position.subscribed(frame({ epoch: "a", offset: 9 })), false, "to the user's own");
   assertEquals(position.isNext(frame({ epoch: "a", offset: 9 })), false, "to the user's own");
   for (const offset of [4, 5]) assertEquals(position.receive(offset), "next");
-  assertEquals([position.isCaughtUp, position.takeOver()], [true, false]);
+  assertEquals([position.isCaughtUp(false), position.takeOver()], [true, false]);
   assertEquals(position.subscribed(frame({ epoch: "a", offset: 9 })), false, "to the user's own");
 });
 
 Deno.test("ChannelPosition does not wait for what another epoch promises, or a channel that has none", () => {
-  assertEquals(beside(3, { ...CONTINUED, epoch: "b", offset: 9 }).isCaughtUp, true);
+  assertEquals(beside(3, { ...CONTINUED, epoch: "b", offset: 9 }).isCaughtUp(false), true);
   const first = new ChannelPosition({});
   first.request();
   first.isNext(frame(CONTINUED));
-  assertEquals([first.isCaughtUp, first.takeOver()], [true, true]);
+  assertEquals([first.isCaughtUp(false), first.takeOver()], [true, true]);
 });

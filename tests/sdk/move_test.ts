@@ -340,6 +340,40 @@ for (
     }));
 }
 
+/** How often a connection was asked for a subscription. */
+const asked = ({ messages }: FakeWebSocket) =>
+  messages.filter(({ type }) => type === "subscribe").length;
+
+Deno.test("HeartbeatSocket that moves waits for subscribed, though its heartbeat is answered before", () =>
+  withoutJitter(async (page) => {
+    const scene = await moving(page);
+    const { old, next } = scene;
+    await scene.pass(5 * TRIP_MS);
+    old.say(message(6));
+    assertEquals(old.closedWith, undefined);
+    next.say(subscribed(5, { recovered: true }));
+    await scene.pass(2 * TRIP_MS);
+    scene.assertMoved();
+    for (const offset of [6, 7]) next.say(message(offset));
+    assertEquals([scene.received, asked(next)], [[6, 7], 1]);
+  }));
+
+Deno.test("HeartbeatSocket whose old connection is closed before subscribed gets each message once", () =>
+  withoutJitter(async (page) => {
+    const scene = await moving(page);
+    const { old, next } = scene;
+    await scene.pass(5 * TRIP_MS);
+    old.say(message(6));
+    old.end(1012, "drain: server restarting; afterMs=700");
+    await scene.pass(TRIP_MS);
+    next.say(subscribed(5, { recovered: true }));
+    for (const offset of [6, 7]) next.say(message(offset));
+    await scene.pass(2_000);
+    assertEquals([scene.received, asked(next)], [[6, "recovered", 7], 1]);
+    assertEquals(page.server.sockets.length, 2);
+    scene.assertUnbroken();
+  }));
+
 Deno.test("HeartbeatSocket that moves does not wait for a channel that the server refuses", () =>
   withoutJitter(async (page) => {
     const scene = await moving(page);

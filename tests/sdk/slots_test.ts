@@ -93,6 +93,20 @@ Deno.test("HeartbeatSocket that finds no other node comes back at the slot of th
     assertEquals(page.server.sockets.length, 3);
   }));
 
+Deno.test("HeartbeatSocket that is moving goes on when it is advised again, and closed", () =>
+  withBackoff(async (page) => {
+    const old = await advised(page, 100);
+    page.server.answersAttempts = false; // the next connection takes its time
+    await page.pass(101);
+    const next = page.server.last;
+    old.say({ type: "reconnect", afterMs: 200, reason: "drain" });
+    old.end(1012, "drain: server restarting; afterMs=200");
+    await page.pass(1_000);
+    next.accept();
+    await page.pass(10_000);
+    assertEquals([page.server.sockets.length, next.readyState], [2, 1]);
+  }));
+
 Deno.test("HeartbeatSocket waits a random while after other waits that a hub demands", () =>
   withBackoff(async (page) => {
     for (
