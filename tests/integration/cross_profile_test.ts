@@ -5,13 +5,21 @@
  * @module
  */
 
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { integrationTest } from "../support/integration_test_case.ts";
 import { postJson } from "../support/peers/post_json.ts";
+import {
+  jsonForm,
+  ofEventsHub,
+  ofInfoway,
+  ofJson,
+  ofTalo,
+  ofTank,
+  type ReceivingClient,
+  tankForm,
+} from "../support/peers/receiving_client.ts";
 import { RedisServer } from "../support/server/redis_server.ts";
 import { ServerProcess } from "../support/server/server_process.ts";
-import { TextClient } from "../support/peers/text_client.ts";
-import { patternOf } from "../support/peers/transcript.ts";
 import { until } from "../support/until.ts";
 import { aliasForm, channelForm } from "../support/peers/talo_forms.ts";
 
@@ -49,95 +57,6 @@ const HUBS: Readonly<Record<string, () => Promise<Hub>>> = {
   },
 };
 
-/** A client whose every frame is foreseen. */
-class ReceivingClient implements Disposable {
-  readonly #client: TextClient;
-  #foreseen = 0;
-
-  private constructor(client: TextClient) {
-    this.#client = client;
-  }
-
-  static async connect(
-    server: ServerProcess,
-    path: string,
-    initialFrames: string,
-  ): Promise<ReceivingClient> {
-    const subscriber = new ReceivingClient(await TextClient.connect(new URL(path, server.url)));
-    await subscriber.gets(initialFrames);
-    return subscriber;
-  }
-
-  say(message: unknown): void {
-    this.#client.send(message);
-  }
-
-  /** The next frame is this one, up to ids and times. */
-  async gets(form: string): Promise<void> {
-    this.#foreseen++;
-    assertMatch(await this.#client.next(), patternOf(form));
-  }
-
-  gotNothingElse(): void {
-    assertEquals(this.#client.texts.slice(this.#foreseen), []);
-  }
-
-  [Symbol.dispose](): void {
-    this.#client[Symbol.dispose]();
-  }
-}
-
-async function ofJson(server: ServerProcess, channel: string): Promise<ReceivingClient> {
-  const subscriber = await ReceivingClient.connect(
-    server,
-    "/ws",
-    '{"type":"welcome","clientId":"<uuid>","pingPeriodMs":54000,"pongWaitMs":60000}',
-  );
-  subscriber.say({ type: "subscribe", channel });
-  await subscriber.gets(
-    `{"type":"subscribed","channel":"${channel}","epoch":"<epoch>","offset":<number>}`,
-  );
-  return subscriber;
-}
-
-/** Its subscription gets no answer: see `followedBy()`. */
-async function ofTank(server: ServerProcess, channel: string): Promise<ReceivingClient> {
-  const hello = "Hello, alice! Welcome to WebSocket server.";
-  const subscriber = await ReceivingClient.connect(server, "/ws?user_id=alice", hello);
-  subscriber.say(`sub:${channel}`);
-  return subscriber;
-}
-
-async function ofEventsHub(server: ServerProcess): Promise<ReceivingClient> {
-  return await ReceivingClient.connect(
-    server,
-    "/api/v1/ws/subscribe?event_types=pdfm",
-    '{"id":"<hex64>","event_type":"global","timestamp":"<rfc3339>","message":"WebSocket ' +
-      'connection established subscribed to global by default","body":{"client_id":"<uuid>",' +
-      '"subscriptions":["pdfm","global"]}}',
-  );
-}
-
-async function ofInfoway(server: ServerProcess): Promise<ReceivingClient> {
-  const initialFrames = '{"code":200,"msg":"ws connect success"}';
-  const subscriber = await ReceivingClient.connect(
-    server,
-    "/ws?business=crypto&apikey=any",
-    initialFrames,
-  );
-  subscriber.say({ code: 10000, trace: "t1", data: { codes: "BTCUSDT" } });
-  await subscriber.gets('{"code":10001,"trace":"t1","msg":"ok"}');
-  return subscriber;
-}
-
-async function ofTalo(server: ServerProcess): Promise<ReceivingClient> {
-  const initialFrames = '{"res":"v1.connected","data":{}}';
-  const subscriber = await ReceivingClient.connect(server, "/game?ticket=any", initialFrames);
-  subscriber.say({ req: "v1.players.identify", data: { playerAliasId: 7, socketToken: "any" } });
-  await subscriber.gets(`{"res":"v1.players.identify.success","data":${aliasForm(7)}}`);
-  return subscriber;
-}
-
 async function followedBy(server: ServerProcess, channel: string, count: number): Promise<void> {
   await until(`${count} subscribers of ${channel}`, async () => {
     const { channels } = JSON.parse((await server.ask({ path: "/api/v1/channels" })).body);
@@ -157,14 +76,6 @@ async function publish(
   const count = JSON.parse(answer.body).subscribers;
   assertEquals([answer.status, count], [200, subscribers === publishers ? 3 : 0]);
 }
-
-const jsonForm = (channel: string, data: unknown) =>
-  `{"type":"message","channel":"${channel}","data":${
-    JSON.stringify(data)
-  },"timestamp":<ms>,"offset":<number>}`;
-/** What is no string becomes a string of JSON. */
-const tankForm = (topic: string, data: unknown) =>
-  JSON.stringify({ topic, data: typeof data === "string" ? data : JSON.stringify(data) });
 
 /** One publication on a topic of a profile's own client, and its frame there. */
 async function reachesAllThree(
