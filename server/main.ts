@@ -14,7 +14,7 @@ import { misspelledOptions } from "./config/misspelled.ts";
 import { OPTIONS } from "./config/options.ts";
 import { formatAddress, reachableByOthers } from "./transport/listener.ts";
 import { configureLogging, flushLog, type Logger } from "./logging/logging.ts";
-import { type RunningServer, startServer } from "./server.ts";
+import { type RunningServer, type ServerOptions, startServer } from "./server.ts";
 
 /**
  * A terminal's Ctrl-C arrives twice, 1-4 ms apart: by itself and forwarded by `deno task`. Counted
@@ -25,7 +25,10 @@ const SAME_SIGNAL = { ticks: 10, tickMs: 100 } as const;
 /** Exit codes by the custom of shells: 128 and the signal's number. */
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 
-if (import.meta.main) {
+if ("WorkerGlobalScope" in globalThis) {
+  const { runThread } = await import("./threads/thread.ts");
+  runThread();
+} else if (import.meta.main) {
   addEventListener("error", (event) => crash(event, event.error));
   addEventListener("unhandledrejection", (event) => crash(event, event.reason));
   try {
@@ -44,9 +47,20 @@ async function run(): Promise<void> {
   for (const slip of misspelledOptions(readVariable, Object.keys(OPTIONS))) {
     log.warning("a variable is no option: is it misspelled?", { ...slip });
   }
-  const server = await startServer({ config, log, files: await readFiles(config) });
+  const server = await start({ config, log, files: await readFiles(config) });
   announce(server, config, log);
   drainOnSignal(server, log);
+}
+
+async function start(options: ServerOptions): Promise<RunningServer> {
+  if (options.config.workers === 1) return await startServer(options);
+  const { startThreads } = await import("./threads/start_threads.ts");
+  const onStuck = async () => {
+    await server.drain();
+    await exit(1);
+  };
+  const server = await startThreads({ ...options, entry: import.meta.url, onStuck });
+  return server;
 }
 
 /** Undefined where the permissions forbid to read it. */
@@ -64,6 +78,7 @@ function announce({ address, open }: RunningServer, config: Config, log: Logger)
   log.info("listening", {
     address: formatAddress(address, config.tls === undefined ? "ws" : "wss"),
     version: VERSION,
+    ...(config.workers > 1 && { threads: config.workers }),
     profile,
     ...config.timing[profile],
   });

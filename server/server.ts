@@ -81,8 +81,12 @@ export interface Platform
   readonly canRejectUpgrades: boolean;
   /** Makes what completes WebSocket handshakes. */
   readonly createAcceptor: (options: WsSocketOptions) => Pick<WsAcceptor, "accept">;
-  /** Makes the broker of a hub of several processes, where it is one. */
+  /** Makes the broker of a hub of several nodes, where it is one. */
   readonly openBroker?: (options: BrokerOptions) => OpenBroker;
+  /** Whether other threads of this process listen on the same port. */
+  readonly sharesPort?: boolean;
+  /** Makes the text of `/metrics`, where this is not the whole process. */
+  readonly exposition?: (metrics: Metrics) => () => Promise<string>;
 }
 
 /** What a broker is made with. */
@@ -124,13 +128,15 @@ export interface HistoryFigures {
 /** What a broker of several nodes has counted since the start. */
 export interface BrokerFigures {
   /** Connections that were lost. */
-  readonly losses: number;
+  readonly losses?: number;
   /** Publications that reached the subscribers of this node alone. */
-  readonly degraded: number;
+  readonly degraded?: number;
   /** How often messages were missing that were read again. */
   readonly holes: number;
   /** Gaps that were told. */
   readonly gaps: number;
+  /** What was refused since too much waited for the main thread. */
+  readonly refused?: number;
 }
 
 const SYSTEM: Platform = {
@@ -183,18 +189,31 @@ interface BoundServer {
 }
 
 /**
- * Builds everything and listens.
+ * Builds everything and listens, in this thread alone: main.ts makes several threads of `WORKERS`.
  *
  * @throws {StartError} when the store cannot be opened, the certificate or the address cannot be
  *   used, or the address is reachable by others without keys and without consent; nothing stays open
  */
-export async function startServer(options: ServerOptions): Promise<RunningServer> {
+export function startServer(options: ServerOptions): Promise<RunningServer> {
+  return startNode(options, {});
+}
+
+/**
+ * Does the same for a thread of a process.
+ *
+ * @param own what it takes of the process instead
+ * @throws {StartError} as `startServer()` does
+ */
+export async function startNode(
+  options: ServerOptions,
+  own: Partial<Platform>,
+): Promise<RunningServer> {
   const { config, log, files: { credentials } } = options;
   const redis = config.broker.redisUrl === undefined ? {} : await redisOf(config);
-  const platform = { ...SYSTEM, ...redis };
+  const platform = { ...SYSTEM, ...redis, ...own };
   const auth = await openAuth({ ...platform, config, credentials, log });
   try {
-    const bound = await bind(options, auth.authenticator.open);
+    const bound = await bind({ ...options, ...platform }, auth.authenticator.open);
     return serve({ ...options, ...platform, auth }, bound);
   } catch (error) {
     await auth.close();
@@ -219,9 +238,12 @@ async function redisOf(
 }
 
 /** Listens. @throws {StartError} see `startServer` */
-async function bind({ config, files }: ServerOptions, isOpen: boolean): Promise<BoundServer> {
+async function bind(
+  { config, files, sharesPort = false }: ServerOptions & Pick<Platform, "sharesPort">,
+  isOpen: boolean,
+): Promise<BoundServer> {
   const http = makeHttpServer(files.tls);
-  const address = await listen(http, config.listen);
+  const address = await listen(http, config.listen, { sharesPort });
   const exposed = reachableByOthers(address, config.onDeploy);
   if (isOpen && exposed && !config.allowAnonymous) {
     http.close();
@@ -325,6 +347,11 @@ export function compose(
     publicationsDegraded: () => figures?.degraded ?? 0,
     brokerHoles: () => figures?.holes ?? 0,
     brokerGaps: () => figures?.gaps ?? 0,
+    threads: () => 1,
+    threadsLost: () => 0,
+    threadConnectionsLost: () => 0,
+    threadMessagesSkipped: () => 0,
+    threadMessagesRefused: () => figures?.refused ?? 0,
     duplicates: () => hub.duplicates,
     messagesReplayed: () => hub.replays.replayed,
     members: () => hub.presence.size,
@@ -349,6 +376,7 @@ export function compose(
     eventsHub: profiles["events-hub"],
     askStats,
     webFiles: loadWebFiles(),
+    exposition: options.exposition?.(metrics) ?? (() => metrics.text()),
     readiness: () => drained !== undefined ? "draining" : broker.isDegraded ? "degraded" : "ready",
   });
   wheel.schedule(history, wheel.now());
@@ -363,13 +391,18 @@ export function compose(
 }
 
 function brokerOptions(
-  { config: { history, limits }, clock, random, newId, createBroker, log }: CompositionOptions,
+  { config, clock, random, newId, createBroker, log }: CompositionOptions,
 ): BrokerOptions {
+  const { admissionPerSecond } = config.limits;
+  return { ...historyOptions(config), clock, random, newId, createBroker, log, admissionPerSecond };
+}
+
+/** What is kept of which channels. */
+export function historyOptions({ history }: Config): HistoryBounds & Pick<BrokerOptions, "keeps"> {
   const isKept = matcher(history.historyChannels);
   const keeps = (channel: string) =>
     history.historyMessages > 0 && !isReserved(channel) && isKept(channel);
-  const { admissionPerSecond } = limits;
-  return { ...history, clock, random, newId, createBroker, log, keeps, admissionPerSecond };
+  return { ...history, keeps };
 }
 
 function memoryBroker(options: BrokerOptions): OpenBroker {

@@ -20,7 +20,9 @@ const LAYERS: readonly (readonly string[])[] = [
   ["sdk/"],
   ["http/"],
   ["web/"],
-  ["server.ts", "drain.ts", "main.ts", "mod.ts", "cli/"],
+  ["server.ts", "drain.ts"],
+  ["threads/"],
+  ["main.ts", "mod.ts", "cli/"],
 ];
 
 /** The pump's files stand beside the folder of their layer: together they are one part. */

@@ -83,6 +83,11 @@ export class ChannelLog implements ChannelHistory {
     return this.length === 0 ? Infinity : this.#times[this.#head];
   }
 
+  /** When the message at an offset came, which must be kept; monotonic ms. */
+  timeOf(offset: number): number {
+    return this.#times[this.#head + offset - this.first];
+  }
+
   /** Keeps a message, which gets the next offset. */
   add(publication: Publication, nowMs: number): void {
     publication.offset = ++this.#offset;

@@ -152,6 +152,11 @@ function pairProblems(env: Env): string[] {
   }
   const tls = ["TLS_CERT_FILE", "TLS_KEY_FILE"];
   const missing = tls.filter((name) => !isSet(name));
+  const platform = Object.keys(PLATFORM).find(isSet);
+  const workers = textOf(env, "WORKERS");
+  if (platform !== undefined && Number(workers) > 1) {
+    problems.push(`WORKERS must be 1 where ${platform} is set, got ${workers}`);
+  }
   if (missing.length === 1) {
     const [present] = tls.filter(isSet);
     problems.push(`${missing[0]} must be set, since ${present} is, got nothing`);

@@ -39,6 +39,9 @@ const MIN_MESSAGE_BYTES = 128;
 /** Half of what V8 holds in one string (2^29 - 24 characters): a text message must become one. */
 const MAX_MESSAGE_BYTES = 2 ** 28;
 
+/** More threads than machines have cores are a slip. */
+const MAX_WORKERS = 256;
+
 /** The age of a message is known to a second. */
 const MIN_HISTORY_MS = 10_000;
 
@@ -79,6 +82,10 @@ export const GENERAL_OPTIONS = {
   LOG_LEVEL: option<LogLevel>(choice(LOG_LEVELS), {
     fallback: "info",
     meaning: "least severe level that is logged",
+  }),
+  WORKERS: option(count({ min: 1, max: MAX_WORKERS }), {
+    fallback: 1,
+    meaning: "threads that serve clients on one port, as one hub; more than 1 on Linux alone",
   }),
   WRITE_WAIT_MS: option(milliseconds(), {
     fallback: 10_000,

@@ -41,6 +41,8 @@ export interface HttpRoutesOptions
   /** The paths of WebSockets. */
   readonly routes: ProfileRoutes;
   readonly metrics: Metrics;
+  /** The text of `/metrics`. */
+  readonly exposition: () => Promise<string>;
   /** Whether new connections are accepted: not while draining. */
   readonly readiness: () => "ready" | "degraded" | "draining";
   /** Whether the Host header must be loopback. */
@@ -90,7 +92,7 @@ export function httpRoutes(options: HttpRoutesOptions): App {
 
 function addProcessRoutes(
   app: App,
-  { metrics, authenticator, readiness }: HttpRoutesOptions,
+  { metrics, exposition: readExposition, authenticator, readiness }: HttpRoutesOptions,
 ): void {
   const alive = described({
     summary: "Is the process alive?",
@@ -122,7 +124,7 @@ function addProcessRoutes(
     responses: { 200: text("The exposition"), ...authErrors("no admin") },
   });
   app.get("/metrics", exposition, adminKey(authenticator), async (context) => {
-    return context.body(await metrics.text(), 200, { "Content-Type": metrics.contentType });
+    return context.body(await readExposition(), 200, { "Content-Type": metrics.contentType });
   });
 }
 

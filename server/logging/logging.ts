@@ -50,6 +50,8 @@ export interface LoggingOptions {
   readonly level: LogLevel;
   /** Receives each line, without its line end. Default: stdout. */
   readonly write?: (line: string) => void;
+  /** Of each line. */
+  readonly properties?: Properties;
 }
 
 const ROOT = "systole";
@@ -70,7 +72,7 @@ const STDOUT = new LineWriter(Deno.stdout, (count) => {
 
 /** Configures the log; replaces an earlier configuration. */
 export function configureLogging(
-  { format, level, write = (line) => STDOUT.write(line) }: LoggingOptions,
+  { format, level, write = writeLine, properties = {} }: LoggingOptions,
 ): Logger {
   const toLine = format === "json" ? formatJson : formatText;
   const sink = (event: LogEvent) => write(toLine(event));
@@ -83,7 +85,12 @@ export function configureLogging(
       { category: ["logtape", "meta"], sinks: [], lowestLevel: null },
     ],
   });
-  return getLogger(ROOT);
+  return getLogger(ROOT).with(properties);
+}
+
+/** Writes a line that is complete, but for its line end, to stdout. */
+export function writeLine(line: string): void {
+  STDOUT.write(line);
 }
 
 /** Resolves when every line is on stdout, at the latest after 250 ms. Call before the process exits. */

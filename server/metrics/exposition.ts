@@ -21,22 +21,43 @@ export interface Sample {
   readonly metricName?: string;
 }
 
-/** One metric, as Prometheus sees it. */
-export interface ExposedMetric {
+/** What a metric is, as Prometheus sees it. */
+export interface DescribedMetric {
   readonly type: "counter" | "gauge" | "histogram";
   readonly name: string;
   readonly help: string;
+  /** What the threads of one process say together; the sum where it is missing. */
+  readonly together?: "first" | "least";
+}
+
+/** One metric. */
+export interface ExposedMetric extends DescribedMetric {
   /** Its samples now. */
   readonly read: () => Sample[];
 }
 
+/** A metric, and its samples at some time. */
+export interface ReadMetric extends DescribedMetric {
+  readonly samples: readonly Sample[];
+}
+
 export class Exposition {
   readonly #registry = new Registry();
+  readonly #metrics: ExposedMetric[] = [];
 
   /** Adds a metric. @throws {Error} when its name is taken */
-  add({ read, ...about }: ExposedMetric): void {
-    const get = () => Promise.resolve({ ...about, values: read() });
-    this.#registry.registerMetric({ name: about.name, get } as unknown as Metric);
+  add(metric: ExposedMetric): void {
+    const { read, type, name, help } = metric;
+    const get = () => Promise.resolve({ type, name, help, values: read() });
+    this.#registry.registerMetric({ name, get } as unknown as Metric);
+    this.#metrics.push(metric);
+  }
+
+  /** All metrics as they are now. */
+  read(): ReadMetric[] {
+    return this.#metrics.map(({ type, name, help, together, read }) => (
+      { type, name, help, together, samples: read() }
+    ));
   }
 
   /** All metrics, in Prometheus' text format. */

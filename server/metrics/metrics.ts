@@ -11,7 +11,7 @@ import type { HealthStatus } from "../liveness/health.ts";
 import type { LivenessState } from "../liveness/liveness.ts";
 import type { RttKind } from "../liveness/rtt.ts";
 import { Detection, type DetectionBounds } from "./detection_times.ts";
-import { Exposition, type Sample } from "./exposition.ts";
+import { Exposition, type ReadMetric, type Sample } from "./exposition.ts";
 import type { Distribution } from "./histogram.ts";
 import {
   DERIVED_METRICS,
@@ -158,6 +158,11 @@ export class Metrics {
       stalls: { count: this.#values.stalls, seconds: this.#values.stalledMs / 1_000 },
       resumes: { ...this.#values.resumes },
     };
+  }
+
+  /** All metrics as they are now. */
+  collect(): ReadMetric[] {
+    return this.#exposition.read();
   }
 
   /** All metrics, in Prometheus' text format. */

@@ -15,15 +15,20 @@ import { SEVERITY } from "../liveness/health.ts";
 import { LIVENESS_STATES } from "../liveness/liveness.ts";
 import type { RttKind } from "../liveness/rtt.ts";
 import { STALL_MS } from "../liveness/wheel.ts";
-import type { Detection } from "./detection_times.ts";
-import { byLabel, type Labels, one, type Sample, samplesOf } from "./exposition.ts";
+import { Detection } from "./detection_times.ts";
+import {
+  byLabel,
+  type DescribedMetric,
+  type Labels,
+  one,
+  type ReadMetric,
+  type Sample,
+  samplesOf,
+} from "./exposition.ts";
 import { ascending, Histogram } from "./histogram.ts";
 
 /** One metric. `Value` is a number, a number for each value of a label, or the same of histograms. */
-export interface Metric<Value> {
-  readonly type: "counter" | "gauge" | "histogram";
-  readonly name: string;
-  readonly help: string;
+export interface Metric<Value> extends DescribedMetric {
   /** The value at the start. */
   readonly create: () => Value;
   /** What Prometheus reads of a value. */
@@ -267,6 +272,7 @@ export const EXTERNAL_METRICS = {
   brokerUp: external({
     type: "gauge",
     name: "systole_broker_up",
+    together: "least",
     help: "Whether this process reaches the other nodes: 0 while Redis is away",
   }),
   brokerLosses: external({
@@ -288,6 +294,31 @@ export const EXTERNAL_METRICS = {
     type: "counter",
     name: "systole_broker_gaps_total",
     help: "Gaps told to the subscribers of a channel: messages may be missing",
+  }),
+  threads: external({
+    type: "gauge",
+    name: "systole_threads",
+    help: "Threads that serve clients",
+  }),
+  threadsLost: external({
+    type: "counter",
+    name: "systole_threads_lost_total",
+    help: "Threads that failed or did not answer, and were started again",
+  }),
+  threadConnectionsLost: external({
+    type: "counter",
+    name: "systole_thread_connections_lost_total",
+    help: "Connections that ended with their thread",
+  }),
+  threadMessagesSkipped: external({
+    type: "counter",
+    name: "systole_thread_messages_skipped_total",
+    help: "Messages that a thread which was behind got later, or lost with a gap",
+  }),
+  threadMessagesRefused: external({
+    type: "counter",
+    name: "systole_thread_messages_refused_total",
+    help: "Messages of clients that were refused since too many waited for the main thread",
   }),
   messagesReplayed: external({
     type: "counter",
@@ -325,18 +356,21 @@ export const DERIVED_METRICS: readonly DerivedMetric[] = [
   {
     type: "gauge",
     name: "systole_build_info",
+    together: "first",
     help: "1, labelled with the version of the program and of Deno",
     samples: () => [{ labels: { version: VERSION, deno: Deno.version.deno }, value: 1 }],
   },
   {
     type: "gauge",
     name: "process_start_time_seconds",
+    together: "first",
     help: "Start of the process, seconds since 1970",
     samples: () => one(performance.timeOrigin / 1_000),
   },
   {
     type: "counter",
     name: "process_cpu_seconds_total",
+    together: "first",
     help: "CPU time of the process, user and system",
     samples: () => {
       const { user, system } = process.cpuUsage();
@@ -346,6 +380,7 @@ export const DERIVED_METRICS: readonly DerivedMetric[] = [
   {
     type: "gauge",
     name: "process_resident_memory_bytes",
+    together: "first",
     help: "Resident memory of the process",
     samples: () => one(Deno.memoryUsage().rss),
   },
@@ -365,6 +400,7 @@ export const DERIVED_METRICS: readonly DerivedMetric[] = [
   {
     type: "gauge",
     name: "systole_detection_bound_seconds",
+    together: "first",
     help: "Published bound: from a dead peer's last sign of life to the end of its connection",
     samples: ({ detection }) => byLabel("profile", detection.boundSeconds),
   },
@@ -376,6 +412,20 @@ export const DERIVED_METRICS: readonly DerivedMetric[] = [
     samples: ({ detection }) => samplesOf("systole_dead_peer_detection_seconds", detection.times),
   },
 ];
+
+/** What the main thread says where others serve the clients: of the process, and some of `values`. */
+export function mainThreadMetrics(values: Partial<ExternalValues>): ReadMetric[] {
+  const sources: Sources = { counts: new Map(), detection: new Detection([]) };
+  const derived = DERIVED_METRICS.map(({ samples, ...about }) => ({
+    ...about,
+    samples: samples(sources),
+  }));
+  const own = Object.entries(values).map(([name, read]) => {
+    const { samples, ...about } = EXTERNAL_METRICS[name as keyof ExternalValues];
+    return { ...about, samples: samples(read) };
+  });
+  return [...derived.filter(({ samples }) => samples.length > 0), ...own];
+}
 
 /** The counts of one profile: plain numbers, to which the frame path adds. */
 export type ProfileCounts = ValuesOf<typeof PROFILE_METRICS>;
@@ -408,7 +458,7 @@ function openNow({ opened, closed }: ProfileCounts): number {
 }
 
 /** What all entries say. */
-type Described = Pick<Metric<unknown>, "name" | "help">;
+type Described = Pick<Metric<unknown>, "name" | "help" | "together">;
 
 /** A number that only rises. `exposed` converts it to the unit of the metric's name. */
 function counter(

@@ -74,17 +74,22 @@ function isPair({ cert, key }: TlsPair): boolean {
 /**
  * Binds the server.
  *
+ * @param sharesPort whether others of this user may listen on the same port: Linux spreads connections
  * @returns the address really bound
  * @throws {StartError} when the address cannot be used
  */
-export async function listen(server: Server, address: Listen): Promise<Listen> {
+export async function listen(
+  server: Server,
+  address: Listen,
+  { sharesPort = false }: { readonly sharesPort?: boolean } = {},
+): Promise<Listen> {
   try {
     if (address.kind === "unix") await removeStaleSocket(address.path);
     try {
-      await bind(server, address);
+      await bind(server, address, sharesPort);
     } catch (error) {
       if (!isBracketed(error, address)) throw error;
-      await bind(server, address);
+      await bind(server, address, sharesPort);
     }
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
@@ -111,11 +116,12 @@ export function formatAddress(address: Listen, scheme = "tcp"): string {
   return `${scheme}://${host}:${address.port}`;
 }
 
-function bind(server: Server, address: Listen): Promise<void> {
+function bind(server: Server, address: Listen, sharesPort: boolean): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     if (address.kind === "unix") server.listen(address.path, resolve);
-    else server.listen(address.port, address.host, resolve);
+    else if (!sharesPort) server.listen(address.port, address.host, resolve);
+    else server.listen({ port: address.port, host: address.host, reusePort: true }, resolve);
   });
 }
 

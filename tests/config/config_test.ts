@@ -30,6 +30,7 @@ Deno.test("parseConfig() of an empty environment gives the documented defaults",
     defaultProfile: "json",
     logFormat: "text",
     logLevel: "info",
+    workers: 1,
     timing: {
       json: {
         pingPeriodMs: 54_000,
@@ -168,6 +169,7 @@ Deno.test("parseConfig() puts every option where it belongs", () => {
     [{ TALO_DEGRADED_LATENCY_MS: "400" }, (it) => it.timing.talo.health.degradedMs, 400],
     [{ TALO_POOR_LATENCY_MS: "900" }, (it) => it.timing.talo.health.poorMs, 900],
     [{ PROXY_PRESET: "default" }, (it) => it.timing.json.pingPeriodMs, 30_000],
+    [{ WORKERS: "4" }, (it) => it.workers, 4],
     [{ WRITE_WAIT_MS: "300" }, (it) => it.writeWaitMs, 300],
     [{ FLUSH_WINDOW_MS: "100" }, (it) => it.flushWindowMs, 100],
     [{ FROZEN_WAIT_MS: "20000" }, (it) => it.frozenWaitMs, 20_000],
@@ -294,6 +296,15 @@ Deno.test("parseConfig() reads the lists of keys of several variables as one", (
   assertEquals(problemsOf({ API_KEYS_2: list("k2"), API_KEYS_FILE: "keys.json" }), [
     "API_KEYS_FILE must not be set beside API_KEYS_2, got both",
   ]);
+});
+
+Deno.test("parseConfig() refuses several threads where the platform listens", () => {
+  const env = { WORKERS: "2", DENO_SERVE_ADDRESS: "tcp:127.0.0.1:80" };
+  assertEquals(problemsOf(env), ["WORKERS must be 1 where DENO_SERVE_ADDRESS is set, got 2"]);
+  assertEquals(problemsOf({ WORKERS: "2", DENO_DEPLOYMENT_ID: "d" }), [
+    "WORKERS must be 1 where DENO_DEPLOYMENT_ID is set, got 2",
+  ]);
+  assertEquals(parseConfig({ ...env, WORKERS: "1" }).workers, 1);
 });
 
 Deno.test("parseConfig() refuses keys from two places, and never repeats a secret", () => {

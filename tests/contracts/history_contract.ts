@@ -247,6 +247,7 @@ export function testBoundedHistory(
 
   test("keeps no message larger than all its bytes", { historyBytes: 5_000 }, async (subject) => {
     const { broker, delivered, usage } = subject;
+    await broker.subscribe("c");
     assertEquals((await publish(broker, "c", JSON.stringify("x".repeat(6_000))))?.offset, 1);
     assertEquals([delivered.length, await kept(broker, "c"), usage().evicted], [1, [], 1]);
     assertLessOrEqual(usage().bytes, 5_000);

@@ -99,6 +99,7 @@ export class Api {
       hub,
       clock,
       metrics,
+      exposition: () => metrics.text(),
       closeHistory,
       rejections: this.rejections,
       log,
