@@ -64,6 +64,12 @@ integrationTest(
       for (const path of ["/", "/docs/recipes", "/sdk.js", "/sdk.tgz", "/api/v1/openapi.json"]) {
         assertEquals((await server.ask({ path })).status, 200, path);
       }
+      await using threads = await ServerProcess.start({
+        command: commandOf("systole"),
+        cwd: folder,
+        env: { WORKERS: "2" },
+      });
+      assertEquals((await threads.metrics()).value("systole_threads"), 2);
       const probe = [...commandOf("systole-probe"), "--count", "1", "--json"];
       const probed = await outputOf([...probe, `127.0.0.1:${server.port}/ws`], { cwd: folder });
       assert(probed.includes('"answered":1'), probed);
