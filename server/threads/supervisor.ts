@@ -36,6 +36,8 @@ const BACKOFF_MS = { first: 1_000, last: 30_000 } as const;
 
 /** A thread that runs. */
 export interface SupervisedThread extends HostedThread {
+  /** Resolves when it can start. */
+  readonly loaded: Promise<void>;
   /** Resolves with the reason when it has ended. */
   readonly ended: Promise<string>;
   /** Ends it, if it does anything but loop. */
@@ -100,15 +102,18 @@ export class Supervisor<Thread extends SupervisedThread> {
   }
 
   /**
-   * Starts the first thread, then the others.
+   * Starts the first thread, then the others. All are loaded before, so that the first one is not alone
+   * on the port for long: connections stay where they are.
    *
    * @throws {StartError} when one of them cannot start; then none runs
    */
   async start(): Promise<void> {
     try {
       const [first, ...others] = this.#places;
-      await this.#start(first);
-      await Promise.all(others.map((place) => this.#start(place)));
+      for (const place of this.#places) this.#spawn(place);
+      await Promise.all(this.#places.map((place) => this.#load(place)));
+      await this.#serve(first);
+      await Promise.all(others.map((place) => this.#serve(place)));
     } catch (error) {
       this.stop();
       throw error instanceof StartError
@@ -133,30 +138,46 @@ export class Supervisor<Thread extends SupervisedThread> {
     }
   }
 
-  async #start(place: Place<Thread>): Promise<void> {
-    const { clock, spawn, start } = this.#options;
+  #spawn(place: Place<Thread>): void {
+    const { thread } = place;
     const run = ++place.runs;
-    const node = run === 1 ? `thread ${place.thread}` : `thread ${place.thread}.${run}`;
-    const thread = place.running = spawn({ thread: place.thread, node });
+    const node = run === 1 ? `thread ${thread}` : `thread ${thread}.${run}`;
+    place.running = this.#options.spawn({ thread, node });
+  }
+
+  #load(place: Place<Thread>): Promise<void> {
+    return this.#inTime(place, place.running!.loaded);
+  }
+
+  async #serve(place: Place<Thread>): Promise<void> {
+    const { clock, start } = this.#options;
+    const thread = place.running!;
+    await this.#inTime(place, start(thread));
+    place.isServing = true;
+    place.unanswered = 0;
+    place.startedMs = clock.now();
+    void thread.ended.then((why) => this.#ended(place, why));
+  }
+
+  /** Waits for a thread that starts; without success it is ended. */
+  async #inTime(place: Place<Thread>, step: Promise<void>): Promise<void> {
+    const { clock, onGone } = this.#options;
+    const thread = place.running!;
     let cancel: Cancel = () => {};
     const failed = new Promise<never>((_, reject) => {
       cancel = clock.after(START_MS, () => reject(new Error("it does not start")));
       void thread.ended.then((why) => reject(new Error(why)));
     });
     try {
-      await Promise.race([start(thread), failed]);
+      await Promise.race([step, failed]);
     } catch (error) {
-      this.#options.onGone(thread);
+      onGone(thread);
       thread.terminate();
       place.running = undefined;
       throw error;
     } finally {
       cancel();
     }
-    place.isServing = true;
-    place.unanswered = 0;
-    place.startedMs = clock.now();
-    void thread.ended.then((why) => this.#ended(place, why));
   }
 
   #schedule(): void {
@@ -215,7 +236,8 @@ export class Supervisor<Thread extends SupervisedThread> {
     place.failures++;
     clock.after(delayMs, () => {
       if (this.#isStopped) return;
-      this.#start(place).then(
+      this.#spawn(place);
+      this.#load(place).then(() => this.#serve(place)).then(
         () => log.info("a thread has started again", { thread: place.thread }),
         (error) => {
           if (this.#isStopped) return;

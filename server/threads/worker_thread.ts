@@ -24,6 +24,7 @@ export class WorkerThread implements SupervisedThread {
   readonly thread: string;
   readonly node: string;
   readonly link: PortLink;
+  readonly loaded: Promise<void>;
   readonly ended: Promise<string>;
   readonly #worker: Worker;
 
@@ -37,7 +38,12 @@ export class WorkerThread implements SupervisedThread {
     const onClosed = () => clock.after(ERROR_WAIT_MS, () => resolve("it has ended by itself"));
     this.link = new PortLink(port1, clock, onClosed);
     // What is sent before it can hear would be lost; the port keeps all.
-    worker.addEventListener("message", () => worker.postMessage(port2, [port2]), { once: true });
+    this.loaded = new Promise((loaded) =>
+      worker.addEventListener("message", () => {
+        worker.postMessage(port2, [port2]);
+        loaded();
+      }, { once: true })
+    );
     worker.addEventListener("error", (event) => {
       event.preventDefault(); // else it ends the process
       worker.terminate();

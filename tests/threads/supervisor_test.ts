@@ -10,6 +10,7 @@ const NO_PORT = { postMessage() {}, addEventListener() {}, start() {}, close() {
 class FakeThread implements SupervisedThread {
   readonly link: PortLink;
   readonly node: string;
+  readonly loaded = Promise.resolve();
   readonly ended: Promise<string>;
   /** Ends it. */
   readonly end: (why: string) => void;
