@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from "../base/clock.ts";
-import type { Answers, Nodes } from "../brokers/nodes.ts";
+import type { Answers, LostNode, Nodes } from "../brokers/nodes.ts";
 import type { HostedThread } from "./hub_host.ts";
 import type { Item, PortLink } from "./port_link.ts";
 
@@ -23,6 +23,10 @@ const NO_ANSWERS: Answers = { answers: [], missing: [] };
 /** The end of a thread. */
 export class HostedNodes implements Nodes {
   readonly id: string;
+  connections: () => number = () => 0;
+  onLost: (lost: LostNode) => void = () => {};
+  /** No thread is taken for lost that is not. */
+  onReturned: () => void = () => {};
   readonly #link: PortLink;
   readonly #topics = new Map<string, (data: never) => unknown>();
 
@@ -30,6 +34,7 @@ export class HostedNodes implements Nodes {
     this.id = id;
     this.#link = link;
     link.serve("question", ({ topic, data }: Said) => this.#topics.get(topic)?.(data as never));
+    link.on("lost", ([, lost]: Item) => this.onLost(lost as LostNode));
     link.on("told", ([, topic, data]: Item) => this.#topics.get(topic as string)?.(data as never));
   }
 
@@ -64,8 +69,11 @@ export class NodesHost {
     });
   }
 
-  detach(thread: HostedThread): void {
-    this.#threads.delete(thread);
+  /** A thread is gone: of the others one is told how many connections it had. */
+  detach(thread: HostedThread, connections: number): void {
+    if (!this.#threads.delete(thread)) return;
+    const [first] = this.#threads;
+    first?.link.send(["lost", { node: thread.node, connections } satisfies LostNode]);
   }
 
   async #ask(own: HostedThread, said: Said): Promise<Answers> {

@@ -132,13 +132,13 @@ class Threads {
 
   #gone(thread: WorkerThread): Readonly<Record<string, unknown>> {
     const metrics = this.#metrics.get(thread) ?? [];
+    const open = metrics.find(({ name }) => name === "systole_connections")?.samples ?? [];
+    const connections = open.reduce((sum, { value }) => sum + value, 0);
     this.#hub.detach(thread);
-    this.#nodes.detach(thread);
+    this.#nodes.detach(thread, connections);
     this.#metrics.delete(thread);
     this.#counts = togetherOf([this.#counts, countsOf(metrics)]);
     thread.link.close();
-    const open = metrics.find(({ name }) => name === "systole_connections")?.samples ?? [];
-    const connections = open.reduce((sum, { value }) => sum + value, 0);
     this.#connectionsLost += connections;
     return { connections };
   }
