@@ -118,7 +118,10 @@ export class RedisBroker implements Broker, TimerTask {
         else this.#channels.receive(name, text, engine);
       },
       onConnected: (engine) => this.#channels.connected(engine),
-      onInterrupted: (engine) => this.#channels.interrupted(engine),
+      onInterrupted: (engine) => {
+        this.#channels.interrupted(engine);
+        this.members.listener.interrupted();
+      },
       onUp: () => this.#restored(),
       onMoved: () => this.#channels.moved(),
     });
@@ -355,6 +358,7 @@ export class RedisBroker implements Broker, TimerTask {
   /** Redis is back. */
   #restored(): void {
     this.#channels.retry();
+    this.members.listener.returned();
     void this.members.repeat();
     void this.limits.repeat();
     const channels = [...this.#dueGaps];

@@ -22,7 +22,14 @@ const PROLONG_EVERY_MS = 30_000;
 /** Members that are repeated in one request. */
 const MEMBERS_PER_REQUEST = 500;
 
-const NOBODY: MembersListener = { known() {}, joined() {}, left() {}, gone() {} };
+const NOBODY: MembersListener = {
+  known() {},
+  joined() {},
+  left() {},
+  gone() {},
+  interrupted() {},
+  returned() {},
+};
 
 export interface RedisMembersOptions {
   /** The name of this node. */

@@ -29,6 +29,10 @@ export interface MembersListener {
   left(channel: string, had: NodeMember): void;
   /** A node is lost, or has left: it has no members. */
   gone(node: string): void;
+  /** This node does not reach the others: who is away cannot return. */
+  interrupted(): void;
+  /** It does again. */
+  returned(): void;
 }
 
 export interface SharedMembers {

@@ -107,6 +107,8 @@ export class Presence implements TimerTask, MembersListener {
   #size = 0;
   #leftEarly = 0;
   #isCheckRequested = false;
+  /** Whether this node does not reach the others. */
+  #isApart = false;
   #entry: WheelEntry | undefined;
   /** When the wheel calls, time on the wheel. */
   #dueMs = Infinity;
@@ -237,6 +239,19 @@ export class Presence implements TimerTask, MembersListener {
     }
   }
 
+  /** Subscriptions are refused meanwhile: nobody leaves. */
+  interrupted(): void {
+    this.#isApart = true;
+  }
+
+  returned(): void {
+    if (!this.#isApart) return;
+    this.#isApart = false;
+    const leavesAtMs = this.#options.wheel.now() + this.#options.presenceGraceMs;
+    for (const member of this.#leaving) member.leavesAtMs = leavesAtMs;
+    this.#wakeForNext();
+  }
+
   /** The hub has no subscriber of a channel any more: it is told nothing of members elsewhere. */
   forget(channelName: string): void {
     const channel = this.#channels.get(channelName);
@@ -280,7 +295,7 @@ export class Presence implements TimerTask, MembersListener {
       work += this.#tellCount(channel, nowMs);
     }
     for (const member of this.#leaving) {
-      const isEarly = member.leavesAtMs > nowMs;
+      const isEarly = this.#isApart || member.leavesAtMs > nowMs;
       if (isEarly && this.#leavingBytes <= MAX_LEAVING_BYTES) break;
       if (work >= MAX_WORK) {
         this.#requestCheck();
@@ -426,7 +441,7 @@ export class Presence implements TimerTask, MembersListener {
 
   #wakeForNext(): void {
     const [first] = this.#leaving;
-    if (first !== undefined) this.#wake(first.leavesAtMs);
+    if (first !== undefined && !this.#isApart) this.#wake(first.leavesAtMs);
     for (const { toldMs } of this.#untold) this.#wake(toldMs + COUNT_PERIOD_MS);
   }
 

@@ -14,7 +14,14 @@ import type {
 import type { MembershipItem } from "./hosted_messages.ts";
 import type { Item, PortLink } from "./port_link.ts";
 
-const NOBODY: MembersListener = { known() {}, joined() {}, left() {}, gone() {} };
+const NOBODY: MembersListener = {
+  known() {},
+  joined() {},
+  left() {},
+  gone() {},
+  interrupted() {},
+  returned() {},
+};
 
 export class HostedMembers implements SharedMembers {
   /** Is told of the members of other threads. */

@@ -55,7 +55,14 @@ Deno.test("A channel that has moved takes messages from its new engine alone", a
     read: () => Promise.reject(new Error("nothing is kept")),
     members: {
       read: () => Promise.resolve([]),
-      listener: { known() {}, joined() {}, left() {}, gone() {} },
+      listener: {
+        known() {},
+        joined() {},
+        left() {},
+        gone() {},
+        interrupted() {},
+        returned() {},
+      },
     },
     deliver: (each) => void delivered.push("data" in each ? each.data : each.kind),
   });

@@ -141,6 +141,24 @@ Deno.test("A member that has left for a node which is missed has its grace from 
     }
   }));
 
+Deno.test("Nobody leaves while this node does not reach the others, nor for a grace after it", () =>
+  withNodes(async (world, { listener }) => {
+    const watcher = await subscribe(world, { member: "w", presence: true });
+    listener.joined("c", at("n1", "a"));
+    const here = await subscribe(world, { member: "b" });
+    here.socket.leave();
+    listener.gone("n1");
+    await world.clock.pass(GRACE_MS - 100);
+    listener.interrupted();
+    await world.clock.pass(3 * GRACE_MS);
+    listener.returned();
+    await world.clock.pass(GRACE_MS - 100);
+    await subscribe(world, { member: "b" });
+    assertEquals(await namesAt(world), ["a", "b", "w"]);
+    await world.clock.pass(200);
+    assertEquals(changes(watcher).slice(3), ["left a"]);
+  }));
+
 Deno.test("Members elsewhere are forgotten with the last subscriber, and asked for then", () =>
   withNodes(async (world, others) => {
     const watcher = await subscribe(world, { member: "w" });

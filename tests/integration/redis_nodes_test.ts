@@ -405,6 +405,8 @@ Deno.test("Nodes know each other's members, and have them again after Redis was 
         if (node === b.broker.nodes.id) seen.push(`${channel} -${member.member}`);
       },
       gone: (node) => seen.push(node === b.broker.nodes.id ? "gone" : ""),
+      interrupted() {},
+      returned() {},
     });
     const member = (name: string) => (
       { user: null, member: name, clientId: "x", info: '"{}"', sinceMs: 1 }

@@ -129,6 +129,8 @@ class Listener implements MembersListener {
   gone(node: string): void {
     this.told.push(`gone ${node}`);
   }
+  interrupted(): void {}
+  returned(): void {}
 }
 
 Deno.test("HubHost tells threads of members elsewhere, and that a thread is gone", async () => {
