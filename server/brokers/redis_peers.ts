@@ -57,6 +57,8 @@ export class RedisPeers implements Nodes {
   readonly #questions = new Map<number, Question>();
   #asked = 0;
   #renewals = 0;
+  /** The run of the primary that has answered last: another one may have old counters. */
+  #run: string | undefined;
   #cancel: Cancel = () => {};
 
   constructor(options: RedisPeersOptions) {
@@ -177,7 +179,9 @@ export class RedisPeers implements Nodes {
   async #renew(): Promise<void> {
     const { engines, clock, keys, id, onGone, repeat } = this.#options;
     const engine = engines.of(keys.leases);
-    if (engine.run === undefined) return this.#leases.interrupted();
+    if (engine.run !== this.#run) this.#leases.interrupted();
+    this.#run = engine.run;
+    if (engine.run === undefined) return;
     try {
       const names = [keys.leases, keys.counts];
       const pairs = await engine.commands.renewLease(...names, id, this.connections(), KEPT_MS);
