@@ -28,7 +28,7 @@ Deno.test("A subscriber that comes from another node may have more than this one
   await here.broker.subscribe("c");
   await publishAt(there.broker, "1");
   await world.pass(SETTLE_MS);
-  world.redis.pubSubFault = { untilMs: Infinity, lost: 1, repeated: 0, late: 0 };
+  world.redis.pubSubFaults.push({ untilMs: Infinity, lost: 1, repeated: 0, late: 0 });
   const since = await publishAt(there.broker, "2");
   await world.pass(SETTLE_MS);
   assertEquals(here.got.length, 1);

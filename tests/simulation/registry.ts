@@ -49,6 +49,20 @@ import { reset } from "./faults/reset.ts";
 import { restart } from "./faults/restart.ts";
 import { slowReader } from "./faults/slow_reader.ts";
 import { slowWay } from "./faults/slow_way.ts";
+import { commandsLost } from "./faults/commands_lost.ts";
+import { deafChannel } from "./faults/deaf_channel.ts";
+import { nodeKilled } from "./faults/node_killed.ts";
+import { leaseStall } from "./faults/lease_stall.ts";
+import { pubSub } from "./faults/pub_sub.ts";
+import { redisFull } from "./faults/redis_full.ts";
+import { redisPartition } from "./faults/redis_partition.ts";
+import { redisPause } from "./faults/redis_pause.ts";
+import { redisRestart } from "./faults/redis_restart.ts";
+import { redisScripts } from "./faults/redis_scripts.ts";
+import { redisSilent } from "./faults/redis_silent.ts";
+import { rollingRestart } from "./faults/rolling_restart.ts";
+import { textsLate } from "./faults/texts_late.ts";
+import { textsLost } from "./faults/texts_lost.ts";
 import { answers } from "./invariants/answers.ts";
 import { limits } from "./invariants/limits.ts";
 import { tokenEnds } from "./invariants/token_ends.ts";
@@ -58,9 +72,11 @@ import { closeOnce } from "./invariants/close_once.ts";
 import { counts } from "./invariants/counts.ts";
 import { deadInTime } from "./invariants/dead_in_time.ts";
 import { drain } from "./invariants/drain.ts";
+import { inTime } from "./invariants/in_time.ts";
 import { members } from "./invariants/members.ts";
 import { noErrors } from "./invariants/no_errors.ts";
 import { noFalseKill } from "./invariants/no_false_kill.ts";
+import { nodes } from "./invariants/nodes.ts";
 import { nothingLeft } from "./invariants/nothing_left.ts";
 import { pings } from "./invariants/pings.ts";
 import { subscriptions } from "./invariants/subscriptions.ts";
@@ -112,6 +128,20 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   "forget": forget,
   "engine away": engineAway,
   "engine pause": enginePause,
+  "commands lost": commandsLost,
+  "deaf channel": deafChannel,
+  "lease stall": leaseStall,
+  "node killed": nodeKilled,
+  "pub/sub": pubSub,
+  "redis full": redisFull,
+  "redis partition": redisPartition,
+  "redis pause": redisPause,
+  "redis restart": redisRestart,
+  "redis scripts": redisScripts,
+  "redis silent": redisSilent,
+  "rolling restart": rollingRestart,
+  "texts late": textsLate,
+  "texts lost": textsLost,
 };
 
 /** In the order in which they are asked. */
@@ -126,6 +156,8 @@ export const INVARIANTS: readonly Invariant[] = [
   bounds,
   drain,
   subscriptions,
+  inTime,
+  nodes,
   nothingLeft,
   answers,
   limits,

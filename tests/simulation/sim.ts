@@ -10,19 +10,20 @@ import { explain, Summary } from "./core/report.ts";
 import { shrink } from "./core/shrink.ts";
 import { simulate } from "./core/simulation.ts";
 
-const USAGE = `deno task sim [--from=SEED] [--seconds=60 | --count=1000] [--quiet]
+const USAGE = `deno task sim [--from=SEED] [--seconds=60 | --count=1000] [--several] [--quiet]
 deno task sim --seed=SEED [--quiet]
-deno task sim --pace [--from=SEED]
+deno task sim --pace [--from=SEED] [--several]
 
   --from     the first seed; a fresh one by default
   --seconds  how long to run seeds
   --count    how many seeds to run, instead of --seconds
   --seed     replays one seed, event by event
   --pace     runs one large, quiet hub for an hour, to measure
+  --several  runs those seeds alone that have several nodes; measures three of them
   --quiet    prints no events of a seed, and of a failed one not what led to it`;
 
 const FRESH_SEEDS = 1_000_000_000;
-const OPTIONS = ["from", "seconds", "count", "seed", "quiet", "pace"];
+const OPTIONS = ["from", "seconds", "count", "seed", "several", "quiet", "pace"];
 
 if (import.meta.main) Deno.exitCode = await run(Deno.args);
 
@@ -36,13 +37,15 @@ async function run(args: readonly string[]): Promise<number> {
     return 2;
   }
   const seed = options.get("seed");
-  if (options.has("pace")) return await measure(Number(options.get("from") ?? 1));
+  if (options.has("pace")) {
+    return await measure(Number(options.get("from") ?? 1), options.has("several") ? 3 : 1);
+  }
   return seed === undefined ? await runMany(options) : await replay(Number(seed), options);
 }
 
-async function measure(seed: number): Promise<number> {
+async function measure(seed: number, nodes: number): Promise<number> {
   const summary = new Summary();
-  summary.add(await simulate(paceOf(seed)));
+  summary.add(await simulate(paceOf(seed, nodes)));
   console.log(summary.text());
   for (const { findings: [{ invariant, what }] } of summary.failed) {
     console.log(`breaks "${invariant}": ${what}`);
@@ -62,10 +65,13 @@ async function runMany(options: ReadonlyMap<string, string>): Promise<number> {
   const count = Number(options.get("count") ?? Infinity);
   const seconds = options.has("count") ? Infinity : Number(options.get("seconds") ?? 60);
   const endMs = performance.now() + seconds * 1_000;
+  const isSeveral = options.has("several");
   const summary = new Summary();
   console.log(`seeds from ${from}`);
   for (let i = 0; i < count && performance.now() < endMs; i++) {
-    const result = await simulate(planOf(from + i));
+    const plan = planOf(from + i);
+    if (isSeveral && (plan.nodes ?? 1) === 1) continue;
+    const result = await simulate(plan);
     summary.add(result);
     if (result.findings.length === 0) continue;
     const [{ invariant, what }] = result.findings;

@@ -17,13 +17,19 @@ Deno.test("No invariant is broken in the first seeds", async () => {
   }
 });
 
-Deno.test("A seed gives the same events at each run, whatever ran before", async () => {
-  const first = await simulate(planOf(7));
-  await simulate(planOf(8));
-  const second = await simulate(planOf(7));
-  assertEquals([second.hash, second.events], [first.hash, first.events]);
-  assert((await simulate(planOf(9))).hash !== first.hash);
-});
+for (const isSeveral of [false, true]) {
+  const name = isSeveral ? "several nodes" : "one node";
+
+  Deno.test(`A seed of ${name} gives the same events at each run, whatever ran before`, async () => {
+    const plans = Array.from({ length: 20 }, (_, i) => planOf(i + 7))
+      .filter(({ nodes = 1 }) => (nodes > 1) === isSeveral);
+    const first = await simulate(plans[0]);
+    await simulate(plans[1]);
+    const second = await simulate(plans[0]);
+    assertEquals([second.hash, second.events], [first.hash, first.events]);
+    assert((await simulate(plans[2])).hash !== first.hash);
+  });
+}
 
 Deno.test("A client that is left out changes nothing of what the others draw", async () => {
   const drawn = (name: string) => new SimRandom("seed").fork(name).number();

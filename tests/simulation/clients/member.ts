@@ -17,8 +17,14 @@ const [STALL_MS, SLACK_MS] = [400, 100];
 /** From the end of the grace to the notice at the latest, ms: it may wait behind others. */
 export const GONE_MS = 4_000;
 
+/** From the death of a node until the others know it: a lease, and two renewals, ms. */
+const LOST_MS = 10_500;
+
 /** From the begin of the rest until the list must be right, ms: all have come back, or been found. */
 const SETTLED_MS = 145_000;
+
+/** What is told is read so late at most, also over a Redis that pauses; and a node is lost then, ms. */
+const [LATE_MS, LEASE_MS] = [30_000, 20_000];
 
 /** Where members are. */
 export const MEMBER_ROOMS = ROOMS.slice(0, 2);
@@ -33,6 +39,8 @@ interface MemberFrame {
 export class MemberClient extends ForeignClient {
   /** Rooms in which it has a subscription, by the answers that it got. */
   readonly rooms = new Set<string>();
+  /** When they began on the present connection. */
+  readonly joinedMs = new Map<string, number>();
   /** When the node was told of the end of its last connection: awake, and by the clock. */
   lastEnd = { awakeMs: -Infinity, atMs: -Infinity };
   /** Who was there, by what it was told on this connection. */
@@ -56,8 +64,9 @@ export class MemberClient extends ForeignClient {
   leftNode({ node: { process } }: Connection): void {
     this.lastEnd = { awakeMs: process.awakeMs, atMs: this.simulation.nowMs };
     const { lastEnd } = this;
-    const { presenceGraceMs } = this.simulation.config;
-    this.simulation.scheduler.after(presenceGraceMs + GONE_MS, () => {
+    const { config: { presenceGraceMs }, redis } = this.simulation;
+    const lostMs = redis === undefined ? 0 : LOST_MS;
+    this.simulation.scheduler.after(presenceGraceMs + GONE_MS + lostMs, () => {
       if (this.lastEnd === lastEnd && this.connection === undefined) this.#isGone(lastEnd.atMs);
     });
   }
@@ -68,12 +77,17 @@ export class MemberClient extends ForeignClient {
 
   protected override onOpen(connection: Connection): void {
     this.rooms.clear();
+    this.joinedMs.clear();
     this.#present.clear();
     super.onOpen(connection);
   }
 
   protected override onHeard(connection: Connection, heard: Heard): void {
-    if (heard.kind === "subscribed") this.rooms.add(heard.channels[0]);
+    if (heard.kind === "subscribed") {
+      const [room] = heard.channels;
+      if (!this.rooms.has(room)) this.joinedMs.set(room, this.simulation.nowMs);
+      this.rooms.add(room);
+    }
     super.onHeard(connection, heard);
   }
 
@@ -95,6 +109,7 @@ export class MemberClient extends ForeignClient {
     if (isThere || other === undefined) return;
     const { process, config: { presenceGraceMs } } = connection.node;
     const isHere = other.connection?.server?.hasEnded === false && other.rooms.has(channel);
+    if (this.simulation.redis !== undefined) return this.#toldByNodes(connection, other, channel);
     const awayMs = isHere ? 0 : process.awakeMs - other.lastEnd.awakeMs;
     const stalls = process.stalls.filter(({ toMs }) => toMs >= other.lastEnd.atMs).length;
     if (connection.node !== this.simulation.node || isHere) return; // it may have come back meanwhile
@@ -103,13 +118,39 @@ export class MemberClient extends ForeignClient {
     }
   }
 
+  /** Nobody has left who is there, and nobody before the grace is over: what is read late comes late. */
+  #toldByNodes(connection: Connection, other: MemberClient, channel: string): void {
+    const { nowMs, redisTruth, config: { presenceGraceMs }, slots } = this.simulation;
+    const lateMs = 2 * this.way.delayMs + this.way.jitterMs + LATE_MS;
+    const sinceMs = nowMs - lateMs - presenceGraceMs;
+    const isCalm = !connection.truth.isImpaired && redisTruth.lostMs < sinceMs - LEASE_MS &&
+      connection.up.stalledUntilMs < sinceMs && connection.down.stalledUntilMs < sinceMs &&
+      [this.script, this.process, other.process, ...slots.map(({ process }) => process)].every(
+        ({ stalls }) => stalls.every(({ toMs }) => toMs < sinceMs - LEASE_MS),
+      );
+    if (!isCalm) return;
+    const { connection: here } = other;
+    const isHere = here?.server?.isClosing === false && here.isOpen && !here.truth.isImpaired &&
+      !redisTruth.wasCutSince(here.node.name, sinceMs - LEASE_MS) &&
+      nowMs - (other.joinedMs.get(channel) ?? Infinity) > lateMs;
+    const awayMs = nowMs - other.lastEnd.atMs;
+    const isEarly = other.connection === undefined && awayMs < presenceGraceMs - SLACK_MS;
+    if (!isHere && !isEarly) return;
+    const what = isHere ? "has left and is there" : `has left after ${awayMs.toFixed(0)} ms`;
+    this.simulation.find("presence", `${other.name} ${what} on ${channel}`, [
+      connection,
+      other.name,
+    ]);
+  }
+
   #listed(connection: Connection, { channel, members = [] }: MemberFrame): void {
     const listed = new Set(members.map(({ member }) => member));
     const { presenceGraceMs } = connection.node.config;
     for (const client of this.simulation.clients) {
       if (!(client instanceof MemberClient)) continue;
       const { connection: other } = client;
-      const isHere = other?.node === connection.node && other.isOpen &&
+      const hasNode = other?.node === connection.node || this.simulation.redis !== undefined;
+      const isHere = hasNode && other?.isOpen === true &&
         other.server?.isClosing === false && client.rooms.has(channel);
       const isAway = !isHere &&
         this.simulation.nowMs - client.lastEnd.atMs > 2 * presenceGraceMs + 5_000;
@@ -123,13 +164,16 @@ export class MemberClient extends ForeignClient {
 
   /** Whoever was told that it came has to be told that it has left. */
   #isGone(sinceMs: number): void {
-    const { node, clients } = this.simulation;
-    const hasStalled = node.process.stalls.some(({ toMs }) => toMs >= sinceMs - GONE_MS);
-    if (hasStalled || !node.isServing) return;
+    const { slots, clients, redisTruth } = this.simulation;
+    const hasStalled = slots.some(({ process: { stalls } }) =>
+      stalls.some(({ toMs }) => toMs >= sinceMs - GONE_MS)
+    );
+    if (hasStalled || !redisTruth.isQuietSince(sinceMs - GONE_MS)) return;
     for (const watcher of clients) {
       if (!(watcher instanceof MemberClient) || watcher === this) continue;
       const { connection } = watcher;
-      const isWatching = connection?.node === node && connection.isOpen &&
+      const isWatching = connection?.node.isServing === true && slots.includes(connection.node) &&
+        connection.isOpen &&
         !connection.truth.isImpaired &&
         watcher.script.stalls.every(({ toMs }) => toMs < sinceMs) && !watcher.script.isStalled &&
         Math.max(connection.up.stalledUntilMs, connection.down.stalledUntilMs) < sinceMs;

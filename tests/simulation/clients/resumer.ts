@@ -20,6 +20,7 @@ const DEDUPE_PART = 0.5;
 const MOST_REPEATS = 8;
 
 class ResumerClient extends ForeignClient {
+  protected override readonly isRepeatable = this.simulation.redis !== undefined;
   readonly #places = new Map<string, Place>();
   /** The places that its present subscribe frames ask for. */
   readonly #asked = new Map<string, Place>();
@@ -81,7 +82,8 @@ class ResumerClient extends ForeignClient {
   #repeat(connection: Connection): void {
     const { node } = connection;
     const { nowMs, config: { history: { dedupeMs } } } = this.simulation;
-    const isKnown = node === this.#node && node.parts!.history.evictedIds === 0;
+    const isKnown = this.isRepeatable ||
+      (node === this.#node && node.parts!.history.evictedIds === 0);
     this.#node = node;
     let left = MOST_REPEATS;
     for (const [id, sent] of [...this.unanswered]) {

@@ -175,7 +175,8 @@ export class SdkClient extends SimClient {
     const isConnected = this.#socket.readyState === 1 && connection?.truth.isImpaired === false &&
       simulation.nowMs - connection.truth.openedMs > 10_000 && !script.wasStepped &&
       script.stalls.every(({ toMs }) => toMs < connection.truth.openedMs) &&
-      simulation.nowMs - simulation.burstAtMs > 60_000 && simulation.node.engine === undefined;
+      simulation.nowMs - simulation.burstAtMs > 60_000 && simulation.node.engine === undefined &&
+      simulation.redis === undefined;
     if (code !== "expired" || !isConnected) return;
     simulation.find("answers", `${this.name} lets a publication expire on a connection`, [
       connection!,

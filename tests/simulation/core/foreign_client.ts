@@ -25,7 +25,13 @@ export type Heard =
     readonly after?: Place;
     readonly recovered?: boolean;
   }
-  | { readonly kind: "published"; readonly place: Place | undefined; readonly id: string }
+  | {
+    readonly kind: "published";
+    readonly place: Place | undefined;
+    readonly id: string;
+    /** Whether it has reached one node alone. */
+    readonly isAlone: boolean;
+  }
   /** A publication is not carried out. */
   | { readonly kind: "refused"; readonly id: string }
   | { readonly kind: "ping"; readonly answer: string }
@@ -59,6 +65,8 @@ export class ForeignClient extends SimClient {
   readonly isWellBehaved: boolean = true;
   readonly key: KeyName | undefined;
   readonly channels: readonly string[];
+  /** Whether it sends again what had no answer, also to another process. */
+  protected readonly isRepeatable: boolean = false;
   protected readonly driver: Driver;
   readonly #publishEveryMs: number;
   /** Publications without an answer, by their ids. */
@@ -182,9 +190,11 @@ export class ForeignClient extends SimClient {
       case "published": {
         const sent = this.unanswered.get(heard.id);
         this.unanswered.delete(heard.id);
+        if (heard.isAlone && sent !== undefined) ledger.servedAlone(sent.data, connection.node);
         return ledger.accepted(sent?.data ?? "", heard.place, connection.label);
       }
       case "refused":
+        ledger.refused(this.unanswered.get(heard.id)?.data ?? "");
         this.unanswered.delete(heard.id);
         return;
       case "ping":
@@ -254,7 +264,8 @@ export class ForeignClient extends SimClient {
     const { key } = this;
     const bytes = this.random.chance(0.1) ? this.random.int(8_000) : this.random.int(60);
     const by = this.orderOf(connection);
-    const data = this.simulation.ledger.publish(this, channel, { key, bytes, by });
+    const { isRepeatable } = this;
+    const data = this.simulation.ledger.publish(this, channel, { key, bytes, by, isRepeatable });
     const id = `${++this.#ids}`;
     const text = this.driver.publish!(channel, data, id);
     const { nowMs } = this.simulation;

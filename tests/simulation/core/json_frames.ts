@@ -37,7 +37,12 @@ export function hearJson(text: string): Heard {
       return { kind: "subscribed", channels: [channel], after: placeOf(frame), recovered };
     }
     case "published":
-      return { kind: "published", place: placeOf(frame), id: frame.id };
+      return {
+        kind: "published",
+        place: placeOf(frame),
+        id: frame.id,
+        isAlone: frame.degraded === true,
+      };
     case "ping": {
       const { id, timestamp } = frame;
       return { kind: "ping", answer: JSON.stringify({ type: "pong", id, timestamp }) };

@@ -8,7 +8,10 @@
 import type { Connection } from "./connection.ts";
 import type { SimClient } from "./client.ts";
 import { type KeyName, KEYS, matchesOne } from "./keys.ts";
+import { REDIS_PREFIX, type SimNode } from "./node.ts";
+import { Placements } from "./placements.ts";
 import type { Simulation } from "./simulation.ts";
+import { channelKeys } from "../../../server/redis/keys.ts";
 
 /** Where a message is in the history of its channel. */
 export interface Place {
@@ -25,8 +28,13 @@ interface Publication {
   readonly atMs: number;
   /** Whether it is sent again if its answer does not come: another process does not know it. */
   readonly isRepeatable: boolean;
-  /** How many nodes there have been. */
-  nodes: number;
+  /** How many nodes there have been, and how often Redis had lost data. */
+  readonly nodes: number;
+  readonly losses: number;
+  /** Whether its publisher was told that it is not carried out. */
+  isRefused: boolean;
+  /** Whether it has reached one node alone: it may come before what Redis has, and the node had not got. */
+  isAlone: boolean;
   /** Whether it has had more than one place, as what was repeated and not known. */
   hasMoved: boolean;
   place: Place | undefined;
@@ -40,15 +48,33 @@ interface Stream {
   readonly seen: Set<string>;
   /** The place after which the next message is; undefined: anywhere. */
   after: Place | undefined;
+  /** When it began, or was told of a gap. */
+  beganMs: number;
 }
 
 const NAME = /m\d+-\d+/;
+
+/** More than any history takes. */
+const ROOMY_BYTES = 1 << 20;
+
+/** From a publication to all who hear it, ms. */
+const SOON_MS = 6_000;
+
+/** The newest offsets are compared every 25 s, which takes some time; and before all must be well, ms. */
+const [FOUND_MS, SETTLED_MS] = [32_000, 12_000];
+
+/** How long it may be told that a node was alone, ms. */
+const ALONE_MS = 120_000;
 
 export class Ledger {
   readonly #simulation: Simulation;
   readonly #publications = new Map<string, Publication>();
   readonly #places = new Map<string, string>();
   readonly #streams = new Map<string, Stream>();
+  /** What Redis has put where. */
+  readonly #placements = new Placements();
+  /** Publications that have reached the subscribers of one node alone. */
+  readonly #alone: { readonly name: string; readonly node: SimNode }[] = [];
   readonly #markers = new Map<string, string>();
   readonly #gotMarkers = new Set<string>();
   /** Who was subscribed on which connection when the markers were published. */
@@ -60,6 +86,12 @@ export class Ledger {
 
   constructor(simulation: Simulation) {
     this.#simulation = simulation;
+    const { redis } = simulation;
+    if (redis === undefined) return;
+    redis.onPlaced = (key, epoch, offset) => {
+      const wrong = this.#placements.add(key, { epoch, offset, atMs: simulation.nowMs });
+      if (wrong !== undefined) simulation.find("offsets", `${key}: ${wrong}`);
+    };
   }
 
   /** A client publishes. @returns the data: a text that begins with the message's name */
@@ -78,7 +110,7 @@ export class Ledger {
     const number = ++this.#names;
     const name = `m${client.index}-${number}`;
     const atMs = this.#simulation.nowMs;
-    const nodes = this.#simulation.nodes.length;
+    const { nodes: { length: nodes }, redisTruth: { losses } } = this.#simulation;
     const publication = {
       channel,
       by,
@@ -87,6 +119,9 @@ export class Ledger {
       atMs,
       isRepeatable,
       nodes,
+      losses,
+      isRefused: false,
+      isAlone: false,
       hasMoved: false,
       place: undefined,
     };
@@ -103,17 +138,38 @@ export class Ledger {
     if (name !== undefined && place !== undefined) this.#learn(name, place, about);
   }
 
+  /** A node says that a message has reached its own subscribers alone. */
+  servedAlone(data: string, node: SimNode): void {
+    const name = NAME.exec(data)?.[0];
+    const publication = this.#publications.get(name ?? "");
+    if (publication === undefined) return;
+    publication.isAlone = true;
+    this.#alone.push({ name: name!, node });
+  }
+
+  /** Another process of Redis begins: no epoch goes on. */
+  restarted(): void {
+    this.#placements.forget();
+  }
+
+  /** The node says that a message is not carried out: whether it is, nobody knows. */
+  refused(data: string): void {
+    const publication = this.#publications.get(NAME.exec(data)?.[0] ?? "");
+    if (publication !== undefined) publication.isRefused = true;
+  }
+
   /** A subscription begins, or goes on, after a place. */
   begins(owner: string, channel: string, after: Place | undefined): void {
     const stream = this.#streamOf(owner, channel);
     this.#judge(stream);
     stream.got.length = 0;
     stream.after = after;
+    stream.beganMs = this.#simulation.nowMs;
   }
 
   /** What follows a place is said to be missing. Nothing may be, where the node still has it all. */
   missing(owner: string, channel: string, since = this.#streamOf(owner, channel).after): void {
-    const log = this.#simulation.node.history?.of(channel);
+    const log = this.#keptOf(channel);
     if (log === undefined || since?.epoch !== log.epoch) return;
     if (since.offset < log.first - 1 || since.offset > log.offset) return;
     const what =
@@ -162,7 +218,11 @@ export class Ledger {
     }
     stream.seen.add(name);
     stream.got.push(name);
-    if (offset === undefined) return;
+    if (offset === undefined) {
+      const { redisTruth, nowMs } = simulation;
+      publication.isAlone ||= redisTruth.wasAloneSince(nowMs - ALONE_MS);
+      return;
+    }
     const { after } = stream;
     const isNext = after === undefined ||
       (offset === after.offset + 1 && (epoch ?? after.epoch) === after.epoch);
@@ -176,16 +236,47 @@ export class Ledger {
     this.#learn(name, stream.after, owner);
   }
 
+  /** Whoever is subscribed has what Redis has got a while ago. */
+  judgeTimes(): void {
+    const { nowMs, redis, redisTruth, clients, burstAtMs } = this.#simulation;
+    const byOwner = new Map<string, SimClient>();
+    for (const client of clients) {
+      byOwner.set(client.name, client);
+      if (client.connection !== undefined) byOwner.set(client.connection.label, client);
+    }
+    for (const { owner, channel, after } of this.#streams.values()) {
+      if (after === undefined) continue;
+      const key = channelKeys(REDIS_PREFIX, channel).position;
+      const atMs = this.#placements.timeAfter(key, after);
+      if (atMs === undefined) continue;
+      const isLossless = redis?.pubSubFaults.every(({ untilMs }) => untilMs < atMs) === true;
+      const limitMs = isLossless ? SOON_MS : FOUND_MS;
+      const sinceMs = nowMs - limitMs - SETTLED_MS;
+      if (nowMs - atMs < limitMs) continue;
+      const client = byOwner.get(owner);
+      const isSure = client?.isWellBehaved === true && client.subscribed().includes(channel) &&
+        isHealthySince(client, sinceMs) && redisTruth.isQuietSince(sinceMs) &&
+        burstAtMs < sinceMs;
+      if (!isSure) continue;
+      const what = `${owner} has not got ${after.offset + 1} of ${channel} for ${
+        (nowMs - atMs).toFixed(0)
+      } ms`;
+      this.#simulation.find("in time", what, [client.connection!]);
+    }
+  }
+
   /** Publishes a last message on each channel: whoever is subscribed must get it. */
   publishMarkers(channels: Iterable<string>): void {
-    const { node, clients } = this.#simulation;
+    const { clients, slots } = this.#simulation;
     for (const client of clients) {
       this.#subscribed.set(client, {
         channels: client.subscribed(),
         connection: client.connection,
       });
     }
+    let turn = 0;
     for (const channel of channels) {
+      const node = slots[turn++ % slots.length];
       const data = this.publish({ name: "marker", index: 0 }, channel, {});
       this.#markers.set(channel, NAME.exec(data)![0]);
       const publish = (attempts: number) =>
@@ -216,11 +307,41 @@ export class Ledger {
       }
     }
     for (const stream of this.#streams.values()) this.#judge(stream);
+    for (const alone of this.#alone) this.#judgeAlone(alone);
   }
 
-  /** Whether the node may have forgotten it: another process, or one that had no room for its id. */
-  #mayRepeat({ isRepeatable, nodes: before }: Publication): boolean {
-    const { nodes } = this.#simulation;
+  /** Whoever was subscribed at another node is told that messages may be missing. */
+  #judgeAlone({ name, node }: { readonly name: string; readonly node: SimNode }): void {
+    if (!node.isServing) return; // it may have ended before Redis was back
+    const { atMs, channel } = this.#publications.get(name)!;
+    for (const client of this.#simulation.clients) {
+      const { connection } = client;
+      const isJson = connection?.truth.profile === "json" && client.isWellBehaved;
+      if (!isJson || !client.subscribed().includes(channel)) continue;
+      if (!isHealthySince(client, atMs - SETTLED_MS)) continue;
+      const stream = this.#streams.get(`${connection.label} ${channel}`) ??
+        this.#streams.get(`${client.name} ${channel}`);
+      if (stream === undefined || stream.beganMs > atMs || stream.seen.has(name)) continue;
+      const what = `${client.name} is not told that it misses ${name} on ${channel}`;
+      this.#simulation.find("offsets", what, [connection, node.name]);
+    }
+  }
+
+  /** What is kept of a channel now; undefined: messages may be missing for another reason. */
+  #keptOf(channel: string): (Place & { readonly first: number }) | undefined {
+    const { node, redis, config: { history } } = this.#simulation;
+    if (redis === undefined) return node.history?.of(channel);
+    // A node that had no room has cut what it keeps itself.
+    if (history.historyBytes < ROOMY_BYTES) return undefined;
+    return redis.data.placeOf(channelKeys(REDIS_PREFIX, channel), history.historyTtlMs);
+  }
+
+  /** Whether it may have a second effect: what knew it is another process, or had no room for its id. */
+  #mayRepeat({ isRepeatable, nodes: before, losses, atMs }: Publication): boolean {
+    const { nodes, redis, redisTruth } = this.#simulation;
+    if (redis !== undefined) {
+      return isRepeatable && (redisTruth.losses > losses || redisTruth.wasAloneSince(atMs));
+    }
     const isForgotten = nodes.some(({ parts }) => (parts?.history.evictedIds ?? 0) > 0);
     return isRepeatable && (nodes.length > before || isForgotten);
   }
@@ -229,7 +350,8 @@ export class Ledger {
     const key = `${owner} ${channel}`;
     let stream = this.#streams.get(key);
     if (stream === undefined) {
-      stream = { owner, channel, got: [], seen: new Set(), after: undefined };
+      const beganMs = this.#simulation.nowMs;
+      stream = { owner, channel, got: [], seen: new Set(), after: undefined, beganMs };
       this.#streams.set(key, stream);
     }
     return stream;
@@ -274,17 +396,17 @@ export class Ledger {
     let last: { readonly name: string; readonly place: Place } | undefined;
     const byPublisher = new Map<string, number>();
     for (const name of got) {
-      const { place, by, number, hasMoved } = this.#publications.get(name)!;
+      const { place, by, number, hasMoved, isRefused, isAlone } = this.#publications.get(name)!;
       const before = by === undefined ? 0 : byPublisher.get(by) ?? 0;
-      if (by !== undefined) byPublisher.set(by, number);
-      if (number < before) {
+      if (by !== undefined && !isAlone) byPublisher.set(by, number);
+      if (number < before && !isRefused) {
         this.#simulation.find(
           "deliveries",
           `${name} of ${by} on ${channel} comes after a later one`,
           [owner],
         );
       }
-      if (place === undefined || hasMoved) {
+      if (place === undefined || hasMoved || isAlone) {
         last = undefined;
         continue;
       }
@@ -299,4 +421,14 @@ export class Ledger {
       last = { name, place };
     }
   }
+}
+
+/** Whether nothing was wrong with a client, its way and its node since a time. */
+function isHealthySince(client: SimClient, ms: number): boolean {
+  const { connection, process, script } = client;
+  if (connection === undefined || connection.truth.isImpaired || !connection.isOpen) return false;
+  const { truth, node, up, down, server } = connection;
+  return truth.openedMs < ms && server?.isClosing === false && node.isServing &&
+    Math.max(up.stalledUntilMs, down.stalledUntilMs) < ms &&
+    [process, script, node.process].every(({ stalls }) => stalls.every(({ toMs }) => toMs < ms));
 }

@@ -9,14 +9,16 @@ import type { IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import { openAuth } from "../../../server/auth/auth.ts";
 import { MemoryBroker } from "../../../server/brokers/memory.ts";
+import { RedisBroker } from "../../../server/brokers/redis.ts";
 import type { MemoryHistory } from "../../../server/brokers/memory_history.ts";
 import type { Config } from "../../../server/config/config.ts";
 import type { CloseReason } from "../../../server/close_codes.ts";
 import type { Logger, Properties } from "../../../server/logging/logging.ts";
-import { compose, type Composition } from "../../../server/server.ts";
+import { compose, type Composition, type Platform } from "../../../server/server.ts";
 import type { Connection } from "./connection.ts";
 import { SimEngine } from "./engine.ts";
 import { SimProcess } from "./process.ts";
+import { redisDriver } from "./redis_connection.ts";
 import { SimAcceptor } from "./server_socket.ts";
 import type { Simulation } from "./simulation.ts";
 import { SimStore, type StoredEntries } from "./store.ts";
@@ -39,6 +41,10 @@ export interface LogLine {
 
 export class SimNode {
   readonly name: string;
+  /** Its name among the nodes of the hub, where there are several. */
+  nodeId: string | undefined;
+  /** Its place among those that serve at the same time. */
+  readonly slot: number;
   readonly process: SimProcess;
   readonly config: Config;
   /** Undefined until it has started. */
@@ -46,6 +52,8 @@ export class SimNode {
   isListening = false;
   /** The machine is gone: nothing answers any more. */
   isLost = false;
+  /** When that was. */
+  lostMs = -Infinity;
   /** When a drain began, and when it was done. */
   drainMs:
     | { readonly fromMs: number; readonly awakeMs: number; toMs: number | undefined }
@@ -62,10 +70,14 @@ export class SimNode {
   #accepting: Connection | undefined;
   readonly #byId = new Map<string, Connection>();
 
-  constructor(simulation: Simulation, name: string, config: Config) {
+  constructor(
+    simulation: Simulation,
+    { name, slot }: { readonly name: string; readonly slot: number },
+  ) {
     this.#simulation = simulation;
     this.name = name;
-    this.config = config;
+    this.slot = slot;
+    this.config = simulation.config;
     this.process = new SimProcess(name, simulation.scheduler, simulation.random.fork(name));
   }
 
@@ -95,6 +107,7 @@ export class SimNode {
         });
         return this.engine.broker;
       },
+      ...this.#redisOf(),
       canRejectUpgrades: true,
       createAcceptor: (options: { maxMessageBytes: number; closeWaitMs: number }) =>
         new SimAcceptor(this.#simulation, options),
@@ -108,6 +121,31 @@ export class SimNode {
     });
     this.isListening = true;
     this.#simulation.note(this.name, "listens");
+  }
+
+  /** What a hub of several processes takes of Redis. */
+  #redisOf(): Pick<Platform, "openBroker"> {
+    const { redis, redisTruth } = this.#simulation;
+    const { process } = this;
+    if (redis === undefined) return {};
+    return {
+      openBroker: (options) => {
+        const broker = new RedisBroker({
+          ...options,
+          url: "redis://redis.test",
+          prefix: REDIS_PREFIX,
+          driver: redisDriver(
+            redis,
+            process,
+            (connection, options) => redisTruth.made(connection, process, options),
+          ),
+          isRequired: this.config.broker.brokerRequired,
+        });
+        const { nodes, members, limits, admissionRate } = broker;
+        this.nodeId = nodes.id;
+        return { broker, history: broker, figures: broker, nodes, members, limits, admissionRate };
+      },
+    };
   }
 
   /** A request for an upgrade has come. */
@@ -158,8 +196,12 @@ export class SimNode {
     this.#simulation.note(this.name, machine ? "is lost" : "is killed");
     this.isListening = false;
     this.isLost = machine;
+    this.lostMs = this.#simulation.nowMs;
     this.process.kill();
+    this.#simulation.redis?.processEnded(this.name, machine);
+    const hasOthers = this.#simulation.redis !== undefined;
     for (const connection of this.connections) {
+      if (hasOthers) connection.client.leftNode?.(connection);
       connection.truth.endedMs ??= this.#simulation.nowMs;
       if (machine) {
         connection.up.isCut = connection.down.isCut = true;
@@ -207,6 +249,9 @@ export class SimNode {
     this.#simulation.emit({ kind: "log", node: this, line, connection });
   }
 }
+
+/** What all names in Redis begin with. */
+export const REDIS_PREFIX = "sim:";
 
 /** Peers that were rejected in the end may stay for closeWait. */
 const GOODBYE_MS = 1_000;

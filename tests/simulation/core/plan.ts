@@ -32,6 +32,8 @@ export interface Plan {
   readonly faults: readonly PlannedFault[];
   /** Whether publications go through something outside of the process. */
   readonly hasEngine?: boolean;
+  /** How many nodes serve at the same time, on one Redis; one without it by default. */
+  readonly nodes?: number;
   /** Everybody publishes so much less often. */
   readonly quietness?: number;
 }
@@ -44,34 +46,55 @@ const HASTY = ["rude", "flood", "tank"];
 /** Faults that publish a lot: the measured hub is quiet. */
 const LOUD = ["burst", "jam", "busy return"];
 
+/** Clients that see whether nodes agree. */
+const MOVING = ["sdk", "json", "resumer", "member"];
+
+/** So many of the seeds have several nodes. */
+const SEVERAL_PART = 0.4;
+
 /** From the start of the server, ms. */
 const FIRST_MS = 200;
 
 export function planOf(seed: number): Plan {
   const random = new SimRandom(`plan ${seed}`);
-  const horizonMs = Math.round(random.spread(120_000, 900_000));
-  const kinds = Object.entries(CLIENT_KINDS).map(([kind, { weight }]) => ({ kind, weight }));
+  const nodes = nodesOf(random.fork("nodes"));
+  // Nodes ask Redis each second: their seeds are shorter, and have as many faults.
+  const horizonMs = Math.round(
+    nodes > 1 ? random.spread(90_000, 400_000) : random.spread(120_000, 900_000),
+  );
+  const kinds = Object.entries(CLIENT_KINDS).map(([kind, { weight }]) => ({
+    kind,
+    weight: nodes > 1 && MOVING.includes(kind) ? 2 * weight : weight,
+  }));
   const clients = Array.from({ length: 6 + random.int(14) }, (_, index) => ({
     kind: random.weighted(kinds).kind,
     index,
     startMs: FIRST_MS +
       (random.chance(0.6) ? random.spread(0, 20_000) : random.number() * horizonMs),
   }));
-  const faultKinds = Object.entries(FAULTS).map(([kind, { weight }]) => ({ kind, weight }));
+  const faultKinds = Object.entries(FAULTS)
+    .filter(([, { isOfNodes = false }]) => !isOfNodes || nodes > 1)
+    .map(([kind, { weight }]) => ({ kind, weight }));
   const faults = Array.from({ length: 2 + random.int(22) }, (_, index) => ({
     kind: random.weighted(faultKinds).kind,
     index,
     atMs: 5_000 + random.number() * (horizonMs - 10_000),
   }));
   const env = envOf(random);
-  return { seed, env, horizonMs, clients, faults, hasEngine: random.chance(0.25) };
+  const hasEngine = random.chance(0.25) && nodes === 1;
+  if (nodes > 1 && random.chance(0.15)) env.BROKER_REQUIRED = "true";
+  return { seed, env, horizonMs, clients, faults, hasEngine, nodes };
+}
+
+function nodesOf(random: SimRandom): number {
+  return random.chance(SEVERAL_PART) ? 2 + random.int(2) : 1;
 }
 
 /**
  * A large, quiet hub, to measure the pace: at least 60 pings, 100 deliveries and a fault for each hour of
  * a connection.
  */
-export function paceOf(seed: number): Plan {
+export function paceOf(seed: number, nodes = 1): Plan {
   const random = new SimRandom(`pace ${seed}`);
   const horizonMs = 3_600_000;
   const kinds = Object.entries(CLIENT_KINDS).map(([kind, { weight }]) => ({ kind, weight }));
@@ -80,13 +103,15 @@ export function paceOf(seed: number): Plan {
     index,
     startMs: FIRST_MS + random.number() * 20_000,
   }));
-  const faultKinds = Object.entries(FAULTS).map(([kind, { weight }]) => ({ kind, weight }));
+  const faultKinds = Object.entries(FAULTS)
+    .filter(([, { isOfNodes = false }]) => !isOfNodes || nodes > 1)
+    .map(([kind, { weight }]) => ({ kind, weight }));
   const faults = Array.from({ length: 1.2 * PACE_CLIENTS }, (_, index) => ({
     kind: random.weighted(faultKinds.filter(({ kind }) => !LOUD.includes(kind))).kind,
     index,
     atMs: 30_000 + random.number() * (horizonMs - 40_000),
   }));
-  return { seed, env: {}, horizonMs, clients, faults, quietness: 60 };
+  return { seed, env: {}, horizonMs, clients, faults, nodes, quietness: 60 };
 }
 
 /** Half of the runs have the defaults; the others small bounds and short times, which are met sooner. */

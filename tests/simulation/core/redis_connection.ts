@@ -190,12 +190,11 @@ export class SimRedisConnection implements RedisPeer {
       };
     });
     const { connectTimeout = 10_000 } = this.#options;
-    const owner = `${this.#process.name} ${
-      this.#options.enableAutoPipelining ? "commands" : "texts"
-    }`;
-    const session = this.#redis.dial(owner, this);
+    const kind = this.#options.enableAutoPipelining ? "commands" : "texts";
+    const session = this.#redis.dial(this.#process.name, kind, this);
     this.#cancelAttempt = this.#process.after(connectTimeout, () => {
       this.#emit("error", new Error("connect ETIMEDOUT"));
+      this.#redis.hangUp(session);
       this.#closed();
     });
     return { session, promise };

@@ -38,6 +38,9 @@ export interface DataContext {
 
 type Command = (args: readonly string[]) => Reply;
 
+/** What is kept of publications that have reached one node alone. */
+const GAP = "!gap\n";
+
 /** Where the wall clock of the machine begins. */
 const EPOCH_MS = 1_700_000_000_000;
 
@@ -72,7 +75,10 @@ export class RedisData {
   ): { readonly epoch: string; readonly offset: number; readonly first: number } | undefined {
     const [epoch, , offset] = this.#text(position)?.split(" ") ?? [];
     if (epoch === undefined) return undefined;
-    const fresh = this.#stream(messages).find(({ text }) =>
+    const entries = this.#stream(messages);
+    // Nothing that was read goes on beyond a gap.
+    const gap = entries.findLastIndex(({ text }) => text.split(" ", 4)[3].startsWith(GAP));
+    const fresh = entries.slice(gap + 1).find(({ text }) =>
       Number(text.split(" ", 3)[2]) + ttlMs > this.#wallMs
     );
     return { epoch, offset: Number(offset), first: fresh?.id ?? Number(offset) + 1 };

@@ -9,8 +9,8 @@ import { type DataContext, RedisData, type Reply, ReplyError } from "./redis_dat
 import type { SimRandom } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
 
-/** One way through the network takes so long at most, ms; half of them a tenth of that. */
-const MAX_DELAY_MS = 4;
+/** One way through the network takes so long at most, in the same room and elsewhere, ms. */
+const MAX_DELAYS_MS = [4, 4, 40, 150];
 
 /** After so long the server ends a connection whose client is not heard, ms. */
 const KEEPALIVE_MS = 60_000;
@@ -40,6 +40,7 @@ export interface WrittenCommand {
 export class RedisSession {
   /** Whose it is, and for what. */
   readonly owner: string;
+  readonly process: string;
   readonly peer: RedisPeer;
   /** Names that it is subscribed to. */
   readonly names = new Set<string>();
@@ -53,9 +54,10 @@ export class RedisSession {
   #downMs = 0;
   readonly #network: SimRedis;
 
-  constructor(network: SimRedis, owner: string, peer: RedisPeer) {
+  constructor(network: SimRedis, process: string, kind: string, peer: RedisPeer) {
     this.#network = network;
-    this.owner = owner;
+    this.process = process;
+    this.owner = `${process} ${kind}`;
     this.peer = peer;
   }
 
@@ -87,6 +89,9 @@ export class RedisSession {
 /** What goes wrong with what is published, until a time. */
 export interface PubSubFault {
   readonly untilMs: number;
+  /** Of one process, and under one name; undefined: of all. */
+  readonly process?: string;
+  readonly name?: string;
   /** Of each text and each of its receivers, in [0, 1). */
   readonly lost: number;
   readonly repeated: number;
@@ -102,19 +107,25 @@ export class SimRedis {
   pausedUntilMs = -Infinity;
   /** It refuses what needs memory before. */
   fullUntilMs = -Infinity;
-  pubSubFault: PubSubFault | undefined;
+  readonly pubSubFaults: PubSubFault[] = [];
+  /** A client ends a connection. */
+  onHangUp: ((owner: string, process: string) => void) | undefined;
   /** Called when a channel has a message more. */
   onPlaced: ((key: string, epoch: string, offset: number) => void) | undefined;
   readonly #scheduler: Scheduler;
   readonly #random: SimRandom;
+  readonly #maxDelayMs: number;
   readonly #scripts = new Set<string>();
   readonly #context: DataContext;
   #run: string;
   #waiting: (() => void)[] = [];
+  /** Until when the network does not carry anything to a process or from it. */
+  readonly #cutUntilMs = new Map<string, number>();
 
   constructor(scheduler: Scheduler, random: SimRandom) {
     this.#scheduler = scheduler;
     this.#random = random;
+    this.#maxDelayMs = random.pick(MAX_DELAYS_MS);
     this.#run = random.uuid().replaceAll("-", "");
     this.#context = {
       nowMs: () => scheduler.nowMs,
@@ -126,15 +137,16 @@ export class SimRedis {
 
   /** Calls when something that is sent now arrives, after `lastMs`. @returns when */
   arriveAfter(lastMs: number, arrive: () => void): number {
-    const delayMs = this.#random.spread(0.1, MAX_DELAY_MS);
+    const delayMs = this.#random.spread(0.1, this.#maxDelayMs);
     const atMs = Math.max(lastMs, this.#scheduler.nowMs + delayMs);
     this.#scheduler.at(atMs, arrive);
     return atMs;
   }
 
-  /** A client dials. @param owner for faults that choose a connection */
-  dial(owner: string, peer: RedisPeer): RedisSession {
-    const session = new RedisSession(this, owner, peer);
+  /** A client dials. @param kind for faults that choose a connection */
+  dial(process: string, kind: "commands" | "texts", peer: RedisPeer): RedisSession {
+    const session = new RedisSession(this, process, kind, peer);
+    if (this.#scheduler.nowMs < (this.#cutUntilMs.get(process) ?? 0)) return session;
     session.up(() => {
       if (this.isListening) this.sessions.add(session);
       const { isListening } = this;
@@ -150,6 +162,7 @@ export class SimRedis {
 
   /** A client ends its connection. */
   hangUp(session: RedisSession): void {
+    this.onHangUp?.(session.owner, session.process);
     session.up(() => {
       session.isOver = true;
       this.sessions.delete(session);
@@ -169,10 +182,16 @@ export class SimRedis {
     this.#scheduler.after(KEEPALIVE_MS, () => this.sessions.delete(session));
   }
 
+  /** The network carries nothing to a process, and nothing from it, until a time. */
+  cut(process: string, untilMs: number): void {
+    this.#cutUntilMs.set(process, untilMs);
+    for (const session of this.sessions) if (session.process === process) this.silence(session);
+  }
+
   /** A process has ended. @param machine whether its machine is gone, which tells no peer */
-  ownerEnded(owner: string, machine: boolean): void {
+  processEnded(process: string, machine: boolean): void {
     for (const session of this.sessions) {
-      if (!session.owner.startsWith(`${owner} `)) continue;
+      if (session.process !== process) continue;
       if (machine) this.silence(session);
       else this.hangUp(session);
     }
@@ -260,10 +279,12 @@ export class SimRedis {
 
   /** Texts without a place are not repaired by anybody, and no Redis loses them on a connection. */
   #deliver(session: RedisSession, name: string, text: string): void {
-    const fault = this.pubSubFault;
     const bring = () => session.peer.published(session, name, text);
-    const mayFail = fault !== undefined && this.#scheduler.nowMs < fault.untilMs &&
-      /^[^-! ]\S* \d+ \d+ /.test(text);
+    const fault = this.pubSubFaults.find((each) =>
+      this.#scheduler.nowMs < each.untilMs &&
+      (each.process ?? session.process) === session.process && (each.name ?? name) === name
+    );
+    const mayFail = fault !== undefined && /^[^-! ]\S* \d+ \d+ /.test(text);
     if (!mayFail) return session.down(bring);
     const { lost, repeated, late } = fault;
     if (this.#random.chance(lost)) return;

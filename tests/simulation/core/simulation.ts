@@ -18,6 +18,8 @@ import type { Plan } from "./plan.ts";
 import { UNHEARD } from "./excuses.ts";
 import { profileOf, toleranceMs } from "./profiles.ts";
 import { SimRandom } from "./random.ts";
+import { SimRedis } from "./redis_server.ts";
+import { RedisTruth } from "./redis_truth.ts";
 import { forbidRealTime } from "./real_time_guard.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { StoredEntries } from "./store.ts";
@@ -102,6 +104,9 @@ export interface Result {
 /** How long a burst may go on, ms. */
 const BURST_MS = 15_000;
 
+/** After so long a balancer takes a node that does not answer for lost, ms. */
+const NOTICED_MS = 3_000;
+
 /** From sample to sample, ms. */
 const SAMPLE_MS = 1_000;
 
@@ -129,7 +134,13 @@ export class Simulation {
   readonly ledger: Ledger;
   readonly connections: Connection[] = [];
   readonly clients: SimClient[] = [];
+  /** All that there have been. */
   readonly nodes: SimNode[] = [];
+  /** Those that serve at the same time. */
+  readonly slots: SimNode[] = [];
+  /** What connects them, where they are several. */
+  readonly redis: SimRedis | undefined;
+  readonly redisTruth = new RedisTruth(this.scheduler);
   readonly findings: Finding[] = [];
   readonly tally: Tally = {
     connections: 0,
@@ -156,6 +167,7 @@ export class Simulation {
     this.random = new SimRandom(plan.seed);
     this.config = parseConfig(plan.env);
     this.ledger = new Ledger(this);
+    if ((plan.nodes ?? 1) > 1) this.redis = new SimRedis(this.scheduler, this.random.fork("redis"));
   }
 
   /** How much less often everybody publishes. */
@@ -167,9 +179,14 @@ export class Simulation {
     return this.scheduler.nowMs;
   }
 
-  /** The node that takes new connections. */
+  /** The node that takes new connections; one of several. */
   get node(): SimNode {
-    return this.nodes.at(-1)!;
+    return this.slots[0];
+  }
+
+  /** The connections that nodes have. */
+  get open(): Connection[] {
+    return this.slots.flatMap(({ connections }) => [...connections]);
   }
 
   async run(): Promise<Result> {
@@ -234,7 +251,7 @@ export class Simulation {
   /** A client connects. */
   connect(client: ClientPeer, request: Request): Connection {
     const number = this.connections.length + 1;
-    const { node } = this;
+    const node = this.#balance(number);
     const profile = profileOf(request.url);
     const connection = new Connection(this, { number, client, node, request, profile });
     this.connections.push(connection);
@@ -255,14 +272,23 @@ export class Simulation {
     this.emit({ kind: "opened", connection });
   }
 
-  /** Starts another process in place of the present one, with the same store. */
-  startNode(): SimNode {
-    const node = new SimNode(this, `node ${this.nodes.length + 1}`, this.config);
+  /** Starts another process in place of one, with the same store. */
+  startNode(slot = 0): SimNode {
+    const node = new SimNode(this, { name: `node ${this.nodes.length + 1}`, slot });
     this.nodes.push(node);
+    this.slots[slot] = node;
     node.process.run(() => {
       node.start(this.#stored).catch((error) => this.find("no error", `no start: ${error?.stack}`));
     });
     return node;
+  }
+
+  /** Chooses a node that is ready, as far as a balancer knows. */
+  #balance(number: number): SimNode {
+    const { slots, nowMs } = this;
+    if (slots.length === 1) return slots[0];
+    const ready = slots.filter((node) => node.isServing || nowMs - node.lostMs < NOTICED_MS);
+    return this.random.fork(`balancer ${number}`).pick(ready.length > 0 ? ready : slots);
   }
 
   async #live(): Promise<void> {
@@ -270,7 +296,7 @@ export class Simulation {
     this.#checks = (this.#options.invariants ?? INVARIANTS).map((invariant) =>
       invariant.watch(this)
     );
-    this.startNode();
+    for (let slot = 0; slot < (plan.nodes ?? 1); slot++) this.startNode(slot);
     this.#planClients();
     this.#planFaults();
     const sample = () => {
@@ -299,7 +325,7 @@ export class Simulation {
     for (const client of this.clients.slice(0, half)) client.close();
     await scheduler.run(this.nowMs + HALF_END_MS, stop);
     if (stop()) return;
-    this.node.drain();
+    for (const node of this.slots) node.drain();
     await scheduler.run(this.nowMs + 2_000, stop);
     for (const client of this.clients.slice(half)) client.close();
     await scheduler.run(this.nowMs + END_MS, stop);

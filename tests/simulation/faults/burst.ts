@@ -1,12 +1,12 @@
 /** A backend publishes many messages at once: more than send queues and histories hold. */
 
-import { excuseBurst, type Fault } from "../core/fault.ts";
+import { anyNode, excuseBurst, type Fault, publishAt } from "../core/fault.ts";
 import { ROOMS } from "../core/json_frames.ts";
 
 export const burst: Fault = {
   weight: 3,
   begin(simulation, random) {
-    const { node, ledger } = simulation;
+    const node = anyNode(simulation, random);
     if (!node.isServing) return undefined;
     const channel = random.pick([...ROOMS, "global", "trade/BTC", "news"]);
     const messages = random.pick([5, 40, 400]);
@@ -14,11 +14,7 @@ export const burst: Fault = {
     excuseBurst(simulation, { messages, bytes });
     node.process.run(() => {
       for (let i = 0; i < messages; i++) {
-        const data = ledger.publish({ name: "backend", index: 0 }, channel, {
-          bytes,
-          by: "backend",
-        });
-        void node.parts!.hub.publish(channel, JSON.stringify(data));
+        publishAt(simulation, node, { channel, bytes, by: "backend" });
       }
     });
     return `${messages} of ${bytes} bytes on ${channel}`;

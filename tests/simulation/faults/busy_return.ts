@@ -5,7 +5,7 @@
  * @module
  */
 
-import { excuseBurst, type Fault } from "../core/fault.ts";
+import { anyNode, excuseBurst, type Fault, publishAt } from "../core/fault.ts";
 import { ROOMS } from "../core/json_frames.ts";
 
 /** More than a history has by default, and half a send queue. */
@@ -14,7 +14,8 @@ const MESSAGES = 400;
 export const busyReturn: Fault = {
   weight: 4,
   begin(simulation, random) {
-    const { node, ledger, scheduler } = simulation;
+    const { scheduler, slots } = simulation;
+    const node = anyNode(simulation, random);
     const clients = simulation.clients.filter(({ name, connection }) =>
       /^(sdk|resumer)/.test(name) && connection?.server?.isClosing === false && connection.isOpen
     );
@@ -30,13 +31,9 @@ export const busyReturn: Fault = {
     excuseBurst(simulation, { messages: MESSAGES, bytes });
     for (let i = 0; i < MESSAGES; i++) {
       scheduler.after(i * everyMs, () => {
-        if (simulation.node !== node || !node.isServing || simulation.isResting) return;
+        if (slots[node.slot] !== node || !node.isServing || simulation.isResting) return;
         node.process.run(() => {
-          const data = ledger.publish({ name: "backend", index: 0 }, channel, {
-            bytes,
-            by: "slow backend",
-          });
-          void node.parts!.hub.publish(channel, JSON.stringify(data));
+          publishAt(simulation, node, { channel, bytes, by: "slow backend" });
         });
       });
     }

@@ -1,12 +1,12 @@
 /** The history of a channel is removed: who catches up is told of a gap. */
 
-import type { Fault } from "../core/fault.ts";
+import { anyNode, type Fault } from "../core/fault.ts";
 import { ROOMS } from "../core/json_frames.ts";
 
 export const forget: Fault = {
   weight: 1,
   begin(simulation, random) {
-    const { node } = simulation;
+    const node = anyNode(simulation, random);
     if (!node.isServing) return undefined;
     const channel = random.pick(ROOMS);
     node.process.run(() => {

@@ -6,18 +6,19 @@
  */
 
 import { UNHEARD, UNREAD } from "../core/excuses.ts";
-import { excuseBurst, type Fault } from "../core/fault.ts";
+import { anyNode, excuseBurst, type Fault, publishAt } from "../core/fault.ts";
 import { ForeignClient } from "../core/foreign_client.ts";
 import { ROOMS } from "../core/json_frames.ts";
 
 export const jam: Fault = {
   weight: 3,
   begin(simulation, random) {
-    const { node, ledger, scheduler } = simulation;
+    const { scheduler } = simulation;
+    const node = anyNode(simulation, random);
     if (!node.isServing) return undefined;
     const channel = random.pick(ROOMS);
     const ms = random.spread(300, 8_000);
-    for (const connection of node.connections) {
+    for (const connection of simulation.open) {
       if (random.chance(0.15)) continue;
       connection.impair("it does not read", ...UNREAD, ...UNHEARD);
       connection.down.readBytesPerMs = random.spread(20, 400);
@@ -29,11 +30,7 @@ export const jam: Fault = {
     excuseBurst(simulation, { messages, bytes });
     node.process.run(() => {
       for (let i = 0; i < messages; i++) {
-        const data = ledger.publish({ name: "backend", index: 0 }, channel, {
-          bytes,
-          by: "backend",
-        });
-        void node.parts!.hub.publish(channel, JSON.stringify(data));
+        publishAt(simulation, node, { channel, bytes, by: "backend" });
       }
     });
     // Publishers meet the jam, too.

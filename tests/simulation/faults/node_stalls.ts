@@ -1,11 +1,12 @@
 /** The node stalls again and again: each time just when it has begun to recover. */
 
-import type { Fault } from "../core/fault.ts";
+import { anyNode, type Fault } from "../core/fault.ts";
 
 export const nodeStalls: Fault = {
   weight: 2,
   begin(simulation, random) {
-    const { node, scheduler } = simulation;
+    const { scheduler } = simulation;
+    const node = anyNode(simulation, random);
     if (!node.isServing) return undefined;
     const times = 3 + random.int(10);
     let ms = 0;

@@ -21,8 +21,8 @@ export const timedStall: Fault = {
     const client = random.pick(clients);
     const ms = random.spread(150, 5_000);
     scheduler.at(client.nextBeatMs + client.way.delayMs - EARLY_MS, () => {
-      const { node } = simulation;
-      if (node.isServing && !simulation.isResting) node.process.stall(ms);
+      const node = client.connection?.node;
+      if (node?.isServing && !simulation.isResting) node.process.stall(ms);
     });
     return `${Math.round(ms)} ms, before ${client.name} speaks`;
   },

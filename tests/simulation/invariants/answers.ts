@@ -17,21 +17,20 @@ export const answers: Invariant = {
   name: "answers",
   watch: (simulation) => ({
     sample() {
-      const { node, nowMs } = simulation;
-      if (!node.isServing || node.process.isStalled) return;
+      const { nowMs, slots, redisTruth } = simulation;
       for (const client of simulation.clients) {
         if (
           !(client instanceof ForeignClient) || !client.isWellBehaved || client.script.isStalled
         ) continue;
         const { connection } = client;
-        if (
-          connection === undefined || connection.node !== node ||
-          connection.truth.profile !== "json"
-        ) continue;
+        if (connection === undefined || connection.truth.profile !== "json") continue;
+        const { node } = connection;
+        if (!slots.includes(node) || !node.isServing || node.process.isStalled) continue;
         const sinceMs = client.unansweredSinceMs();
         if (sinceMs === Infinity || connection.server?.isClosing !== false) continue;
         const hasStalled = [node.process, client.script, client.process]
           .some(({ stalls }) => stalls.some(({ toMs }) => toMs > sinceMs - ANSWER_MS));
+        if (!redisTruth.isQuietSince(sinceMs - ANSWER_MS)) continue;
         if ((node.engine?.pausedUntilMs ?? -Infinity) > sinceMs - ANSWER_MS) continue;
         if (simulation.burstAtMs > sinceMs - BURST_MS) continue;
         const { up, down } = connection;

@@ -34,6 +34,8 @@ function check(simulation: Simulation, node: SimNode, opened: Map<SimNode, numbe
   // Between two turns alone: in the middle of a stall messages to the hub may wait.
   if (parts === undefined || !process.isAlive || process.isStalled) return;
   const { hub, metrics, budget, admission } = parts;
+  // A hub that starts while Redis is away waits for it first.
+  if (simulation.redis !== undefined && hub.backlog > 0) return;
   const find = (what: string) => simulation.find("counts", `${node.name}: ${what}`, [node.name]);
   let [allOpened, allClosed] = [0, 0];
   for (const profile of PROFILES) {

@@ -8,6 +8,7 @@
 import type { Connection } from "../core/connection.ts";
 import { type KeyName, KEYS } from "../core/keys.ts";
 import { timingOf } from "../core/profiles.ts";
+import type { SimNode } from "../core/node.ts";
 import type { Invariant } from "../core/simulation.ts";
 
 /** The node may need so long, awake, ms; and a stall adds so much. */
@@ -21,6 +22,7 @@ export const limits: Invariant = {
   watch: (simulation) => {
     /** Until when keys are suspended, wall-clock. */
     const suspended = new Map<string, number>();
+    const suspendedBy = new Map<string, SimNode>();
     const find = (what: string, connection: Connection) =>
       simulation.find("limits", `${connection.label} ${what}`, [connection]);
     return {
@@ -31,6 +33,7 @@ export const limits: Invariant = {
           // Where a clock was set back, a suspension that had ended holds again, and no longer.
           if ((suspended.get(`${key}`) ?? 0) > wallMs) return;
           suspended.set(`${key}`, wallMs + simulation.config.auth.suspendMs);
+          suspendedBy.set(`${key}`, happening.node);
         }
         if (happening.kind !== "opened") return;
         const { connection } = happening;
@@ -38,7 +41,10 @@ export const limits: Invariant = {
         const key = keyOf(connection);
         if (key === undefined) return;
         const untilMs = suspended.get(key) ?? -Infinity;
-        if (node.process.wall() < untilMs - 50) find("comes in with a suspended key", connection);
+        const isSure = simulation.redis === undefined || suspendedBy.get(key) === node;
+        if (isSure && node.process.wall() < untilMs - 50) {
+          find("comes in with a suspended key", connection);
+        }
         const { maxConnections } = KEYS[key] as { maxConnections?: number };
         const open = [...node.connections].filter((each) => keyOf(each) === key).length;
         if (maxConnections !== undefined && open > maxConnections) {
@@ -47,53 +53,57 @@ export const limits: Invariant = {
         if (node.drainMs !== undefined) find("is accepted during a drain", connection);
       },
       sample() {
-        const { node, config } = simulation;
-        const { process } = node;
-        if (!process.isAlive || process.isStalled) return;
-        for (const connection of node.connections) {
-          const { truth, server } = connection;
-          if (server === undefined || server.isClosing) continue;
-          const stallsSince = (ms: number) =>
-            STALL_MS * process.stalls.filter(({ toMs }) => toMs >= ms - STALL_MS).length;
-          const { floodedMs, expiry, frozenSinceMs } = truth;
-          const isPaused = !Number.isNaN(truth.pausedSinceMs);
-          const floodWaitMs = simulation.nowMs -
-            Math.max(floodedMs ?? Infinity, connection.up.stalledUntilMs);
-          const hasStalled = () =>
-            process.stalls.some(({ toMs }) => toMs >= (floodedMs ?? 0) - 1_000);
-          if (
-            floodWaitMs > 10_000 && !isPaused && !hasStalled() && !connection.up.isCut &&
-            connection.isOpen
-          ) {
-            find("floods, and is not closed", connection);
-          }
-          const { pingPeriodMs, heartbeatTimeoutMs } = timingOf("json", simulation.plan.env);
-          // The wheel is not told that the wall clock was set: it looks at it at the next ping.
-          const isStepped = simulation.nowMs - process.steppedAtMs < 2 * pingPeriodMs;
-          if (
-            expiry !== undefined && !isStepped &&
-            process.wall() > expiry.toMs + SLACK_MS + stallsSince(0)
-          ) {
-            find(`has outlived its token by ${process.wall() - expiry.toMs} ms`, connection);
-          }
-          const pausedMs = process.awakeMs - truth.pausedSinceMs;
-          if (pausedMs > PAUSE_MS) find(`is not read for ${pausedMs.toFixed(0)} ms`, connection);
-          const stuckMs = process.awakeMs - server.writingSinceAwakeMs;
-          if (
-            stuckMs > config.writeWaitMs &&
-            stuckMs > config.writeWaitMs + SLACK_MS + stallsSince(simulation.nowMs - 2 * stuckMs)
-          ) {
-            find(`has not taken a write for ${stuckMs.toFixed(0)} ms`, connection);
-          }
-          if (frozenSinceMs === undefined || config.frozenWaitMs === 0) continue;
-          const frozenMs = simulation.nowMs - frozenSinceMs;
-          const mostMs = config.frozenWaitMs + 2 * pingPeriodMs + heartbeatTimeoutMs + SLACK_MS;
-          if (frozenMs > mostMs + 20 * stallsSince(frozenSinceMs)) {
-            find(`is frozen for ${frozenMs.toFixed(0)} ms`, connection);
-          }
-        }
+        for (const node of simulation.slots) check(node);
       },
     };
+
+    function check(node: SimNode): void {
+      const { config } = simulation;
+      const { process } = node;
+      if (!process.isAlive || process.isStalled) return;
+      for (const connection of node.connections) {
+        const { truth, server } = connection;
+        if (server === undefined || server.isClosing) continue;
+        const stallsSince = (ms: number) =>
+          STALL_MS * process.stalls.filter(({ toMs }) => toMs >= ms - STALL_MS).length;
+        const { floodedMs, expiry, frozenSinceMs } = truth;
+        const isPaused = !Number.isNaN(truth.pausedSinceMs);
+        const floodWaitMs = simulation.nowMs -
+          Math.max(floodedMs ?? Infinity, connection.up.stalledUntilMs);
+        const hasStalled = () =>
+          process.stalls.some(({ toMs }) => toMs >= (floodedMs ?? 0) - 1_000);
+        if (
+          floodWaitMs > 10_000 && !isPaused && !hasStalled() && !connection.up.isCut &&
+          connection.isOpen
+        ) {
+          find("floods, and is not closed", connection);
+        }
+        const { pingPeriodMs, heartbeatTimeoutMs } = timingOf("json", simulation.plan.env);
+        // The wheel is not told that the wall clock was set: it looks at it at the next ping.
+        const isStepped = simulation.nowMs - process.steppedAtMs < 2 * pingPeriodMs;
+        if (
+          expiry !== undefined && !isStepped &&
+          process.wall() > expiry.toMs + SLACK_MS + stallsSince(0)
+        ) {
+          find(`has outlived its token by ${process.wall() - expiry.toMs} ms`, connection);
+        }
+        const pausedMs = process.awakeMs - truth.pausedSinceMs;
+        if (pausedMs > PAUSE_MS) find(`is not read for ${pausedMs.toFixed(0)} ms`, connection);
+        const stuckMs = process.awakeMs - server.writingSinceAwakeMs;
+        if (
+          stuckMs > config.writeWaitMs &&
+          stuckMs > config.writeWaitMs + SLACK_MS + stallsSince(simulation.nowMs - 2 * stuckMs)
+        ) {
+          find(`has not taken a write for ${stuckMs.toFixed(0)} ms`, connection);
+        }
+        if (frozenSinceMs === undefined || config.frozenWaitMs === 0) continue;
+        const frozenMs = simulation.nowMs - frozenSinceMs;
+        const mostMs = config.frozenWaitMs + 2 * pingPeriodMs + heartbeatTimeoutMs + SLACK_MS;
+        if (frozenMs > mostMs + 20 * stallsSince(frozenSinceMs)) {
+          find(`is frozen for ${frozenMs.toFixed(0)} ms`, connection);
+        }
+      }
+    }
   },
 };
 
