@@ -47,6 +47,11 @@ export class Leases {
     return { lost, left };
   }
 
+  /** A node has said something: its counter was raised before, and it is alive until that is not there. */
+  heard(node: string, nowMs: number): void {
+    if (!this.#leases.has(node)) this.#leases.set(node, { counter: "", sinceMs: nowMs });
+  }
+
   /** The engine has not answered: after that a whole lease passes first. */
   interrupted(): void {
     this.#isInterrupted = true;

@@ -126,7 +126,10 @@ export class RedisBroker implements Broker, TimerTask {
       onMoved: () => this.#channels.moved(),
     });
     const ofNode = { ...options, node: this.#node, keys, engines };
-    const members = this.members = new RedisMembers(ofNode);
+    const members = this.members = new RedisMembers({
+      ...ofNode,
+      onHeard: (node) => this.nodes.heard(node),
+    });
     const limits = this.limits = new RedisLimits(ofNode);
     this.nodes = new RedisPeers({
       ...options,

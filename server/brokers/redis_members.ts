@@ -38,6 +38,8 @@ export interface RedisMembersOptions {
   readonly prefix: string;
   readonly keys: HubKeys;
   readonly engines: Pick<RedisEngines, "of">;
+  /** Another node has members. */
+  readonly onHeard: (node: string) => void;
 }
 
 /** A member that this node has. */
@@ -63,7 +65,21 @@ export class RedisMembers implements SharedMembers {
   }
 
   start(listener: MembersListener): void {
-    this.listener = listener;
+    const { node: own, onHeard } = this.#options;
+    const hear = (kind: "joined" | "left") => (channel: string, has: NodeMember) => {
+      if (has.node === own) return;
+      onHeard(has.node);
+      listener[kind](channel, has);
+    };
+    this.listener = {
+      known(channel, all) {
+        for (const { node } of all) onHeard(node);
+        listener.known(channel, all);
+      },
+      joined: hear("joined"),
+      left: hear("left"),
+      gone: (node) => listener.gone(node),
+    };
   }
 
   put(channel: string, member: SharedMember): void {

@@ -80,6 +80,11 @@ export class RedisPeers implements Nodes {
     void this.#renew();
   }
 
+  /** Another node has said something. */
+  heard(node: string): void {
+    this.#leases.heard(node, this.#options.clock.now());
+  }
+
   /** This node leaves. */
   async close(): Promise<void> {
     const { engines, clock, keys, id } = this.#options;

@@ -43,3 +43,45 @@ Deno.test("Members that Redis has refused are there when it has room again", asy
   assertEquals((await there.broker.members.read("c")).length, 1);
   await world.end();
 });
+
+Deno.test("A node that returns and leaves at once has no members at the others", async () => {
+  const world = new RedisWorld();
+  const [here, there] = [await world.node(), await world.node()];
+  const gone: string[] = [];
+  here.broker.members.start({
+    known() {},
+    joined() {},
+    left() {},
+    gone: (node) => gone.push(node),
+  });
+  await here.broker.subscribe("c");
+  await world.pass(3_000);
+  // It was taken for lost, which nobody here has of its lease any more.
+  world.redis.data.call("hdel", ["test:v1:{hub}:leases", there.broker.nodes.id]);
+  await world.pass(2_100);
+  assertEquals(gone, [there.broker.nodes.id]);
+  there.broker.members.put("c", MEMBER);
+  await world.pass(100);
+  await there.broker.close();
+  await world.pass(10_000);
+  assertEquals(gone.length, 2);
+  await world.end();
+});
+
+Deno.test("A node is not told of its own members", async () => {
+  const world = new RedisWorld();
+  const { broker } = await world.node();
+  const told: string[] = [];
+  broker.members.start({
+    known: (_, all) => told.push(...all.map(({ node }) => node)),
+    joined: (_, { node }) => told.push(node),
+    left: (_, { node }) => told.push(node),
+    gone() {},
+  });
+  await broker.subscribe("c");
+  broker.members.put("c", MEMBER);
+  broker.members.remove("c", MEMBER);
+  await world.pass(SETTLE_MS);
+  assertEquals(told, []);
+  await world.end();
+});
