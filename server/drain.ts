@@ -20,6 +20,9 @@ import { TICK_MS, type Wheel } from "./liveness/wheel.ts";
 import type { Logger } from "./logging/logging.ts";
 import type { Upgrader } from "./transport/upgrade.ts";
 
+/** The part of the shutdown time after which load balancers know that this node takes no clients. */
+const KNOWN_AFTER = 0.1;
+
 /** The part of the time for clients in which the last one is asked to leave; then they may answer. */
 const ASKED_UNTIL = 0.8;
 
@@ -104,8 +107,9 @@ async function sendAway(
   subscribers: Subscriber[],
   { endMs, ...parts }: ServerParts & { readonly endMs: number },
 ): Promise<void> {
-  const { clock, random, upgrader, admission, admissionRate } = parts;
+  const { shutdownMs, clock, random, upgrader, admission, admissionRate } = parts;
   if (subscribers.length === 0) return;
+  await sleep(clock, KNOWN_AFTER * shutdownMs);
   const slots = await admissionRate.slots(subscribers.length);
   const startMs = clock.now();
   upgrader.handedOut(slots.at(-1)!);

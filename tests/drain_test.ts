@@ -159,7 +159,7 @@ Deno.test("shutdown() does not wait for peers that answer, and logs all their en
     "drained",
   ]);
   assertEquals(log.at(-1)?.properties, { terminated: 0 });
-  assertLess(tookMs, 450); // four fifths of what is left of 800 ms without the 300 of the last steps
+  assertLess(tookMs, 500); // 80 ms, and four fifths of what is left without the 300 of the last steps
 });
 
 Deno.test("shutdown() logs the end of each connection that it had to terminate before it is done", async () => {
@@ -229,8 +229,9 @@ Deno.test("shutdown() lets 1000 clients move at the pace of the budget, and clos
   assertEquals(closed, []);
   const slots = all.map(({ returnMs }) => returnMs - startMs);
   assertLessOrEqual(worstSecond(slots), 500);
-  assertLess(Math.max(...slots), 2_250);
-  assertLess(tookMs, 2_600, "it waits for what has left");
+  assertGreaterOrEqual(Math.min(...slots), 450, "load balancers do not know yet");
+  assertLess(Math.max(...slots), 2_700);
+  assertLess(tookMs, 3_050, "it waits for what has left");
   assertEquals(world.log.at(-1)?.properties, { terminated: 0 });
 });
 
@@ -238,7 +239,7 @@ Deno.test("shutdown() waits for slots that another process hands out", async () 
   const socketOf = (world: World) => new MovingSocket(world);
   const { world, tookMs } = await drained({ ...FULL, count: 50, answerMs: 400, socketOf });
   assertEquals(socketsOf(world).closed, []);
-  assertLess(tookMs, 1_000);
+  assertLess(tookMs, 1_450);
 });
 
 Deno.test("shutdown() closes who has not moved a second after its slot, with another slot", async () => {
@@ -247,9 +248,9 @@ Deno.test("shutdown() closes who has not moved a second after its slot, with ano
   const { closed } = socketsOf(world);
   assertEquals(closed.length, 900);
   const closes = closed.map(({ closedMs }) => closedMs - startMs);
-  assertGreaterOrEqual(Math.min(...closes), 1_000);
-  assertLess(Math.max(...closes), 3_100);
-  assertLess(tookMs, 3_200);
+  assertGreaterOrEqual(Math.min(...closes), 1_450);
+  assertLess(Math.max(...closes), 3_350);
+  assertLess(tookMs, 3_450);
   assertLessOrEqual(worstSecond(closed.map(({ returnMs }) => returnMs)), 500);
 });
 
@@ -261,8 +262,8 @@ Deno.test("shutdown() closes clients that know no advice at their slots", async 
   assertEquals(closed.map(({ afterMs }) => afterMs), Array(900).fill(1));
   const closes = closed.map(({ closedMs }) => closedMs - startMs);
   assertLessOrEqual(worstSecond(closes), 500);
-  assertLess(Math.max(...closes), 2_050);
-  assertLess(tookMs, 2_100);
+  assertLess(Math.max(...closes), 2_500);
+  assertLess(tookMs, 2_550);
 });
 
 Deno.test("shutdown() tells all of 6000 clients when to come back, at the pace of the budget", async () => {
@@ -273,14 +274,14 @@ Deno.test("shutdown() tells all of 6000 clients when to come back, at the pace o
     socketOf,
   });
   const { closed, all } = socketsOf<MovingSocket>(world);
-  assertLess(all.length - closed.length, 1_100);
-  assertGreaterOrEqual(all.length - closed.length, 900, "few have moved");
+  assertLess(all.length - closed.length, 900);
+  assertGreaterOrEqual(all.length - closed.length, 700, "few have moved");
   const closes = closed.map(({ closedMs }) => closedMs - startMs);
-  assertGreaterOrEqual(Math.min(...closes), 900, "they may stay for a while");
-  assertLess(Math.max(...closes), 2_450);
+  assertGreaterOrEqual(Math.min(...closes), 1_250, "they may stay for a while");
+  assertLess(Math.max(...closes), 2_550);
   const returns = all.map(({ returnMs }) => returnMs - startMs);
   assertLessOrEqual(worstSecond(returns), 500);
-  assertLess(Math.max(...returns), 6_000 / 450 * 1_000 + TICK_MS);
-  assertLess(Math.abs(newestSlotMs - Math.max(...returns)), TICK_MS);
+  assertLess(Math.max(...returns), 450 + 6_000 / 450 * 1_000 + TICK_MS);
+  assertLess(Math.abs(450 + newestSlotMs - Math.max(...returns)), TICK_MS);
   assertLess(tookMs, FULL.shutdownMs);
 });

@@ -23,8 +23,8 @@ const ON_A_TERMINAL = [
 const IN_A_GROUP = ["setsid", ...TASK];
 /** Ending a process, its task and its terminal takes a while on top of the drain. */
 const EXIT_MS = 500;
-/** A client that is advised to move may take so long for it. */
-const MOVE_MS = 1_000;
+/** A client is asked to move after a tenth of 4.5 s, and may take a second for it. */
+const MOVE_MS = 1_450;
 
 /** Three clients that read everything and answer nothing, so that a drain lasts for closeWait. */
 function stubbornClients(server: ServerProcess, owner: DisposableStack): Promise<RawPeer[]> {
