@@ -23,6 +23,8 @@ export const MANUALS: readonly string[] = [
   "keys",
   "options",
   "deploy",
+  "scaling",
+  "capacity",
   "liveness",
   "metrics",
   "http",

@@ -5,7 +5,7 @@
  *   what a console block shows of wscat is what comes.
  * - js: run by Deno against a server, each WebSocket in it gets connected.
  * - json, jsonl: parsed, and read by the code that reads such a thing.
- * - yaml, ini: what they name exists; promtool checks the first where it is installed.
+ * - yaml: what it names exists; promtool checks it where that is installed.
  * - text: diagrams, and output that is compared with the program's.
  *
  * recipes.md has other languages, too: recipes_test.ts and recipe_libraries_test.ts run
@@ -18,7 +18,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { parseKeys } from "../../server/auth/keys.ts";
 import { run as runKey } from "../../server/cli/key.ts";
 import { parseProbeArgs } from "../../server/cli/probe/options.ts";
-import { GENERAL_OPTIONS, OPTIONS, PLATFORM } from "../../server/config/options.ts";
+import { OPTIONS, PLATFORM } from "../../server/config/options.ts";
 import { GRANT_FIELDS } from "../../server/auth/claims_schema.ts";
 import { labelOf } from "../../server/web/event_labels.ts";
 import { BENCH, CLUSTER_BENCH, parseArguments } from "../bench/arguments.ts";
@@ -52,7 +52,7 @@ const blocksIn = (...languages: string[]) =>
   blocks.filter(({ block }) => languages.includes(block.language));
 
 Deno.test("Every fenced block says its language, one that this file checks", () => {
-  const known = ["sh", "console", "js", "json", "jsonl", "yaml", "ini", "text"];
+  const known = ["sh", "console", "js", "json", "jsonl", "yaml", "text"];
   for (const { document, block } of blocks) {
     const languages = document.path === RECIPES ? [...known, ...RECIPE_LANGUAGES] : known;
     assert(languages.includes(block.language), nameOf(document, block));
@@ -368,15 +368,6 @@ for (const { document, block } of blocksIn("yaml")) {
     } finally {
       await Deno.remove(folder, { recursive: true });
     }
-  });
-}
-
-for (const { document, block } of blocksIn("ini")) {
-  Deno.test(`${nameOf(document, block)} starts a task with options that exist`, () => {
-    const value = (key: string) => new RegExp(`^${key}=(.*)$`, "m").exec(block.text)![1];
-    checkCommand(value("ExecStart").replace(/^\S*\//, "").split(" "));
-    assert(value("Environment").split("=")[0] in OPTIONS);
-    assert(Number(value("TimeoutStopSec")) * 1_000 > GENERAL_OPTIONS.SHUTDOWN_MS.fallback);
   });
 }
 
