@@ -53,6 +53,12 @@ const DESCRIPTIONS = {
     unit: "per ms",
     digits: 0,
   },
+  throughputCpu: {
+    load: "throughput",
+    label: `${THROUGHPUT}, ${throughput.inFlight} in flight: CPU of the hub per delivery`,
+    unit: "µs",
+    digits: 2,
+  },
   latency50: { load: "latency", label: `${LATENCY}: p50`, unit: "ms", digits: 2 },
   latency99: { load: "latency", label: `${LATENCY}: p99`, unit: "ms", digits: 2 },
   added50: { load: "latency", label: `${LATENCY}: added p50`, unit: "ms", digits: 2 },

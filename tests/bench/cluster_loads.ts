@@ -79,21 +79,22 @@ async function measureThroughput(context: ClusterContext): Promise<void> {
     Promise.all(loads.map((load) => load.call("closedLoop", { inFlight, durationMs })));
   await takeTurns(context, "throughput", {
     async prepare(session) {
-      const { nodes, loads } = session;
+      const { nodes, loads, server: { isApart } } = session;
       for (const [index, load] of loads.entries()) {
+        const { port } = nodes[index % nodes.length];
         await load.call("openFanout", {
-          port: nodes[index % nodes.length].port,
+          port,
           wire: SYSTOLE,
           dataBytes,
           channel: `c${index}`,
           subscribers,
-          subscriberPorts: portsOf(nodes),
+          subscriberPorts: isApart ? [port] : portsOf(nodes),
         });
       }
       await run(session, warmUpMs);
     },
     runs: [async (session) => {
-      const { answer, loadBusy } = await metered(session, async () => {
+      const { answer, cpuUs, loadBusy } = await metered(session, async () => {
         const figures = await run(session, runMs);
         return {
           deliveries: figures.reduce((sum, { deliveries }) => sum + deliveries, 0),
@@ -104,6 +105,7 @@ async function measureThroughput(context: ClusterContext): Promise<void> {
       const { deliveries, elapsedMs } = answer;
       results.count(name, "throughput", { what: "deliveries", count: deliveries });
       results.record(name, "throughput", { value: deliveries / elapsedMs, loadBusy });
+      results.record(name, "throughputCpu", { value: cpuUs / deliveries, loadBusy });
     }],
   }, { loads: 2 });
 }
@@ -228,11 +230,17 @@ async function takeTurns(
   turns: Turns<SetupSession>,
   { loads } = { loads: 1 },
 ): Promise<void> {
-  const { processes, servers } = context;
+  const { processes } = context;
+  const servers = context.servers.filter((setup) => carries(setup, load));
   const needsRedis = servers.some(({ usesRedis }) => usesRedis);
   const redis = needsRedis ? await processes.startRedis() : undefined;
   const start = (setup: Setup) => startSetup(setup, { processes, redis, loads });
-  await inTurn(context, load, { ...turns, start });
+  await inTurn({ ...context, servers }, load, { ...turns, start });
+}
+
+/** Whether a setup takes part in a load: all but one need one hub. */
+export function carries({ isApart }: Pick<Setup, "isApart">, load: ClusterLoadName): boolean {
+  return !isApart || load === "throughput";
 }
 
 /** What one run came to. */

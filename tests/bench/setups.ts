@@ -13,7 +13,7 @@ import type { MissingServer } from "./results.ts";
 import { SYSTOLE_ENV } from "./servers.ts";
 
 /** The names by which `--servers` chooses, the one that others are compared with first. */
-export const SETUP_NAMES = ["one", "one-redis", "two-redis", "workers"] as const;
+export const SETUP_NAMES = ["one", "two-apart", "one-redis", "two-redis", "workers"] as const;
 
 /** The name of one setup. */
 export type SetupName = typeof SETUP_NAMES[number];
@@ -25,6 +25,8 @@ export interface Setup {
   readonly label: string;
   readonly nodes: number;
   readonly usesRedis: boolean;
+  /** Whether its processes are hubs of their own: what two cores cost each other, without a hub. */
+  readonly isApart?: true;
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -39,6 +41,13 @@ export interface SetupSession {
 
 const SETUPS: Readonly<Record<SetupName, Omit<Setup, "name">>> = {
   one: { label: "one process", nodes: 1, usesRedis: false, env: {} },
+  "two-apart": {
+    label: "two processes apart",
+    nodes: 2,
+    usesRedis: false,
+    isApart: true,
+    env: {},
+  },
   "one-redis": { label: "one process with Redis", nodes: 1, usesRedis: true, env: {} },
   "two-redis": { label: "two processes with Redis", nodes: 2, usesRedis: true, env: {} },
   workers: {
