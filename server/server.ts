@@ -349,7 +349,6 @@ export function compose(
     brokerGaps: () => figures?.gaps ?? 0,
     threads: () => 1,
     threadsLost: () => 0,
-    threadConnectionsLost: () => 0,
     threadMessagesSkipped: () => 0,
     threadMessagesRefused: () => figures?.refused ?? 0,
     duplicates: () => hub.duplicates,

@@ -305,11 +305,6 @@ export const EXTERNAL_METRICS = {
     name: "systole_threads_lost_total",
     help: "Threads that failed or did not answer, and were started again",
   }),
-  threadConnectionsLost: external({
-    type: "counter",
-    name: "systole_thread_connections_lost_total",
-    help: "Connections that ended with their thread",
-  }),
   threadMessagesSkipped: external({
     type: "counter",
     name: "systole_thread_messages_skipped_total",

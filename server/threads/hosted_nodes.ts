@@ -23,18 +23,19 @@ const NO_ANSWERS: Answers = { answers: [], missing: [] };
 /** The end of a thread. */
 export class HostedNodes implements Nodes {
   readonly id: string;
-  connections: () => number = () => 0;
+  /** Never called: the main thread has read it in the metrics. */
+  connections = (): number => 0;
   onLost: (lost: LostNode) => void = () => {};
-  /** No thread is taken for lost that is not. */
-  onReturned: () => void = () => {};
+  /** Never called: no thread is taken for lost that is not. */
+  onReturned = (): void => {};
   readonly #link: PortLink;
   readonly #topics = new Map<string, (data: never) => unknown>();
 
   constructor(id: string, link: PortLink) {
     this.id = id;
     this.#link = link;
-    link.serve("question", ({ topic, data }: Said) => this.#topics.get(topic)?.(data as never));
     link.on("lost", ([, lost]: Item) => this.onLost(lost as LostNode));
+    link.serve("question", ({ topic, data }: Said) => this.#topics.get(topic)?.(data as never));
     link.on("told", ([, topic, data]: Item) => this.#topics.get(topic as string)?.(data as never));
   }
 
@@ -55,25 +56,31 @@ export class HostedNodes implements Nodes {
 export class NodesHost {
   readonly #clock: Pick<Clock, "after">;
   readonly #threads = new Set<HostedThread>();
+  /** Lost threads that no other thread has been told of. */
+  #untold: LostNode[] = [];
 
   constructor(clock: Pick<Clock, "after">) {
     this.#clock = clock;
   }
 
-  /** Takes what a thread asks and tells from now on. */
+  /** Takes what a thread asks and tells from now on, which serves clients. */
   attach(thread: HostedThread): void {
     this.#threads.add(thread);
+    for (const lost of this.#untold) thread.link.send(["lost", lost]);
+    this.#untold = [];
     thread.link.serve("ask", (said: Said) => this.#ask(thread, said));
     thread.link.on("tell", ([, topic, data]: Item) => {
       for (const { link } of this.#others(thread)) link.send(["told", topic, data]);
     });
   }
 
-  /** A thread is gone: of the others one is told how many connections it had. */
+  /** A thread is gone, and had so many connections. */
   detach(thread: HostedThread, connections: number): void {
     if (!this.#threads.delete(thread)) return;
-    const [first] = this.#threads;
-    first?.link.send(["lost", { node: thread.node, connections } satisfies LostNode]);
+    const lost = { node: thread.node, connections };
+    const [other] = this.#threads;
+    if (other === undefined) this.#untold.push(lost);
+    else other.link.send(["lost", lost]);
   }
 
   async #ask(own: HostedThread, said: Said): Promise<Answers> {

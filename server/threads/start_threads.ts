@@ -8,15 +8,22 @@
 import { type Clock, sleep, systemClock } from "../base/clock.ts";
 import { StartError } from "../base/errors.ts";
 import type { Listen } from "../base/option_values.ts";
+import {
+  type AdmissionRate,
+  MemoryAdmissionRate,
+  UnlimitedAdmission,
+} from "../brokers/admission_rate.ts";
 import { MemoryHistory } from "../brokers/memory_history.ts";
 import type { Config } from "../config/config.ts";
 import type { Limits } from "../config/limits.ts";
+import { MemoryLimits } from "../brokers/memory_limits.ts";
 import { writeLine } from "../logging/logging.ts";
 import type { ReadMetric } from "../metrics/exposition.ts";
 import { countsOf, textOf, togetherOf } from "../metrics/sums.ts";
 import { type ExternalValues, mainThreadMetrics } from "../metrics/table.ts";
 import { historyOptions, type RunningServer, type ServerOptions } from "../server.ts";
 import { KvStore } from "../stores/kv.ts";
+import { LimitsHost } from "./hosted_limits.ts";
 import { askAll, NodesHost } from "./hosted_nodes.ts";
 import { StoreHost } from "./hosted_store.ts";
 import { HubHost } from "./hub_host.ts";
@@ -60,13 +67,13 @@ class Threads {
   readonly #history: MemoryHistory;
   readonly #hub: HubHost;
   readonly #nodes: NodesHost;
+  readonly #limits: LimitsHost;
   readonly #store: StoreHost;
   readonly #supervisor: Supervisor<WorkerThread>;
   /** What each thread has said last. */
   readonly #metrics = new Map<WorkerThread, readonly ReadMetric[]>();
   /** What threads had counted that have ended. */
   #counts: readonly ReadMetric[] = [];
-  #connectionsLost = 0;
   #drained: Promise<void> | undefined;
   /** Where the first thread listens. */
   #bound: Extract<Started, { kind: "listening" }> | undefined;
@@ -79,6 +86,7 @@ class Threads {
     this.#history = new MemoryHistory({ ...historyOptions(config), clock, newId });
     this.#hub = new HubHost({ history: this.#history, now: clock.now });
     this.#nodes = new NodesHost(clock);
+    this.#limits = new LimitsHost(new MemoryLimits(clock), admissionRateOf(config, clock));
     this.#store = new StoreHost((location) => KvStore.open(location, clock));
     this.#supervisor = new Supervisor({
       threads: config.workers,
@@ -106,14 +114,15 @@ class Threads {
     link.serve("exposition", () => this.#exposition());
     if (!this.#hasRedis) {
       this.#hub.attach(thread);
-      this.#nodes.attach(thread);
+      this.#limits.attach(thread);
       this.#store.attach(thread);
     }
     return thread;
   }
 
   /** The first thread may take any free port, which is then that of all. */
-  async #start({ link, thread, node }: WorkerThread): Promise<void> {
+  async #start(running: WorkerThread): Promise<void> {
+    const { link, thread, node } = running;
     const { config, files } = this.#options;
     const listen: Listen = this.#bound?.address ?? config.listen;
     const own = { ...config, listen, limits: limitsOf(config) };
@@ -121,6 +130,7 @@ class Threads {
     const started = await link.ask<Started>("start", start);
     if (started.kind === "failed") throw new StartError(started.problem);
     this.#bound ??= started;
+    if (!this.#hasRedis) this.#nodes.attach(running);
   }
 
   /** An answer is a sign of life, and what is kept of the thread if it was the last one. */
@@ -132,14 +142,14 @@ class Threads {
 
   #gone(thread: WorkerThread): Readonly<Record<string, unknown>> {
     const metrics = this.#metrics.get(thread) ?? [];
-    const open = metrics.find(({ name }) => name === "systole_connections")?.samples ?? [];
-    const connections = open.reduce((sum, { value }) => sum + value, 0);
     this.#hub.detach(thread);
-    this.#nodes.detach(thread, connections);
+    this.#limits.detach(thread);
     this.#metrics.delete(thread);
     this.#counts = togetherOf([this.#counts, countsOf(metrics)]);
     thread.link.close();
-    this.#connectionsLost += connections;
+    const open = metrics.find(({ name }) => name === "systole_connections")?.samples ?? [];
+    const connections = open.reduce((sum, { value }) => sum + value, 0);
+    this.#nodes.detach(thread, connections);
     return { connections };
   }
 
@@ -167,7 +177,6 @@ class Threads {
     const values = {
       threads: () => this.#supervisor.serving.length,
       threadsLost: () => this.#supervisor.lost,
-      threadConnectionsLost: () => this.#connectionsLost,
       threadMessagesSkipped: () => this.#hub.skipped,
     };
     if (this.#hasRedis) return values;
@@ -196,6 +205,13 @@ class Threads {
     this.#supervisor.stop();
     await this.#store.close();
   }
+}
+
+function admissionRateOf({ limits }: Config, clock: Clock): AdmissionRate {
+  const { admissionPerSecond: perSecond } = limits;
+  const { random } = Math;
+  if (perSecond === 0) return new UnlimitedAdmission(random);
+  return new MemoryAdmissionRate({ perSecond, clock, random });
 }
 
 /** The limits of one thread: what bounds the memory of the process is divided. */

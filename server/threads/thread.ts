@@ -12,6 +12,7 @@ import { configureLogging, type Logger } from "../logging/logging.ts";
 import type { BrokerOptions, OpenBroker, Platform } from "../server.ts";
 import { startNode } from "../server.ts";
 import { HostedBroker } from "./hosted_broker.ts";
+import { HostedAdmissionRate, HostedLimits } from "./hosted_limits.ts";
 import { HostedMembers } from "./hosted_members.ts";
 import { HostedNodes } from "./hosted_nodes.ts";
 import { HostedStore } from "./hosted_store.ts";
@@ -95,5 +96,13 @@ function openBroker(
   const members = new HostedMembers(link);
   const historyBytes = Math.ceil(options.historyBytes / threads);
   const broker = new HostedBroker({ ...options, historyBytes, link, members });
-  return { broker, history: broker, figures: broker, nodes: new HostedNodes(node, link), members };
+  return {
+    broker,
+    history: broker,
+    figures: broker,
+    nodes: new HostedNodes(node, link),
+    members,
+    limits: new HostedLimits(link),
+    admissionRate: new HostedAdmissionRate(link, options.random),
+  };
 }

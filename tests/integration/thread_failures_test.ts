@@ -127,6 +127,10 @@ integrationTest(
     const metrics = await server.metrics();
     assertEquals(metrics.value("systole_threads_lost_total"), 2);
     assertGreater(metrics.value("systole_connections_opened_total"), CLIENTS);
+    const lost = metrics.value("systole_disconnects_total", { cause: "node lost" });
+    assertGreater(lost, 0);
+    const { lostNodes } = JSON.parse((await server.ask({ path: "/api/v1/closed" })).body);
+    assertEquals(lostNodes.map(({ node }: { node: string }) => node), ["thread 1.2", "thread 1"]);
     const [{ why, thread }] = server.lines("a thread has ended: another takes its place");
     assertEquals([why, thread], ["it has ended by itself", "1"]);
     server.log.length = 0; // the errors were wanted

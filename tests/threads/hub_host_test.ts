@@ -184,6 +184,24 @@ Deno.test("Threads ask and tell each other; one that does not answer in time is 
   assertEquals(told, ["text", "text"]);
 });
 
+Deno.test("One thread is told of a lost one; the next one where there is none", async () => {
+  using hub = new HostedHub();
+  const [a, b, c] = [await hub.start(), await hub.start(), await hub.start()];
+  const told: string[] = [];
+  for (const { nodes } of [a, b, c]) {
+    nodes.onLost = ({ node, connections }) => told.push(`${nodes.id}: ${node} ${connections}`);
+  }
+  hub.nodes.detach(a.hosted, 7);
+  hub.nodes.detach(a.hosted, 7);
+  await hub.settle();
+  assertEquals(told, ["2: 1 7"]);
+  hub.nodes.detach(b.hosted, 8);
+  hub.nodes.detach(c.hosted, 9);
+  hub.nodes.attach(a.hosted);
+  await hub.settle();
+  assertEquals(told.slice(1), ["3: 2 8", "1: 3 9"]);
+});
+
 Deno.test("A log of a thread that gave up messages is filled again for a subscriber", async () => {
   using hub = new HostedHub({ historyBytes: 1 << 20 });
   const { broker } = await hub.start();
