@@ -19,6 +19,7 @@ import {
   type ExternalValues,
   type Metric,
   newValues,
+  openNow,
   type PendingCut,
   PROCESS_METRICS,
   PROFILE_METRICS,
@@ -68,6 +69,11 @@ export class Metrics {
     let counts = this.#counts.get(profile);
     if (counts === undefined) this.#counts.set(profile, counts = newValues(PROFILE_METRICS));
     return counts;
+  }
+
+  /** Connections open now. */
+  get open(): number {
+    return this.#counts.values().reduce((sum, counts) => sum + openNow(counts), 0);
   }
 
   /** A heartbeat was answered. */

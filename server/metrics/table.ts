@@ -448,7 +448,8 @@ export function newValues<Table extends Readonly<Record<string, Pick<Metric<unkn
   return Object.fromEntries(values);
 }
 
-function openNow({ opened, closed }: ProfileCounts): number {
+/** Connections of a profile that are open now. */
+export function openNow({ opened, closed }: ProfileCounts): number {
   return REASON_NAMES.reduce((open, reason) => open - closed[reason], opened);
 }
 

@@ -23,7 +23,7 @@ const NO_ANSWERS: Answers = { answers: [], missing: [] };
 /** The end of a thread. */
 export class HostedNodes implements Nodes {
   readonly id: string;
-  /** Never called: the main thread has read it in the metrics. */
+  /** Never called: the main thread probes the thread itself. */
   connections = (): number => 0;
   onLost: (lost: LostNode) => void = () => {};
   /** Never called: no thread is taken for lost that is not. */
@@ -97,12 +97,12 @@ export class NodesHost {
 }
 
 /** Asks several threads. @returns the answers that came in time */
-export async function askAll<T>(
-  threads: readonly HostedThread[],
+export async function askAll<T, Thread extends HostedThread = HostedThread>(
+  threads: readonly Thread[],
   { topic, data }: Said,
   clock: Pick<Clock, "after">,
-): Promise<{ readonly thread: HostedThread; readonly answer: T }[]> {
-  const answers: { thread: HostedThread; answer: T }[] = [];
+): Promise<{ readonly thread: Thread; readonly answer: T }[]> {
+  const answers: { thread: Thread; answer: T }[] = [];
   let cancel = () => {};
   const late = new Promise<void>((resolve) => cancel = clock.after(ANSWER_MS, resolve));
   const asked = threads.map((thread) =>

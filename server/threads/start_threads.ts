@@ -35,6 +35,9 @@ import { WorkerThread } from "./worker_thread.ts";
 /** How often memory of what has expired is released, ms. */
 const SWEEP_MS = 1_000;
 
+/** How often threads are asked for their metrics, ms: what one has counted since is lost with it. */
+const METRICS_EVERY_MS = 5_000;
+
 /** What the drain of a thread may take beyond `SHUTDOWN_MS`, ms. */
 const LATE_MS = 500;
 
@@ -70,8 +73,9 @@ class Threads {
   readonly #limits: LimitsHost;
   readonly #store: StoreHost;
   readonly #supervisor: Supervisor<WorkerThread>;
-  /** What each thread has said last. */
+  /** What each thread has said last of itself. */
   readonly #metrics = new Map<WorkerThread, readonly ReadMetric[]>();
+  readonly #connections = new Map<WorkerThread, number>();
   /** What threads had counted that have ended. */
   #counts: readonly ReadMetric[] = [];
   #drained: Promise<void> | undefined;
@@ -103,6 +107,7 @@ class Threads {
   async start(): Promise<RunningServer> {
     await this.#supervisor.start();
     this.#sweep();
+    this.#keepMetrics();
     const { address, open } = this.#bound!;
     return { address, open, drain: () => this.#drained ??= this.#drain() };
   }
@@ -135,9 +140,25 @@ class Threads {
 
   /** An answer is a sign of life, and what is kept of the thread if it was the last one. */
   async #probe(thread: WorkerThread): Promise<void> {
-    const metrics = await thread.link.ask<ReadMetric[]>("metrics", undefined).catch(() => {});
-    if (metrics !== undefined) this.#metrics.set(thread, metrics);
-    else await new Promise<never>(() => {}); // it has ended
+    const connections = await thread.link.ask<number>("probe", undefined);
+    if (this.#isServing(thread)) this.#connections.set(thread, connections);
+  }
+
+  /** Asks for what would be lost with the threads. */
+  async #readMetrics(): Promise<void> {
+    const asked = await askAll<ReadMetric[], WorkerThread>(
+      this.#supervisor.serving,
+      { topic: "metrics", data: undefined },
+      this.#clock,
+    );
+    for (const { thread, answer } of asked) {
+      if (this.#isServing(thread)) this.#metrics.set(thread, answer);
+    }
+  }
+
+  /** Whether a thread that has answered is still there. */
+  #isServing(thread: WorkerThread): boolean {
+    return this.#supervisor.serving.includes(thread);
   }
 
   #gone(thread: WorkerThread): Readonly<Record<string, unknown>> {
@@ -147,8 +168,8 @@ class Threads {
     this.#metrics.delete(thread);
     this.#counts = togetherOf([this.#counts, countsOf(metrics)]);
     thread.link.close();
-    const open = metrics.find(({ name }) => name === "systole_connections")?.samples ?? [];
-    const connections = open.reduce((sum, { value }) => sum + value, 0);
+    const connections = this.#connections.get(thread) ?? 0;
+    this.#connections.delete(thread);
     this.#nodes.detach(thread, connections);
     return { connections };
   }
@@ -158,12 +179,7 @@ class Threads {
   }
 
   async #exposition(): Promise<string> {
-    const asked = await askAll<ReadMetric[]>(
-      this.#supervisor.serving,
-      { topic: "metrics", data: undefined },
-      this.#clock,
-    );
-    for (const { thread, answer } of asked) this.#metrics.set(thread as WorkerThread, answer);
+    await this.#readMetrics();
     const own = mainThreadMetrics(this.#values());
     const ownNames = new Set(own.map(({ name }) => name));
     const others = [this.#counts, ...this.#metrics.values()].map((metrics) =>
@@ -193,6 +209,12 @@ class Threads {
     if (this.#drained !== undefined) return;
     this.#history.onDue(0);
     this.#clock.after(SWEEP_MS, () => this.#sweep());
+  }
+
+  #keepMetrics(): void {
+    if (this.#drained !== undefined) return;
+    void this.#readMetrics();
+    this.#clock.after(METRICS_EVERY_MS, () => this.#keepMetrics());
   }
 
   async #drain(): Promise<void> {

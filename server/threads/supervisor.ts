@@ -53,7 +53,7 @@ export interface SupervisorOptions<Thread extends SupervisedThread> {
   readonly spawn: (about: { readonly thread: string; readonly node: string }) => Thread;
   /** Resolves when it serves clients. @throws {StartError} when it cannot */
   readonly start: (thread: Thread) => Promise<void>;
-  /** Looks after one. Resolves when it has answered; rejects never. */
+  /** Looks after one. Resolves when it has answered. @throws {Unavailable} when it has ended */
   readonly probe: (thread: Thread) => Promise<void>;
   /** It is gone. @returns what the log says of it */
   readonly onGone: (thread: Thread) => Readonly<Record<string, unknown>>;
@@ -194,9 +194,10 @@ export class Supervisor<Thread extends SupervisedThread> {
     const isOverfull = thread.link.unacknowledgedBytes > MAX_UNHANDLED_BYTES;
     if (place.unanswered >= MAX_UNANSWERED || isOverfull) return this.#end(place, thread);
     place.unanswered++;
-    void this.#options.probe(thread).then(() => {
+    const answered = () => {
       if (place.running === thread) place.unanswered = 0;
-    });
+    };
+    this.#options.probe(thread).then(answered, () => {});
   }
 
   /** Ends a thread that does not answer. Until it has ended, its sockets are open. */

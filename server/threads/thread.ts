@@ -76,6 +76,7 @@ function platformOf(link: PortLink, { node, config }: ThreadStart): Partial<Plat
   const shared: Partial<Platform> = {
     sharesPort: true,
     exposition(metrics) {
+      link.serve("probe", () => metrics.open);
       link.serve("metrics", () => metrics.collect());
       return () => link.ask("exposition", undefined);
     },
