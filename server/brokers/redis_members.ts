@@ -11,7 +11,13 @@ import { channelKeys, type HubKeys } from "../redis/keys.ts";
 import { Unavailable } from "./broker.ts";
 import type { RedisEngines } from "./redis_engines.ts";
 import { memberText } from "./redis_messages.ts";
-import type { MembersListener, NodeMember, SharedMember, SharedMembers } from "./shared_members.ts";
+import {
+  type MembersListener,
+  NOBODY,
+  type NodeMember,
+  type SharedMember,
+  type SharedMembers,
+} from "./shared_members.ts";
 
 /** How long Redis keeps members without a node that prolongs it, ms. */
 const KEPT_MS = 120_000;
@@ -21,15 +27,6 @@ const PROLONG_EVERY_MS = 30_000;
 
 /** Members that are repeated in one request. */
 const MEMBERS_PER_REQUEST = 500;
-
-const NOBODY: MembersListener = {
-  known() {},
-  joined() {},
-  left() {},
-  gone() {},
-  interrupted() {},
-  returned() {},
-};
 
 export interface RedisMembersOptions {
   /** The name of this node. */
@@ -79,6 +76,8 @@ export class RedisMembers implements SharedMembers {
       joined: hear("joined"),
       left: hear("left"),
       gone: (node) => listener.gone(node),
+      interrupted: () => listener.interrupted(),
+      returned: () => listener.returned(),
     };
   }
 

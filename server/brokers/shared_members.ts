@@ -35,6 +35,16 @@ export interface MembersListener {
   returned(): void;
 }
 
+/** Before there is one. */
+export const NOBODY: MembersListener = {
+  known() {},
+  joined() {},
+  left() {},
+  gone() {},
+  interrupted() {},
+  returned() {},
+};
+
 export interface SharedMembers {
   /** Called once, before any other. */
   start(listener: MembersListener): void;

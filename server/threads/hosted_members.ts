@@ -5,23 +5,15 @@
  * @module
  */
 
-import type {
-  MembersListener,
-  NodeMember,
-  SharedMember,
-  SharedMembers,
+import {
+  type MembersListener,
+  NOBODY,
+  type NodeMember,
+  type SharedMember,
+  type SharedMembers,
 } from "../brokers/shared_members.ts";
 import type { MembershipItem } from "./hosted_messages.ts";
 import type { Item, PortLink } from "./port_link.ts";
-
-const NOBODY: MembersListener = {
-  known() {},
-  joined() {},
-  left() {},
-  gone() {},
-  interrupted() {},
-  returned() {},
-};
 
 export class HostedMembers implements SharedMembers {
   /** Is told of the members of other threads. */

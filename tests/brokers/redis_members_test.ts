@@ -1,3 +1,4 @@
+import { NOBODY } from "../../server/brokers/shared_members.ts";
 import { assertEquals } from "@std/assert";
 import { RedisWorld, SETTLE_MS } from "../simulation/core/redis_world.ts";
 
@@ -49,9 +50,7 @@ Deno.test("A node that returns and leaves at once has no members at the others",
   const [here, there] = [await world.node(), await world.node()];
   const gone: string[] = [];
   here.broker.members.start({
-    known() {},
-    joined() {},
-    left() {},
+    ...NOBODY,
     gone: (node) => gone.push(node),
   });
   await here.broker.subscribe("c");
@@ -73,10 +72,10 @@ Deno.test("A node is not told of its own members", async () => {
   const { broker } = await world.node();
   const told: string[] = [];
   broker.members.start({
+    ...NOBODY,
     known: (_, all) => told.push(...all.map(({ node }) => node)),
     joined: (_, { node }) => told.push(node),
     left: (_, { node }) => told.push(node),
-    gone() {},
   });
   await broker.subscribe("c");
   broker.members.put("c", MEMBER);

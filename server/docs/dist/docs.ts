@@ -31,6 +31,8 @@ export const DOCS: Readonly<Record<string, string>> = {
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/scaling">One process or several</a></li>
+<li><a href="/docs/capacity">Capacity</a></li>
 <li><a href="/docs/liveness">Liveness and health</a></li>
 <li><a href="/docs/metrics">Metrics and alerts</a></li>
 <li><a href="/docs/http">HTTP routes and the live page</a></li>
@@ -78,7 +80,11 @@ hub.</li>
 <ul>
 <li><a href="/docs/options">Options</a>: every environment variable, with its unit, default and meaning.</li>
 <li><a href="/docs/keys">Keys, rights and limits</a>: credentials, what a key may do, suspension, threats.</li>
-<li><a href="/docs/deploy">Deployment</a>: proxies, TLS, service managers, Deno Deploy, shutdown.</li>
+<li><a href="/docs/deploy">Deployment</a>: proxies, TLS, service managers, several processes, Deno Deploy, shutdown.</li>
+<li><a href="/docs/scaling">One process or several</a>: what one process carries, what several share, what is
+guaranteed, what each failure means.</li>
+<li><a href="/docs/capacity">Capacity</a>: how many nodes and how much Redis for ten thousand, a million, ten
+million connections.</li>
 </ul>
 <h2 id="watch-it">Watch it<a class="anchor" href="#watch-it" aria-label="Link to this section">#</a></h2>
 <ul>
@@ -123,6 +129,8 @@ glossary.</li>
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/scaling">One process or several</a></li>
+<li><a href="/docs/capacity">Capacity</a></li>
 <li><a href="/docs/liveness">Liveness and health</a></li>
 <li><a href="/docs/metrics">Metrics and alerts</a></li>
 <li><a href="/docs/http">HTTP routes and the live page</a></li>
@@ -478,6 +486,8 @@ nothing else is a sign of life. A client above its rate limit gets three warning
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/scaling">One process or several</a></li>
+<li><a href="/docs/capacity">Capacity</a></li>
 <li><a href="/docs/liveness">Liveness and health</a></li>
 <li><a href="/docs/metrics">Metrics and alerts</a></li>
 <li><a href="/docs/http">HTTP routes and the live page</a></li>
@@ -555,15 +565,17 @@ process missed.</p>
 <ul>
 <li>A publication that cannot be sent waits for a second, since a connection is usually made anew in a
 tenth of that. Then it reaches the subscribers of its own process, without an offset, and is
-answered with <code>&quot;degraded&quot;:true</code>. All subscribers of its channel get a <code>gap</code> once Redis is back.
-With <code>BROKER_REQUIRED=true</code> it is refused (<code>unavailable</code>, HTTP 503) instead.</li>
+answered with <code>&quot;degraded&quot;:true</code>. Once Redis is back, all subscribers of its channel get a <code>gap</code>,
+and who returns from before it <code>&quot;recovered&quot;:false</code>: the gap has an offset, and the history begins
+anew after it. With <code>BROKER_REQUIRED=true</code> it is refused (<code>unavailable</code>, HTTP 503) instead.</li>
 <li>A publication that was sent and not answered within three seconds is refused as <code>unavailable</code>: it
 may have been delivered. Repeated with the same <code>id</code> it is delivered once.</li>
 <li>A subscription of a json client waits for three seconds, and is refused as <code>unavailable</code> then.
 Those that have begun last: once Redis is back, they get what was published meanwhile, from the
 history.</li>
-<li>Who joins and leaves at other processes is told once Redis is back. A Redis that has lost its data
-makes nobody leave.</li>
+<li>Who joins and leaves at other processes is told once Redis is back. Nobody leaves meanwhile, since
+nobody can return: who is away has a whole grace then. A Redis that has lost its data makes nobody
+leave, either.</li>
 <li>Channels without a history get a <code>gap</code> without a position whenever their process lost the
 connection.</li>
 </ul>
@@ -645,6 +657,8 @@ after its restart, or when <code>HISTORY_BYTES</code> was too small for the ids
 <li><a href="/docs/keys" aria-current="page">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/scaling">One process or several</a></li>
+<li><a href="/docs/capacity">Capacity</a></li>
 <li><a href="/docs/liveness">Liveness and health</a></li>
 <li><a href="/docs/metrics">Metrics and alerts</a></li>
 <li><a href="/docs/http">HTTP routes and the live page</a></li>
@@ -818,6 +832,8 @@ suspensions and tickets survive a restart.</p>
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options" aria-current="page">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/scaling">One process or several</a></li>
+<li><a href="/docs/capacity">Capacity</a></li>
 <li><a href="/docs/liveness">Liveness and health</a></li>
 <li><a href="/docs/metrics">Metrics and alerts</a></li>
 <li><a href="/docs/http">HTTP routes and the live page</a></li>
@@ -860,6 +876,7 @@ that lists every problem. A variable that looks like a misspelled option is a wa
 <tr><td><code>DEFAULT_PROFILE</code></td><td>json, events-hub, infoway, tank, talo</td><td>json</td><td>profile of upgrades that name none</td></tr>
 <tr><td><code>LOG_FORMAT</code></td><td>text, json</td><td>text</td><td>a readable line per event, or a line of JSON</td></tr>
 <tr><td><code>LOG_LEVEL</code></td><td>debug, info, warning, error, fatal</td><td>info</td><td>least severe level that is logged</td></tr>
+<tr><td><code>WORKERS</code></td><td>count</td><td>1</td><td>threads that serve clients on one port, as one hub; more than 1 on Linux alone</td></tr>
 <tr><td><code>WRITE_WAIT_MS</code></td><td>ms</td><td>10000</td><td>a write that has not drained by then ends the connection</td></tr>
 <tr><td><code>FLUSH_WINDOW_MS</code></td><td>ms</td><td>0</td><td>publications wait for so long, at most 100, so that one write carries more; 0 = off</td></tr>
 <tr><td><code>FROZEN_WAIT_MS</code></td><td>ms</td><td>0</td><td>a client that answers control pings but for so long no app ping is closed; 0 = off</td></tr>
@@ -976,9 +993,9 @@ sooner.</li>
 <li><strong>Clients that return</strong>: <code>HISTORY_MESSAGES</code> and <code>HISTORY_TTL_MS</code> say how long an absence loses
 nothing (<a href="/docs/delivery">Delivery</a>); <code>HISTORY_CHANNELS=chat/*,trade/*</code> keeps only what somebody
 comes back for.</li>
-<li><strong>Several processes</strong>: with <code>REDIS_URL</code> they are one hub
-(<a href="/docs/deploy#several-processes">Deployment</a>). <code>HISTORY_</code> options and <code>DEDUPE_MS</code> must be the same
-for all of them.</li>
+<li><strong>Several processes</strong>: with <code>REDIS_URL</code> they are one hub (<a href="/docs/scaling">when</a>,
+<a href="/docs/deploy#several-processes">how</a>). <code>HISTORY_</code> options and <code>DEDUPE_MS</code> must be the same for all
+of them.</li>
 <li><strong>The log</strong>: <code>LOG_FORMAT=json</code> writes one JSON object a line. If the reader of the log pauses, the
 hub keeps 16 MiB of lines; it drops what exceeds that, and then logs how many lines it dropped.</li>
 </ul>
@@ -1012,6 +1029,8 @@ hub keeps 16 MiB of lines; it drops what exceeds that, and then logs how many li
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy" aria-current="page">Deployment</a></li>
+<li><a href="/docs/scaling">One process or several</a></li>
+<li><a href="/docs/capacity">Capacity</a></li>
 <li><a href="/docs/liveness">Liveness and health</a></li>
 <li><a href="/docs/metrics">Metrics and alerts</a></li>
 <li><a href="/docs/http">HTTP routes and the live page</a></li>
@@ -1031,14 +1050,20 @@ hub keeps 16 MiB of lines; it drops what exceeds that, and then logs how many li
 <li class="depth-2"><a href="#requirements">Requirements</a></li>
 <li class="depth-2"><a href="#several-processes">Several processes</a></li>
 <li class="depth-3"><a href="#what-it-costs">What it costs</a></li>
+<li class="depth-2"><a href="#several-threads">Several threads</a></li>
+<li class="depth-3"><a href="#what-threads-cost">What threads cost</a></li>
 <li class="depth-2"><a href="#behind-a-proxy">Behind a proxy</a></li>
 <li class="depth-2"><a href="#tls">TLS</a></li>
 <li class="depth-2"><a href="#shutdown">Shutdown</a></li>
 <li class="depth-3"><a href="#slots">Slots</a></li>
 <li class="depth-2"><a href="#systemd">systemd</a></li>
+<li class="depth-2"><a href="#nginx-before-several-nodes">nginx before several nodes</a></li>
+<li class="depth-2"><a href="#compose">Compose</a></li>
 <li class="depth-2"><a href="#one-file">One file</a></li>
 <li class="depth-2"><a href="#container">Container</a></li>
 <li class="depth-2"><a href="#deno-deploy">Deno Deploy</a></li>
+<li class="depth-3"><a href="#with-a-hosted-redis">With a hosted Redis</a></li>
+<li class="depth-3"><a href="#what-it-costs-there">What it costs there</a></li>
 <li class="depth-2"><a href="#another-address">Another address</a></li>
 </ul>
 </nav>
@@ -1067,16 +1092,18 @@ that are each pinged once a second, and with 3000 that connect at once:</p>
 </tbody>
 </table></div>
 <h2 id="several-processes">Several processes<a class="anchor" href="#several-processes" aria-label="Link to this section">#</a></h2>
-<p>One process is one hub. With <code>REDIS_URL</code> all processes that have the same Redis (7 or later, or
-Valkey) and the same <code>REDIS_PREFIX</code> are one hub: a publication reaches the subscribers of every
-process, and a client resumes on whichever it reaches.</p>
+<p>One process is one hub, and often <a href="/docs/scaling">enough</a>. With <code>REDIS_URL</code> all processes that have the
+same Redis (7 or later, or Valkey) and the same <code>REDIS_PREFIX</code> are one hub: a publication reaches
+the subscribers of every process, and a client resumes on whichever it reaches.</p>
 <div class="scroll" tabindex="0"><pre><code class="language-sh">REDIS_URL=redis://:password@redis.internal:6379/0 deno task start</code></pre></div>
 <ul>
 <li><code>rediss://</code> is encrypted. With Sentinel name the sentinels and what they call the primary:
-<code>redis-sentinel://user:password@sentinel-1,sentinel-2:26379/main/0</code>; the sentinels themselves must
-need no password. A Redis Cluster is <code>redis-cluster://user:password@node-1,node-2:6379</code>: any of
-its nodes, the others are found; channels are spread over its primaries, with sharded pub/sub. A
-slot that moves is a new epoch for its channels. The hub always reads from primaries.</li>
+<code>redis-sentinel://user:password@sentinel-1,sentinel-2:26379/main/0</code>. The user is that of Redis;
+one of the sentinels comes last: <code>…/main/0?sentinel=user:password</code>, or <code>?sentinel=:password</code> where
+they have no users. Percent-encode what is no letter or digit. A Redis Cluster is
+<code>redis-cluster://user:password@node-1,node-2:6379</code>: any of its nodes, the others are found;
+channels are spread over its primaries, with sharded pub/sub. A slot that moves is a new epoch for
+its channels. The hub always reads from primaries.</li>
 <li>Give all of them the same <code>HISTORY_</code> options, <code>DEDUPE_MS</code> and keys.</li>
 <li>Redis has the history: <code>HISTORY_MESSAGES</code> of each channel for <code>HISTORY_TTL_MS</code>. <code>HISTORY_BYTES</code>
 bounds what each process keeps in its own memory, not Redis; that is bounded by channels ×
@@ -1125,9 +1152,50 @@ bytes, published and received by the same process:</p>
 </tbody>
 </table></div>
 <p>A process that only receives spends less, and each process that subscribes to the channel costs
-Redis another 0.3 µs or so: one Redis carries about 100 000 publications a second with a history.</p>
+Redis another 0.3 µs or so: one Redis carries about 100 000 publications a second with a history.
+These are costs under load, where commands are sent together. <a href="/docs/capacity">Capacity</a> has those of a
+quiet process, too, and how many processes and how much Redis a number of connections needs.</p>
+<h2 id="several-threads">Several threads<a class="anchor" href="#several-threads" aria-label="Link to this section">#</a></h2>
+<p>One process uses one core, beside what the kernel does. With <code>WORKERS=n</code> it has n threads that serve
+clients on the same port, as one hub, without Redis or anything else to install. The kernel spreads
+new connections over them. Linux alone does that, so elsewhere, on Deno Deploy and under
+<code>DENO_SERVE_ADDRESS</code> the hub refuses to start with more than one.</p>
+<div class="scroll" tabindex="0"><pre><code class="language-sh">WORKERS=4 deno task start</code></pre></div>
+<p>Use it when one core is the limit: <code>rate(process_cpu_seconds_total[1m])</code> near 1, or
+<code>systole_wheel_lateness_seconds</code> that rises. Below that one process costs less CPU. Take one thread
+fewer than the machine has cores, up to about 8: the main thread needs a part of one.</p>
+<p>The main thread serves no clients. It has what belongs to the process, and what therefore outlives a
+thread: the history, the ids of publications, members, tickets and suspensions, the log, <code>/metrics</code>,
+the drain. Each thread is a node of the hub, as a process with Redis is: the lists of the API show
+all, each row with its <code>node</code> (<code>thread 1</code>), <code>?scope=node</code> one, and a request is answered by
+whichever thread gets it. With <code>REDIS_URL</code> each thread is a node on Redis, and the main thread has
+only the log, <code>/metrics</code> and the drain.</p>
+<ul>
+<li>Limits of keys and <code>ADMISSION_PER_SECOND</code> hold for all threads together. Each thread has
+<code>MAX_CONNECTIONS</code>, <code>MAX_PENDING_CONNECTIONS</code>, <code>MAX_UPGRADES_PER_SECOND</code> and the limits by address
+for itself: divide by the number of threads what is meant for the process. The threads share
+<code>QUEUE_BUDGET_BYTES</code> in equal parts. <code>HISTORY_BYTES</code> bounds the history; the copies that the
+threads have of it take as much again at most.</li>
+<li>A thread that is behind with what the others publish gets it from the history later; what the
+history has not any more is told as a <code>gap</code>.</li>
+<li>A thread that throws ends alone. Its connections end without a close frame, its clients reconnect
+to another thread and resume, and a new thread takes its place within a second. They are listed as
+<code>node lost</code>. Connections that the kernel had given it, and it had not taken, are reset.</li>
+<li>A thread that does not answer for five seconds is ended. Until then new connections that the
+kernel gives it wait. If it is in an endless loop, Deno (2.9.6) cannot end it: then the process
+drains the other threads and exits with 1, for the service manager to start it again.</li>
+<li>Memory is that of the process: a thread that runs out of it ends the process.</li>
+</ul>
+<h3 id="what-threads-cost">What threads cost<a class="anchor" href="#what-threads-cost" aria-label="Link to this section">#</a></h3>
+<p>A publication goes to the main thread and from there to each thread that has subscribers: about 10
+µs of CPU more for one that is published and received in the same thread, and as much again for each
+other thread. With many receivers that is little: 1000 subscribers cost 500 µs to 7 ms a
+publication. A hub whose clients talk in small groups across all threads gains less than one with
+large channels.</p>
+<p>Without clients two threads take 190 MB in all, each further one 45 MB; one process takes 100 MB.</p>
 <h2 id="behind-a-proxy">Behind a proxy<a class="anchor" href="#behind-a-proxy" aria-label="Link to this section">#</a></h2>
-<p><a href="/docs/recipes">Recipes</a> has whole configurations of nginx and Caddy.</p>
+<p><a href="/docs/recipes">Recipes</a> has whole configurations of nginx and Caddy before one process; that of nginx
+before several is <a href="#nginx-before-several-nodes">below</a>.</p>
 <ul>
 <li>Set <code>PROXY_PRESET</code>, or ping periods below the proxy&#39;s idle timeout.</li>
 <li>Set <code>TRUSTED_PROXIES</code>, so that limits and logs use the address of the client and not of the proxy.</li>
@@ -1185,25 +1253,34 @@ processes count together; while Redis is away each one has the budget divided by
 processes. Slots are for the client library and for clients that read the close text; others come
 back by their own rules, and are told again.</p>
 <h2 id="systemd">systemd<a class="anchor" href="#systemd" aria-label="Link to this section">#</a></h2>
-<p>The service manager must run <code>deno</code> itself: a SIGTERM to <code>npx</code> never reaches the program.</p>
-<div class="scroll" tabindex="0"><pre><code class="language-ini">[Unit]
-Description=Systole
-After=network.target
-
-[Service]
-User=systole
-WorkingDirectory=/srv/systole
-Environment=LOG_FORMAT=json
-EnvironmentFile=/etc/systole.env
-ExecStart=/usr/local/bin/deno task start
-TimeoutStopSec=6
-Restart=on-failure
-LimitNOFILE=65536
-
-[Install]
-WantedBy=multi-user.target</code></pre></div>
-<p><code>/etc/systole.env</code> has the options, one <code>NAME=value</code> a line, <code>API_KEYS</code> among them; let only root
-read it. With <code>DATA_DIR=data</code> the folder <code>data/</code> must belong to the user.</p>
+<p><code>server/ops/systole@.service</code> runs a node on the port that is the name of the instance, as a user
+without any right of root. Put a checkout into <code>/srv/systole</code>, and the options into
+<code>/etc/systole.env</code>, one <code>NAME=value</code> a line, <code>API_KEYS</code> and <code>REDIS_URL</code> among them and no <code>PORT</code>;
+let only root read it. Then, with the file in <code>/etc/systemd/system</code> and a user <code>systole</code>:
+<code>systemctl enable --now systole@8081 systole@8082</code>. One process is one instance, <code>systole@8080</code>.</p>
+<p>The unit starts <code>deno</code> itself: a SIGTERM to <code>npx</code> never reaches the program. With <code>DATA_DIR=data</code>
+the folder <code>data/</code> must belong to the user. A larger <code>SHUTDOWN_MS</code> needs a larger <code>TimeoutStopSec</code>.
+A test has systemd check the unit and rate its protection, and runs its command; the sandbox itself
+is not part of the tests.</p>
+<p>To replace the nodes of a machine, restart one, wait until its <code>/readyz</code> answers 200, and go on with
+the next.</p>
+<h2 id="nginx-before-several-nodes">nginx before several nodes<a class="anchor" href="#nginx-before-several-nodes" aria-label="Link to this section">#</a></h2>
+<p><code>server/ops/nginx.conf</code> is a whole configuration: each upgrade goes to the node with the fewest
+connections, and to another one while it drains or does not answer. nginx learns that from what it
+passes on: there are no health checks in it. A test runs it before three nodes, one of which drains,
+ends and returns. Its <code>upstream</code> has the addresses of <code>compose.yml</code>; write your own there. The
+options of the nodes beside it:</p>
+<ul>
+<li><code>PROXY_PRESET=nginx</code>, which keeps ping periods below its <code>proxy_read_timeout</code>.</li>
+<li><code>TRUSTED_PROXIES</code> with the address of nginx.</li>
+<li><code>ALLOWED_ORIGINS</code> with your pages and with the name of the hub.</li>
+</ul>
+<p>Clients need no sticky sessions: each connection is a request of its own, and a client resumes on
+any node. A load balancer with health checks asks <code>/readyz</code>.</p>
+<h2 id="compose">Compose<a class="anchor" href="#compose" aria-label="Link to this section">#</a></h2>
+<p><code>server/ops/compose.yml</code> is a hub of three nodes from the image below, Redis that keeps its data and
+refuses what does not fit, and nginx on port 8080. It needs <code>API_KEYS</code> in the environment or in
+<code>.env</code>. A test runs its services with their commands, options and health checks, without containers.</p>
 <h2 id="one-file">One file<a class="anchor" href="#one-file" aria-label="Link to this section">#</a></h2>
 <div class="scroll" tabindex="0"><pre><code class="language-sh">deno task compile</code></pre></div>
 <p>makes <code>bin/systole</code> and <code>bin/systole-probe</code>: programs with everything inside (page, manuals, client
@@ -1225,11 +1302,46 @@ base image itself is not part of the tests.</p>
 <li>Push the repository and create an app from it on the Deno Deploy dashboard.</li>
 <li>The entrypoint, <code>server/main.ts</code>, is in <code>deno.json</code>; there is no build step.</li>
 <li>Set the environment: <code>API_KEYS</code> (or <code>ALLOW_ANONYMOUS=true</code>, since others reach every address
-there), and <code>ALLOWED_ORIGINS</code> with the origins of your pages. Suspensions and tickets need a Deno
-KV database that is assigned to the app.</li>
+there), and <code>ALLOWED_ORIGINS</code> with the origins of your pages. Without Redis, suspensions and
+tickets need a Deno KV database that is assigned to the app.</li>
 <li>Deploy. Deno Deploy passes the address in <code>DENO_SERVE_ADDRESS</code>, terminates TLS, and sends SIGINT
 five seconds before it kills an instance; the default of <code>SHUTDOWN_MS</code> fits into that.</li>
 </ol>
+<h3 id="with-a-hosted-redis">With a hosted Redis<a class="anchor" href="#with-a-hosted-redis" aria-label="Link to this section">#</a></h3>
+<p>Deno Deploy runs as many instances of an application as it sees fit, each isolated from the others.
+Without Redis each is a hub of its own: users on different instances do not hear each other, and
+<code>/healthz</code> is green all the same.</p>
+<ol>
+<li>Get a Redis 7 or later, or Valkey, near the region of the app: a publication waits for a round
+trip to it. It must have pub/sub, scripts (<code>EVALSHA</code>) and <code>INFO</code>, and
+<code>maxmemory-policy noeviction</code>. Each instance makes three connections: allow three times as many
+as instances, twice over, since old and new ones run side by side during a deployment.
+<a href="/docs/capacity">Capacity</a> says how much memory it needs.</li>
+<li>Use its address with TLS, <code>rediss://user:password@host:port</code>, as a secret <code>REDIS_URL</code>. Characters
+of the password that a URL does not take are percent-encoded.</li>
+<li>Give each context a <code>REDIS_PREFIX</code> of its own, <code>systole:</code> for production and <code>preview:</code> for the
+rest: with the same one a preview is a part of the production hub.</li>
+<li>Decide on <code>BROKER_REQUIRED</code>: <code>true</code> refuses publications while Redis is away, else the
+subscribers of the same instance get them (<a href="/docs/delivery#while-redis-is-away">Delivery</a>).</li>
+<li>Set <code>PROXY_PRESET=deno-deploy</code> if an instance must not be stopped while clients are connected,
+see below.</li>
+<li>Deploy, and look: the log says <code>connected to Redis</code>, <code>/readyz</code> answers <code>ready</code> and not
+<code>degraded</code>, and in <code>GET /api/v1/connections</code> clients of different instances have different
+<code>node</code>.</li>
+</ol>
+<p>What happens to instances then:</p>
+<ul>
+<li>A deployment starts new instances and sends SIGINT to the old ones. Both are one hub for these
+seconds. A client is told to reconnect or closed with 1012, resumes on a new instance, and misses
+nothing.</li>
+<li>An instance that is stopped for lack of traffic drains the same way; clients that were connected
+and quiet return to another one, which is started for them. One that is killed, for memory or
+after five seconds, is missed by the others about eight seconds later.</li>
+<li>A deployment that changes the layout of the keys (the changelog would say so) uses other keys: its
+clients get <code>&quot;recovered&quot;:false</code>.</li>
+<li>Logs and <code>/metrics</code> are of one instance each; the lists of the API are those of all.</li>
+</ul>
+<h3 id="what-it-costs-there">What it costs there<a class="anchor" href="#what-it-costs-there" aria-label="Link to this section">#</a></h3>
 <p>An application is stopped after 5 s to 10 minutes without traffic, and pings count as traffic. With
 <code>PROXY_PRESET=deno-deploy</code> each connection is pinged every 4 s, so an application with a client is
 never stopped; it then runs, and is paid for, as long as anybody is connected, and pings cost 13
@@ -1252,6 +1364,322 @@ start is refused and so is the build. Set them for every context.</p>
 <div class="scroll" tabindex="0"><pre><code class="language-sh">DENO_SERVE_ADDRESS=tcp:127.0.0.1:9000 deno task start
 DENO_SERVE_ADDRESS=unix:/run/systole.sock deno run --allow-net --allow-env \\
   --allow-read=/run/systole.sock --allow-write=/run/systole.sock server/main.ts</code></pre></div>
+</main>
+</div>
+</body>
+</html>
+`,
+  "scaling": `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>One process or several · Systole</title>
+<link rel="icon" href="/web/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/docs/docs.css">
+</head>
+<body>
+<a class="skip" href="#manual">Skip to the manual</a>
+<header>
+<p class="brand"><a href="/"><img src="/web/icon.svg" alt="" width="22" height="22">Systole</a></p>
+<p><a href="/">Live page</a></p>
+</header>
+<div class="columns">
+<nav class="manuals" aria-label="Manuals">
+<ul>
+<li><a href="/docs">Manuals</a></li>
+<li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/delivery">Delivery</a></li>
+<li><a href="/docs/keys">Keys, rights and limits</a></li>
+<li><a href="/docs/options">Options</a></li>
+<li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/scaling" aria-current="page">One process or several</a></li>
+<li><a href="/docs/capacity">Capacity</a></li>
+<li><a href="/docs/liveness">Liveness and health</a></li>
+<li><a href="/docs/metrics">Metrics and alerts</a></li>
+<li><a href="/docs/http">HTTP routes and the live page</a></li>
+<li><a href="/docs/sdk">Client library</a></li>
+<li><a href="/docs/recipes">Recipes</a></li>
+<li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/comparison">Comparison</a></li>
+<li><a href="/docs/performance">Performance</a></li>
+<li><a href="/docs/architecture">Architecture</a></li>
+<li><a href="/docs/contributing">Contributing</a></li>
+<li><a href="/docs/changelog">Changelog</a></li>
+</ul>
+</nav>
+<nav class="contents" aria-labelledby="contents-title">
+<p id="contents-title">On this page</p>
+<ul>
+<li class="depth-2"><a href="#when-one-process-is-enough">When one process is enough</a></li>
+<li class="depth-2"><a href="#what-several-processes-or-threads-share">What several processes or threads share</a></li>
+<li class="depth-2"><a href="#what-is-guaranteed">What is guaranteed</a></li>
+<li class="depth-2"><a href="#what-a-failure-means">What a failure means</a></li>
+</ul>
+</nav>
+<main id="manual" tabindex="-1">
+<h1>One process or several</h1>
+<p>What one process carries, when to run several as one hub, and what the hub promises then. How they
+are started is in <a href="/docs/deploy#several-processes">Deployment</a>, how many are needed in
+<a href="/docs/capacity">Capacity</a>.</p>
+<h2 id="when-one-process-is-enough">When one process is enough<a class="anchor" href="#when-one-process-is-enough" aria-label="Link to this section">#</a></h2>
+<p>Run one process until one of these is true:</p>
+<ul>
+<li><strong>More than 15 000 connections.</strong> That is the default of <code>MAX_CONNECTIONS</code>. A quiet connection
+takes 12 KiB and a ping 35 µs of CPU (<a href="/docs/performance#figures">Performance</a>): 15 000 of them,
+pinged every 54 s, are 180 MB and a hundredth of a core. Two or three times as many fit where
+memory, open files and the time after a restart, when all come back, allow it.</li>
+<li><strong>More than 100 000 deliveries a second.</strong> A delivery takes about 8 µs of CPU where each
+publication is alone, 2 µs with four in flight, half a microsecond with sixteen: a core does that
+many at least.</li>
+<li><strong>A restart must not be seen.</strong> History, presence and positions of one process are in its memory:
+after a restart of that process each client that returns gets <code>&quot;recovered&quot;:false</code>. Two processes
+with Redis are restarted one after the other, and nobody misses a message.</li>
+<li><strong>The platform runs several anyway</strong>, as Deno Deploy does: without <code>REDIS_URL</code> each of them is a
+hub of its own, and two users who land on different ones never hear each other.</li>
+</ul>
+<p>If only the core is too small, <code>WORKERS</code> makes one hub of several threads: see
+<a href="/docs/deploy#several-threads">Several threads</a>. Threads and Redis go together: each thread is a node
+then.</p>
+<p>Otherwise one process is better: nothing else to run, every answer comes from its memory, and a
+publication with a history costs a third of what it costs with Redis.</p>
+<h2 id="what-several-processes-or-threads-share">What several processes or threads share<a class="anchor" href="#what-several-processes-or-threads-share" aria-label="Link to this section">#</a></h2>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th></th><th>one process</th><th>one process with <code>WORKERS=n</code></th><th>several processes with <code>REDIS_URL</code></th></tr></thead>
+<tbody>
+<tr><td>to install</td><td>nothing</td><td>nothing; Linux</td><td>Redis 7 or later, or Valkey</td></tr>
+<tr><td>what it is for</td><td>most hubs</td><td>more than one core on one machine</td><td>several machines, restarts that nobody notices</td></tr>
+<tr><td>publications, members</td><td>of the process</td><td>of all threads</td><td>of all</td></tr>
+<tr><td>history, positions, repeats</td><td>in its memory</td><td>in its memory, which outlives a thread</td><td>in Redis</td></tr>
+<tr><td>suspensions, tickets</td><td><code>DATA_DIR</code></td><td><code>DATA_DIR</code></td><td>in Redis; a ticket is taken once</td></tr>
+<tr><td>lists of the API, live page</td><td>of the process</td><td>of all threads, each row with its <code>node</code></td><td>of all, each row with its <code>node</code></td></tr>
+<tr><td>limits</td><td>of the process</td><td><a href="/docs/deploy#several-threads">most of each thread</a></td><td>those of a key of all; <code>MAX_CONNECTIONS</code> and those of addresses of each process</td></tr>
+<tr><td><code>/metrics</code></td><td>of the process</td><td>of the process</td><td>of each process</td></tr>
+<tr><td>a restart of the process</td><td>a new epoch</td><td>a new epoch; of one thread: nothing is lost</td><td>nothing is lost: clients resume on another one</td></tr>
+<tr><td>what else can fail</td><td>–</td><td><a href="/docs/deploy#several-threads">a thread</a></td><td>Redis: <a href="#what-a-failure-means">what a user sees then</a></td></tr>
+<tr><td>a publication with a history, CPU</td><td>13 µs</td><td>29 µs</td><td>35 µs, and 11 µs of Redis (<a href="/docs/performance#several-processes">figures</a>)</td></tr>
+<tr><td>a delivery, CPU</td><td>1</td><td>1.2 to 1.3 times that</td><td>1.1 to 1.3 times that</td></tr>
+</tbody>
+</table></div>
+<p>A process, or a thread, is called a node where there are several. Nodes do not know each other&#39;s
+addresses and elect no leader: what they share is in Redis, and each tells the others what they need
+to know through it.</p>
+<h2 id="what-is-guaranteed">What is guaranteed<a class="anchor" href="#what-is-guaranteed" aria-label="Link to this section">#</a></h2>
+<p>The same words stand in frames, answers and logs:</p>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>word</th><th>where</th><th>what it says</th></tr></thead>
+<tbody>
+<tr><td>acknowledged</td><td><code>published</code> with an <code>offset</code>, HTTP 200</td><td>the publication has its place in the channel, on all nodes: every subscriber that stays or resumes gets it once and in order, or a <code>gap</code></td></tr>
+<tr><td><code>&quot;recovered&quot;:true</code></td><td><code>subscribed</code></td><td>all that followed <code>since</code> comes now, once and in order</td></tr>
+<tr><td><code>&quot;recovered&quot;:false</code></td><td><code>subscribed</code></td><td>messages may be missing; fetch the state anew</td></tr>
+<tr><td><code>gap</code></td><td>a frame, at any time</td><td>messages of this channel may be missing before the ones that follow</td></tr>
+<tr><td><code>&quot;degraded&quot;:true</code></td><td><code>published</code>, HTTP 200</td><td>Redis is away: the subscribers of this node got it, without an offset; the others get a <code>gap</code> later</td></tr>
+<tr><td><code>unavailable</code></td><td><code>error</code>, HTTP 503</td><td>not acknowledged: it may have been delivered or not. Repeated with the same <code>id</code> it is delivered once</td></tr>
+</tbody>
+</table></div>
+<ul>
+<li>Nothing acknowledged is lost in silence: who misses a message is told by <code>gap</code> or
+<code>&quot;recovered&quot;:false</code>. A subscriber whose channel keeps no history is promised less: at most once,
+and a <code>gap</code> whenever its node lost the connection to Redis.</li>
+<li>The order of the messages of a channel is the same for all subscribers of all nodes.</li>
+<li>No client is closed since Redis is away, and no node counts as lost since Redis stalls.</li>
+<li>Redis replicates asynchronously, and its snapshots are old: no hub on it can promise that an
+acknowledged message survives the loss of the primary. This one promises that subscribers know.</li>
+</ul>
+<p>What is promised within one node, and for how long messages are kept, is in <a href="/docs/delivery">Delivery</a>.</p>
+<h2 id="what-a-failure-means">What a failure means<a class="anchor" href="#what-a-failure-means" aria-label="Link to this section">#</a></h2>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>what fails</th><th>connected clients</th><th>publishers</th><th>clients that return</th></tr></thead>
+<tbody>
+<tr><td>a node is stopped (SIGTERM, SIGINT)</td><td>of that node: told to reconnect, then closed with 1012; of others: nothing</td><td>of that node: what is not answered is repeated with its <code>id</code> elsewhere</td><td><code>&quot;recovered&quot;:true</code></td></tr>
+<tr><td>a node is killed</td><td>of that node: find out by their own heartbeats or at once, by the reset; of others: nothing</td><td>the same</td><td><code>&quot;recovered&quot;:true</code>; its members leave about 8 s later plus their grace</td></tr>
+<tr><td>Redis or the way to it is away for less than a second</td><td>nothing: what pub/sub lost is read from the history; <code>gap</code> on channels without one</td><td>wait</td><td>wait</td></tr>
+<tr><td>the same for longer</td><td>get what their own node publishes; <code>gap</code> when it is back</td><td><code>&quot;degraded&quot;:true</code>, or <code>unavailable</code> with <code>BROKER_REQUIRED=true</code></td><td><code>unavailable</code> after 3 s, and again until it is back</td></tr>
+<tr><td>Redis accepts connections and answers nothing</td><td>the same, from the probe on that is late: 4 s at most</td><td>what was sent meanwhile: <code>unavailable</code>; then as above</td><td>the same</td></tr>
+<tr><td>Redis restarts, with its data or without; <code>FLUSHALL</code></td><td><code>gap</code> on each channel: a new epoch</td><td>as while it is away</td><td><code>&quot;recovered&quot;:false</code></td></tr>
+<tr><td>failover to a replica (Sentinel, Cluster)</td><td><code>gap</code> on each channel of that primary</td><td>as while it is away, until the nodes know the new primary</td><td><code>&quot;recovered&quot;:false</code></td></tr>
+<tr><td>a slot of a Cluster moves</td><td><code>gap</code> on its channels</td><td>nothing</td><td><code>&quot;recovered&quot;:false</code></td></tr>
+<tr><td>pub/sub loses messages (its output buffer was full)</td><td>nothing: the next message, or the comparison every 25 s, shows the hole</td><td>nothing</td><td>nothing</td></tr>
+<tr><td>Redis is out of memory</td><td>nothing new</td><td><code>unavailable</code></td><td><code>&quot;recovered&quot;:true</code> as long as it answers</td></tr>
+<tr><td>Redis removes keys before their time (<code>maxmemory-policy</code>)</td><td><code>gap</code></td><td>nothing</td><td><code>&quot;recovered&quot;:false</code>; the log has a warning at the start</td></tr>
+<tr><td>a thread of <code>WORKERS</code> throws or hangs</td><td>of that thread: cut, after 5 s where it hangs; of others: nothing</td><td>what is not answered is repeated with its <code>id</code></td><td><code>&quot;recovered&quot;:true</code></td></tr>
+<tr><td>a node that stalls (its own event loop)</td><td>later; nobody is timed out for it</td><td>later</td><td>–</td></tr>
+</tbody>
+</table></div>
+<p><code>/readyz</code> answers 200 and <code>degraded</code> for a node that does not reach Redis: it still serves its
+clients, and to take it out of a load balancer would only move them to a node that is as far away.
+<code>systole_broker_up</code> is 0 then, and an <a href="/docs/metrics">alert</a> fires.</p>
+</main>
+</div>
+</body>
+</html>
+`,
+  "capacity": `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Capacity · Systole</title>
+<link rel="icon" href="/web/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/docs/docs.css">
+</head>
+<body>
+<a class="skip" href="#manual">Skip to the manual</a>
+<header>
+<p class="brand"><a href="/"><img src="/web/icon.svg" alt="" width="22" height="22">Systole</a></p>
+<p><a href="/">Live page</a></p>
+</header>
+<div class="columns">
+<nav class="manuals" aria-label="Manuals">
+<ul>
+<li><a href="/docs">Manuals</a></li>
+<li><a href="/docs/messages">Messages</a></li>
+<li><a href="/docs/delivery">Delivery</a></li>
+<li><a href="/docs/keys">Keys, rights and limits</a></li>
+<li><a href="/docs/options">Options</a></li>
+<li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/scaling">One process or several</a></li>
+<li><a href="/docs/capacity" aria-current="page">Capacity</a></li>
+<li><a href="/docs/liveness">Liveness and health</a></li>
+<li><a href="/docs/metrics">Metrics and alerts</a></li>
+<li><a href="/docs/http">HTTP routes and the live page</a></li>
+<li><a href="/docs/sdk">Client library</a></li>
+<li><a href="/docs/recipes">Recipes</a></li>
+<li><a href="/docs/probe">Probe</a></li>
+<li><a href="/docs/comparison">Comparison</a></li>
+<li><a href="/docs/performance">Performance</a></li>
+<li><a href="/docs/architecture">Architecture</a></li>
+<li><a href="/docs/contributing">Contributing</a></li>
+<li><a href="/docs/changelog">Changelog</a></li>
+</ul>
+</nav>
+<nav class="contents" aria-labelledby="contents-title">
+<p id="contents-title">On this page</p>
+<ul>
+<li class="depth-2"><a href="#what-things-cost">What things cost</a></li>
+<li class="depth-2"><a href="#the-arithmetic">The arithmetic</a></li>
+<li class="depth-2"><a href="#ten-thousand-a-million-ten-million">Ten thousand, a million, ten million</a></li>
+<li class="depth-3"><a href="#when-all-come-back">When all come back</a></li>
+<li class="depth-2"><a href="#where-the-design-would-have-to-change">Where the design would have to change</a></li>
+</ul>
+</nav>
+<main id="manual" tabindex="-1">
+<h1>Capacity</h1>
+<p>How many nodes and how much Redis a number of connections needs. Each figure is measured (AMD EPYC,
+Deno 2.9.6, Redis 7.0, loopback, payloads of 128 bytes) and stands with its arithmetic, so that your
+own can take its place: <code>deno task bench</code> and <code>deno task bench:cluster</code> measure them on your
+machine.</p>
+<h2 id="what-things-cost">What things cost<a class="anchor" href="#what-things-cost" aria-label="Link to this section">#</a></h2>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>symbol</th><th>what</th><th>cost</th></tr></thead>
+<tbody>
+<tr><td><code>base</code></td><td>a process without connections</td><td>105 MB</td></tr>
+<tr><td><code>conn</code></td><td>a quiet connection, with the flags of <code>start</code></td><td>12 KiB</td></tr>
+<tr><td><code>channel</code></td><td>a channel that has subscribers on the node</td><td>1.1 KiB; with Redis 3.4 KiB, and its latest messages</td></tr>
+<tr><td><code>ping</code></td><td>a control ping, an app ping and their answers</td><td>35 µs of CPU</td></tr>
+<tr><td><code>upgrade</code></td><td>a connection that is opened</td><td>105 µs of CPU</td></tr>
+<tr><td><code>deliver</code></td><td>a publication to one more subscriber of the node</td><td>8 µs of CPU alone, 2 with 4 in flight, 0.5 with 16</td></tr>
+<tr><td><code>publish</code></td><td>a publication with a history: the node where it is published</td><td>100 µs of CPU alone, 40 with 8 in flight, 15 with 32</td></tr>
+<tr><td><code>receive</code></td><td>the same: each node that has subscribers for the channel</td><td>50 µs of CPU alone, 20 with 8 in flight, 5 with 32</td></tr>
+<tr><td><code>redis</code></td><td>the same: Redis</td><td>18 µs of CPU alone, 8 with 32 in flight</td></tr>
+<tr><td><code>each</code></td><td>the same: Redis, for each node that has subscribers for the channel</td><td>4.4 µs of CPU alone, 0.35 with 32 in flight</td></tr>
+<tr><td><code>kept</code></td><td>a message in the history of Redis</td><td>its data and 35 bytes</td></tr>
+<tr><td><code>kept first</code></td><td>a channel with one message in Redis</td><td>4.6 KB</td></tr>
+<tr><td><code>pair</code></td><td>a channel that a node is subscribed to in Redis</td><td>0.46 KB</td></tr>
+<tr><td><code>id</code></td><td>a publication with an <code>id</code>, for <code>DEDUPE_MS</code></td><td>0.16 KB of Redis</td></tr>
+<tr><td><code>resume</code></td><td>a client that has missed 100 messages of a channel of its own</td><td>0.6 ms of CPU, 0.12 ms of Redis</td></tr>
+<tr><td><code>wire</code></td><td>a delivery on its way, with the headers of TCP</td><td>270 bytes</td></tr>
+<tr><td><code>wire redis</code></td><td>a publication to Redis, and from it to each node</td><td>450 bytes, and 250 to each</td></tr>
+</tbody>
+</table></div>
+<p>&quot;Alone&quot; is a node that does nothing else: it wakes up for each message and writes each by itself.
+What comes while it works is read, sent and written together, so the cost falls as the load rises: a
+node that looks half busy is not at half of what it can carry. Plan with the cost alone, and look at
+the CPU.</p>
+<h2 id="the-arithmetic">The arithmetic<a class="anchor" href="#the-arithmetic" aria-label="Link to this section">#</a></h2>
+<p>For <code>C</code> connections, each of which gets <code>m</code> messages a second on channels of <code>s</code> subscribers:</p>
+<ul>
+<li>Publications: <code>p = C × m ÷ s</code> a second.</li>
+<li>Nodes by connections: <code>N = C ÷ MAX_CONNECTIONS</code>, 15 000 by default. Memory of each:
+<code>base + C ÷ N × conn</code>, and as much again for send queues and the histories of its channels.</li>
+<li>Nodes that have subscribers for a channel: <code>k = N × (1 − (1 − 1 ÷ N)^s)</code> where clients land
+anywhere, 1 where a load balancer sends the subscribers of a channel to one node.</li>
+<li>CPU of a node, in cores:
+<code>(C × m × deliver + C ÷ period × ping + p × publish + p × k × receive) ÷ N</code>.</li>
+<li>CPU of Redis, in cores: <code>p × (redis + k × each)</code>.</li>
+<li>Memory of Redis: <code>C ÷ s</code> channels, each <code>kept first</code>, <code>kept</code> for each further message that it has
+within <code>HISTORY_TTL_MS</code>, at most <code>HISTORY_MESSAGES</code>, and <code>pair × k</code>.</li>
+<li>Network of Redis: <code>p × 450</code> bytes a second in, <code>p × k × 250</code> out.</li>
+<li>After a restart of everything: <code>C × upgrade</code>, and <code>C × resume</code> where every client has missed
+messages, divided by the nodes. All nodes together take <code>ADMISSION_PER_SECOND</code> of them a second.</li>
+</ul>
+<h2 id="ten-thousand-a-million-ten-million">Ten thousand, a million, ten million<a class="anchor" href="#ten-thousand-a-million-ten-million" aria-label="Link to this section">#</a></h2>
+<p>With a message every five seconds for each connection (<code>m</code> = 0.2), channels of 100 subscribers, a
+ping every 54 s, and clients that land anywhere:</p>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th></th><th class="right">10 000</th><th class="right">1 000 000</th><th class="right">10 000 000</th></tr></thead>
+<tbody>
+<tr><td>publications a second, <code>p</code></td><td class="right">20</td><td class="right">2 000</td><td class="right">20 000</td></tr>
+<tr><td>deliveries a second, <code>C × m</code></td><td class="right">2 000</td><td class="right">200 000</td><td class="right">2 000 000</td></tr>
+<tr><td>nodes, <code>N</code></td><td class="right">1</td><td class="right">67</td><td class="right">667</td></tr>
+<tr><td>nodes for each channel, <code>k</code></td><td class="right">1</td><td class="right">52</td><td class="right">93</td></tr>
+<tr><td>memory of a node, for its connections</td><td class="right">230 MB</td><td class="right">290 MB</td><td class="right">290 MB</td></tr>
+<tr><td>deliveries of a node, cores</td><td class="right">0.016</td><td class="right">0.024</td><td class="right">0.024</td></tr>
+<tr><td>pings of a node, cores</td><td class="right">0.0065</td><td class="right">0.010</td><td class="right">0.010</td></tr>
+<tr><td>publications of a node, both sides, cores</td><td class="right">–</td><td class="right">0.008 to 0.08</td><td class="right">0.014 to 0.14</td></tr>
+<tr><td>CPU of Redis, cores</td><td class="right">none</td><td class="right">0.05 to 0.5</td><td class="right">0.8 to 8.5</td></tr>
+<tr><td>memory of Redis</td><td class="right">none</td><td class="right">380 MB</td><td class="right">5.7 GB</td></tr>
+<tr><td>network of Redis, out</td><td class="right">none</td><td class="right">26 MB/s</td><td class="right">465 MB/s</td></tr>
+<tr><td>network of a node to its clients</td><td class="right">0.5 MB/s</td><td class="right">0.8 MB/s</td><td class="right">0.8 MB/s</td></tr>
+<tr><td>Redis</td><td class="right">none</td><td class="right">one</td><td class="right">a Cluster of 10 to 16</td></tr>
+</tbody>
+</table></div>
+<ul>
+<li><strong>Ten thousand</strong>: one process, a fortieth of a core. A second one and Redis are for restarts that
+nobody notices, not for the load.</li>
+<li><strong>A million</strong>: connections decide, not messages: at a tenth of a core each, the 67 nodes fit on a
+dozen machines of eight cores, as processes or as threads (<code>WORKERS</code>; each thread is a node).
+<code>MAX_CONNECTIONS=30000</code> halves them. One Redis and a replica with Sentinel; set <code>maxmemory</code> to
+twice what the table says.</li>
+<li><strong>Ten million</strong>: what grows is <code>k</code>. Each of 100 000 channels is subscribed to on 93 nodes: 9.3
+million pairs take 4.3 GB, three quarters of all memory, and most of the CPU. A Cluster spreads
+channels over its primaries (three connections from each node to each primary: 2000 to each). A
+load balancer that hashes the channel (nginx: <code>hash $arg_channel consistent</code> where your clients
+put it into the URL) brings <code>k</code> near 1, and Redis back to one primary: 20 000 × 22.4 µs is 0.45
+cores, and 1.5 GB are left of the memory.</li>
+</ul>
+<p>Bytes of Redis for a million: 10 000 channels × (4.6 KB + 60 messages in five minutes × 163 bytes) =
+144 MB, and 10 000 × 52 pairs × 0.46 KB = 239 MB. For ten million: 1.44 GB and 4.28 GB.</p>
+<h3 id="when-all-come-back">When all come back<a class="anchor" href="#when-all-come-back" aria-label="Link to this section">#</a></h3>
+<p>A million clients at <code>ADMISSION_PER_SECOND=500</code> come back within 33 minutes: raise it with the
+number of nodes. An upgrade takes 105 µs, a resume on a channel that others have read already 0.13
+ms: with a quarter of a core for them, a node admits 1000 a second, and 67 nodes a million within 15
+s. Where each client resumes a channel of its own, 0.7 ms each, it is 300 a second and 50 s, and
+Redis is asked 20 000 times a second, 2.4 cores: let Redis set the pace then, at 4000 a second.</p>
+<h2 id="where-the-design-would-have-to-change">Where the design would have to change<a class="anchor" href="#where-the-design-would-have-to-change" aria-label="Link to this section">#</a></h2>
+<ul>
+<li><strong>One channel for everybody.</strong> A channel lives on one primary, and each message of it goes to all
+nodes: with 667 of them 0.24 to 2.9 ms of its CPU and 167 KB of its network. That is the bound of
+such a channel: 300 messages a second are safe, some thousands possible. Beyond that nodes would
+have to pass messages on to each other, as a tree, or one process of a machine would receive for
+all of them.</li>
+<li><strong>More than some 1000 nodes.</strong> Each node raises its lease every 2 s and reads those of all others,
+which takes 157 µs of one primary with 667 nodes and 930 µs with 2000 (measured): 334 of them a
+second are a twentieth of a core, 1000 a whole one. Questions to the whole hub (the lists of the
+API, the live page) have as many answers as nodes: from a hundred nodes on use <code>?scope=node</code>, and
+Prometheus for sums. Leases would have to be kept in groups.</li>
+<li><strong>More than one region.</strong> Every publication with a history is a round trip to one primary before
+it is delivered, and a subscription on a channel that is new to its node is one, too. Run a hub in
+each region, and let a client of both carry over what both need.</li>
+<li><strong>More than some 100 000 publications a second on one primary</strong>, with a history and pipelined:
+<code>8 + 0.35 × k</code> µs each. A Cluster divides channels, so it divides this, too, as long as no single
+channel has them all.</li>
+<li><strong>Acknowledged means kept, even when a primary dies.</strong> Redis cannot promise that
+(<a href="/docs/scaling#what-is-guaranteed">what is guaranteed</a>): that needs another engine behind the
+<code>Broker</code> port, one that answers after a quorum has written.</li>
+</ul>
 </main>
 </div>
 </body>
@@ -1282,6 +1710,8 @@ DENO_SERVE_ADDRESS=unix:/run/systole.sock deno run --allow-net --allow-env \\
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/scaling">One process or several</a></li>
+<li><a href="/docs/capacity">Capacity</a></li>
 <li><a href="/docs/liveness" aria-current="page">Liveness and health</a></li>
 <li><a href="/docs/metrics">Metrics and alerts</a></li>
 <li><a href="/docs/http">HTTP routes and the live page</a></li>
@@ -1875,6 +2305,8 @@ way cuts all connections at once, a timer cuts them one after another.</p>
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/scaling">One process or several</a></li>
+<li><a href="/docs/capacity">Capacity</a></li>
 <li><a href="/docs/liveness">Liveness and health</a></li>
 <li><a href="/docs/metrics" aria-current="page">Metrics and alerts</a></li>
 <li><a href="/docs/http">HTTP routes and the live page</a></li>
@@ -1992,8 +2424,19 @@ right <code>admin</code>. Values are in seconds and bytes. The labels are <code>
 <tr><td><code>systole_broker_up</code></td><td>1, and 0 while Redis does not answer, or what is published does not come back from it</td><td><a href="/docs/delivery#while-redis-is-away">what is promised meanwhile</a>; look at Redis and the network</td></tr>
 <tr><td><code>systole_broker_connections_lost_total</code></td><td>connections to Redis that were lost</td><td>the same</td></tr>
 <tr><td><code>systole_broker_publications_degraded_total</code></td><td>publications that reached the subscribers of this process alone, since Redis was away</td><td><code>BROKER_REQUIRED=true</code> refuses them instead</td></tr>
-<tr><td><code>systole_broker_holes_total</code></td><td>times that a message had not come from Redis, and was read from the stream</td><td>after a lost connection: nothing; often: the network to Redis</td></tr>
+<tr><td><code>systole_broker_holes_total</code></td><td>times that a message had not come from Redis, and was read from the stream; with <code>WORKERS</code>, that a thread was behind</td><td>after a lost connection: nothing; often: the network to Redis</td></tr>
 <tr><td><code>systole_broker_gaps_total</code></td><td>gaps told to the subscribers of a channel</td><td>each means that messages may be missing: a Redis that lost data, or was away for longer than the history</td></tr>
+</tbody>
+</table></div>
+<p>With <code>WORKERS</code> each figure is that of the process: what its threads have counted, added up. What a
+thread has counted in its last five seconds may be lost with it.</p>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>metric</th><th>counts</th><th>what to do</th></tr></thead>
+<tbody>
+<tr><td><code>systole_threads</code></td><td>threads that serve clients now</td><td>fewer than <code>WORKERS</code>: one is being started again, see the log</td></tr>
+<tr><td><code>systole_threads_lost_total</code></td><td>threads that failed or did not answer, and were started again</td><td>the log has the error: please report it</td></tr>
+<tr><td><code>systole_thread_messages_skipped_total</code></td><td>messages that a thread which was behind got later, or its subscribers&#39; as a gap</td><td>threads are too busy: <code>systole_wheel_lateness_seconds</code> rises with it; more threads where cores are idle</td></tr>
+<tr><td><code>systole_thread_messages_refused_total</code></td><td>messages of clients that were refused, since too many waited for the main thread</td><td>the main thread is too busy: see <a href="/docs/deploy#what-threads-cost">what it costs</a></td></tr>
 </tbody>
 </table></div>
 <h2 id="process">Process<a class="anchor" href="#process" aria-label="Link to this section">#</a></h2>
@@ -2014,9 +2457,9 @@ right <code>admin</code>. Values are in seconds and bytes. The labels are <code>
 <li><strong><code>alerts.yml</code></strong>: name it under <code>rule_files</code> of <code>prometheus.yml</code>. It records the success ratio and
 alerts on frequent heartbeat timeouts, a falling success ratio, many frozen or stripped
 connections, an exceeded detection bound, stalls (many, or long), slow consumers, a hub that
-cannot keep up, idle cuts, and more rejected than accepted upgrades. The description of each alert
-says what to check next. No threshold depends on your options: the server judges its bound itself,
-so a changed <code>PONG_WAIT_MS</code> needs no changed rule.</li>
+cannot keep up, idle cuts, more rejected than accepted upgrades, and nodes that are apart or lost.
+The description of each alert says what to check next. No threshold depends on your options: the
+server judges its bound itself, so a changed <code>PONG_WAIT_MS</code> needs no changed rule.</li>
 <li><strong><code>alerts_test.yml</code></strong>: series on which each alert must fire, and similar series on which it must
 not.</li>
 <li><strong><code>dashboard.json</code></strong>: import it into Grafana (Dashboards → New → Import) and choose the Prometheus
@@ -2061,6 +2504,8 @@ checks; CI does.</p>
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/scaling">One process or several</a></li>
+<li><a href="/docs/capacity">Capacity</a></li>
 <li><a href="/docs/liveness">Liveness and health</a></li>
 <li><a href="/docs/metrics">Metrics and alerts</a></li>
 <li><a href="/docs/http" aria-current="page">HTTP routes and the live page</a></li>
@@ -2220,6 +2665,8 @@ pattern of a key, <code>*</code> included, allows them.</p>
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/scaling">One process or several</a></li>
+<li><a href="/docs/capacity">Capacity</a></li>
 <li><a href="/docs/liveness">Liveness and health</a></li>
 <li><a href="/docs/metrics">Metrics and alerts</a></li>
 <li><a href="/docs/http">HTTP routes and the live page</a></li>
@@ -2467,6 +2914,7 @@ const socket = new HeartbeatSocket(&quot;ws://localhost:8080/ws&quot;);
 try {
   const position = await socket.publish(&quot;updates&quot;, { hello: &quot;world&quot; });
   console.log(position); // { epoch, offset }; undefined where the channel has no history
+  if (position?.degraded) console.log(&quot;only a part of the subscribers has it&quot;);
 } catch ({ code, message }) {
   console.log(code, message);
 }</code></pre></div>
@@ -2474,7 +2922,9 @@ try {
 its connection was lost is sent again on the next one, in order and before what is newer, with the
 same id: the hub <a href="/docs/delivery#when-an-answer-is-lost">delivers it once</a>. One that is refused as
 <code>busy</code> or <code>unavailable</code> is sent again after the wait that the hub asks for; what was sent after it
-may then come before it. Until it is answered, a publication counts in the outbox.</p>
+may then come before it. Until it is answered, a publication counts in the outbox. <code>degraded</code> is
+true where the hub has several processes and the one of this connection reaches
+<a href="/docs/delivery#while-redis-is-away">no other</a>: then only its own subscribers have the publication.</p>
 <p>The promise rejects with an <code>Error</code> that has a <code>code</code>: the hub&#39;s (<code>forbidden</code>, <code>bad_message</code>), or
 why the outbox dropped the publication (<code>full</code>, <code>expired</code>, <code>closed</code>). Its <code>message</code> then says
 whether it was <code>Not sent</code>, or has <code>No answer</code>: it was sent, and may have taken effect. What is too
@@ -2599,6 +3049,8 @@ in the outbox for as long as it asks. <code>bufferedAmount</code> counts what is
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/scaling">One process or several</a></li>
+<li><a href="/docs/capacity">Capacity</a></li>
 <li><a href="/docs/liveness">Liveness and health</a></li>
 <li><a href="/docs/metrics">Metrics and alerts</a></li>
 <li><a href="/docs/http">HTTP routes and the live page</a></li>
@@ -2923,6 +3375,8 @@ of its own has <code>&quot;workspace&quot;: [&quot;./systole&quot;]</code> and <
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/scaling">One process or several</a></li>
+<li><a href="/docs/capacity">Capacity</a></li>
 <li><a href="/docs/liveness">Liveness and health</a></li>
 <li><a href="/docs/metrics">Metrics and alerts</a></li>
 <li><a href="/docs/http">HTTP routes and the live page</a></li>
@@ -3098,6 +3552,8 @@ of the profile, which it does not print):</p>
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/scaling">One process or several</a></li>
+<li><a href="/docs/capacity">Capacity</a></li>
 <li><a href="/docs/liveness">Liveness and health</a></li>
 <li><a href="/docs/metrics">Metrics and alerts</a></li>
 <li><a href="/docs/http">HTTP routes and the live page</a></li>
@@ -3126,13 +3582,9 @@ of the profile, which it does not print):</p>
 systems are from their own documentation, of 2026.</p>
 <h2 id="when-to-use-something-else">When to use something else<a class="anchor" href="#when-to-use-something-else" aria-label="Link to this section">#</a></h2>
 <ul>
-<li><strong>Your clients must get what was published while they were away.</strong> Systole keeps no history: a
-message that is published between a loss and the reconnect is not delivered to that client.
-Centrifugo and Ably keep a history by channel and resume from an offset.</li>
-<li><strong>You need to know who is on a channel.</strong> Systole has no presence. Centrifugo, Phoenix and Ably
-have.</li>
-<li><strong>One process is not enough.</strong> Each Systole process is a hub of its own: a publication reaches the
-clients of its process only. Socket.IO has adapters, Centrifugo and Phoenix clusters.</li>
+<li><strong>Messages must survive the loss of a disk or a region.</strong> Systole keeps the last messages of a
+channel in memory or in <a href="/docs/scaling">Redis</a>, and says when some are missing. A log such as Kafka
+or NATS JetStream keeps them for good, and Ably does over regions.</li>
 <li><strong>You do not want to run a server.</strong> Ably is a service.</li>
 <li><strong>Some clients cannot open a WebSocket at all.</strong> Socket.IO falls back to HTTP long-polling, and
 Centrifugo to HTTP streaming and SSE.</li>
@@ -3192,6 +3644,8 @@ one run that <code>deno task bench</code> repeats. Centrifugo, Phoenix and Ably 
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/scaling">One process or several</a></li>
+<li><a href="/docs/capacity">Capacity</a></li>
 <li><a href="/docs/liveness">Liveness and health</a></li>
 <li><a href="/docs/metrics">Metrics and alerts</a></li>
 <li><a href="/docs/http">HTTP routes and the live page</a></li>
@@ -3212,6 +3666,9 @@ one run that <code>deno task bench</code> repeats. Centrifugo, Phoenix and Ably 
 <li class="depth-2"><a href="#the-servers">The servers</a></li>
 <li class="depth-2"><a href="#figures">Figures</a></li>
 <li class="depth-2"><a href="#targets">Targets</a></li>
+<li class="depth-2"><a href="#several-processes">Several processes</a></li>
+<li class="depth-3"><a href="#loads">Loads</a></li>
+<li class="depth-3"><a href="#setups">Setups</a></li>
 </ul>
 </nav>
 <main id="manual" tabindex="-1">
@@ -3351,6 +3808,36 @@ bare one, and a connection keeps twice the memory: see <a href="/docs/deploy">De
 <li><strong>Growth</strong>: the bare loop grew by 1.51 in the same run, with the load at 99 % of a core; in a run
 of these two servers alone Systole grew by 1.00 and the loop by 1.11.</li>
 </ul>
+<h2 id="several-processes">Several processes<a class="anchor" href="#several-processes" aria-label="Link to this section">#</a></h2>
+<p>What one hub of several processes costs beside one process, in one run:</p>
+<div class="scroll" tabindex="0"><pre><code class="language-sh">deno task bench:cluster
+deno task bench:cluster --only publish,resume --servers one,two-redis</code></pre></div>
+<p>It takes about four minutes, starts a Redis of its own (Debian&#39;s <code>redis-server</code>, which keeps its
+data in memory alone), has the same flags, and fails as the other does. Setups take turns, each is
+driven for a second at a time.</p>
+<h3 id="loads">Loads<a class="anchor" href="#loads" aria-label="Link to this section">#</a></h3>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>load</th><th>what is done</th><th>figures</th></tr></thead>
+<tbody>
+<tr><td><code>fanout</code></td><td>as above, half of the subscribers on each process</td><td>CPU per delivery of all processes, and of Redis</td></tr>
+<tr><td><code>throughput</code></td><td>two processes of the load publish to 500 subscribers each, 4 in flight</td><td>deliveries</td></tr>
+<tr><td><code>latency</code></td><td>100 publications a second to 10 subscribers, on schedule; the publisher is on one process, all subscribers on the other</td><td>latency, and what it is longer than on one process</td></tr>
+<tr><td><code>publish</code></td><td>100 clients, each subscribed to a channel of its own that keeps a history, publish there and wait for the delivery</td><td>CPU per message of all processes, and of Redis</td></tr>
+<tr><td><code>resume</code></td><td>1,000 clients that have missed 100 messages each return at once: all to one channel, and each to a channel of its own</td><td>time until the last message, CPU</td></tr>
+</tbody>
+</table></div>
+<h3 id="setups">Setups<a class="anchor" href="#setups" aria-label="Link to this section">#</a></h3>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>setup</th><th>what it is</th></tr></thead>
+<tbody>
+<tr><td><code>one</code></td><td>one process</td></tr>
+<tr><td><code>one-redis</code></td><td>one process with Redis</td></tr>
+<tr><td><code>two-redis</code></td><td>two processes with Redis</td></tr>
+<tr><td><code>workers</code></td><td>one process with <code>WORKERS=2</code>; left out, and named, where the server has no such option</td></tr>
+</tbody>
+</table></div>
+<p>CPU is that of all processes of the hub together; that of Redis has figures of its own. The share of
+the busiest thread is of that sum.</p>
 </main>
 </div>
 </body>
@@ -3381,6 +3868,8 @@ of these two servers alone Systole grew by 1.00 and the loop by 1.11.</li>
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/scaling">One process or several</a></li>
+<li><a href="/docs/capacity">Capacity</a></li>
 <li><a href="/docs/liveness">Liveness and health</a></li>
 <li><a href="/docs/metrics">Metrics and alerts</a></li>
 <li><a href="/docs/http">HTTP routes and the live page</a></li>
@@ -3401,6 +3890,7 @@ of these two servers alone Systole grew by 1.00 and the loop by 1.11.</li>
 <li class="depth-2"><a href="#layers">Layers</a></li>
 <li class="depth-2"><a href="#the-way-of-a-frame">The way of a frame</a></li>
 <li class="depth-2"><a href="#several-processes">Several processes</a></li>
+<li class="depth-2"><a href="#several-threads">Several threads</a></li>
 <li class="depth-2"><a href="#where-to-add-things">Where to add things</a></li>
 <li class="depth-2"><a href="#decisions">Decisions</a></li>
 <li class="depth-2"><a href="#glossary">Glossary</a></li>
@@ -3446,6 +3936,7 @@ mailbox, the hub waits for no client. No client can block another one.</p>
 <tr><td><code>stores/</code></td><td>what survives a restart</td></tr>
 <tr><td><code>base/</code></td><td>clock, channel, errors, JSON, option values, subnets</td></tr>
 <tr><td><code>sdk/</code></td><td>the client library; it imports nothing else of the server</td></tr>
+<tr><td><code>threads/</code></td><td>several threads as one hub: the main thread&#39;s part, and a thread&#39;s</td></tr>
 <tr><td><code>web/</code></td><td>the live page</td></tr>
 <tr><td><code>cli/</code></td><td><code>deno task key</code>, <code>probe</code>, and the builds</td></tr>
 <tr><td><code>ops/</code></td><td>alert rules, their tests, a Grafana dashboard</td></tr>
@@ -3474,7 +3965,9 @@ is the first.</p>
 <tr><td>13</td><td><code>sdk/</code></td></tr>
 <tr><td>14</td><td><code>http/</code></td></tr>
 <tr><td>15</td><td><code>web/</code></td></tr>
-<tr><td>16</td><td><code>server.ts</code>, <code>drain.ts</code>, <code>main.ts</code>, <code>mod.ts</code>, <code>cli/</code></td></tr>
+<tr><td>16</td><td><code>server.ts</code>, <code>drain.ts</code></td></tr>
+<tr><td>17</td><td><code>threads/</code></td></tr>
+<tr><td>18</td><td><code>main.ts</code>, <code>mod.ts</code>, <code>cli/</code></td></tr>
 </tbody>
 </table></div>
 <h2 id="the-way-of-a-frame">The way of a frame<a class="anchor" href="#the-way-of-a-frame" aria-label="Link to this section">#</a></h2>
@@ -3516,6 +4009,11 @@ takes the way through pub/sub every second. <code>redis_engines.ts</code> has on
 <li><code>redis_channels.ts</code> keeps up a log of each channel (<code>log_cache.ts</code>) that the hub has subscribers
 for. A message that does not follow the newest one of the log makes it read the stream; what comes
 meanwhile is held. So a replay reads a log that is live, on every node.</li>
+<li>A publication has no id of its node&#39;s making, since nothing repeats one. No command is sent twice
+(<code>redis/connection.ts</code>): one that was not written is sent again, one that was written and not
+answered is refused, and its publisher repeats it under its own key, which the script knows. Of
+two connections that carry a channel for a moment, after a failover, one counts
+(<code>redis_channels.ts</code> <code>receive()</code>).</li>
 <li><code>redis_peers.ts</code> asks and tells other nodes, and knows by their leases which are alive.
 <code>redis_members.ts</code> tells them which members a node has. <code>http/whole_hub.ts</code> puts the answers to
 requests together.</li>
@@ -3527,6 +4025,27 @@ each node admits its share.</li>
 <li><code>stores/redis.ts</code> has what must survive: tickets, suspensions.</li>
 </ul>
 <p><code>BROKER_REQUIRED</code>, <code>degraded</code> and gaps are in <a href="/docs/delivery#while-redis-is-away">Delivery</a>.</p>
+<h2 id="several-threads">Several threads<a class="anchor" href="#several-threads" aria-label="Link to this section">#</a></h2>
+<p>With <code>WORKERS</code> the main thread serves no clients. <code>threads/start_threads.ts</code> starts the threads:
+each runs <code>main.ts</code> in a worker, which is then <code>threads/thread.ts</code>, a whole node (<code>startNode()</code>).</p>
+<div class="scroll" tabindex="0"><pre><code class="language-text">hub 1 ──▶ hosted_broker.ts publish ──▶ port ──▶ hub_host.ts: repeat? offset, history ──▶ port ──▶ hosted_broker.ts ──▶ hub 1
+                                                     └─────────────────────────────────▶ port ──▶ hosted_broker.ts ──▶ hub 2</code></pre></div>
+<ul>
+<li><code>port_link.ts</code> is one end of the port between the main thread and a thread. What is sent in one
+turn is one message; each end acknowledges what it has handled, and so what waits is bounded. A
+thread can <code>ask()</code> the main thread about a topic that is served there (<code>serve()</code>): so a port that
+all nodes share needs one line at each end.</li>
+<li><code>hub_host.ts</code> places publications, and sends each thread what that one has subscribers for; its
+own are only acknowledged, since it has them. A thread that is behind is skipped until it has
+caught up.</li>
+<li><code>hosted_broker.ts</code>, <code>hosted_members.ts</code>, <code>hosted_nodes.ts</code> and <code>hosted_store.ts</code> are the ports of
+a node, whose other end is the main thread. As with Redis, a thread has a log (<code>log_cache.ts</code>) of
+the channels that it has subscribers for.</li>
+<li><code>supervisor.ts</code> probes each thread once a second, and starts another in the place of one that has
+ended.</li>
+<li><code>metrics/sums.ts</code> adds up what the threads have counted; the answer to a probe is what is kept of
+a thread that ends.</li>
+</ul>
 <h2 id="where-to-add-things">Where to add things<a class="anchor" href="#where-to-add-things" aria-label="Link to this section">#</a></h2>
 <div class="scroll" tabindex="0"><table>
 <thead><tr><th>to add</th><th>change</th></tr></thead>
@@ -3591,6 +4110,9 @@ covers all five.</li>
 <tr><td><code>slot</code></td><td>when one of them may come back: the hub has room for it then</td></tr>
 <tr><td><code>SharedMembers</code></td><td>which members of channels the other nodes have</td></tr>
 <tr><td><code>SharedLimits</code></td><td>the limits of keys that hold for all nodes together</td></tr>
+<tr><td><code>PortLink</code></td><td>one end of the port between the main thread and a thread</td></tr>
+<tr><td><code>HubHost</code></td><td>what the main thread keeps for the hubs of all threads</td></tr>
+<tr><td><code>Supervisor</code></td><td>starts threads, probes them, and starts others in their place</td></tr>
 <tr><td><code>Gap</code></td><td>messages of a channel may be missing, and where it goes on</td></tr>
 <tr><td><code>Joins</code></td><td>subscriptions that wait for the broker&#39;s answer</td></tr>
 <tr><td><code>Replays</code></td><td>subscriptions that read what they missed, until they are live</td></tr>
@@ -3658,6 +4180,8 @@ covers all five.</li>
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/scaling">One process or several</a></li>
+<li><a href="/docs/capacity">Capacity</a></li>
 <li><a href="/docs/liveness">Liveness and health</a></li>
 <li><a href="/docs/metrics">Metrics and alerts</a></li>
 <li><a href="/docs/http">HTTP routes and the live page</a></li>
@@ -3692,6 +4216,8 @@ process waits for what it reads with <code>until()</code>, it never sleeps.</li>
 committed, and a test compares them with their sources.</li>
 <li><code>deno task sim</code> after a change of the server or the client library: it runs both for a minute in
 bad weather on virtual time, and a seed replays what it finds (<code>tests/simulation/README.md</code>).</li>
+<li>After a change of the Redis broker: five minutes of faults at random, with a <code>CHAOS_SEED</code> of your
+choice, by <code>CHAOS_MS=300000 deno test --allow-all tests/integration/chaos_test.ts</code>.</li>
 <li><code>deno task ok</code> before each commit. It needs Chromium and the programs that it names if they are
 missing. CI runs the same by <code>.ci/run</code>, and a smoke test on the oldest supported Deno.</li>
 </ol>
@@ -3748,6 +4274,8 @@ others could use against a hub, write to the owner of the repository and not int
 <li><a href="/docs/keys">Keys, rights and limits</a></li>
 <li><a href="/docs/options">Options</a></li>
 <li><a href="/docs/deploy">Deployment</a></li>
+<li><a href="/docs/scaling">One process or several</a></li>
+<li><a href="/docs/capacity">Capacity</a></li>
 <li><a href="/docs/liveness">Liveness and health</a></li>
 <li><a href="/docs/metrics">Metrics and alerts</a></li>
 <li><a href="/docs/http">HTTP routes and the live page</a></li>
@@ -3812,7 +4340,11 @@ them.</p>
 <li><p><strong>Several processes</strong>: with <code>REDIS_URL</code> all processes on one Redis, Sentinel or Cluster are one
 hub: publications, history, resume, repeats, members, tickets, suspensions, limits of keys, and
 the lists of the API. <code>BROKER_REQUIRED</code>, <code>degraded</code> in answers to publications and in <code>/readyz</code>,
-<code>systole_broker_</code> metrics; a <code>gap</code> may come at any time.</p>
+<code>systole_broker_</code> metrics; a <code>gap</code> may come at any time. <code>server/ops/</code> has a systemd unit, an
+nginx configuration and a compose file for several of them.</p>
+</li>
+<li><p><strong>Several threads</strong>: with <code>WORKERS=n</code> one process has n threads on one port that are one hub, on
+Linux. What fails in a thread ends that thread alone. <code>systole_thread</code> metrics.</p>
 </li>
 </ul>
 <p>Changes while it was made that may matter to those who run an early copy:</p>

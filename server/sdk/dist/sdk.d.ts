@@ -227,6 +227,15 @@ export interface Position {
   /** The message's number in the epoch, from 1; 0: before the first. */
   readonly offset: number;
 }
+/** What became of a publication: its place, or that only some got it. */
+export type Published =
+  | Position & { readonly degraded?: undefined }
+  /** The hub does not reach its other processes: only subscribers of this one have got it. */
+  | {
+    readonly degraded: true;
+    readonly epoch?: undefined;
+    readonly offset?: undefined;
+  };
 /**
  * What to replay at the start of a subscription, and what the hub tells others of it. `since` and
  * `last` apply only to the first subscription of a channel: a later one gets what is new, and a `gap`
@@ -489,12 +498,12 @@ export declare class HeartbeatSocket extends HeartbeatEventTarget {
    * Publishes on a channel. In json the publication stays in the outbox until the hub has answered, and
    * is sent again on the next connection if the answer did not come; it takes effect once.
    *
-   * @returns in json the position of the publication, undefined where the channel has no history; in
-   *   other profiles undefined once it is sent. Rejects with a `RequestError`: the hub's refusal, or
+   * @returns in json the position of the publication, undefined where the channel has no history, or
+   *   `degraded`; in other profiles undefined once it is sent. Rejects with a `RequestError`: the hub's refusal, or
    *   why it was dropped. A rejection that nobody watches is no error of the page
    * @throws {TypeError} if the profile cannot, or `data` is no JSON value
    */
-  publish(channel: string, data: unknown): Promise<Position | undefined>;
+  publish(channel: string, data: unknown): Promise<Published | undefined>;
   /**
    * Closes for good: cancels a scheduled reconnect.
    *
