@@ -24,6 +24,7 @@ import { type ExternalValues, mainThreadMetrics } from "../metrics/table.ts";
 import { historyOptions, type RunningServer, type ServerOptions } from "../server.ts";
 import { KvStore } from "../stores/kv.ts";
 import { LimitsHost } from "./hosted_limits.ts";
+import { CAN_SHARE_PORT } from "../transport/upgrade_compat.ts";
 import { askAll, NodesHost } from "./hosted_nodes.ts";
 import { StoreHost } from "./hosted_store.ts";
 import { HubHost } from "./hub_host.ts";
@@ -54,10 +55,10 @@ export interface ThreadsOptions extends ServerOptions {
  * @throws {StartError} as `startServer()` does, and where threads cannot share a port
  */
 export async function startThreads(options: ThreadsOptions): Promise<RunningServer> {
-  if (Deno.build.os !== "linux") {
+  if (Deno.build.os !== "linux" || !CAN_SHARE_PORT) {
     throw new StartError(
-      "Cannot start: WORKERS must be 1 here, since only Linux spreads connections over the " +
-        `listeners of one port, got ${options.config.workers} on ${Deno.build.os}`,
+      "Cannot start: WORKERS must be 1 here, since threads share a port on Linux, from Deno 2.7.14 " +
+        `on, got ${options.config.workers} on ${Deno.build.os}, Deno ${Deno.version.deno}`,
     );
   }
   const threads = new Threads(options, systemClock);

@@ -41,6 +41,9 @@ export const CAN_REJECT_UPGRADES: boolean = isAtLeast(7, 5);
  */
 export const WRITES_AT_ONCE: boolean = isAtLeast(7, 13);
 
+/** Whether several servers may listen on one port: before 2.7.14 `reusePort` has no effect. */
+export const CAN_SHARE_PORT: boolean = isAtLeast(7, 14);
+
 /**
  * Adds to a server what its version of Deno lacks.
  *
