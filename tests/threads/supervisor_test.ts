@@ -95,6 +95,16 @@ Deno.test("Supervisor ends a thread that is silent for five probes, and starts a
   subject.supervisor.stop();
 });
 
+Deno.test("Supervisor ends a thread that answers and handles nothing else", async () => {
+  const subject = new Subject();
+  await subject.supervisor.start();
+  subject.threads[0].link.send(["publication"], 1 << 28);
+  await subject.clock.pass(1_500);
+  assertEquals(subject.threads[0].terminated, true);
+  assertEquals(subject.serving, ["thread 1.2", "thread 2"]);
+  subject.supervisor.stop();
+});
+
 Deno.test("Supervisor takes no thread for silent after a pause of the process", async () => {
   const subject = new Subject();
   await subject.supervisor.start();
