@@ -15,9 +15,16 @@ import { LIVENESS_STATES } from "../../server/liveness/liveness.ts";
 import { PROXY_PERIODS_MS } from "../../server/liveness/timing.ts";
 import { Metrics } from "../../server/metrics/metrics.ts";
 import { BENCH, usageOf } from "../bench/arguments.ts";
+import {
+  CLUSTER_FIGURES,
+  CLUSTER_TARGETS,
+  type ClusterFigureName,
+} from "../bench/cluster_figures.ts";
+import { CLUSTER_LOAD_NAMES } from "../bench/cluster_sizes.ts";
 import { limitText } from "../bench/report.ts";
 import { type FigureName, FIGURES, TARGETS } from "../bench/figures.ts";
 import { SERVER_NAMES } from "../bench/servers.ts";
+import { SETUP_NAMES } from "../bench/setups.ts";
 import { LOAD_NAMES } from "../bench/sizes.ts";
 import { externalValues } from "../support/external_values.ts";
 import { withApi } from "../support/server/api.ts";
@@ -172,6 +179,23 @@ Deno.test("performance.md lists every load, server, figure and target of the ben
       FIGURES[target.figure as FigureName].label,
       limitText(target, FIGURES[target.figure as FigureName]),
     ]),
+  );
+});
+
+Deno.test("performance.md lists every load, setup, figure and target of the cluster bench", () => {
+  const performance = manual("performance");
+  assertEquals(firstCells(tableIn(performance, "Loads")), [...CLUSTER_LOAD_NAMES]);
+  assertEquals(firstCells(tableIn(performance, "Setups")), [...SETUP_NAMES]);
+  assertEquals(
+    firstCells(tableIn(performance, "Cluster figures")),
+    Object.values(CLUSTER_FIGURES).map(({ label, unit }) => `${label}, ${unit}`),
+  );
+  assertEquals(
+    tableIn(performance, "Cluster targets").rows.map(([figure, target]) => [figure, target]),
+    CLUSTER_TARGETS.map((target) => {
+      const figure = CLUSTER_FIGURES[target.figure as ClusterFigureName];
+      return [figure.label, limitText(target, figure)];
+    }),
   );
 });
 
