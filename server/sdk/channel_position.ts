@@ -90,7 +90,7 @@ export class ChannelPosition {
     const isHere = epoch === this.current?.epoch;
     if (!isHere) this.#endReplay();
     this.#freeTo = offset === undefined ? Infinity : 0;
-    if (epoch !== undefined) {
+    if (epoch) {
       const before = isHere ? this.current!.offset : 0;
       this.current = { epoch, offset: Math.max(before, offset ?? 0) };
     }
@@ -101,7 +101,7 @@ export class ChannelPosition {
   receive(offset: number | undefined): Order {
     const { current } = this;
     this.#isEarly = this.isPending;
-    if (current === undefined || offset === undefined) return "next";
+    if (!current || offset === undefined) return "next";
     if (offset <= current.offset) return "repeated";
     const isHole = offset > current.offset + 1 && offset > this.#freeTo;
     this.current = { epoch: current.epoch, offset };

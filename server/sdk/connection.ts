@@ -115,7 +115,7 @@ export class Connection {
     this.#options = options;
     this.#callbacks = callbacks;
     const { answers, heartbeat } = profile;
-    const timing = { ...settings, openByMs, answers, sends: heartbeat !== undefined };
+    const timing = { ...settings, openByMs, answers, sends: !!heartbeat };
     this.#monitor = new HeartbeatMonitor(timing, {
       after,
       send: () => this.#sendHeartbeat(),

@@ -101,7 +101,7 @@ export class Session {
     });
     this.outbox = new Outbox({
       settings,
-      hasAnswers: profile.request !== undefined,
+      hasAnswers: !!profile.request,
       onDrop: (data, reason) => emit(eventOf("drop", { data, reason })),
     });
     this.#timers = settings.heartbeatInWorker ? workerTimers() : platform;
@@ -414,7 +414,7 @@ export class Session {
     const { connection } = this;
     this.connection = undefined;
     connection?.closeNow(RECONNECTING);
-    return connection !== undefined;
+    return !!connection;
   }
 
   /** Probes an open connection; otherwise attempts to connect at once. */

@@ -210,7 +210,7 @@ export class Subscriptions {
 
   #frames(names: readonly string[], isNext = false): readonly string[] {
     const { request, subscribe } = this.#options.profile;
-    if (request === undefined) return subscribe?.(names) ?? [];
+    if (!request) return subscribe?.(names) ?? [];
     return names.map((name) => {
       const { position, membership } = this.#channels.get(name)!;
       return request("subscribe", name, { ...position.request(isNext), ...membership });

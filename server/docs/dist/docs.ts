@@ -509,6 +509,7 @@ nothing else is a sign of life. A client above its rate limit gets three warning
 <li class="depth-2"><a href="#when-a-client-returns">When a client returns</a></li>
 <li class="depth-2"><a href="#with-several-processes">With several processes</a></li>
 <li class="depth-3"><a href="#while-redis-is-away">While Redis is away</a></li>
+<li class="depth-2"><a href="#with-several-threads">With several threads</a></li>
 <li class="depth-2"><a href="#what-is-removed-and-when">What is removed, and when</a></li>
 <li class="depth-2"><a href="#who-is-there">Who is there</a></li>
 <li class="depth-2"><a href="#what-it-costs">What it costs</a></li>
@@ -578,6 +579,15 @@ nobody can return: who is away has a whole grace then. A Redis that has lost its
 leave, either.</li>
 <li>Channels without a history get a <code>gap</code> without a position whenever their process lost the
 connection.</li>
+</ul>
+<h2 id="with-several-threads">With several threads<a class="anchor" href="#with-several-threads" aria-label="Link to this section">#</a></h2>
+<p>With <code>WORKERS</code> the main thread has the history. All that is said above holds across threads, and
+outlives a thread that fails: its clients resume at another one, and miss nothing.</p>
+<ul>
+<li>A thread that is too busy for what the others publish gets it from the history later. What the
+history has not any more is told as a <code>gap</code>, without a position where the channel keeps none.</li>
+<li>A publication is refused as <code>unavailable</code> while 16 MiB of its thread wait for the main thread. One
+that its thread had taken when it failed may have been delivered: repeat it with the same <code>id</code>.</li>
 </ul>
 <h2 id="what-is-removed-and-when">What is removed, and when<a class="anchor" href="#what-is-removed-and-when" aria-label="Link to this section">#</a></h2>
 <div class="scroll" tabindex="0"><table>
@@ -1158,8 +1168,9 @@ quiet process, too, and how many processes and how much Redis a number of connec
 <h2 id="several-threads">Several threads<a class="anchor" href="#several-threads" aria-label="Link to this section">#</a></h2>
 <p>One process uses one core, beside what the kernel does. With <code>WORKERS=n</code> it has n threads that serve
 clients on the same port, as one hub, without Redis or anything else to install. The kernel spreads
-new connections over them. Linux alone does that, so elsewhere, on Deno Deploy and under
-<code>DENO_SERVE_ADDRESS</code> the hub refuses to start with more than one.</p>
+new connections over them. Linux alone does that, and Deno from 2.7.14 on makes use of it.
+Elsewhere, on Deno Deploy and under <code>DENO_SERVE_ADDRESS</code> the hub refuses to start with more than
+one.</p>
 <div class="scroll" tabindex="0"><pre><code class="language-sh">WORKERS=4 deno task start</code></pre></div>
 <p>Use it when one core is the limit: <code>rate(process_cpu_seconds_total[1m])</code> near 1, or
 <code>systole_wheel_lateness_seconds</code> that rises. Below that one process costs less CPU. Take one thread
@@ -1187,11 +1198,12 @@ drains the other threads and exits with 1, for the service manager to start it a
 <li>Memory is that of the process: a thread that runs out of it ends the process.</li>
 </ul>
 <h3 id="what-threads-cost">What threads cost<a class="anchor" href="#what-threads-cost" aria-label="Link to this section">#</a></h3>
-<p>A publication goes to the main thread and from there to each thread that has subscribers: about 10
-µs of CPU more for one that is published and received in the same thread, and as much again for each
-other thread. With many receivers that is little: 1000 subscribers cost 500 µs to 7 ms a
-publication. A hub whose clients talk in small groups across all threads gains less than one with
-large channels.</p>
+<p>A publication goes to the main thread, and from there to each other thread that has subscribers:
+about 10 µs of CPU more where its publisher is its only subscriber, 20 instead of 10. With many
+subscribers that is little. Measured with two threads on two cores and 1000 subscribers of one
+channel: 1.07 to 1.14 of the CPU that one process takes for a delivery, half of it in each thread, 4
+% of it in the main thread. Each thread compiles the code for itself, so the first seconds under
+load cost more.</p>
 <p>Without clients two threads take 190 MB in all, each further one 45 MB; one process takes 100 MB.</p>
 <h2 id="behind-a-proxy">Behind a proxy<a class="anchor" href="#behind-a-proxy" aria-label="Link to this section">#</a></h2>
 <p><a href="/docs/recipes">Recipes</a> has whole configurations of nginx and Caddy before one process; that of nginx
@@ -1454,12 +1466,12 @@ publication with a history costs a third of what it costs with Redis.</p>
 <tr><td>history, positions, repeats</td><td>in its memory</td><td>in its memory, which outlives a thread</td><td>in Redis</td></tr>
 <tr><td>suspensions, tickets</td><td><code>DATA_DIR</code></td><td><code>DATA_DIR</code></td><td>in Redis; a ticket is taken once</td></tr>
 <tr><td>lists of the API, live page</td><td>of the process</td><td>of all threads, each row with its <code>node</code></td><td>of all, each row with its <code>node</code></td></tr>
-<tr><td>limits</td><td>of the process</td><td><a href="/docs/deploy#several-threads">most of each thread</a></td><td>those of a key of all; <code>MAX_CONNECTIONS</code> and those of addresses of each process</td></tr>
+<tr><td>limits</td><td>of the process</td><td>those of a key of all threads, <a href="/docs/deploy#several-threads">others of each</a></td><td>those of a key of all; <code>MAX_CONNECTIONS</code> and those of addresses of each process</td></tr>
 <tr><td><code>/metrics</code></td><td>of the process</td><td>of the process</td><td>of each process</td></tr>
 <tr><td>a restart of the process</td><td>a new epoch</td><td>a new epoch; of one thread: nothing is lost</td><td>nothing is lost: clients resume on another one</td></tr>
 <tr><td>what else can fail</td><td>–</td><td><a href="/docs/deploy#several-threads">a thread</a></td><td>Redis: <a href="#what-a-failure-means">what a user sees then</a></td></tr>
-<tr><td>a publication with a history, CPU</td><td>13 µs</td><td>29 µs</td><td>35 µs, and 11 µs of Redis (<a href="/docs/performance#several-processes">figures</a>)</td></tr>
-<tr><td>a delivery, CPU</td><td>1</td><td>1.2 to 1.3 times that</td><td>1.1 to 1.3 times that</td></tr>
+<tr><td>a publication with a history, CPU</td><td>16 µs</td><td>30 µs</td><td>46 µs, and 16 µs of Redis; both less under load (<a href="/docs/performance#several-processes">figures</a>)</td></tr>
+<tr><td>a delivery, CPU</td><td>1</td><td>1.05 to 1.07 times that</td><td>1.1 to 1.2 times that</td></tr>
 </tbody>
 </table></div>
 <p>A process, or a thread, is called a node where there are several. Nodes do not know each other&#39;s
@@ -1504,6 +1516,7 @@ acknowledged message survives the loss of the primary. This one promises that su
 <tr><td>Redis is out of memory</td><td>nothing new</td><td><code>unavailable</code></td><td><code>&quot;recovered&quot;:true</code> as long as it answers</td></tr>
 <tr><td>Redis removes keys before their time (<code>maxmemory-policy</code>)</td><td><code>gap</code></td><td>nothing</td><td><code>&quot;recovered&quot;:false</code>; the log has a warning at the start</td></tr>
 <tr><td>a thread of <code>WORKERS</code> throws or hangs</td><td>of that thread: cut, after 5 s where it hangs; of others: nothing</td><td>what is not answered is repeated with its <code>id</code></td><td><code>&quot;recovered&quot;:true</code></td></tr>
+<tr><td>a thread of <code>WORKERS</code> is in an endless loop</td><td>after 8 s the process drains: of its thread cut, of others closed with 1012</td><td>as of a process that ends</td><td><code>&quot;recovered&quot;:false</code> without Redis</td></tr>
 <tr><td>a node that stalls (its own event loop)</td><td>later; nobody is timed out for it</td><td>later</td><td>–</td></tr>
 </tbody>
 </table></div>
@@ -3669,6 +3682,8 @@ one run that <code>deno task bench</code> repeats. Centrifugo, Phoenix and Ably 
 <li class="depth-2"><a href="#several-processes">Several processes</a></li>
 <li class="depth-3"><a href="#loads">Loads</a></li>
 <li class="depth-3"><a href="#setups">Setups</a></li>
+<li class="depth-3"><a href="#cluster-figures">Cluster figures</a></li>
+<li class="depth-3"><a href="#cluster-targets">Cluster targets</a></li>
 </ul>
 </nav>
 <main id="manual" tabindex="-1">
@@ -3831,6 +3846,7 @@ driven for a second at a time.</p>
 <thead><tr><th>setup</th><th>what it is</th></tr></thead>
 <tbody>
 <tr><td><code>one</code></td><td>one process</td></tr>
+<tr><td><code>two-apart</code></td><td>two processes that are no hub, in <code>throughput</code> alone: what two cores cost each other</td></tr>
 <tr><td><code>one-redis</code></td><td>one process with Redis</td></tr>
 <tr><td><code>two-redis</code></td><td>two processes with Redis</td></tr>
 <tr><td><code>workers</code></td><td>one process with <code>WORKERS=2</code>; left out, and named, where the server has no such option</td></tr>
@@ -3838,6 +3854,61 @@ driven for a second at a time.</p>
 </table></div>
 <p>CPU is that of all processes of the hub together; that of Redis has figures of its own. The share of
 the busiest thread is of that sum.</p>
+<h3 id="cluster-figures">Cluster figures<a class="anchor" href="#cluster-figures" aria-label="Link to this section">#</a></h3>
+<p>AMD EPYC, two cores of a shared machine, Linux 6.18, Redis 7.0; one run of 300 s. Other work ran on
+them (a load of 5 at its start, of 11 at its end), so times and tails are those of a busy machine;
+what is compared ran in turn. A cell has the median, the range, and what it is of one process&#39;s
+median.</p>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>measured</th><th>one process</th><th>two processes apart</th><th>one process with Redis</th><th>two processes with Redis</th><th>one process, WORKERS=2</th></tr></thead>
+<tbody>
+<tr><td>fan-out to 1,000, 1 in flight: CPU of the hub per delivery, µs</td><td>8.19 (7.29..8.69)</td><td>—</td><td>8.30 (7.76..8.97); 1.01</td><td>8.81 (8.39..9.69); 1.08</td><td>8.76 (7.83..9.22); 1.07</td></tr>
+<tr><td>fan-out to 1,000, 4 in flight: CPU of the hub per delivery, µs</td><td>2.08 (1.94..2.33)</td><td>—</td><td>2.23 (2.06..2.50); 1.07</td><td>2.32 (2.09..2.58); 1.11</td><td>2.20 (2.11..2.57); 1.05</td></tr>
+<tr><td>fan-out to 1,000, 16 in flight: CPU of the hub per delivery, µs</td><td>0.60 (0.54..0.64)</td><td>—</td><td>0.59 (0.58..0.64); 1.00</td><td>0.70 (0.64..0.77); 1.18</td><td>0.63 (0.59..0.69); 1.05</td></tr>
+<tr><td>fan-out to 1,000, 4 in flight: CPU of Redis per publication, µs</td><td>—</td><td>—</td><td>57.2 (54.0..60.9)</td><td>64.4 (59.2..66.2)</td><td>—</td></tr>
+<tr><td>fan-out to 1,000, 4 in flight: share of the busiest thread, %</td><td>99.4 (99.3..99.9)</td><td>—</td><td>98.6 (96.3..99.2); 0.99</td><td>51.3 (50.9..51.7); 0.52</td><td>50.5 (49.9..50.8); 0.51</td></tr>
+<tr><td>2 × 500 subscribers, 4 in flight: deliveries, per ms</td><td>143 (129..315)</td><td>120 (40..386); 0.84</td><td>178 (115..278); 1.24</td><td>110 (86..294); 0.77</td><td>150 (129..340); 1.05</td></tr>
+<tr><td>2 × 500 subscribers, 4 in flight: CPU of the hub per delivery, µs</td><td>2.27 (2.07..2.58)</td><td>2.67 (1.96..4.46); 1.18</td><td>2.41 (2.34..2.78); 1.06</td><td>2.87 (2.52..4.50); 1.27</td><td>2.63 (2.13..3.22); 1.16</td></tr>
+<tr><td>100 publications/s to 10: p50, ms</td><td>1.84 (1.23..2.24)</td><td>—</td><td>2.56 (2.24..3.94); 1.39</td><td>2.62 (1.84..2.88); 1.43</td><td>2.27 (2.03..2.43); 1.23</td></tr>
+<tr><td>100 publications/s to 10: p99, ms</td><td>12.03 (3.94..58.88)</td><td>—</td><td>65.53 (19.20..69.63); 5.45</td><td>12.41 (7.17..40.96); 1.03</td><td>11.13 (3.77..31.49); 0.93</td></tr>
+<tr><td>100 publications/s to 10: added p50, ms</td><td>—</td><td>—</td><td>0.72 (0.42..2.42)</td><td>0.64 (0.38..1.04)</td><td>0.59 (0.03..0.88)</td></tr>
+<tr><td>100 publications/s to 10: added p99, ms</td><td>—</td><td>—</td><td>19.20 (7.17..62.14)</td><td>8.48 (-51.71..27.39)</td><td>-3.62 (-43.14..27.55)</td></tr>
+<tr><td>100 clients publish with history: CPU of the hub, µs</td><td>15.5 (15.1..19.3)</td><td>—</td><td>46.0 (39.1..46.6); 2.96</td><td>55.1 (53.0..85.0); 3.54</td><td>30.0 (26.8..32.6); 1.93</td></tr>
+<tr><td>100 clients publish with history: CPU of Redis, µs</td><td>—</td><td>—</td><td>15.5 (11.7..16.9)</td><td>16.6 (12.4..17.2)</td><td>—</td></tr>
+<tr><td>1,000 return to one channel: time, ms</td><td>343 (257..579)</td><td>—</td><td>357 (229..539); 1.04</td><td>364 (257..922); 1.06</td><td>462 (278..885); 1.35</td></tr>
+<tr><td>1,000 return to one channel: CPU of the hub, ms</td><td>133 (107..160)</td><td>—</td><td>148 (112..208); 1.11</td><td>196 (163..263); 1.47</td><td>210 (201..271); 1.58</td></tr>
+<tr><td>1,000 return to one channel: CPU of Redis, ms</td><td>—</td><td>—</td><td>1.4 (0.8..2.1)</td><td>1.7 (1.5..3.1)</td><td>—</td></tr>
+<tr><td>1,000 return to a channel each: time, ms</td><td>587 (435..809)</td><td>—</td><td>1700 (1098..3145); 2.90</td><td>1418 (1170..2891); 2.42</td><td>1503 (1208..2482); 2.56</td></tr>
+<tr><td>1,000 return to a channel each: CPU of the hub, ms</td><td>260 (237..335)</td><td>—</td><td>659 (622..741); 2.54</td><td>718 (655..837); 2.77</td><td>633 (577..763); 2.44</td></tr>
+<tr><td>1,000 return to a channel each: CPU of Redis, ms</td><td>—</td><td>—</td><td>124.8 (120.3..146.4)</td><td>128.5 (120.7..138.3)</td><td>—</td></tr>
+</tbody>
+</table></div>
+<p>How to read them:</p>
+<ul>
+<li><strong>Two cores cost each other something</strong> without any hub between them: that is <code>two-apart</code>. Both
+write to sockets of the same machine at the same time, and each write takes longer. What a hub of
+two nodes costs more than that is its own.</li>
+<li><strong>Fan-out</strong>: the CPU of Redis is that of one publication, for a thousand deliveries: 3 % of the
+hub&#39;s.</li>
+<li><strong>Latency</strong>: a message that crosses processes wakes up three more of them. The added p50 is that
+way; the tails are waits for a core, of which this machine had none idle.</li>
+<li><strong>Publishing</strong> costs more with Redis: a command is made, sent, answered, and what was published is
+read and parsed. In flight together it is cheaper: <a href="/docs/capacity#what-things-cost">Capacity</a> has it
+alone and in pipelines.</li>
+<li><strong>Returning</strong> to one channel reads it once from Redis, for all; to a channel each, once for each.</li>
+<li><strong>Threads</strong>: the busiest thread is one of the two that serve clients; the main thread takes the
+rest.</li>
+</ul>
+<h3 id="cluster-targets">Cluster targets<a class="anchor" href="#cluster-targets" aria-label="Link to this section">#</a></h3>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>figure</th><th>target</th><th>in this run</th><th>result</th></tr></thead>
+<tbody>
+<tr><td>fan-out to 1,000, 1 in flight: CPU of the hub per delivery</td><td>at most 1.15 of one</td><td>1.07</td><td>met</td></tr>
+<tr><td>fan-out to 1,000, 4 in flight: CPU of the hub per delivery</td><td>at most 1.15 of one</td><td>1.05</td><td>met</td></tr>
+<tr><td>fan-out to 1,000, 4 in flight: share of the busiest thread</td><td>at most 60 %</td><td>50.5</td><td>met</td></tr>
+</tbody>
+</table></div>
+<p>Throughput is a target where the machine has four cores: with two, the load needs the second one.</p>
 </main>
 </div>
 </body>
