@@ -280,6 +280,7 @@ class RawClient {
         readBytes: 4_096,
         patienceMs: RETURN_MS / 2,
       });
+      if (this.#isStopped) return 0;
       await peer.send({ type: "subscribe", channel: this.#channel, since: this.#position });
       for (;;) {
         const frame = await peer.read();
