@@ -22,6 +22,9 @@ import type { Engine, RedisEngines } from "./redis_engines.ts";
 /** How long Redis may take before the node decides alone, ms. */
 const ANSWER_MS = 500;
 
+/** How long a Redis that was late is not asked, ms: a node that drains cannot wait for each answer. */
+const SILENT_MS = 1_000;
+
 export interface RedisAdmissionRateOptions {
   /** Admissions a second of the whole hub; 0: it is not asked. */
   readonly perSecond: number;
@@ -37,6 +40,8 @@ export interface RedisAdmissionRateOptions {
 export class RedisAdmissionRate implements AdmissionRate {
   readonly #options: RedisAdmissionRateOptions;
   readonly #share: MemoryAdmissionRate;
+  /** It is not asked before. */
+  #silentUntilMs = -Infinity;
 
   constructor(options: RedisAdmissionRateOptions) {
     this.#options = options;
@@ -46,7 +51,7 @@ export class RedisAdmissionRate implements AdmissionRate {
   admit(): Later<number> {
     const { perSecond, random, keys } = this.#options;
     const engine = this.#engine;
-    if (engine.run === undefined) return this.#share.admit();
+    if (!this.#answers(engine)) return this.#share.admit();
     const { stepMs, crowd } = paceOf(perSecond);
     const { admissions, nextSlot } = keys;
     const waitMs = Math.ceil(random() * MAX_WAIT_MS) || 1;
@@ -74,7 +79,7 @@ export class RedisAdmissionRate implements AdmissionRate {
   slots(count: number): Later<readonly number[]> {
     const { perSecond, keys: { admissions, nextSlot } } = this.#options;
     const engine = this.#engine;
-    if (engine.run === undefined) return this.#share.slots(count);
+    if (!this.#answers(engine)) return this.#share.slots(count);
     const { stepMs, crowd } = paceOf(perSecond);
     const { commands } = engine;
     const first = commands.takeSlots(admissions, nextSlot, WINDOW_MS, crowd, stepMs, count);
@@ -96,6 +101,11 @@ export class RedisAdmissionRate implements AdmissionRate {
     const cancel = clock.after(ANSWER_MS, () => late.resolve(undefined));
     const answered = await Promise.race([answer.catch(() => undefined), late.promise]);
     cancel();
+    if (answered === undefined) this.#silentUntilMs = clock.now() + SILENT_MS;
     return answered ?? instead();
+  }
+
+  #answers({ run }: Engine): boolean {
+    return run !== undefined && this.#options.clock.now() >= this.#silentUntilMs;
   }
 }
