@@ -10,6 +10,8 @@ import type { ClientContext, ClientKind } from "../core/client.ts";
 import type { Connection } from "../core/connection.ts";
 import { ForeignClient, type Heard } from "../core/foreign_client.ts";
 import { JSON_DRIVER, ROOMS } from "../core/json_frames.ts";
+import type { SimRandom } from "../core/random.ts";
+import type { Simulation } from "../core/simulation.ts";
 
 /** What a stall of the node may hide of the grace, and ways and ticks, ms. */
 const [STALL_MS, SLACK_MS] = [400, 100];
@@ -192,3 +194,15 @@ export class MemberClient extends ForeignClient {
 }
 
 export const member: ClientKind = { weight: 3, create: (context) => new MemberClient(context) };
+
+/** Some members lose their connections during a while, and come back, maybe to another node. */
+export function moveMembers(
+  { clients, scheduler }: Simulation,
+  random: SimRandom,
+  ms: number,
+): void {
+  for (const client of clients) {
+    if (!(client instanceof MemberClient) || random.chance(0.3)) continue;
+    scheduler.after(random.number() * ms, () => client.connection?.reset("it is reset"));
+  }
+}

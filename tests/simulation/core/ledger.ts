@@ -28,7 +28,7 @@ interface Publication {
   readonly atMs: number;
   /** Whether it is sent again if its answer does not come: another process does not know it. */
   readonly isRepeatable: boolean;
-  /** How many nodes there have been, and how often Redis had lost data. */
+  /** The number of the oldest node that could take it, and how often Redis had lost data. */
   readonly nodes: number;
   readonly losses: number;
   /** Whether its publisher was told that it is not carried out. */
@@ -63,6 +63,12 @@ const SOON_MS = 6_000;
 /** The newest offsets are compared every 25 s, which takes some time; and before all must be well, ms. */
 const [FOUND_MS, SETTLED_MS] = [32_000, 12_000];
 
+/** How long after a move a message may come that came before it, ms. */
+const MOVED_MS = 5_000;
+
+/** A publication may wait at its client for so long, ms. */
+const BEFORE_MS = 30_000;
+
 /** How long it may be told that a node was alone, ms. */
 const ALONE_MS = 120_000;
 
@@ -73,6 +79,8 @@ export class Ledger {
   readonly #streams = new Map<string, Stream>();
   /** What Redis has put where. */
   readonly #placements = new Placements();
+  /** Places of gaps: some systems do not tell of them. */
+  readonly #gaps = new Set<string>();
   /** Publications that have reached the subscribers of one node alone. */
   readonly #alone: { readonly name: string; readonly node: SimNode }[] = [];
   readonly #markers = new Map<string, string>();
@@ -88,7 +96,8 @@ export class Ledger {
     this.#simulation = simulation;
     const { redis } = simulation;
     if (redis === undefined) return;
-    redis.onPlaced = (key, epoch, offset) => {
+    redis.onPlaced = (key, { epoch, offset, isGap }) => {
+      if (isGap) this.#gaps.add(`${key} ${epoch} ${offset}`);
       const wrong = this.#placements.add(key, { epoch, offset, atMs: simulation.nowMs });
       if (wrong !== undefined) simulation.find("offsets", `${key}: ${wrong}`);
     };
@@ -110,7 +119,9 @@ export class Ledger {
     const number = ++this.#names;
     const name = `m${client.index}-${number}`;
     const atMs = this.#simulation.nowMs;
-    const { nodes: { length: nodes }, redisTruth: { losses } } = this.#simulation;
+    const { nodes: all, redisTruth: { losses } } = this.#simulation;
+    // One that drains may take it: its successor does not know it.
+    const nodes = all.findIndex(({ process }) => process.isAlive) + 1;
     const publication = {
       channel,
       by,
@@ -144,6 +155,10 @@ export class Ledger {
     const publication = this.#publications.get(name ?? "");
     if (publication === undefined) return;
     publication.isAlone = true;
+    if (!this.#simulation.redisTruth.wasAloneSince(publication.atMs - BEFORE_MS)) {
+      const what = `${name} stays at ${node.name}, which was not without Redis for a second`;
+      this.#simulation.find("nodes", what, [node.name]);
+    }
     this.#alone.push({ name: name!, node });
   }
 
@@ -213,7 +228,7 @@ export class Ledger {
     if (this.#markers.get(channel) === name) this.#gotMarkers.add(`${client.name} ${channel}`);
     this.#checkRights({ name, publication, key, about });
     const stream = this.#streamOf(owner, channel);
-    if (stream.seen.has(name) && !this.#mayRepeat(publication)) {
+    if (stream.seen.has(name) && !this.#mayRepeat(publication) && !this.#hasMoved(stream)) {
       return simulation.find("deliveries", `${name} on ${channel} comes twice`, about);
     }
     stream.seen.add(name);
@@ -346,6 +361,12 @@ export class Ledger {
     return isRepeatable && (nodes.length > before || isForgotten);
   }
 
+  /** Whether a channel without places was just taken from another node, which may be later. */
+  #hasMoved({ beganMs }: Stream): boolean {
+    const { redis, nowMs, config: { history } } = this.#simulation;
+    return redis !== undefined && history.historyMessages === 0 && nowMs - beganMs < MOVED_MS;
+  }
+
   #streamOf(owner: string, channel: string): Stream {
     const key = `${owner} ${channel}`;
     let stream = this.#streams.get(key);
@@ -391,6 +412,15 @@ export class Ledger {
     }
   }
 
+  /** The offset of the message after a place. */
+  #nextOf(channel: string, { epoch, offset }: Place): number {
+    if (this.#gaps.size === 0) return offset + 1;
+    const { position } = channelKeys(REDIS_PREFIX, channel);
+    let next = offset + 1;
+    while (this.#gaps.has(`${position} ${epoch} ${next}`)) next++;
+    return next;
+  }
+
   /** What came without an offset: in the order of the places, and none between two left out. */
   #judge({ owner, channel, got }: Stream): void {
     let last: { readonly name: string; readonly place: Place } | undefined;
@@ -411,7 +441,7 @@ export class Ledger {
         continue;
       }
       const isNext = last === undefined || last.place.epoch !== place.epoch ||
-        place.offset === last.place.offset + 1;
+        place.offset === this.#nextOf(channel, last.place);
       if (!isNext) {
         const what = `${name} on ${channel} is ${place.offset}, after ${last!.name} at ${
           last!.place.offset

@@ -46,8 +46,8 @@ const HASTY = ["rude", "flood", "tank"];
 /** Faults that publish a lot: the measured hub is quiet. */
 const LOUD = ["burst", "jam", "busy return"];
 
-/** Clients that see whether nodes agree. */
-const MOVING = ["sdk", "json", "resumer", "member"];
+/** Clients that see whether nodes agree: so much more often there are some. */
+const WITNESSES: Readonly<Record<string, number>> = { sdk: 2, json: 2, resumer: 2, member: 4 };
 
 /** So many of the seeds have several nodes. */
 const SEVERAL_PART = 0.4;
@@ -64,7 +64,7 @@ export function planOf(seed: number): Plan {
   );
   const kinds = Object.entries(CLIENT_KINDS).map(([kind, { weight }]) => ({
     kind,
-    weight: nodes > 1 && MOVING.includes(kind) ? 2 * weight : weight,
+    weight: weight * (nodes > 1 ? WITNESSES[kind] ?? 1 : 1),
   }));
   const clients = Array.from({ length: 6 + random.int(14) }, (_, index) => ({
     kind: random.weighted(kinds).kind,

@@ -33,7 +33,10 @@ export interface DataContext {
   /** Publishes a text. @returns how many connections get it */
   publish(name: string, text: string): number;
   /** A channel has a message more. */
-  placed?(key: string, place: { readonly epoch: string; readonly offset: number }): void;
+  placed?(
+    key: string,
+    place: { readonly epoch: string; readonly offset: number; readonly isGap: boolean },
+  ): void;
 }
 
 type Command = (args: readonly string[]) => Reply;
@@ -208,7 +211,7 @@ export class RedisData {
     this.#set(position, `${epoch} ${run} ${next}`, positionTtlMs);
     this.#keep(messages, entries, ttlMs);
     if (idTtlMs !== "0") this.#set(id, place, idTtlMs);
-    this.#context.placed?.(position, { epoch, offset: next });
+    this.#context.placed?.(position, { epoch, offset: next, isGap: rest.startsWith(GAP) });
     this.#context.publish(live, text);
     return place;
   }

@@ -111,7 +111,7 @@ export class SimRedis {
   /** A client ends a connection. */
   onHangUp: ((owner: string, process: string) => void) | undefined;
   /** Called when a channel has a message more. */
-  onPlaced: ((key: string, epoch: string, offset: number) => void) | undefined;
+  onPlaced: DataContext["placed"];
   readonly #scheduler: Scheduler;
   readonly #random: SimRandom;
   readonly #maxDelayMs: number;
@@ -130,7 +130,7 @@ export class SimRedis {
     this.#context = {
       nowMs: () => scheduler.nowMs,
       publish: (name, text) => this.#publish(name, text),
-      placed: (key, { epoch, offset }) => this.onPlaced?.(key, epoch, offset),
+      placed: (key, place) => this.onPlaced?.(key, place),
     };
     this.data = this.empty();
   }

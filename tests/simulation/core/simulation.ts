@@ -107,6 +107,9 @@ const BURST_MS = 15_000;
 /** After so long a balancer takes a node that does not answer for lost, ms. */
 const NOTICED_MS = 3_000;
 
+/** Queues that may be too small for what a node has missed of a channel. */
+const [CATCH_UP_BYTES, CATCH_UP_MESSAGES] = [100_000, 256];
+
 /** From sample to sample, ms. */
 const SAMPLE_MS = 1_000;
 
@@ -166,8 +169,8 @@ export class Simulation {
     this.#options = options;
     this.random = new SimRandom(plan.seed);
     this.config = parseConfig(plan.env);
-    this.ledger = new Ledger(this);
     if ((plan.nodes ?? 1) > 1) this.redis = new SimRedis(this.scheduler, this.random.fork("redis"));
+    this.ledger = new Ledger(this);
   }
 
   /** How much less often everybody publishes. */
@@ -269,6 +272,11 @@ export class Simulation {
     }
     // What was held back is published a little later.
     if (this.nowMs - this.burstAtMs < BURST_MS) connection.excuse("a burst", "slow_consumer");
+    const { sendQueueBytes, sendQueueMessages } = this.config.limits;
+    const isSmall = sendQueueBytes < CATCH_UP_BYTES || sendQueueMessages < CATCH_UP_MESSAGES;
+    if (this.redis !== undefined && isSmall) {
+      connection.excuse("a node may catch up, and deliver much at once", "slow_consumer");
+    }
     this.emit({ kind: "opened", connection });
   }
 

@@ -1,5 +1,6 @@
 /** The network between some nodes and Redis carries nothing for a while; it comes back for one after the other. */
 
+import { moveMembers } from "../clients/member.ts";
 import { type Fault, publishFor } from "../core/fault.ts";
 
 /** After so long a node has noticed, and has connected again after that, ms. */
@@ -19,6 +20,7 @@ export const redisPartition: Fault = {
       redisTruth.cut([node.name], ownMs + NOTICED_MS);
       publishFor(simulation, node, { ms: ownMs, everyMs: 1_000, random });
     }
+    if (random.chance(0.5)) moveMembers(simulation, random, ms);
     const names = nodes.map(({ name }) => name).join();
     return names && `${names} for ${Math.round(ms)} ms`;
   },

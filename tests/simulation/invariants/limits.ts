@@ -14,6 +14,9 @@ import type { Invariant } from "../core/simulation.ts";
 /** The node may need so long, awake, ms; and a stall adds so much. */
 const [SLACK_MS, STALL_MS] = [2_000, 700];
 
+/** A suspension is known everywhere after so long, where all was well for a while before, ms. */
+const [OUT_MS, CALM_MS] = [2_000, 5_000];
+
 /** A publisher is held for a second at most, and what it has sent behind that for one more each. */
 const PAUSE_MS = 8_000;
 
@@ -22,7 +25,7 @@ export const limits: Invariant = {
   watch: (simulation) => {
     /** Until when keys are suspended, wall-clock. */
     const suspended = new Map<string, number>();
-    const suspendedBy = new Map<string, SimNode>();
+    const suspendedBy = new Map<string, { readonly node: SimNode; readonly atMs: number }>();
     const find = (what: string, connection: Connection) =>
       simulation.find("limits", `${connection.label} ${what}`, [connection]);
     return {
@@ -33,7 +36,7 @@ export const limits: Invariant = {
           // Where a clock was set back, a suspension that had ended holds again, and no longer.
           if ((suspended.get(`${key}`) ?? 0) > wallMs) return;
           suspended.set(`${key}`, wallMs + simulation.config.auth.suspendMs);
-          suspendedBy.set(`${key}`, happening.node);
+          suspendedBy.set(`${key}`, { node: happening.node, atMs: simulation.nowMs });
         }
         if (happening.kind !== "opened") return;
         const { connection } = happening;
@@ -41,7 +44,7 @@ export const limits: Invariant = {
         const key = keyOf(connection);
         if (key === undefined) return;
         const untilMs = suspended.get(key) ?? -Infinity;
-        const isSure = simulation.redis === undefined || suspendedBy.get(key) === node;
+        const isSure = simulation.redis === undefined || suspendedBy.get(key)?.node === node;
         if (isSure && node.process.wall() < untilMs - 50) {
           find("comes in with a suspended key", connection);
         }
@@ -54,8 +57,27 @@ export const limits: Invariant = {
       },
       sample() {
         for (const node of simulation.slots) check(node);
+        for (const [key, { node, atMs }] of suspendedBy) checkSuspended(key, node, atMs);
       },
     };
+
+    /** A suspension at one node holds at all others soon. */
+    function checkSuspended(key: string, by: SimNode, atMs: number): void {
+      const { nowMs, slots, redisTruth, config: { auth } } = simulation;
+      if (nowMs - atMs < OUT_MS || nowMs - atMs > Math.min(OUT_MS + 3_000, auth.suspendMs)) return;
+      const sinceMs = atMs - CALM_MS;
+      const isCalm = ({ process }: SimNode) =>
+        process.isAlive && !process.wasStepped &&
+        process.stalls.every(({ toMs }) => toMs < sinceMs);
+      if (!isCalm(by) || !redisTruth.isQuietSince(sinceMs)) return;
+      for (const node of slots) {
+        if (node === by || !isCalm(node) || !node.isServing) continue;
+        for (const connection of node.connections) {
+          if (keyOf(connection) !== key || connection.server?.isClosing !== false) continue;
+          find(`is open with a key that ${by.name} has suspended`, connection);
+        }
+      }
+    }
 
     function check(node: SimNode): void {
       const { config } = simulation;

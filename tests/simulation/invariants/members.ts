@@ -9,6 +9,9 @@ import { GONE_MS, MEMBER_ROOMS, MemberClient } from "../clients/member.ts";
 import type { SimNode } from "../core/node.ts";
 import type { Invariant, Simulation } from "../core/simulation.ts";
 
+/** After so long in which all was well the nodes agree, ms. */
+const CALM_MS = 15_000;
+
 /** A lease, and two renewals, ms. */
 const LOST_MS = 10_500;
 
@@ -17,6 +20,7 @@ export const members: Invariant = {
   watch: (simulation) => ({
     sample() {
       for (const node of simulation.slots) check(simulation, node);
+      if (simulation.redis !== undefined) checkAgreement(simulation);
     },
   }),
 };
@@ -33,6 +37,32 @@ function check(simulation: Simulation, node: SimNode): void {
   simulation.find("members", `${node.name} has ${size}, at most ${most} are there`, [
     node.name,
   ]);
+}
+
+/** Every node knows the members that are on a channel that it has members on itself. */
+function checkAgreement(simulation: Simulation): void {
+  const { clients, slots, nowMs, redisTruth } = simulation;
+  const sinceMs = nowMs - CALM_MS;
+  const isCalm = redisTruth.isQuietSince(sinceMs) && redisTruth.lostMs < sinceMs &&
+    slots.every(({ process: { stalls } }) => stalls.every(({ toMs }) => toMs < sinceMs));
+  if (!isCalm) return;
+  for (const room of MEMBER_ROOMS) {
+    const there = clients.filter((client): client is MemberClient =>
+      client instanceof MemberClient && (client.joinedMs.get(room) ?? Infinity) < sinceMs &&
+      client.connection?.isOpen === true && client.connection.server?.isClosing === false &&
+      client.connection.truth.openedMs < sinceMs && client.connection.node.isServing
+    );
+    for (const { name, parts, isServing } of slots) {
+      if (!isServing || there.every(({ connection }) => connection?.node.name !== name)) continue;
+      const listed = new Set(parts!.hub.presence.list(room).members.map(({ member }) => member));
+      const missing = there.find((client) => !listed.has(client.name));
+      if (missing === undefined) continue;
+      simulation.find("presence", `${name} misses ${missing.name} on ${room}`, [
+        name,
+        missing.name,
+      ]);
+    }
+  }
 }
 
 function mayBeThere(client: MemberClient, node: SimNode, simulation: Simulation): boolean {
