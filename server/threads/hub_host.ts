@@ -185,19 +185,27 @@ export class HubHost {
     skipped.delete(channel);
     const log = this.#options.history.of(channel);
     const kept = log && this.#read(log, Math.max(log.first, seen + 1));
-    const texts = kept?.messages.reduce((sum, [data]) => sum + data.length, 0) ?? 0;
+    const texts = kept?.data.reduce((sum, data) => sum + data.length, 0) ?? 0;
     link.send(["caught up", channel, kept], 2 * texts);
   }
 
   /** The messages of a log from an offset on. */
   #read(log: ChannelLog, first: number): KeptMessages {
     const nowMs = this.#options.now();
-    const messages: [string, number, string | undefined, number][] = [];
-    for (let at = first; at <= log.offset; at++) {
-      const { data, timestamp, by } = log.at(at)!;
-      messages.push([data, timestamp, by, nowMs - log.timeOf(at)]);
+    const { epoch, offset } = log;
+    const count = offset + 1 - first;
+    const data: string[] = [];
+    const timestamps = new Float64Array(count);
+    const agesMs = new Float64Array(count);
+    let by: (string | undefined)[] | undefined;
+    for (let i = 0; i < count; i++) {
+      const publication = log.at(first + i)!;
+      data.push(publication.data);
+      timestamps[i] = publication.timestamp;
+      agesMs[i] = nowMs - log.timeOf(first + i);
+      if (publication.by !== undefined) (by ??= new Array(count))[i] = publication.by;
     }
-    return { epoch: log.epoch, offset: log.offset, first, messages };
+    return { epoch, offset, first, data, timestamps, by, agesMs };
   }
 
   #put(peer: Peer, [, channel, member]: MemberItem): void {

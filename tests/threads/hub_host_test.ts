@@ -168,6 +168,19 @@ Deno.test("HubHost keeps the history of a thread that is gone, and no subscriber
   assertEquals(a.data(), ["1", "2"]);
 });
 
+Deno.test("A history that is read over the port has all of each message", async () => {
+  using hub = new HostedHub();
+  const [a, b] = [await hub.start(), await hub.start()];
+  const sent = [undefined, "me", undefined].map((by, i) => (
+    { kind: "publication", channel: "c", data: `"ü${i}"`, timestamp: 1e12 + i, by } as const
+  ));
+  for (const publication of sent) await a.broker.publish({ ...publication, offset: undefined });
+  for (const history of [await b.broker.history("c"), await b.broker.subscribe("c")]) {
+    const kept = sent.map((publication, i) => ({ ...publication, offset: i + 1 }));
+    assertEquals([1, 2, 3].map((offset) => history!.at(offset)), kept);
+  }
+});
+
 Deno.test("Threads ask and tell each other; one that does not answer in time is missing", async () => {
   using hub = new HostedHub();
   const [a, b, c] = [await hub.start(), await hub.start(), await hub.start()];
