@@ -78,6 +78,7 @@ export class PortLink {
     this.on("failure", ([, id, why]: Item) => this.#take(id)?.fail(new Unavailable(`${why}`)));
     port.addEventListener("message", ({ data }) => this.#receive(data as Batch));
     port.addEventListener("close", () => {
+      if (this.#isClosed) return;
       this.close();
       onClosed();
     });

@@ -1,10 +1,14 @@
 /**
  * A thread, as the main thread runs it: a worker, and the port to it.
  *
+ * The end of a worker is known by the port's `close` event alone. Deno (2.9.6) emits it only once
+ * `node:worker_threads` is loaded.
+ *
  * @module
  */
 
-import type { Clock } from "../base/clock.ts";
+import "node:worker_threads";
+import type { Cancel, Clock } from "../base/clock.ts";
 import { PortLink } from "./port_link.ts";
 import type { SupervisedThread } from "./supervisor.ts";
 
@@ -35,7 +39,12 @@ export class WorkerThread implements SupervisedThread {
     this.ended = promise;
     const worker = this.#worker = new Worker(entry, { type: "module", name: node });
     const { port1, port2 } = new MessageChannel();
-    const onClosed = () => clock.after(ERROR_WAIT_MS, () => resolve("it has ended by itself"));
+    let hasFailed = false;
+    let cancel: Cancel = () => {};
+    const onClosed = () => {
+      if (hasFailed) return;
+      cancel = clock.after(ERROR_WAIT_MS, () => resolve("it has ended by itself"));
+    };
     this.link = new PortLink(port1, clock, onClosed);
     // What is sent before it can hear would be lost; the port keeps all.
     this.loaded = new Promise((loaded) =>
@@ -47,6 +56,8 @@ export class WorkerThread implements SupervisedThread {
     worker.addEventListener("error", (event) => {
       event.preventDefault(); // else it ends the process
       worker.terminate();
+      hasFailed = true;
+      cancel();
       resolve(event.message);
     });
   }

@@ -16,17 +16,10 @@ globalThis.Worker = class extends Worker {
   }
 };
 
+/** Never closed: it would lose what it has not sent. Made when the server is up, as it is waited for. */
+let faults: BroadcastChannel | undefined;
+
 onStdinLine((line) => {
-  using faults = new BroadcastFaults();
+  faults ??= new BroadcastChannel(FAULTS);
   for (const fault of line.trim().split("\n")) faults.postMessage(fault);
 });
-
-class BroadcastFaults extends BroadcastChannel implements Disposable {
-  constructor() {
-    super(FAULTS);
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
-  }
-}
