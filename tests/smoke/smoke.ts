@@ -106,7 +106,7 @@ async function rejection(server: ServerProcess): Promise<string> {
     socket.on("close", (code, reason) => resolve({ ended: `${code} ${reason}` }));
     socket.on("error", reject);
   });
-  if (ended !== undefined) return ended.replace(/^1013 /, "");
+  if (ended !== undefined) return ended.replace(/^1013 overload: |; afterMs=\d+$/g, "");
   assertEquals(status, 503);
   return JSON.parse(body!).detail;
 }

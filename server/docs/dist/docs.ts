@@ -1221,9 +1221,10 @@ TLS to a proxy that reloads certificates itself.</p>
 <h2 id="shutdown">Shutdown<a class="anchor" href="#shutdown" aria-label="Link to this section">#</a></h2>
 <p>SIGINT (Ctrl-C) and SIGTERM start a drain:</p>
 <ol>
-<li><code>/readyz</code> turns 503, and upgrades get 503 with <code>Retry-After</code>. The socket still listens.</li>
-<li>Each client gets a <a href="#slots">slot</a>, in random order. json clients whose slot is within the first
-half of <code>SHUTDOWN_MS</code> or so are advised to move (<code>reconnect</code> with the slot as <code>afterMs</code>): the
+<li><code>/readyz</code> turns 503, and upgrades get 503 with <code>Retry-After</code>. The socket still listens. So it
+stays for a tenth of <code>SHUTDOWN_MS</code>, in which load balancers see it.</li>
+<li>Each client gets a <a href="#slots">slot</a>, in random order. json clients whose slot is within the half of
+<code>SHUTDOWN_MS</code> that follows are advised to move (<code>reconnect</code> with the slot as <code>afterMs</code>): the
 <a href="/docs/sdk#moves">client library</a> opens the new connection at its slot, and leaves the old one once
 it has caught up. Who has not moved a second after its slot is closed with 1012 and another slot.</li>
 <li>Clients of systems without an advice are closed with 1012 at their slots, to come back at once.</li>
@@ -1235,11 +1236,11 @@ process exits with 0, within <code>SHUTDOWN_MS</code>, and as soon as nobody is 
 <p>Until the end clients publish and receive as ever. With several processes on one Redis nobody misses
 a message: who moves has no gap at all, who is closed has a gap in time, and resumes.</p>
 <p>A drain is seamless for as many json clients of a process as there are slots before it closes them:
-0.9 × <code>ADMISSION_PER_SECOND</code> × 0.6 × <code>SHUTDOWN_MS</code>, about 1200 with the defaults for a process of
-1000 to 2000 clients, 900 of 6000 (the more clients, the earlier it must begin to close them). The
-others are back after (clients / 0.9 × <code>ADMISSION_PER_SECOND</code>) seconds: 6000 within 14 s. Restart
-one process after the other: a slot is one of the whole hub, so that two that drain together share
-them.</p>
+0.9 × <code>ADMISSION_PER_SECOND</code> × about half of <code>SHUTDOWN_MS</code>. With the defaults these are all of 1000
+clients, 1000 of 2000, and 780 of 6000: the more clients, the earlier it must begin to close them.
+The others are back after (clients / 0.9 × <code>ADMISSION_PER_SECOND</code>) seconds: 6000 within 14 s.
+Restart one process after the other: a slot is one of the whole hub, so that two that drain together
+share them.</p>
 <p>A client that moves must reach another process: the load balancer has to take a process out whose
 <code>/readyz</code> is 503, and should try another one when an upgrade is answered with 503 (nginx:
 <code>proxy_next_upstream error timeout http_503</code>). A client that gets the 503 itself stays on its old
