@@ -98,6 +98,7 @@ export class RedisChannels {
     this.#byName.delete(keys.live);
     this.#failures.delete(subscription);
     this.#void(subscription);
+    subscription.state = "waiting"; // what compares offsets now leaves it alone
     subscription.settle(new Unavailable("it is not subscribed any more"));
     if (log !== undefined) this.#options.cache.close(log);
     if (!this.#requested.delete(subscription)) subscription.engine?.unsubscribe(keys.live);

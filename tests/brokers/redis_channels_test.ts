@@ -82,3 +82,19 @@ Deno.test("A channel that has moved takes messages from its new engine alone", a
   assertEquals(delivered, ["1", "gap", "2"]);
   channels.close();
 });
+
+Deno.test("A channel whose subscription ends while its newest offset is compared is not read", async () => {
+  const world = new RedisWorld();
+  const [here, there] = [await world.node(), await world.node()];
+  await here.broker.subscribe("c");
+  world.redis.pubSubFaults.push({ untilMs: Infinity, lost: 1, repeated: 0, late: 0 });
+  await publishAt(there.broker, "1");
+  // 25 s after the start the offsets are compared, which takes until Redis goes on.
+  await world.pass(24_500 - world.scheduler.nowMs);
+  world.redis.pause(2_000);
+  await world.pass(1_000);
+  here.broker.unsubscribe("c");
+  await world.pass(10_000);
+  assertEquals([here.broker.channels, here.broker.bytes, here.got], [0, 0, []]);
+  await world.end();
+});
