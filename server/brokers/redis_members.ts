@@ -25,13 +25,16 @@ const KEPT_MS = 120_000;
 /** How often a node prolongs it, ms. */
 const PROLONG_EVERY_MS = 30_000;
 
+/** What a node has without a lease is removed after so long, ms. */
+const DEAD_MS = 10_000;
+
 /** Members that are repeated in one request. */
 const MEMBERS_PER_REQUEST = 500;
 
 export interface RedisMembersOptions {
   /** The name of this node. */
   readonly node: string;
-  readonly clock: Pick<Clock, "after">;
+  readonly clock: Pick<Clock, "after" | "now">;
   readonly prefix: string;
   readonly keys: HubKeys;
   readonly engines: Pick<RedisEngines, "of">;
@@ -54,6 +57,8 @@ export class RedisMembers implements SharedMembers {
   readonly #own = new Map<string, Map<string, OwnMember>>();
   /** Channels that a member of this node has left, which Redis may not know. */
   readonly #stale = new Set<string>();
+  /** Nodes that have members and no lease, and since when that is known, monotonic ms. */
+  readonly #unseen = new Map<string, number>();
   #cancel: Cancel = () => {};
 
   constructor(options: RedisMembersOptions) {
@@ -112,8 +117,12 @@ export class RedisMembers implements SharedMembers {
       const dead: string[] = [];
       for (const [field, text] of Object.entries(fields)) {
         const node = field.slice(0, field.indexOf(" "));
-        if (!alive.has(node)) dead.push(field);
-        else if (node !== own) all.push({ node, member: JSON.parse(text) });
+        if (!alive.has(node)) {
+          if (this.#isDead(node)) dead.push(field);
+          continue;
+        }
+        this.#unseen.delete(node);
+        if (node !== own) all.push({ node, member: JSON.parse(text) });
       }
       if (dead.length > 0) engine.commands.hdel(key, ...dead).catch(() => {});
       return all;
@@ -132,6 +141,14 @@ export class RedisMembers implements SharedMembers {
 
   close(): void {
     this.#cancel();
+  }
+
+  /** Whether a node has had no lease for long: after a loss of data it may be about to renew it. */
+  #isDead(node: string): boolean {
+    const nowMs = this.#options.clock.now();
+    const sinceMs = this.#unseen.get(node) ?? nowMs;
+    this.#unseen.set(node, sinceMs);
+    return nowMs - sinceMs >= DEAD_MS;
   }
 
   async #repeatUnconfirmed(): Promise<void> {

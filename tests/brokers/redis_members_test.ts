@@ -84,3 +84,20 @@ Deno.test("A node is not told of its own members", async () => {
   assertEquals(told, []);
   await world.end();
 });
+
+Deno.test("Members of a node whose lease is not seen are passed over, and removed later", async () => {
+  const world = new RedisWorld();
+  const { broker } = await world.node();
+  const members = "test:v1:{c}:members";
+  const field = `0123456789abcdef ${JSON.stringify([null, "ann"])}`;
+  world.redis.data.call("putMember", [members, field, JSON.stringify(MEMBER), 60_000, "live", ""]);
+  assertEquals(await broker.members.read("c"), []);
+  await world.pass(SETTLE_MS);
+  // Its node may have renewed its lease meanwhile, and repeated its members.
+  assertEquals(world.redis.data.fieldsOf(members), [field]);
+  await world.pass(10_000);
+  await broker.members.read("c");
+  await world.pass(SETTLE_MS);
+  assertEquals(world.redis.data.fieldsOf(members), []);
+  await world.end();
+});
