@@ -10,7 +10,8 @@ import { explain, Summary } from "./core/report.ts";
 import { shrink } from "./core/shrink.ts";
 import { simulate } from "./core/simulation.ts";
 
-const USAGE = `deno task sim [--from=SEED] [--seconds=60 | --count=1000] [--several] [--quiet]
+const USAGE =
+  `deno task sim [--from=SEED] [--seconds=60 | --count=1000] [--single | --several] [--quiet]
 deno task sim --seed=SEED [--quiet]
 deno task sim --pace [--from=SEED] [--several]
 
@@ -19,11 +20,12 @@ deno task sim --pace [--from=SEED] [--several]
   --count    how many seeds to run, instead of --seconds
   --seed     replays one seed, event by event
   --pace     runs one large, quiet hub for an hour, to measure
-  --several  runs those seeds alone that have several nodes; measures three of them
+  --single   runs those seeds alone that have one node
+  --several  runs those that have several; measures three of them
   --quiet    prints no events of a seed, and of a failed one not what led to it`;
 
 const FRESH_SEEDS = 1_000_000_000;
-const OPTIONS = ["from", "seconds", "count", "seed", "several", "quiet", "pace"];
+const OPTIONS = ["from", "seconds", "count", "seed", "single", "several", "quiet", "pace"];
 
 if (import.meta.main) Deno.exitCode = await run(Deno.args);
 
@@ -65,12 +67,11 @@ async function runMany(options: ReadonlyMap<string, string>): Promise<number> {
   const count = Number(options.get("count") ?? Infinity);
   const seconds = options.has("count") ? Infinity : Number(options.get("seconds") ?? 60);
   const endMs = performance.now() + seconds * 1_000;
-  const isSeveral = options.has("several");
   const summary = new Summary();
   console.log(`seeds from ${from}`);
   for (let i = 0; i < count && performance.now() < endMs; i++) {
     const plan = planOf(from + i);
-    if (isSeveral && (plan.nodes ?? 1) === 1) continue;
+    if (options.has((plan.nodes ?? 1) === 1 ? "several" : "single")) continue;
     const result = await simulate(plan);
     summary.add(result);
     if (result.findings.length === 0) continue;

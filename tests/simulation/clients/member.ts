@@ -122,12 +122,12 @@ export class MemberClient extends ForeignClient {
 
   /** Nobody has left who is there, and nobody before the grace is over: what is read late comes late. */
   #toldByNodes(connection: Connection, other: MemberClient, channel: string): void {
-    const { nowMs, redisTruth, config: { presenceGraceMs }, slots } = this.simulation;
+    const { nowMs, redisTruth, config: { presenceGraceMs }, nodes } = this.simulation;
     const lateMs = 2 * this.way.delayMs + this.way.jitterMs + LATE_MS;
     const sinceMs = nowMs - lateMs - presenceGraceMs;
     const isCalm = !connection.truth.isImpaired && redisTruth.lostMs < sinceMs - LEASE_MS &&
       connection.up.stalledUntilMs < sinceMs && connection.down.stalledUntilMs < sinceMs &&
-      [this.script, this.process, other.process, ...slots.map(({ process }) => process)].every(
+      [this.script, this.process, other.process, ...nodes.map(({ process }) => process)].every(
         ({ stalls }) => stalls.every(({ toMs }) => toMs < sinceMs - LEASE_MS),
       );
     if (!isCalm) return;
@@ -136,7 +136,9 @@ export class MemberClient extends ForeignClient {
       !redisTruth.wasCutSince(here.node.name, sinceMs - LEASE_MS) &&
       nowMs - (other.joinedMs.get(channel) ?? Infinity) > lateMs;
     const awayMs = nowMs - other.lastEnd.atMs;
-    const isEarly = other.connection === undefined && awayMs < presenceGraceMs - SLACK_MS;
+    const wasCut = nodes.some(({ name }) => redisTruth.wasCutSince(name, sinceMs - LEASE_MS));
+    const isEarly = other.connection === undefined && !wasCut &&
+      awayMs < presenceGraceMs - SLACK_MS;
     if (!isHere && !isEarly) return;
     const what = isHere ? "has left and is there" : `has left after ${awayMs.toFixed(0)} ms`;
     this.simulation.find("presence", `${other.name} ${what} on ${channel}`, [

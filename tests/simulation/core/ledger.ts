@@ -155,7 +155,12 @@ export class Ledger {
     const publication = this.#publications.get(name ?? "");
     if (publication === undefined) return;
     publication.isAlone = true;
-    if (!this.#simulation.redisTruth.wasAloneSince(publication.atMs - BEFORE_MS)) {
+    const sinceMs = publication.atMs - BEFORE_MS;
+    const { redis, redisTruth } = this.#simulation;
+    // The connection may be there, and the run of Redis not known yet.
+    const wasHeldUp = redis!.pausedUntilMs > sinceMs ||
+      node.process.stalls.some(({ toMs }) => toMs > sinceMs);
+    if (!wasHeldUp && !redisTruth.wasAloneSince(sinceMs)) {
       const what = `${name} stays at ${node.name}, which was not without Redis for a second`;
       this.#simulation.find("nodes", what, [node.name]);
     }

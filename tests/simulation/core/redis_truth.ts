@@ -58,7 +58,10 @@ export class RedisTruth {
   /** The same for some processes alone. */
   cut(processes: Iterable<string>, ms: number): void {
     this.disturbed(ms);
-    for (const name of processes) this.#cutUntilMs.set(name, this.#scheduler.nowMs + ms);
+    const untilMs = this.#scheduler.nowMs + ms;
+    for (const name of processes) {
+      this.#cutUntilMs.set(name, Math.max(untilMs, this.#cutUntilMs.get(name) ?? -Infinity));
+    }
   }
 
   /** Data was lost. */

@@ -189,7 +189,7 @@ export class Simulation {
 
   /** The connections that nodes have. */
   get open(): Connection[] {
-    return this.slots.flatMap(({ connections }) => [...connections]);
+    return this.nodes.flatMap(({ connections }) => [...connections]);
   }
 
   async run(): Promise<Result> {

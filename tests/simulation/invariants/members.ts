@@ -48,9 +48,9 @@ function checkAgreement(simulation: Simulation): void {
   if (!isCalm) return;
   for (const room of MEMBER_ROOMS) {
     const there = clients.filter((client): client is MemberClient =>
-      client instanceof MemberClient && (client.joinedMs.get(room) ?? Infinity) < sinceMs &&
+      client instanceof MemberClient && isJoinedSince(client, room, sinceMs) &&
       client.connection?.isOpen === true && client.connection.server?.isClosing === false &&
-      client.connection.truth.openedMs < sinceMs && client.connection.node.isServing
+      client.connection.node.isServing
     );
     for (const { name, parts, isServing } of slots) {
       if (!isServing || there.every(({ connection }) => connection?.node.name !== name)) continue;
@@ -63,6 +63,12 @@ function checkAgreement(simulation: Simulation): void {
       ]);
     }
   }
+}
+
+/** Whether it has joined on its present connection, and a while ago. */
+function isJoinedSince({ joinedMs, connection }: MemberClient, room: string, ms: number): boolean {
+  const atMs = joinedMs.get(room) ?? Infinity;
+  return atMs < ms && atMs >= (connection?.truth.openedMs ?? Infinity);
 }
 
 function mayBeThere(client: MemberClient, node: SimNode, simulation: Simulation): boolean {

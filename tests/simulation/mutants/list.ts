@@ -4,6 +4,8 @@
  * @module
  */
 
+import { NODE_MUTANTS } from "./nodes.ts";
+
 export interface Mutant {
   /** What goes wrong. */
   readonly name: string;
@@ -12,9 +14,12 @@ export interface Mutant {
   /** Stands there once. */
   readonly find: string;
   readonly replace: string;
+  /** Whether it is in what connects several nodes: seeds with one are left out, else those with several. */
+  readonly isOfNodes?: boolean;
 }
 
 export const MUTANTS: readonly Mutant[] = [
+  ...NODE_MUTANTS.map((mutant) => ({ ...mutant, isOfNodes: true })),
   {
     name: "a ping that is sent extends the deadline",
     file: "client/heartbeat_timer.ts",
