@@ -213,7 +213,12 @@ integrationTest(
   `The page shows ${CROWD} connections, and stays fluid while they live on`,
   async () => {
     await using server = await ServerProcess.start({
-      env: { PING_PERIOD_MS: "6000", PONG_WAIT_MS: "10000", TANK_PING_PERIOD_MS: "4000" },
+      env: {
+        ADMISSION_PER_SECOND: "0",
+        PING_PERIOD_MS: "6000",
+        PONG_WAIT_MS: "10000",
+        TANK_PING_PERIOD_MS: "4000",
+      },
     });
     await using _crowd = await crowdOf(server.port, CROWD);
     await using browser = await Browser.start();

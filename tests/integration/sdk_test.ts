@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import {
   HeartbeatSocket,
   type HeartbeatSocketOptions,
@@ -228,7 +228,7 @@ integrationTest("HeartbeatSocket heeds a server that shuts down", async () => {
   await until("the loss", () => it.count("close") > 0);
   const [{ attempt, delayMs, reason }] = plans;
   assertEquals([attempt, reason], [1, "advised: drain"]);
-  assert(delayMs >= 1_000 && delayMs <= 5_100, `${delayMs}: the server asks for 1 to 5 s`);
+  assertLessOrEqual(delayMs, 1_000, "the slot of the only client is the first one");
   await it.close();
 });
 

@@ -1459,7 +1459,7 @@ then.</p>
 publication with a history costs a third of what it costs with Redis.</p>
 <h2 id="what-several-processes-or-threads-share">What several processes or threads share<a class="anchor" href="#what-several-processes-or-threads-share" aria-label="Link to this section">#</a></h2>
 <div class="scroll" tabindex="0"><table>
-<thead><tr><th></th><th>one process</th><th>one process with <code>WORKERS=n</code></th><th>several processes with <code>REDIS_URL</code></th></tr></thead>
+<thead><tr><th>What</th><th>one process</th><th>one process with <code>WORKERS=n</code></th><th>several processes with <code>REDIS_URL</code></th></tr></thead>
 <tbody>
 <tr><td>to install</td><td>nothing</td><td>nothing; Linux</td><td>Redis 7 or later, or Valkey</td></tr>
 <tr><td>what it is for</td><td>most hubs</td><td>more than one core on one machine</td><td>several machines, restarts that nobody notices</td></tr>
@@ -1633,7 +1633,7 @@ messages, divided by the nodes. All nodes together take <code>ADMISSION_PER_SECO
 <p>With a message every five seconds for each connection (<code>m</code> = 0.2), channels of 100 subscribers, a
 ping every 54 s, and clients that land anywhere:</p>
 <div class="scroll" tabindex="0"><table>
-<thead><tr><th></th><th class="right">10 000</th><th class="right">1 000 000</th><th class="right">10 000 000</th></tr></thead>
+<thead><tr><th>Connections</th><th class="right">10 000</th><th class="right">1 000 000</th><th class="right">10 000 000</th></tr></thead>
 <tbody>
 <tr><td>publications a second, <code>p</code></td><td class="right">20</td><td class="right">2 000</td><td class="right">20 000</td></tr>
 <tr><td>deliveries a second, <code>C × m</code></td><td class="right">2 000</td><td class="right">200 000</td><td class="right">2 000 000</td></tr>
