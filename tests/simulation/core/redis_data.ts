@@ -33,10 +33,7 @@ export interface DataContext {
   /** Publishes a text. @returns how many connections get it */
   publish(name: string, text: string): number;
   /** A channel has a message more. */
-  placed?(
-    key: string,
-    place: { readonly epoch: string; readonly offset: number; readonly isGap: boolean },
-  ): void;
+  placed?(key: string, place: { readonly epoch: string; readonly offset: number }): void;
 }
 
 type Command = (args: readonly string[]) => Reply;
@@ -211,7 +208,7 @@ export class RedisData {
     this.#set(position, `${epoch} ${run} ${next}`, positionTtlMs);
     this.#keep(messages, entries, ttlMs);
     if (idTtlMs !== "0") this.#set(id, place, idTtlMs);
-    this.#context.placed?.(position, { epoch, offset: next, isGap: rest.startsWith(GAP) });
+    this.#context.placed?.(position, { epoch, offset: next });
     this.#context.publish(live, text);
     return place;
   }

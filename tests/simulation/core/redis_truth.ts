@@ -13,6 +13,9 @@ import type { Scheduler } from "./scheduler.ts";
 /** A node waits for so long that a lost connection returns; then it serves alone, ms. */
 const RETURN_MS = 950;
 
+/** A connection that is lost so soon after it was made has told no run, ms. */
+const AGAIN_MS = 700;
+
 /** A connection that is not there. */
 interface Absence {
   readonly process: SimProcess;
@@ -27,6 +30,10 @@ export class RedisTruth {
   lostMs = -Infinity;
   readonly #scheduler: Scheduler;
   readonly #absences = new Map<SimRedisConnection, Absence>();
+  readonly #lastAbsences = new WeakMap<
+    SimRedisConnection,
+    { readonly sinceMs: number; readonly toMs: number }
+  >();
   /** Until when the ways of a process are cut that others are not. */
   readonly #cutUntilMs = new Map<string, number>();
   #disturbedUntilMs = -Infinity;
@@ -42,7 +49,12 @@ export class RedisTruth {
     const isForCommands = options.enableAutoPipelining === true;
     const gone = () => {
       if (this.#absences.has(connection)) return;
-      this.#absences.set(connection, { process, isForCommands, sinceMs: this.#scheduler.nowMs });
+      const { nowMs } = this.#scheduler;
+      const before = this.#lastAbsences.get(connection);
+      // One that was lost again at once was of no use.
+      const isSame = before !== undefined && nowMs - before.toMs < AGAIN_MS;
+      const sinceMs = isSame ? before.sinceMs : nowMs;
+      this.#absences.set(connection, { process, isForCommands, sinceMs });
     };
     gone();
     connection.on("close", gone);
@@ -97,6 +109,8 @@ export class RedisTruth {
     if (absence === undefined) return;
     this.#judge(absence);
     this.#absences.delete(connection);
+    const { sinceMs } = absence;
+    this.#lastAbsences.set(connection, { sinceMs, toMs: this.#scheduler.nowMs });
   }
 
   #look(): void {

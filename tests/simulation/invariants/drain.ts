@@ -11,6 +11,9 @@ import type { SimNode } from "../core/node.ts";
 /** Steps of ticks, ms; and what each stall may add. */
 const [SLACK_MS, STALL_MS] = [150, 300];
 
+/** A node waits for so long to say that it leaves, ms. */
+const LEAVE_MS = 200;
+
 export const drain: Invariant = {
   name: "drain",
   watch: (simulation) => {
@@ -36,7 +39,8 @@ export const drain: Invariant = {
         const tookMs = node.process.awakeMs - awakeMs;
         const stalls = node.process.stalls.filter(({ toMs }) => toMs >= fromMs).length;
         const { shutdownMs } = node.config;
-        if (tookMs > shutdownMs + SLACK_MS + stalls * STALL_MS) {
+        const leaveMs = simulation.redis === undefined ? 0 : LEAVE_MS;
+        if (tookMs > shutdownMs + SLACK_MS + leaveMs + stalls * STALL_MS) {
           find(`${node.name} takes ${tookMs.toFixed(0)} ms to drain`, node.name);
         }
         if (node.parts!.budget.usedBytes !== 0) {

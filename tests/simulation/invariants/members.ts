@@ -12,6 +12,9 @@ import type { Invariant, Simulation } from "../core/simulation.ts";
 /** After so long in which all was well the nodes agree, ms. */
 const CALM_MS = 15_000;
 
+/** Where a node was cut off from Redis, members may be missing for long, ms: only the rest judges that. */
+const CUT_MS = 300_000;
+
 /** A lease, and two renewals, ms. */
 const LOST_MS = 10_500;
 
@@ -44,6 +47,7 @@ function checkAgreement(simulation: Simulation): void {
   const { clients, slots, nowMs, redisTruth } = simulation;
   const sinceMs = nowMs - CALM_MS;
   const isCalm = redisTruth.isQuietSince(sinceMs) && redisTruth.lostMs < sinceMs &&
+    slots.every(({ name }) => !redisTruth.wasCutSince(name, nowMs - CUT_MS)) &&
     slots.every(({ process: { stalls } }) => stalls.every(({ toMs }) => toMs < sinceMs));
   if (!isCalm) return;
   for (const room of MEMBER_ROOMS) {
