@@ -303,13 +303,10 @@ export class SimRedisConnection implements RedisPeer {
 
   #sendCommand({ isScript, ...command }: Queued): void {
     if (!isScript) return this.#sendIfWritable(command);
-    const isDigest = this.#known.has(command.name);
-    this.#known.add(command.name);
-    this.#sendIfWritable({ ...command, isDigest });
+    this.#sendIfWritable({ ...command, isDigest: this.#known.has(command.name) });
   }
 
   #sendAgain(command: Pending): void {
-    this.#known.add(command.name);
     this.#sendIfWritable({ ...command, isDigest: false });
   }
 
@@ -324,6 +321,7 @@ export class SimRedisConnection implements RedisPeer {
   }
 
   #send(command: Pending): void {
+    if (command.isDigest !== undefined) this.#known.add(command.name);
     this.#pending.push(command);
     this.#startDeadline();
     this.#redis.send(this.session!, command);

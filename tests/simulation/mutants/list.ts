@@ -225,9 +225,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the limit of connections of a key is one too high",
-    file: "auth/admission.ts",
-    find: "return limit > 0 && count >= limit;",
-    replace: "return limit > 0 && count > limit;",
+    file: "auth/key_connections.ts",
+    find: "{ counted: most, uncounted: most }",
+    replace: "{ counted: most + 1, uncounted: most + 1 }",
   },
   {
     name: "a permit is not given back",
