@@ -32,7 +32,8 @@ class ShortClose extends WebSocket {
 integrationTest(
   "1000 members that are cut and return with the default backoff never left",
   async () => {
-    await using server = await ServerProcess.start();
+    // A client that is refused first has a longer backoff afterwards.
+    await using server = await ServerProcess.start({ env: { ADMISSION_PER_SECOND: "0" } });
     await using relay = await TcpRelay.start({ target: server.port });
     using ended = new DisposableStack();
     using observer = await WsClient.connect(server.url);

@@ -139,12 +139,15 @@ const SILENT_WAIT_MS = Number(SILENT_ENV.PONG_WAIT_MS);
 const [FIRST_MS, SPREAD_MS] = [10, 390];
 /** Clients whose deadlines are the same, one after the other over the spread. */
 const GROUPS = 39;
+/** Pauses, of which three must show something. */
+const MAX_TRIES = 12;
 
 /**
  * Time in ms: 0 to 390: everybody sends its last frame; 2190 - pause: SIGSTOP, and those that answer
  * do, unread; 2190: SIGCONT; 2200 to 2590: the deadlines, if the server had not stopped.
  *
  * @param answering the others say nothing any more
+ * @returns whether all answers were sent within the pause: if not, nothing is shown
  */
 async function pauseBeforeDeadlines(
   server: ServerProcess,
@@ -153,7 +156,7 @@ async function pauseBeforeDeadlines(
     answering: readonly CrowdMember[];
     pauseMs: number;
   },
-): Promise<void> {
+): Promise<boolean> {
   const startMs = performance.now();
   for (const member of everybody) member.answers = false;
   for (let group = 0; group < GROUPS; group++) {
@@ -163,11 +166,12 @@ async function pauseBeforeDeadlines(
   const resumeMs = startMs + SILENT_WAIT_MS - FIRST_MS;
   await at(resumeMs - pauseMs);
   Deno.kill(server.pid, "SIGSTOP");
-  assertLess(performance.now(), resumeMs, "this process was late: nothing is shown");
   await Promise.all(answering.map((member) => member.pong()));
+  const isInTime = performance.now() < resumeMs;
   await at(resumeMs);
   Deno.kill(server.pid, "SIGCONT");
   for (const member of answering) member.answers = true;
+  return isInTime;
 }
 
 /** A few stay silent in each pause and are found, which shows that there were these deadlines. */
@@ -178,16 +182,22 @@ integrationTest(
     await using crowd = new Crowd(server.dial);
     await crowd.join(4_000);
     let everybody = crowd.members;
-    for (const pauseMs of [1_600, 500, 300]) {
+    const pauses = [1_600, 500, 300];
+    for (let tries = 0; pauses.length > 0; tries++) {
+      assertLess(tries, MAX_TRIES, "this process is too slow to show anything");
+      const [pauseMs] = pauses;
       assertEquals(everybody.length + crowd.ended.length, 4_000, "some were lost before the pause");
       const [silent, answering] = [everybody.slice(0, 5), everybody.slice(5)];
-      await pauseBeforeDeadlines(server, { everybody, answering, pauseMs });
+      const isInTime = await pauseBeforeDeadlines(server, { everybody, answering, pauseMs });
       const resumedMs = performance.now();
       await Promise.all(silent.map(silenceOf));
       await at(resumedMs + FIRST_MS + SPREAD_MS + GRACE_MS + GENEROUS_MS);
       const lost = answering.filter(({ endedMs }) => endedMs !== undefined);
-      assertEquals(lost.length, 0, `${lost.length} were lost in a pause of ${pauseMs} ms`);
-      everybody = answering;
+      if (isInTime) {
+        assertEquals(lost.length, 0, `${lost.length} were lost in a pause of ${pauseMs} ms`);
+        pauses.shift();
+      }
+      everybody = answering.filter(({ endedMs }) => endedMs === undefined);
     }
     const metrics = await server.metrics();
     assertEquals(metrics.value("systole_connections"), everybody.length);
