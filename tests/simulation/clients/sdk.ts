@@ -35,6 +35,8 @@ export class SdkClient extends SimClient {
   readonly #key: KeyName | undefined;
   readonly #rooms = new Map<string, Subscription>();
   readonly #sockets = new Map<Connection, SimWebSocket>();
+  /** The rooms that have told a gap while it moved, and the connection to which. */
+  readonly #movingGaps = new Map<string, Connection | undefined>();
   readonly #publishEveryMs: number;
   #socket!: HeartbeatSocket;
 
@@ -201,8 +203,13 @@ export class SdkClient extends SimClient {
       this.simulation.find("subscriptions", `${this.name} has lost ${room}: ${code}`, [this.name]);
     });
     subscription.addEventListener("gap", () => {
-      // While it moves to another connection, it tells more gaps than there are.
-      if (this.#sockets.size === 1) ledger.missing(this.name, room);
+      // While it moves to another connection, it tells more gaps than there are: the last connection
+      // tells one, and the next one answers what was asked before.
+      const { connection } = this;
+      const isAgain = connection !== undefined && this.#movingGaps.get(room) === connection;
+      this.#movingGaps.delete(room);
+      if (this.#sockets.size > 1) this.#movingGaps.set(room, connection);
+      else if (!isAgain) ledger.missing(this.name, room);
       ledger.begins(this.name, room, undefined);
     });
     this.#rooms.set(room, subscription);
