@@ -153,11 +153,7 @@ export class Ledger {
     if (publication === undefined) return;
     publication.isAlone = true;
     const sinceMs = publication.atMs - BEFORE_MS;
-    const { redis, redisTruth } = this.#simulation;
-    // The connection may be there, and the run of Redis not known yet.
-    const wasHeldUp = redis!.pausedUntilMs > sinceMs ||
-      node.process.stalls.some(({ toMs }) => toMs > sinceMs);
-    if (!wasHeldUp && !redisTruth.wasAloneSince(sinceMs)) {
+    if (!this.#simulation.redisTruth.wasAloneSince(sinceMs)) {
       const what = `${name} stays at ${node.name}, which was not without Redis for a second`;
       this.#simulation.find("nodes", what, [node.name]);
     }

@@ -128,8 +128,10 @@ export class SimRedisConnection implements RedisPeer {
     });
   }
 
-  info(...sections: string[]): Promise<string> {
-    return this.#write({ name: "info", args: sections }) as Promise<string>;
+  async info(...sections: string[]): Promise<string> {
+    const text = await this.#write({ name: "info", args: sections }) as string;
+    this.#emit("told"); // no event of ioredis
+    return text;
   }
 
   subscribe(...names: string[]): Promise<number> {

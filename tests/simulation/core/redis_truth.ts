@@ -13,9 +13,6 @@ import type { Scheduler } from "./scheduler.ts";
 /** A node waits for so long that a lost connection returns; then it serves alone, ms. */
 const RETURN_MS = 950;
 
-/** A connection that is lost so soon after it was made has told no run, ms. */
-const AGAIN_MS = 700;
-
 /** A connection that is not there. */
 interface Absence {
   readonly process: SimProcess;
@@ -30,10 +27,6 @@ export class RedisTruth {
   lostMs = -Infinity;
   readonly #scheduler: Scheduler;
   readonly #absences = new Map<SimRedisConnection, Absence>();
-  readonly #lastAbsences = new WeakMap<
-    SimRedisConnection,
-    { readonly sinceMs: number; readonly toMs: number }
-  >();
   /** Until when the ways of a process are cut that others are not. */
   readonly #cutUntilMs = new Map<string, number>();
   #disturbedUntilMs = -Infinity;
@@ -49,17 +42,14 @@ export class RedisTruth {
     const isForCommands = options.enableAutoPipelining === true;
     const gone = () => {
       if (this.#absences.has(connection)) return;
-      const { nowMs } = this.#scheduler;
-      const before = this.#lastAbsences.get(connection);
-      // One that was lost again at once was of no use.
-      const isSame = before !== undefined && nowMs - before.toMs < AGAIN_MS;
-      const sinceMs = isSame ? before.sinceMs : nowMs;
+      const sinceMs = this.#scheduler.nowMs;
       this.#absences.set(connection, { process, isForCommands, sinceMs });
     };
     gone();
     connection.on("close", gone);
     connection.on("end", () => this.#ended(connection));
-    connection.on("ready", () => this.#ended(connection));
+    // Commands have to name the run.
+    connection.on(isForCommands ? "told" : "ready", () => this.#ended(connection));
   }
 
   /** Something is wrong with Redis for so long. */
@@ -109,8 +99,6 @@ export class RedisTruth {
     if (absence === undefined) return;
     this.#judge(absence);
     this.#absences.delete(connection);
-    const { sinceMs } = absence;
-    this.#lastAbsences.set(connection, { sinceMs, toMs: this.#scheduler.nowMs });
   }
 
   #look(): void {
