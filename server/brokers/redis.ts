@@ -272,9 +272,10 @@ export class RedisBroker implements Broker, TimerTask {
   ): Promise<Placed> {
     this.#unansweredBytes += bytes;
     try {
-      for (let moves = 0; this.#deliver !== undefined;) {
+      for (let moves = 0;;) {
         const engine = this.#engines.of(keys.live);
         if (engine.returning !== undefined) await engine.returning;
+        if (this.#deliver === undefined) throw new Unavailable("this node has ended");
         if (engine.run === undefined) return await this.#publishHere(publication);
         try {
           return this.#options.keeps(publication.channel)
@@ -288,7 +289,6 @@ export class RedisBroker implements Broker, TimerTask {
           } else throw error;
         }
       }
-      return NOT_KEPT;
     } catch (cause) {
       if (cause instanceof Unavailable) throw cause;
       this.#engines.warnOf(cause);
