@@ -43,7 +43,7 @@ export interface RedisPeersOptions {
   readonly log: Logger;
   /** A node is lost, or has left. */
   readonly onGone: (node: string) => void;
-  /** The others have taken this node for lost: they have forgotten what it has. */
+  /** The others have taken this node for lost, or did not know it: they pass over what it had. */
   readonly repeat: () => void;
 }
 
@@ -192,9 +192,9 @@ export class RedisPeers implements Nodes {
       const pairs = await engine.commands.renewLease(...names, id, this.connections(), KEPT_MS);
       const counters = new Map<string, string>();
       for (let i = 0; i < pairs.length; i += 2) counters.set(pairs[i], pairs[i + 1]);
-      if (counters.get(id) === "1" && this.#renewals++ > 0) {
+      if (counters.get(id) === "1") {
         repeat();
-        this.onReturned();
+        if (this.#renewals++ > 0) this.onReturned();
       }
       const { lost, left } = this.#leases.observe(counters, clock.now());
       for (const node of [...lost, ...left]) onGone(node);

@@ -67,6 +67,26 @@ Deno.test("A node that returns and leaves at once has no members at the others",
   await world.end();
 });
 
+Deno.test("Members that a node has before its lease are told to those who come before it", async () => {
+  const world = new RedisWorld();
+  world.redis.pause(4_000);
+  const there = await world.node(); // it has waited in vain
+  there.broker.members.put("c", MEMBER);
+  while (there.broker.isDegraded) await world.pass(SETTLE_MS);
+  const here = await world.node();
+  const told: string[] = [];
+  here.broker.members.start({
+    ...NOBODY,
+    known: (_, all) => told.push(...all.map(({ member: { member } }) => member)),
+    joined: (_, { member: { member } }) => told.push(member),
+  });
+  await here.broker.subscribe("c");
+  assertEquals(told, []);
+  await world.pass(2_100);
+  assertEquals(told, ["ann"]);
+  await world.end();
+});
+
 Deno.test("A node is not told of its own members", async () => {
   const world = new RedisWorld();
   const { broker } = await world.node();
