@@ -63,6 +63,12 @@ export class MemberClient extends ForeignClient {
     });
   }
 
+  /** Whether it has joined on its present connection, and a while ago. */
+  isJoinedSince(room: string, ms: number): boolean {
+    const atMs = this.joinedMs.get(room) ?? Infinity;
+    return atMs < ms && atMs >= (this.connection?.truth.openedMs ?? Infinity);
+  }
+
   leftNode({ node: { process } }: Connection): void {
     this.lastEnd = { awakeMs: process.awakeMs, atMs: this.simulation.nowMs };
     const { lastEnd } = this;
@@ -134,7 +140,7 @@ export class MemberClient extends ForeignClient {
     const { connection: here } = other;
     const isHere = here?.server?.isClosing === false && here.isOpen && !here.truth.isImpaired &&
       !redisTruth.wasCutSince(here.node.name, sinceMs - LEASE_MS) &&
-      nowMs - (other.joinedMs.get(channel) ?? Infinity) > lateMs;
+      other.isJoinedSince(channel, nowMs - lateMs);
     const awayMs = nowMs - other.lastEnd.atMs;
     const wasCut = nodes.some(({ name }) => redisTruth.wasCutSince(name, sinceMs - LEASE_MS));
     const isEarly = other.connection === undefined && !wasCut &&

@@ -53,7 +53,7 @@ function checkAgreement(simulation: Simulation): void {
   if (!isCalm) return;
   for (const room of MEMBER_ROOMS) {
     const there = clients.filter((client): client is MemberClient =>
-      client instanceof MemberClient && isJoinedSince(client, room, sinceMs) &&
+      client instanceof MemberClient && client.isJoinedSince(room, sinceMs) &&
       client.connection?.isOpen === true && client.connection.server?.isClosing === false &&
       client.connection.node.isServing
     );
@@ -68,12 +68,6 @@ function checkAgreement(simulation: Simulation): void {
       ]);
     }
   }
-}
-
-/** Whether it has joined on its present connection, and a while ago. */
-function isJoinedSince({ joinedMs, connection }: MemberClient, room: string, ms: number): boolean {
-  const atMs = joinedMs.get(room) ?? Infinity;
-  return atMs < ms && atMs >= (connection?.truth.openedMs ?? Infinity);
 }
 
 function mayBeThere(client: MemberClient, node: SimNode, simulation: Simulation): boolean {
