@@ -69,6 +69,9 @@ const MOVED_MS = 5_000;
 /** A publication may wait at its client for so long, ms. */
 const BEFORE_MS = 30_000;
 
+/** A last message comes too late where what was sent before it takes so long, ms. */
+const BEHIND_MS = 2_000;
+
 /** How long it may be told that a node was alone, ms. */
 const ALONE_MS = 120_000;
 
@@ -282,10 +285,10 @@ export class Ledger {
   publishMarkers(channels: Iterable<string>): void {
     const { clients, slots } = this.#simulation;
     for (const client of clients) {
-      this.#subscribed.set(client, {
-        channels: client.subscribed(),
-        connection: client.connection,
-      });
+      const { connection } = client;
+      // What is published now would come too late.
+      if (connection !== undefined && connection.down.behindMs > BEHIND_MS) continue;
+      this.#subscribed.set(client, { channels: client.subscribed(), connection });
     }
     let turn = 0;
     for (const channel of channels) {

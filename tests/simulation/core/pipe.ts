@@ -73,6 +73,12 @@ export class Pipe<Item> {
     return this.#waitingBytes;
   }
 
+  /** How long it takes until all that was sent has arrived, ms. */
+  get behindMs(): number {
+    const onTheWayMs = Math.max(0, this.#lastArriveMs - this.#scheduler.nowMs);
+    return onTheWayMs + this.#waitingBytes / this.bytesPerMs;
+  }
+
   /** @param taken called later, if the kernel does not take it at once */
   send(item: Item, bytes: number, taken?: () => void): void {
     if (this.#isClosed) return;
