@@ -20,6 +20,8 @@ interface Lease {
 
 export class Leases {
   readonly #leases = new Map<string, Lease>();
+  /** When the engine has answered last, monotonic ms. */
+  #answeredMs = -Infinity;
   #isInterrupted = false;
 
   /** The nodes that are alive, this one included. */
@@ -33,10 +35,13 @@ export class Leases {
     nowMs: number,
   ): { readonly lost: readonly string[]; readonly left: readonly string[] } {
     const lost: string[] = [];
+    // It has not, and this node does not know: it has stalled, too.
+    const isInterrupted = this.#isInterrupted || nowMs - this.#answeredMs > 2 * RENEW_MS;
+    this.#answeredMs = nowMs;
     for (const [node, counter] of counters) {
       const lease = this.#leases.get(node);
       if (lease === undefined) this.#leases.set(node, { counter, sinceMs: nowMs });
-      else if (lease.counter !== counter || this.#isInterrupted) {
+      else if (lease.counter !== counter || isInterrupted) {
         lease.counter = counter;
         lease.sinceMs = nowMs;
       } else if (nowMs - lease.sinceMs >= LEASE_MS) lost.push(node);

@@ -31,3 +31,12 @@ Deno.test("After an engine that has not answered, a whole lease passes first", (
   assertEquals([lost(30_000), lost(32_000), lost(35_999)], [[], [], []]);
   assertEquals(lost(36_000), ["a"]);
 });
+
+Deno.test("A node that was not answered for two renewals lets a whole lease pass first", () => {
+  const leases = new Leases();
+  const lost = (ms: number) => leases.observe(counters({ a: 1, b: ms }), ms).lost;
+  lost(0);
+  lost(2_000);
+  assertEquals([lost(9_000), lost(11_000), lost(13_000)], [[], [], []]);
+  assertEquals(lost(15_000), ["a"]);
+});

@@ -126,7 +126,7 @@ export const NODE_MUTANTS: readonly Omit<Mutant, "isOfNodes">[] = [
   {
     name: "leases run while Redis is away",
     file: "brokers/leases.ts",
-    find: "    this.#isInterrupted = true;\n",
-    replace: "",
+    find: "lease.counter !== counter || isInterrupted",
+    replace: "lease.counter !== counter",
   },
 ];
