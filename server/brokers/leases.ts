@@ -20,6 +20,8 @@ interface Lease {
 
 export class Leases {
   readonly #leases = new Map<string, Lease>();
+  /** Nodes that have said something since the engine was asked: its answer may come from before. */
+  readonly #heard = new Set<string>();
   /** When the engine has answered last, monotonic ms. */
   #answeredMs = -Infinity;
   #isInterrupted = false;
@@ -27,6 +29,11 @@ export class Leases {
   /** The nodes that are alive, this one included. */
   get alive(): Iterable<string> {
     return this.#leases.keys();
+  }
+
+  /** The engine is asked for all counters. */
+  ask(): void {
+    this.#heard.clear();
   }
 
   /** The engine has answered with all counters. @returns the nodes that are lost now, or have left */
@@ -46,7 +53,9 @@ export class Leases {
         lease.sinceMs = nowMs;
       } else if (nowMs - lease.sinceMs >= LEASE_MS) lost.push(node);
     }
-    const left = [...this.#leases.keys()].filter((node) => !counters.has(node));
+    const left = [...this.#leases.keys()].filter((node) =>
+      !counters.has(node) && !this.#heard.has(node)
+    );
     for (const node of [...lost, ...left]) this.#leases.delete(node);
     this.#isInterrupted = false;
     return { lost, left };
@@ -54,6 +63,7 @@ export class Leases {
 
   /** A node has said something: its counter was raised before, and it is alive until that is not there. */
   heard(node: string, nowMs: number): void {
+    this.#heard.add(node);
     if (!this.#leases.has(node)) this.#leases.set(node, { counter: "", sinceMs: nowMs });
   }
 

@@ -189,6 +189,7 @@ export class RedisPeers implements Nodes {
     if (engine.run === undefined) return;
     try {
       const names = [keys.leases, keys.counts];
+      this.#leases.ask();
       const pairs = await engine.commands.renewLease(...names, id, this.connections(), KEPT_MS);
       const counters = new Map<string, string>();
       for (let i = 0; i < pairs.length; i += 2) counters.set(pairs[i], pairs[i + 1]);

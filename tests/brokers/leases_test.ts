@@ -40,3 +40,13 @@ Deno.test("A node that was not answered for two renewals lets a whole lease pass
   assertEquals([lost(9_000), lost(11_000), lost(13_000)], [[], [], []]);
   assertEquals(lost(15_000), ["a"]);
 });
+
+Deno.test("A node that is heard while counters are asked for is not gone by their answer", () => {
+  const leases = new Leases();
+  leases.observe(counters({ a: 1, b: 1 }), 0);
+  leases.ask();
+  leases.heard("a", 2_010);
+  assertEquals(leases.observe(counters({ b: 2 }), 2_020).left, []);
+  leases.ask();
+  assertEquals(leases.observe(counters({ b: 3 }), 4_000).left, ["a"]);
+});
