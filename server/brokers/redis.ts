@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Clock } from "../base/clock.ts";
+import type { Cancel, Clock } from "../base/clock.ts";
 import type { TimerTask } from "../liveness/wheel.ts";
 import type { Logger } from "../logging/logging.ts";
 import type { Position, Publication, Relay } from "../message.ts";
@@ -45,6 +45,9 @@ const MAX_DUE_GAPS = 10_000;
 
 /** ioredis' error for a command that was not written. */
 const NOT_WRITTEN = "Stream isn't writeable";
+
+/** How long after a gap that Redis has refused it is told again, ms. */
+const GAPS_AGAIN_MS = 5_000;
 
 const NOT_KEPT: Placed = {};
 
@@ -93,6 +96,7 @@ export class RedisBroker implements Broker, TimerTask {
   /** Of channels whose log is not here. */
   readonly #readings = new Map<string, Promise<ChannelHistory>>();
   readonly #dueGaps = new Set<string>();
+  #cancelGaps: Cancel | undefined;
   #deliver: Deliver | undefined;
   #closed: Promise<void> | undefined;
   #epochs = 0;
@@ -256,6 +260,7 @@ export class RedisBroker implements Broker, TimerTask {
 
   close(): Promise<void> {
     this.#deliver = undefined;
+    this.#cancelGaps?.();
     this.#channels.close();
     this.members.close();
     this.limits.close();
@@ -364,12 +369,26 @@ export class RedisBroker implements Broker, TimerTask {
     this.members.listener.returned();
     void this.members.repeat();
     void this.limits.repeat();
+    this.#tellGaps();
+  }
+
+  #tellGaps(): void {
     const channels = [...this.#dueGaps];
     this.#dueGaps.clear();
     for (const channel of channels) {
       this.#channels.oweGap(channel);
-      this.#tellGap(channel).catch(() => this.#dueGaps.add(channel));
+      this.#tellGap(channel).catch(() => this.#tellLater(channel));
     }
+  }
+
+  /** Redis is away, which it will return from, or full. */
+  #tellLater(channel: string): void {
+    if (this.#deliver === undefined) return;
+    this.#dueGaps.add(channel);
+    this.#cancelGaps ??= this.#options.clock.after(GAPS_AGAIN_MS, () => {
+      this.#cancelGaps = undefined;
+      if (!this.isDegraded) this.#tellGaps();
+    });
   }
 
   /** Tells all nodes of a gap; those who return later, too, where the channel keeps a history. */
