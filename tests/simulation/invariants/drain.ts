@@ -14,6 +14,9 @@ const [SLACK_MS, STALL_MS] = [150, 300];
 /** A node waits for so long to say that it leaves, ms. */
 const LEAVE_MS = 200;
 
+/** A handshake that came in a stall is rejected so long after it at most, ms. */
+const HANDSHAKE_MS = 600;
+
 export const drain: Invariant = {
   name: "drain",
   watch: (simulation) => {
@@ -33,7 +36,10 @@ export const drain: Invariant = {
             truth.logged?.reason !== "drain" || truth.closeSent?.isAnswer;
           if (!wasClosed) find(`${label} was not asked to leave: ${truth.closeSent?.code}`, label);
         }
-        if (node.parts!.admission.open > 0) {
+        const hasStalled = node.process.stalls.some(({ toMs }) =>
+          toMs > simulation.nowMs - HANDSHAKE_MS
+        );
+        if (node.parts!.admission.open > 0 && !hasStalled) {
           find(`${node.parts!.admission.open} permits are out`, node.name);
         }
         const tookMs = node.process.awakeMs - awakeMs;
