@@ -42,6 +42,16 @@ export interface RedisMembersOptions {
   readonly onHeard: (node: string) => void;
 }
 
+/** What Redis keeps of a member. */
+interface KeptMember {
+  /**
+   * The run of the primary to which it was told. Another run may have old data: each node repeats to it
+   * what it has, and what it does not repeat has left.
+   */
+  readonly run: string;
+  readonly member: SharedMember;
+}
+
 /** A member that this node has. */
 interface OwnMember {
   readonly member: SharedMember;
@@ -122,7 +132,8 @@ export class RedisMembers implements SharedMembers {
           continue;
         }
         this.#unseen.delete(node);
-        if (node !== own) all.push({ node, member: JSON.parse(text) });
+        const { run, member }: KeptMember = JSON.parse(text);
+        if (node !== own && run === engine.run) all.push({ node, member });
       }
       if (dead.length > 0) engine.commands.hdel(key, ...dead).catch(() => {});
       return all;
@@ -172,7 +183,7 @@ export class RedisMembers implements SharedMembers {
     const field = this.#fieldOf(member);
     const isCurrent = this.#own.get(channel)?.get(field) === own;
     if (engine.run === undefined || !isCurrent) return; // it is repeated, or has ended
-    const value = JSON.stringify(member);
+    const value = JSON.stringify({ run: engine.run, member } satisfies KeptMember);
     const text = memberText("joined", { node, member });
     try {
       await engine.commands.putMember(members, field, value, KEPT_MS, live, text);
@@ -199,7 +210,10 @@ export class RedisMembers implements SharedMembers {
       const fields = await engines.of(members).commands.hgetall(members);
       const own = Object.entries(fields).filter(([field]) => field.startsWith(`${node} `));
       const left = own.filter(([field]) => !this.#own.get(channel)?.has(field));
-      await Promise.all(left.map(([, text]) => this.#remove(channel, JSON.parse(text))));
+      await Promise.all(left.map(([, text]) => {
+        const { member }: KeptMember = JSON.parse(text);
+        return this.#remove(channel, member);
+      }));
     } catch {
       this.#stale.add(channel);
     }

@@ -121,3 +121,20 @@ Deno.test("Members of a node whose lease is not seen are passed over, and remove
   assertEquals(world.redis.data.fieldsOf(members), []);
   await world.end();
 });
+
+Deno.test("A member that has left is not there again when Redis returns with old data", async () => {
+  const world = new RedisWorld();
+  const [here, there] = [await world.node(), await world.node()];
+  for (const { broker } of [here, there]) await broker.subscribe("c");
+  here.broker.members.put("c", MEMBER);
+  here.broker.members.put("c", { ...MEMBER, member: "bob" });
+  await world.pass(3_000);
+  const old = world.redis.data.snapshot();
+  here.broker.members.remove("c", MEMBER);
+  await world.pass(3_000);
+  world.redis.restart(1_000, old);
+  await world.pass(10_000);
+  const members = await there.broker.members.read("c");
+  assertEquals(members.map(({ member }) => member.member), ["bob"]);
+  await world.end();
+});
