@@ -207,6 +207,7 @@ export class RedisEngine {
 
   /** Sends a probe. @returns whether it has come back in time: then all that was published before has */
   async roundTrip(): Promise<boolean> {
+    if (this.#isClosed) return false;
     const { clock } = this.#options;
     const number = `${++this.#probesSent}`;
     const isBack = new Promise<boolean>((resolve) => {
