@@ -223,6 +223,6 @@ Deno.test("Faults of a cluster that lose no data: the same", async () => {
 });
 
 Deno.test("Faults that lose data: every hub gets every message once, in order, or is told", async () => {
-  const nodes = await chaos([...HARMLESS, ...HARMFUL]);
+  const nodes = await chaos(HARMFUL); // with the others in chaos_test.ts
   assert(nodes.some(({ gaps }) => gaps > 0), "nothing is shown");
 });
