@@ -5,6 +5,7 @@ import { LogCache } from "../../server/brokers/log_cache.ts";
 import { RedisChannels } from "../../server/brokers/redis_channels.ts";
 import type { Engine } from "../../server/brokers/redis_engines.ts";
 import { unkeptText } from "../../server/brokers/redis_messages.ts";
+import { NOBODY } from "../../server/brokers/shared_members.ts";
 import { channelKeys } from "../../server/redis/keys.ts";
 import { VirtualClock } from "../support/fakes/virtual_clock.ts";
 
@@ -55,14 +56,7 @@ Deno.test("A channel that has moved takes messages from its new engine alone", a
     read: () => Promise.reject(new Error("nothing is kept")),
     members: {
       read: () => Promise.resolve([]),
-      listener: {
-        known() {},
-        joined() {},
-        left() {},
-        gone() {},
-        interrupted() {},
-        returned() {},
-      },
+      listener: NOBODY,
     },
     deliver: (each) => void delivered.push("data" in each ? each.data : each.kind),
   });

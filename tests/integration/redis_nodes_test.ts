@@ -22,6 +22,9 @@ function linesOf({ got }: Node, channel = "c"): string[] {
   });
 }
 
+const bothUp = (a: Node, b: Node) =>
+  until("both are up", () => !a.broker.isDegraded && !b.broker.isDegraded, { withinMs: 20_000 });
+
 const numbered = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, i) => `${from + i} ${from + i}`);
 
@@ -158,9 +161,7 @@ Deno.test("A frozen Redis: publications are refused or stay here, and nothing el
     const subscribing = Promise.resolve(a.broker.subscribe("new"));
     await assertRejects(() => nodes.later(subscribing), Unavailable);
     nodes.redis.thaw();
-    await until("both are up", () => !a.broker.isDegraded && !b.broker.isDegraded, {
-      withinMs: 20_000,
-    });
+    await bothUp(a, b);
     // What was refused may have been published: its repeat is known.
     const repeat = await publish(b, "c", "2", "key");
     assertEquals(repeat.position!.offset, 2);
@@ -228,9 +229,7 @@ for (const withData of [true, false]) {
       await until("both know", () => a.broker.isDegraded && b.broker.isDegraded);
       assertEquals(await nodes.later(publish(b, "c", "here")), { degraded: true });
       await nodes.redis.restart();
-      await until("both are up", () => !a.broker.isDegraded && !b.broker.isDegraded, {
-        withinMs: 20_000,
-      });
+      await bothUp(a, b);
       const after = await publish(a, "c", "3");
       assertNotEquals(after.position!.epoch, before.position!.epoch);
       assertEquals(after.position!.offset, 2); // after the gap of what stayed at a node
@@ -451,9 +450,7 @@ Deno.test("A member that leaves while Redis is away is none once it is back", ()
     for (const member of [gone, here]) b.broker.members.remove("c", member);
     b.broker.members.put("c", here);
     nodes.redis.thaw();
-    await until("both are up", () => !a.broker.isDegraded && !b.broker.isDegraded, {
-      withinMs: 20_000,
-    });
+    await bothUp(a, b);
     await until("one of them is there", async () => {
       const names = (await a.broker.members.read("c")).map(({ member }) => member.member);
       return names.join() === "here";

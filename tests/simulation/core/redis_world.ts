@@ -4,22 +4,14 @@
  * @module
  */
 
-import type { HistoryBounds } from "../../../server/brokers/memory_history.ts";
 import { RedisBroker, type RedisBrokerOptions } from "../../../server/brokers/redis.ts";
 import type { Broadcast } from "../../../server/message.ts";
+import { HISTORY_BOUNDS } from "../../support/fakes/history_bounds.ts";
 import { SimProcess } from "./process.ts";
 import { SimRandom } from "./random.ts";
 import { redisDriver } from "./redis_connection.ts";
 import { SimRedis } from "./redis_server.ts";
 import { Scheduler } from "./scheduler.ts";
-
-const BOUNDS: HistoryBounds = {
-  historyMessages: 256,
-  historyTtlMs: 300_000,
-  historyBytes: 1 << 26,
-  historyPositionTtlMs: 86_400_000,
-  dedupeMs: 300_000,
-};
 
 /** Longer than what was published is on its way, ms. */
 export const SETTLE_MS = 20;
@@ -39,7 +31,7 @@ export class RedisWorld {
     const random = this.random.fork(name);
     const process = new SimProcess(name, this.scheduler, random);
     const broker = new RedisBroker({
-      ...BOUNDS,
+      ...HISTORY_BOUNDS,
       url: "redis://redis.test",
       prefix: "test:",
       driver: redisDriver(this.redis, process),

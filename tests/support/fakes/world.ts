@@ -32,6 +32,7 @@ import { IdleTimeoutDetector } from "../../../server/diagnosis/idle_timeout_dete
 import type { Profile } from "../../../server/profiles/profile.ts";
 import { parseTarget } from "../../../server/transport/profile_routes.ts";
 import { FakeSocket } from "./fake_socket.ts";
+import { HISTORY_BOUNDS } from "./history_bounds.ts";
 import { VirtualClock } from "./virtual_clock.ts";
 
 /** The article's timing. */
@@ -45,15 +46,6 @@ export const RULES: HeartbeatRules = {
   pongsAreLife: true,
   pingsAreLife: true,
   health: HEALTH_RULES,
-};
-
-/** The defaults of HISTORY_ options. */
-const HISTORY_BOUNDS: HistoryBounds = {
-  historyMessages: 256,
-  historyTtlMs: 300_000,
-  historyBytes: 1 << 26,
-  historyPositionTtlMs: 86_400_000,
-  dedupeMs: 300_000,
 };
 
 /** What a test may set. */

@@ -4,21 +4,13 @@
  * @module
  */
 
-import type { HistoryBounds } from "../../../server/brokers/memory_history.ts";
 import { RedisBroker, type RedisBrokerOptions } from "../../../server/brokers/redis.ts";
 import type { Broadcast, Publication } from "../../../server/message.ts";
 import { IOREDIS } from "../../../server/redis/ioredis.ts";
+import { HISTORY_BOUNDS } from "../fakes/history_bounds.ts";
 import { SkippingClock } from "../fakes/skipping_clock.ts";
 import { until } from "../until.ts";
 import { RedisServer } from "./redis_server.ts";
-
-const BOUNDS: HistoryBounds = {
-  historyMessages: 256,
-  historyTtlMs: 300_000,
-  historyBytes: 1 << 26,
-  historyPositionTtlMs: 86_400_000,
-  dedupeMs: 300_000,
-};
 
 /** How much time passes at once: less than anything that is repeated while it passes. */
 const STEP_MS = 2_000;
@@ -76,7 +68,7 @@ export class TestNodes implements AsyncDisposable {
   broker(options: Partial<RedisBrokerOptions> = {}): RedisBroker {
     const line = (message: string) => void this.log.push(message);
     const broker = new RedisBroker({
-      ...BOUNDS,
+      ...HISTORY_BOUNDS,
       url: this.#url,
       prefix: "test:",
       driver: IOREDIS,

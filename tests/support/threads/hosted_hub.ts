@@ -12,15 +12,8 @@ import { HostedNodes, NodesHost } from "../../../server/threads/hosted_nodes.ts"
 import { type HostedThread, HubHost } from "../../../server/threads/hub_host.ts";
 import { PortLink } from "../../../server/threads/port_link.ts";
 import type { Bounds } from "../../contracts/history_contract.ts";
+import { HISTORY_BOUNDS } from "../fakes/history_bounds.ts";
 import { SkippingClock } from "../fakes/skipping_clock.ts";
-
-const BOUNDS: Bounds = {
-  historyMessages: 256,
-  historyTtlMs: 300_000,
-  historyBytes: 1 << 26,
-  historyPositionTtlMs: 86_400_000,
-  dedupeMs: 300_000,
-};
 
 /** Time passes in such steps: no release of what has expired is left out. */
 const STEP_MS = 1_000;
@@ -48,7 +41,7 @@ export class HostedHub implements Disposable {
 
   /** It keeps a history of each channel but those below `off/`. */
   constructor(bounds: Partial<Bounds> = {}) {
-    this.#bounds = { ...BOUNDS, ...bounds };
+    this.#bounds = { ...HISTORY_BOUNDS, ...bounds };
     this.history = new MemoryHistory({ ...this.#bounds, ...this.#shared });
     this.host = new HubHost({ history: this.history, now: () => this.clock.now() });
   }
